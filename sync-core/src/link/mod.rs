@@ -1,0 +1,98 @@
+//! A link: two peers, how their fields correspond, and what is allowed.
+
+pub mod lens;
+mod policy;
+mod side;
+
+pub use lens::{Lens, LensContext, Unmappable};
+pub use policy::{MaxDelete, Policy, Precheck, Resurrect};
+pub use side::{Side, Sides};
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::port::PlaceId;
+use crate::schema::FieldId;
+use crate::value::Digest;
+
+/// Names a link within its store.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct LinkId(String);
+
+impl LinkId {
+    /// A name of the program's choosing.
+    pub fn new(id: impl Into<String>) -> Self {
+        Self(id.into())
+    }
+
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for LinkId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for LinkId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Everything that defines a link.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LinkSpec {
+    /// Its name in the store.
+    pub id: LinkId,
+    /// The two collections.
+    pub places: Sides<PlaceId>,
+    /// What people call the sides: "Notion", "SQLite".
+    pub names: Sides<String>,
+    /// Which field is which.
+    pub mapping: Mapping,
+    /// What is allowed.
+    pub policy: Policy,
+}
+
+/// Which field of one side is which of the other.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mapping {
+    /// Pairs of fields; each field stands in at most one.
+    pub fields: Vec<MappedField>,
+    /// The text field that carries markers of creates, per side, where the owner allowed one.
+    pub markers: Sides<Option<FieldId>>,
+}
+
+/// A pair of fields and how they agree.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MappedField {
+    /// The field on each side. The left one also names the pair of fields.
+    pub ids: Sides<FieldId>,
+    /// How the two agree and how one is made from the other.
+    pub lens: Lens,
+}
+
+impl MappedField {
+    /// The name of this pair of fields inside its link.
+    pub fn name(&self) -> &FieldId {
+        &self.ids.left
+    }
+}
+
+impl Mapping {
+    /// The pair of fields with this name.
+    pub fn field(&self, name: &FieldId) -> Option<&MappedField> {
+        self.fields.iter().find(|field| field.name() == name)
+    }
+
+    /// Digest over fields and lenses: when it changes, every pair is planned again.
+    pub fn digest(&self) -> Digest {
+        Digest::of_json(self)
+    }
+}

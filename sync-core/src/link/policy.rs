@@ -1,0 +1,94 @@
+//! What a link may do, and how carefully.
+
+use std::time::Duration;
+
+/// Rules of a link. The default is safe for a person's real data.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Policy {
+    /// When the target is read again before a write.
+    pub precheck: Precheck,
+    /// How many deletes a side may suffer.
+    pub max_delete: MaxDelete,
+    /// What happens when one side deleted what the other edited.
+    pub resurrect: Resurrect,
+    /// Longest time between full scans of a side that cannot tell of deletes.
+    pub sweep_every: Duration,
+    /// A full scan that costs no more requests than this replaces every incremental one.
+    pub sweep_below_requests: u32,
+    /// How long a schema read stays fresh for runs that write nothing.
+    pub describe_every: Duration,
+    /// Attempts before a command becomes a dead letter.
+    pub max_attempts: u32,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            precheck: Precheck::IfStale(Duration::from_secs(60)),
+            max_delete: MaxDelete::default(),
+            resurrect: Resurrect::PushEdit,
+            sweep_every: Duration::from_secs(3600),
+            sweep_below_requests: 1,
+            describe_every: Duration::from_secs(600),
+            max_attempts: 5,
+        }
+    }
+}
+
+/// When the target of a write is read again first, on peers that cannot compare and swap.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Precheck {
+    /// Before every write: one more request each.
+    Always,
+    /// When the last observation is older than this.
+    IfStale(Duration),
+    /// Never: for programs that own the target alone.
+    Never,
+}
+
+/// The guard against mass deletes: at most `min(max(floor, percent of the side), cap)` per side
+/// and rolling day, and never every record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MaxDelete {
+    /// Always allowed, whatever the share.
+    pub floor: u64,
+    /// Share of the side's live records, in percent.
+    pub percent: u64,
+    /// Never more than this.
+    pub cap: u64,
+    /// A person's explicit word for this run; replaces the computed threshold.
+    pub approved: Option<u64>,
+}
+
+impl Default for MaxDelete {
+    fn default() -> Self {
+        Self {
+            floor: 5,
+            percent: 10,
+            cap: 200,
+            approved: None,
+        }
+    }
+}
+
+impl MaxDelete {
+    /// How many deletes a side with this many live records may suffer in a day.
+    pub fn threshold(&self, live: u64) -> u64 {
+        self.approved.unwrap_or_else(|| {
+            let share = live.saturating_mul(self.percent) / 100;
+            share
+                .max(self.floor)
+                .min(self.cap)
+                .min(live.saturating_sub(1))
+        })
+    }
+}
+
+/// One side deleted a record, the other edited it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Resurrect {
+    /// Bring it back with the edit; the delete is kept in the journal.
+    PushEdit,
+}

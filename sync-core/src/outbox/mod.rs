@@ -1,0 +1,220 @@
+//! The outbox: intents made durable before they have an effect, and the only way they move on.
+//!
+//! Pure. The store keeps intents, the engine feeds events, [`IntentState::after`] decides.
+
+use serde::{Deserialize, Serialize};
+
+use crate::link::Side;
+use crate::pair::PairId;
+use crate::port::{Command, Rejection};
+use crate::record::Timestamp;
+use crate::schema::FieldId;
+use crate::value::Value;
+
+/// Names an intent within its link. Never reused; nothing is ever de-duplicated by value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct IntentId(pub u64);
+
+/// A command on its way to a peer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Intent {
+    /// Its name.
+    pub id: IntentId,
+    /// The pair it settles.
+    pub pair: PairId,
+    /// The side it writes to.
+    pub side: Side,
+    /// Rule that asked for it.
+    pub rule: String,
+    /// What is sent.
+    pub command: Command,
+    /// Where each written value comes from.
+    pub fields: Vec<IntentField>,
+    /// The marker written with a create, where the owner allowed a marker field.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub marker: Option<String>,
+    /// Where it stands.
+    pub state: IntentState,
+    /// How often it left.
+    pub attempts: u32,
+    /// When it last left.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempted_at: Option<Timestamp>,
+    /// Why it is where it is, in a sentence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+}
+
+/// One field of an intent: settled on proof that `desired` arrived.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IntentField {
+    /// The pair of fields.
+    pub name: FieldId,
+    /// The value on the side it comes from.
+    pub source: Value,
+    /// What the target held; `None` where nothing was known.
+    pub expected: Option<Value>,
+    /// What the target shall hold.
+    pub desired: Value,
+}
+
+/// Where an intent stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum IntentState {
+    /// Durable, never sent.
+    Planned,
+    /// About to be sent, or sent and unanswered.
+    Attempting,
+    /// Sent, outcome unknown: looked up, never blindly repeated.
+    Ambiguous,
+    /// Verified by reading back. Final.
+    Settled,
+    /// Refused by the peer or out of attempts: a dead letter with a next step. Final.
+    Dead,
+    /// Withdrawn before it had any effect; the planner decides afresh. Final.
+    Dropped,
+}
+
+/// What happened to an intent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IntentEvent {
+    /// It is about to leave.
+    Attempt,
+    /// The peer's state shows the desired values.
+    Verified,
+    /// The peer certainly did nothing, and it may be sent again.
+    NotApplied,
+    /// No telling whether it was applied.
+    OutcomeUnknown,
+    /// The peer refused for good, or the attempts are used up.
+    Refused,
+    /// The world changed; plan again.
+    Withdraw,
+}
+
+/// An event that cannot happen in this state: a bug in the caller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("an intent that is {state:?} cannot take {event:?}")]
+pub struct IllegalTransition {
+    /// Where the intent stood.
+    pub state: IntentState,
+    /// What was said to happen.
+    pub event: IntentEvent,
+}
+
+impl IntentState {
+    /// All states.
+    pub const ALL: [Self; 6] = [
+        Self::Planned,
+        Self::Attempting,
+        Self::Ambiguous,
+        Self::Settled,
+        Self::Dead,
+        Self::Dropped,
+    ];
+
+    /// The state after an event. The first settlement wins: final states absorb late verdicts.
+    ///
+    /// # Errors
+    /// [`IllegalTransition`] for events that no correct engine feeds.
+    pub fn after(self, event: IntentEvent) -> Result<Self, IllegalTransition> {
+        use IntentEvent as E;
+        use IntentState as S;
+        match (self, event) {
+            (S::Settled | S::Dead | S::Dropped, E::Attempt) => {
+                Err(IllegalTransition { state: self, event })
+            }
+            (S::Settled | S::Dead | S::Dropped, _) => Ok(self),
+            (S::Planned, E::Attempt) => Ok(S::Attempting),
+            (S::Planned, E::Withdraw) => Ok(S::Dropped),
+            (S::Planned, E::Refused) => Ok(S::Dead),
+            (S::Planned, _) => Err(IllegalTransition { state: self, event }),
+            (S::Attempting | S::Ambiguous, E::Verified) => Ok(S::Settled),
+            (S::Attempting | S::Ambiguous, E::NotApplied) => Ok(S::Planned),
+            (S::Attempting | S::Ambiguous, E::OutcomeUnknown) => Ok(S::Ambiguous),
+            (S::Attempting | S::Ambiguous, E::Refused) => Ok(S::Dead),
+            (S::Attempting | S::Ambiguous, E::Withdraw) => Ok(S::Dropped),
+            (S::Attempting | S::Ambiguous, E::Attempt) => {
+                Err(IllegalTransition { state: self, event })
+            }
+        }
+    }
+
+    /// Whether nothing more can happen to it.
+    pub fn is_final(self) -> bool {
+        matches!(self, Self::Settled | Self::Dead | Self::Dropped)
+    }
+
+    /// Whether it may have had an effect that nobody has verified (rule F13).
+    pub fn is_unresolved(self) -> bool {
+        matches!(self, Self::Attempting | Self::Ambiguous)
+    }
+}
+
+impl Intent {
+    /// Feeds an event.
+    ///
+    /// # Errors
+    /// See [`IntentState::after`].
+    pub fn apply(&mut self, event: IntentEvent) -> Result<(), IllegalTransition> {
+        self.state = self.state.after(event)?;
+        Ok(())
+    }
+
+    /// Notes a refusal as the reason for where the intent stands.
+    pub fn note_rejection(&mut self, rejection: &Rejection) {
+        self.note = Some(rejection.message.clone());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EVENTS: [IntentEvent; 6] = [
+        IntentEvent::Attempt,
+        IntentEvent::Verified,
+        IntentEvent::NotApplied,
+        IntentEvent::OutcomeUnknown,
+        IntentEvent::Refused,
+        IntentEvent::Withdraw,
+    ];
+
+    #[test]
+    fn e4_first_settlement_wins_whatever_comes_later() {
+        for state in [
+            IntentState::Settled,
+            IntentState::Dead,
+            IntentState::Dropped,
+        ] {
+            for event in EVENTS
+                .into_iter()
+                .filter(|event| *event != IntentEvent::Attempt)
+            {
+                assert_eq!(state.after(event), Ok(state));
+            }
+            assert!(state.after(IntentEvent::Attempt).is_err());
+        }
+    }
+
+    #[test]
+    fn e3_nothing_settles_that_never_left() {
+        assert!(IntentState::Planned.after(IntentEvent::Verified).is_err());
+    }
+
+    #[test]
+    fn e1_every_unfinished_state_has_a_way_out() {
+        for state in IntentState::ALL
+            .into_iter()
+            .filter(|state| !state.is_final())
+        {
+            assert!(
+                EVENTS
+                    .iter()
+                    .any(|event| state.after(*event).is_ok_and(IntentState::is_final))
+            );
+        }
+    }
+}

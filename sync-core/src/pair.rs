@@ -1,0 +1,168 @@
+//! Pairs: one logical record on both sides, with what was last observed and last settled.
+
+use serde::{Deserialize, Serialize};
+
+use crate::link::{MappedField, Sides};
+use crate::port::{PlaceId, Proof};
+use crate::record::{Key, Lifecycle, Record};
+use crate::schema::FieldId;
+use crate::value::{Digest, Value};
+
+/// Names a pair within its link. Handed out once, never reused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct PairId(pub u64);
+
+/// Everything remembered about a pair.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PairState {
+    /// Its name.
+    pub id: PairId,
+    /// The two sides.
+    pub sides: Sides<SideState>,
+    /// What was last settled; `None` before the first settlement.
+    pub base: Option<Base>,
+    /// Whether the planner has to look at it.
+    pub dirty: bool,
+    /// Why it is not clean, if it is not.
+    pub standing: Option<Standing>,
+}
+
+/// One side of a pair.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SideState {
+    /// The record's key there; `None` if it never had one.
+    pub key: Option<Key>,
+    /// What is known of its existence.
+    pub presence: Presence,
+    /// The shadow: the last observation.
+    pub shadow: Option<Record>,
+}
+
+impl SideState {
+    /// The side as a record just seen shows it.
+    pub fn seen(record: Record) -> Self {
+        Self {
+            key: Some(record.key.clone()),
+            presence: Presence::Present,
+            shadow: Some(record),
+        }
+    }
+}
+
+/// What is known of a record's existence on a side.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Presence {
+    /// It never was there.
+    #[default]
+    Never,
+    /// It was seen there, alive or in the trash.
+    Present,
+    /// It is gone, and this proves it.
+    Deleted(Proof),
+    /// A complete scan did not return it and nothing proves why.
+    Gone,
+    /// It lives in another collection.
+    Moved(PlaceId),
+    /// The peer refused to show it.
+    Denied,
+}
+
+/// What both sides were when they last agreed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Base {
+    /// Alive or trashed.
+    pub lifecycle: Lifecycle,
+    /// Settled fields; a mapped field that is not here has no base.
+    pub fields: Vec<BaseField>,
+}
+
+/// The settled cells of one pair of fields.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BaseField {
+    /// The left field, which names the pair of fields.
+    pub name: FieldId,
+    /// The values that agreed.
+    pub values: Sides<Value>,
+    /// Tag of the lens they agreed through.
+    pub lens: u64,
+}
+
+impl Base {
+    /// The settled values of a mapped field, if they were settled through the lens it has now.
+    pub fn field(&self, field: &MappedField) -> Option<&Sides<Value>> {
+        let tag = field.lens.tag();
+        let settled = self
+            .fields
+            .iter()
+            .find(|settled| settled.name == *field.name())?;
+        (settled.lens == tag).then_some(&settled.values)
+    }
+
+    /// Settles one field.
+    pub fn settle(&mut self, field: &MappedField, values: Sides<Value>) {
+        let settled = BaseField {
+            name: field.name().clone(),
+            values,
+            lens: field.lens.tag(),
+        };
+        match self
+            .fields
+            .iter_mut()
+            .find(|there| there.name == settled.name)
+        {
+            Some(there) => *there = settled,
+            None => self.fields.push(settled),
+        }
+    }
+}
+
+/// The short form of a pair, enough to notice a change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PairHead {
+    /// Its name.
+    pub id: PairId,
+    /// The keys on both sides.
+    pub keys: Sides<Option<Key>>,
+    /// Digests of the shadows; `None` where there is none or the record is not present.
+    pub seen: Sides<Option<Digest>>,
+}
+
+/// Why a record is not clean, as people are told.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Standing {
+    /// In one word.
+    pub state: RecordState,
+    /// In a sentence.
+    pub reason: String,
+}
+
+/// The states people see.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RecordState {
+    /// Both sides agree.
+    Clean,
+    /// An edit is waiting to go out.
+    Pending,
+    /// Both sides changed the same field.
+    Conflict,
+    /// A field cannot be brought to agreement.
+    Parked,
+    /// Something has to happen first.
+    Blocked,
+}
+
+impl RecordState {
+    /// The word shown.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Clean => "clean",
+            Self::Pending => "pending",
+            Self::Conflict => "conflict",
+            Self::Parked => "parked",
+            Self::Blocked => "blocked",
+        }
+    }
+}

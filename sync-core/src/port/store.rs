@@ -1,0 +1,382 @@
+//! Durable memory of links.
+
+use std::error::Error as StdError;
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+
+use super::peer::{Command, CommandKind, Cursor, Outcome};
+use crate::conflict::{Conflict, Resolution};
+use crate::link::{LinkId, LinkSpec, Side, Sides};
+use crate::outbox::Intent;
+use crate::pair::{Base, PairHead, PairId, PairState, SideState, Standing};
+use crate::record::{Key, Timestamp};
+use crate::schema::{FieldId, Schema};
+use crate::value::{Digest, Value};
+
+/// Pairs, shadows, base, cursors, outbox, conflicts, journal, lease.
+///
+/// `commit` is the only write and is atomic: all of it or nothing. What it returned `Ok` for
+/// survives the process; commits that hold intents survive the machine.
+#[async_trait]
+pub trait Store: Send + Sync {
+    /// What the store remembers of a link. [`OpenMode::Read`] writes nothing at all.
+    async fn open(&self, spec: &LinkSpec, mode: OpenMode) -> Result<Opened, StoreError>;
+
+    /// Takes, renews or gives back the right to commit for a link.
+    async fn lease(&self, link: &LinkId, ask: &LeaseAsk) -> Result<Fence, StoreError>;
+
+    /// Reads, sorted by pair, at most `limit` items after the bookmark.
+    async fn read(
+        &self,
+        link: &LinkId,
+        query: &Query,
+        after: Option<Bookmark>,
+        limit: u32,
+    ) -> Result<Rows, StoreError>;
+
+    /// Applies all changes in order, then executes all effects, in one transaction.
+    ///
+    /// An effect whose outcome is not `Done` leaves its own changes out; it never fails the rest.
+    async fn commit(&self, fence: &Fence, commit: Commit) -> Result<Committed, StoreError>;
+}
+
+/// Whether opening may write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OpenMode {
+    /// For dry runs, status, explain: a link that is not there reads as new.
+    Read,
+    /// Creates the link where it is not there.
+    Write,
+}
+
+/// What the store remembers of a link.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Opened {
+    /// Identity of this store, minted once: random, so that a marker of one store is not another's.
+    pub lineage: u128,
+    /// Number of the last commit.
+    pub serial: Serial,
+    /// The next unused id for pairs and intents.
+    pub next_id: u64,
+    /// Per-link facts.
+    pub memory: LinkMemory,
+    /// How many pairs, and how many live records per side.
+    pub counts: Counts,
+    /// The side whose commands this store executes itself, inside `commit`.
+    pub colocated: Option<Side>,
+}
+
+/// Per-link facts that are not about single pairs.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct LinkMemory {
+    /// Digest of the mapping of the last run.
+    pub mapping: Option<Digest>,
+    /// Per side.
+    pub sides: Sides<SideMemory>,
+}
+
+/// Per-link, per-side facts.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SideMemory {
+    /// Where the next incremental scan starts.
+    pub cursor: Option<Cursor>,
+    /// When a full scan last ended complete.
+    pub full_scan_at: Option<Timestamp>,
+    /// When a scan of any kind last ended.
+    pub scanned_at: Option<Timestamp>,
+    /// The schema as last described.
+    pub schema: Option<Schema>,
+    /// When.
+    pub described_at: Option<Timestamp>,
+}
+
+/// Numbers the guards need.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Pairs, tombstones included.
+    pub pairs: u64,
+    /// Records believed alive, per side.
+    pub live: Sides<u64>,
+}
+
+/// Number of a commit; grows by one with each.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Serial(pub u64);
+
+/// What is asked about a lease.
+#[derive(Clone, Debug)]
+pub enum LeaseAsk {
+    /// To take it; fails with [`StoreError::Busy`] while another owner holds it.
+    Take {
+        /// Who asks, for people: host and process.
+        owner: String,
+    },
+    /// To keep it.
+    Renew(Fence),
+    /// To give it back.
+    Release(Fence),
+}
+
+/// Proof of a lease. A later fence of the same link makes earlier ones invalid.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fence {
+    /// The link.
+    pub link: LinkId,
+    /// Grows with every owner.
+    pub number: u64,
+}
+
+/// What to read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Query {
+    /// Heads of the pairs that have these keys on a side. Unknown keys are not answered.
+    Heads(Side, Vec<Key>),
+    /// Heads of all pairs whose record on a side is present and live.
+    Live(Side),
+    /// Whole pairs.
+    Pairs(Vec<PairId>),
+    /// Whole pairs that are dirty.
+    Dirty,
+    /// Whole pairs that have a standing other than clean.
+    Standing,
+    /// Intents that are not final, dead ones included on request.
+    Intents {
+        /// Whether dead letters are wanted too.
+        dead: bool,
+    },
+    /// Open conflicts.
+    Conflicts,
+    /// Trash commands settled on a side since then; answers [`Rows::Count`].
+    DeletesSince(Side, Timestamp),
+    /// Journal entries, newest first.
+    Journal,
+}
+
+/// The last item of a page that was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bookmark(pub u64);
+
+/// One page of an answer. A page shorter than the limit is the last.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Rows {
+    /// For [`Query::Heads`] and [`Query::Live`].
+    Heads(Vec<PairHead>),
+    /// For [`Query::Pairs`], [`Query::Dirty`] and [`Query::Standing`].
+    Pairs(Vec<PairState>),
+    /// For [`Query::Intents`].
+    Intents(Vec<Intent>),
+    /// For [`Query::Conflicts`].
+    Conflicts(Vec<Conflict>),
+    /// For [`Query::DeletesSince`].
+    Count(u64),
+    /// For [`Query::Journal`].
+    Journal(Vec<JournalEntry>),
+}
+
+/// One transaction.
+#[derive(Clone, Debug, Default)]
+pub struct Commit {
+    /// Refuse with [`StoreError::SerialMoved`] unless this is the last serial.
+    pub expect: Option<Serial>,
+    /// The next unused id after this commit.
+    pub next_id: u64,
+    /// Changes of memory.
+    pub changes: Vec<Change>,
+    /// Commands for the colocated side.
+    pub effects: Vec<Effect>,
+}
+
+/// One change of memory.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Change {
+    /// A side of a pair as just observed; a pair that is not there is made.
+    Observe {
+        /// The pair.
+        pair: PairId,
+        /// Which side.
+        side: Side,
+        /// How it is.
+        state: SideState,
+        /// Whether the planner has to look.
+        dirty: bool,
+    },
+    /// A new base, replacing the former one whole.
+    Settle {
+        /// The pair.
+        pair: PairId,
+        /// What both sides agreed on.
+        base: Base,
+    },
+    /// What people are told about a pair, and whether the planner has to look again.
+    Attend {
+        /// The pair.
+        pair: PairId,
+        /// Whether the planner has to look again.
+        dirty: bool,
+        /// Why it is not clean; `None` when it is.
+        standing: Option<Standing>,
+    },
+    /// Every pair has to be looked at: mapping, schema or policy changed.
+    AttendAll,
+    /// The sides of `drop` that `keep` lacks become its own, and `drop` is forgotten.
+    Join {
+        /// Stays.
+        keep: PairId,
+        /// Goes.
+        drop: PairId,
+    },
+    /// A pair without a live record anywhere is forgotten.
+    Forget(PairId),
+    /// Per-link facts, replaced whole.
+    Memory(LinkMemory),
+    /// An intent, new or moved on.
+    Intent(Intent),
+    /// A conflict, opened or updated in place. A resolution already stored is kept.
+    Conflict(Conflict),
+    /// A person's decision on an open conflict.
+    Resolve {
+        /// The pair.
+        pair: PairId,
+        /// The pair of fields.
+        field: FieldId,
+        /// The decision.
+        resolution: Resolution,
+    },
+    /// The conflict is over.
+    CloseConflict {
+        /// The pair.
+        pair: PairId,
+        /// The pair of fields.
+        field: FieldId,
+    },
+    /// What was overwritten, by which rule.
+    Journal(JournalEntry),
+    /// How a run went.
+    Run(RunRecord),
+}
+
+/// A command for the colocated side, executed inside the commit.
+///
+/// On `Done` the store makes the receipt's record the side's shadow (present, with its key) and
+/// applies `then`.
+#[derive(Clone, Debug)]
+pub struct Effect {
+    /// The pair.
+    pub pair: PairId,
+    /// The side, which is the colocated one.
+    pub side: Side,
+    /// What to do. Expected cells that do not hold make it [`Outcome::Stale`].
+    pub command: Command,
+    /// Changes that hold only if the command was done.
+    pub then: Vec<Change>,
+}
+
+/// What a commit did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Committed {
+    /// The new serial.
+    pub serial: Serial,
+    /// One outcome per effect, in order.
+    pub effects: Vec<Outcome>,
+}
+
+/// One settled change, with what it replaced.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JournalEntry {
+    /// Which run.
+    pub run: RunId,
+    /// When.
+    pub at: Timestamp,
+    /// Which pair.
+    pub pair: PairId,
+    /// The side that was written to.
+    pub side: Side,
+    /// By which kind of command.
+    pub kind: CommandKind,
+    /// By which rule.
+    pub rule: String,
+    /// The pair of fields; `None` for lifecycle and creates.
+    pub field: Option<FieldId>,
+    /// What was there.
+    pub before: Option<Value>,
+    /// What is there now.
+    pub after: Option<Value>,
+}
+
+/// Names a run within its link: the moment it started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct RunId(pub Timestamp);
+
+/// How a run went.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunRecord {
+    /// Which run.
+    pub id: RunId,
+    /// When it ended.
+    pub ended_at: Timestamp,
+    /// How it ended, in a word.
+    pub outcome: String,
+    /// Commands settled.
+    pub settled: u64,
+    /// Conflicts open at its end.
+    pub conflicts: u64,
+    /// Commands refused by a guard or a peer.
+    pub refused: u64,
+}
+
+/// A store cannot do what was asked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// Another process holds the link.
+    #[error("another run holds this link ({owner}); wait for it, or end that process")]
+    Busy {
+        /// Who, as far as known.
+        owner: String,
+    },
+    /// A later owner took the lease.
+    #[error("a later run took over this link; this one stops")]
+    Fenced,
+    /// Somebody committed in between.
+    #[error("the store moved on since it was read")]
+    SerialMoved,
+    /// Written by a later version.
+    #[error("the store has format {found}, this program knows up to {known}; update the program")]
+    Newer {
+        /// Format found.
+        found: u32,
+        /// Format known.
+        known: u32,
+    },
+    /// The store belongs to another collection.
+    #[error("the store was made for {expected}, not for {found}; use another file")]
+    Copied {
+        /// What it was made for.
+        expected: String,
+        /// What it was opened for.
+        found: String,
+    },
+    /// No room.
+    #[error("no room is left where the store lives; nothing was lost, make room and run again")]
+    Full,
+    /// The file is damaged.
+    #[error("the store is damaged: {0}")]
+    Corrupt(String),
+    /// Anything else underneath.
+    #[error("the store failed: {message}")]
+    Io {
+        /// What failed.
+        message: String,
+        /// What was underneath.
+        #[source]
+        source: Option<Box<dyn StdError + Send + Sync>>,
+    },
+}

@@ -1,0 +1,157 @@
+//! Cells: a value and how much of it was seen.
+
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::schema::FieldId;
+use crate::value::{RawJson, Value};
+
+/// A value and its completeness. Only [`Cell::Complete`] can ever mean "cleared".
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Cell {
+    /// The whole value.
+    Complete(Value),
+    /// The first part of a longer value (Notion: 25 references).
+    Truncated(Value),
+    /// The peer would not show it (Notion: a relation to a page that is not shared).
+    Inaccessible,
+    /// A value no rule is known for; kept raw, never written.
+    Unsupported(RawJson),
+    /// Not asked for.
+    Unread,
+    /// Asked for, absent from the answer.
+    Missing,
+}
+
+impl Cell {
+    /// The value, if all of it was seen.
+    pub fn complete(&self) -> Option<&Value> {
+        match self {
+            Self::Complete(value) => Some(value),
+            _ => None,
+        }
+    }
+
+    /// Why the value may not be trusted, in a word; `None` if it may.
+    pub fn gap(&self) -> Option<&'static str> {
+        match self {
+            Self::Complete(_) => None,
+            Self::Truncated(_) => Some("truncated"),
+            Self::Inaccessible => Some("inaccessible"),
+            Self::Unsupported(_) => Some("unsupported"),
+            Self::Unread => Some("not read"),
+            Self::Missing => Some("missing from the answer"),
+        }
+    }
+}
+
+/// Cells by field: at most one per field, sorted, so that equal contents are equal bytes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Cells(Vec<(FieldId, Cell)>);
+
+impl Cells {
+    /// The cell of a field.
+    pub fn cell(&self, field: &FieldId) -> Option<&Cell> {
+        self.position(field).ok().map(|at| &self.0[at].1)
+    }
+
+    /// The value of a field, if all of it was seen.
+    pub fn complete(&self, field: &FieldId) -> Option<&Value> {
+        self.cell(field)?.complete()
+    }
+
+    /// Puts a cell, replacing the field's former one.
+    pub fn put(&mut self, field: FieldId, cell: Cell) {
+        match self.position(&field) {
+            Ok(at) => self.0[at].1 = cell,
+            Err(at) => self.0.insert(at, (field, cell)),
+        }
+    }
+
+    /// All cells in order of their fields.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&FieldId, &Cell)> {
+        self.0.iter().map(|(field, cell)| (field, cell))
+    }
+
+    /// How many fields have a cell.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether no field has a cell.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn position(&self, field: &FieldId) -> Result<usize, usize> {
+        self.0.binary_search_by(|(id, _)| id.cmp(field))
+    }
+}
+
+impl FromIterator<(FieldId, Cell)> for Cells {
+    /// A later cell of the same field replaces an earlier one.
+    fn from_iter<I: IntoIterator<Item = (FieldId, Cell)>>(cells: I) -> Self {
+        let mut sorted: Vec<_> = cells.into_iter().collect();
+        sorted.sort_by(|a, b| a.0.cmp(&b.0));
+        // Stable sort: of equal fields the last stands last and is the one to keep.
+        sorted.reverse();
+        sorted.dedup_by(|a, b| a.0 == b.0);
+        sorted.reverse();
+        Self(sorted)
+    }
+}
+
+impl Serialize for Cells {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(field, cell)| (field, cell)))
+    }
+}
+
+impl<'de> Deserialize<'de> for Cells {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct CellsVisitor;
+        impl<'de> Visitor<'de> for CellsVisitor {
+            type Value = Cells;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a map from field to cell")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Cells, A::Error> {
+                let mut cells = Vec::with_capacity(map.size_hint().unwrap_or(0));
+                while let Some(entry) = map.next_entry()? {
+                    cells.push(entry);
+                }
+                Ok(cells.into_iter().collect())
+            }
+        }
+        deserializer.deserialize_map(CellsVisitor)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_cell_of_a_field_wins_and_order_of_arrival_does_not_matter() {
+        let field = |id: &str| FieldId::new(id);
+        let text = |text: &str| Cell::Complete(Value::text(text));
+        let cells: Cells = [
+            (field("b"), text("1")),
+            (field("a"), text("2")),
+            (field("b"), text("3")),
+        ]
+        .into_iter()
+        .collect();
+        assert_eq!(cells.complete(&field("b")), Some(&Value::text("3")));
+        let mut other = Cells::default();
+        other.put(field("b"), text("3"));
+        other.put(field("a"), text("2"));
+        assert_eq!(cells, other);
+        let json = serde_json::to_string(&cells).unwrap();
+        assert_eq!(serde_json::from_str::<Cells>(&json).unwrap(), cells);
+    }
+}

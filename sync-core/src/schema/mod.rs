@@ -1,0 +1,218 @@
+//! Fields of a collection: what they are called, what they hold, who may write them.
+
+use std::borrow::Borrow;
+use std::fmt;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::value::{Choice, Digest};
+
+/// Identity of a field within its collection. Notion: the property id, stable across renames;
+/// SQL: the column name. Cheap to clone.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct FieldId(Arc<str>);
+
+impl FieldId {
+    /// Takes a peer's own id.
+    pub fn new(id: impl Into<Arc<str>>) -> Self {
+        Self(id.into())
+    }
+
+    /// The id as the peer writes it.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Borrow<str> for FieldId {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for FieldId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for FieldId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.0, f)
+    }
+}
+
+/// A column of a collection.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Field {
+    /// Identity.
+    pub id: FieldId,
+    /// Name people see; may change.
+    pub name: String,
+    /// What it holds.
+    pub ty: FieldType,
+    /// Who writes it.
+    pub access: Access,
+    /// Largest values the peer takes.
+    #[serde(default, skip_serializing_if = "Limits::is_none")]
+    pub limits: Limits,
+}
+
+/// What a field holds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum FieldType {
+    /// The one text that names a record.
+    Title,
+    /// Formatted text.
+    RichText,
+    /// Plain text.
+    Text,
+    /// Exact number.
+    Number,
+    /// True or false.
+    Checkbox,
+    /// One of these options.
+    Select(Vec<Choice>),
+    /// One of these states.
+    Status(Vec<Choice>),
+    /// Some of these options.
+    MultiSelect(Vec<Choice>),
+    /// Day, instant or range.
+    Date,
+    /// Web address.
+    Url,
+    /// E-mail address.
+    Email,
+    /// Phone number.
+    Phone,
+    /// A kind this version does not interpret, by the peer's name for it; values stay raw.
+    Other(String),
+}
+
+impl FieldType {
+    /// The options of an option field.
+    pub fn options(&self) -> Option<&[Choice]> {
+        match self {
+            Self::Select(options) | Self::Status(options) | Self::MultiSelect(options) => {
+                Some(options)
+            }
+            _ => None,
+        }
+    }
+
+    /// The kind's name, without its options.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Title => "title",
+            Self::RichText => "rich_text",
+            Self::Text => "text",
+            Self::Number => "number",
+            Self::Checkbox => "checkbox",
+            Self::Select(_) => "select",
+            Self::Status(_) => "status",
+            Self::MultiSelect(_) => "multi_select",
+            Self::Date => "date",
+            Self::Url => "url",
+            Self::Email => "email",
+            Self::Phone => "phone_number",
+            Self::Other(name) => name,
+        }
+    }
+}
+
+/// Who may write a field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Access {
+    /// People and sync.
+    Writable,
+    /// The peer computes it; it is shown and never written.
+    Computed,
+    /// Shown raw, never interpreted, never written.
+    Unsupported,
+}
+
+/// Largest values a field takes; `None` is "no limit known".
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Limits {
+    /// Longest text, in UTF-16 units (as JavaScript counts).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_utf16: Option<u32>,
+    /// Most runs of a rich text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_runs: Option<u32>,
+    /// Most options of a multi-select.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_items: Option<u32>,
+}
+
+impl Limits {
+    fn is_none(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// All fields of a collection.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Schema {
+    /// Name of the collection people see.
+    #[serde(default)]
+    pub title: String,
+    /// In the peer's order.
+    pub fields: Vec<Field>,
+}
+
+impl Schema {
+    /// The field with this id.
+    pub fn field(&self, id: &FieldId) -> Option<&Field> {
+        self.fields.iter().find(|field| field.id == *id)
+    }
+
+    /// The field with this name, as people see it.
+    pub fn by_name(&self, name: &str) -> Option<&Field> {
+        self.fields.iter().find(|field| field.name == name)
+    }
+
+    /// Digest over everything in the schema.
+    pub fn version(&self) -> SchemaVersion {
+        SchemaVersion(Digest::of_json(self))
+    }
+}
+
+/// Which schema was seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct SchemaVersion(pub Digest);
+
+/// One additive change to a collection's schema. Destructive changes are not expressible here.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum SchemaChange {
+    /// A new field; the id is the peer's to choose, so it goes by name.
+    AddField {
+        /// Name people see.
+        name: String,
+        /// What it holds.
+        ty: FieldType,
+    },
+    /// A new name for a field.
+    RenameField {
+        /// Which field.
+        field: FieldId,
+        /// The name it gets.
+        name: String,
+    },
+    /// Options added to an option field; those it has are kept.
+    AddOptions {
+        /// Which field.
+        field: FieldId,
+        /// Names of the new options.
+        names: Vec<String>,
+    },
+}

@@ -1,0 +1,225 @@
+//! Days, instants with their offset, and ranges. A day never becomes a midnight.
+
+use std::fmt;
+use std::str::FromStr;
+
+use jiff::civil;
+use jiff::tz::Offset;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// A day, an instant, or a range of either.
+///
+/// Text form: `2026-06-15`, `2026-06-15T14:30:00+09:00`, and for ranges the two ends joined by
+/// `/` (ISO 8601 intervals).
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct DateValue {
+    /// The day or instant, or the first of a range.
+    pub start: DatePoint,
+    /// The last of a range.
+    pub end: Option<DatePoint>,
+}
+
+/// One end of a date.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum DatePoint {
+    /// A calendar day, without time and without zone.
+    Day(civil::Date),
+    /// A local time with the offset it was written with.
+    Instant {
+        /// The time on the wall there.
+        local: civil::DateTime,
+        /// The offset from UTC there.
+        offset: Offset,
+    },
+}
+
+/// Why a text is not a date.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ParseDateError {
+    /// A time of day without an offset: it names no instant.
+    #[error("a time needs an offset: write 2026-06-15T14:30:00+09:00, or Z for UTC")]
+    NoOffset,
+    /// Anything else.
+    #[error("not a date: write 2026-06-15, 2026-06-15T14:30:00+09:00 or start/end")]
+    Malformed,
+}
+
+impl DateValue {
+    /// The same date with every instant cut to whole milliseconds, the finest Notion keeps.
+    #[must_use]
+    pub fn to_millis(&self) -> Self {
+        Self {
+            start: self.start.to_millis(),
+            end: self.end.map(DatePoint::to_millis),
+        }
+    }
+}
+
+impl DatePoint {
+    fn to_millis(self) -> Self {
+        match self {
+            Self::Instant { local, offset } => {
+                let nanos = local.subsec_nanosecond() / 1_000_000 * 1_000_000;
+                let local = local
+                    .with()
+                    .subsec_nanosecond(nanos)
+                    .build()
+                    .unwrap_or(local);
+                Self::Instant { local, offset }
+            }
+            day @ Self::Day(_) => day,
+        }
+    }
+}
+
+impl FromStr for DateValue {
+    type Err = ParseDateError;
+
+    fn from_str(text: &str) -> Result<Self, ParseDateError> {
+        match text.trim().split_once('/') {
+            Some((start, end)) => Ok(Self {
+                start: start.parse()?,
+                end: Some(end.parse()?),
+            }),
+            None => Ok(Self {
+                start: text.parse()?,
+                end: None,
+            }),
+        }
+    }
+}
+
+impl FromStr for DatePoint {
+    type Err = ParseDateError;
+
+    fn from_str(text: &str) -> Result<Self, ParseDateError> {
+        let text = text.trim();
+        if text.len() == 10 {
+            return text
+                .parse()
+                .map(Self::Day)
+                .map_err(|_| ParseDateError::Malformed);
+        }
+        let (local, offset) = split_offset(text)?;
+        // A leap second or a day past the month is an error of the writer, not ours to mend.
+        let local: civil::DateTime = local.parse().map_err(|_| ParseDateError::Malformed)?;
+        Ok(Self::Instant { local, offset })
+    }
+}
+
+fn split_offset(text: &str) -> Result<(&str, Offset), ParseDateError> {
+    if !text.is_ascii() || text.len() < 16 || !matches!(text.as_bytes()[10], b'T' | b't' | b' ') {
+        return Err(ParseDateError::Malformed);
+    }
+    if let Some(local) = text.strip_suffix(['Z', 'z']) {
+        return Ok((local, Offset::UTC));
+    }
+    let at = text[11..]
+        .find(['+', '-'])
+        .ok_or(ParseDateError::NoOffset)?
+        + 11;
+    let (local, offset) = text.split_at(at);
+    let sign = if offset.starts_with('-') { -1 } else { 1 };
+    let (hours, minutes) = match offset[1..].split_once(':') {
+        Some((hours, minutes)) => (hours, minutes),
+        None if offset.len() == 5 => offset[1..].split_at(2),
+        None => (&offset[1..], "0"),
+    };
+    let part = |text: &str| text.parse::<i32>().map_err(|_| ParseDateError::Malformed);
+    let (hours, minutes) = (part(hours)?, part(minutes)?);
+    if hours > 23 || minutes > 59 {
+        return Err(ParseDateError::Malformed);
+    }
+    let seconds = sign * (hours * 3600 + minutes * 60);
+    Ok((
+        local,
+        Offset::from_seconds(seconds).map_err(|_| ParseDateError::Malformed)?,
+    ))
+}
+
+impl fmt::Display for DateValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.start)?;
+        self.end.map_or(Ok(()), |end| write!(f, "/{end}"))
+    }
+}
+
+impl fmt::Display for DatePoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Day(day) => write!(f, "{day}"),
+            Self::Instant { local, offset } => {
+                let seconds = offset.seconds();
+                let sign = if seconds < 0 { '-' } else { '+' };
+                let minutes = seconds.abs() / 60;
+                write!(f, "{local}{sign}{:02}:{:02}", minutes / 60, minutes % 60)
+            }
+        }
+    }
+}
+
+impl Serialize for DateValue {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for DateValue {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?
+            .parse()
+            .map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pain_15_days_offsets_and_ranges_come_back_as_written() {
+        for text in [
+            "2026-06-15",
+            "2026-06-15T14:30:00+09:00",
+            "2026-06-15T14:30:00-03:30",
+            "2026-06-15T14:30:00.123+00:00",
+            "2026-06-15/2026-06-17",
+            "2026-06-15T14:30:00+02:00/2026-06-15T15:30:00+02:00",
+        ] {
+            assert_eq!(text.parse::<DateValue>().unwrap().to_string(), text);
+        }
+        for (text, canonical) in [
+            ("2026-06-15T14:30:00.000Z", "2026-06-15T14:30:00+00:00"),
+            ("2026-06-15 14:30:00+0900", "2026-06-15T14:30:00+09:00"),
+            ("2026-06-15T14:30+09", "2026-06-15T14:30:00+09:00"),
+        ] {
+            assert_eq!(text.parse::<DateValue>().unwrap().to_string(), canonical);
+        }
+    }
+
+    #[test]
+    fn a_time_without_offset_is_refused_by_name() {
+        assert_eq!(
+            "2026-06-15T14:30:00".parse::<DateValue>(),
+            Err(ParseDateError::NoOffset)
+        );
+        assert_eq!(
+            "2026-06-15 14:30:00".parse::<DateValue>(),
+            Err(ParseDateError::NoOffset)
+        );
+        for bad in [
+            "",
+            "today",
+            "2026-13-01",
+            "2026-06-15T25:00:00Z",
+            "2026-06-15T10:00:00+99:00",
+        ] {
+            assert_eq!(
+                bad.parse::<DateValue>(),
+                Err(ParseDateError::Malformed),
+                "{bad}"
+            );
+        }
+    }
+}
