@@ -8,8 +8,11 @@
 
 pub mod conflict;
 pub mod link;
+pub mod memory;
 pub mod outbox;
+pub mod engine;
 pub mod pair;
+pub mod plan;
 pub mod port;
 pub mod record;
 pub mod schema;

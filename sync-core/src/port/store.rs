@@ -140,6 +140,8 @@ pub enum Query {
     Live(Side),
     /// Whole pairs.
     Pairs(Vec<PairId>),
+    /// Whole pairs, every one.
+    All,
     /// Whole pairs that are dirty.
     Dirty,
     /// Whole pairs that have a standing other than clean.
@@ -167,7 +169,7 @@ pub struct Bookmark(pub u64);
 pub enum Rows {
     /// For [`Query::Heads`] and [`Query::Live`].
     Heads(Vec<PairHead>),
-    /// For [`Query::Pairs`], [`Query::Dirty`] and [`Query::Standing`].
+    /// For [`Query::Pairs`], [`Query::All`], [`Query::Dirty`] and [`Query::Standing`].
     Pairs(Vec<PairState>),
     /// For [`Query::Intents`].
     Intents(Vec<Intent>),

@@ -1,0 +1,232 @@
+//! What a store remembers of one link, as plain maps: the meaning of every [`Change`] and
+//! [`Query`], without durability. The dry run's overlay and the reference store stand on it.
+
+use std::collections::BTreeMap;
+
+use crate::conflict::Conflict;
+use crate::link::{Side, Sides};
+use crate::outbox::{Intent, IntentId, IntentState};
+use crate::pair::{PairHead, PairId, PairState, Presence, SideState};
+use crate::port::{
+    Bookmark, Change, CommandKind, Counts, JournalEntry, LinkMemory, Query, Rows, RunRecord,
+};
+use crate::record::{Key, Lifecycle};
+use crate::schema::FieldId;
+
+/// The memory of one link.
+#[derive(Clone, Debug, Default)]
+pub struct Memory {
+    pairs: BTreeMap<PairId, PairState>,
+    keys: BTreeMap<(Side, Key), PairId>,
+    intents: BTreeMap<IntentId, Intent>,
+    conflicts: BTreeMap<(PairId, FieldId), Conflict>,
+    journal: Vec<JournalEntry>,
+    runs: Vec<RunRecord>,
+    /// Per-link facts.
+    pub link: LinkMemory,
+    /// The next unused id.
+    pub next_id: u64,
+}
+
+impl Memory {
+    /// Applies one change.
+    pub fn apply(&mut self, change: Change) {
+        match change {
+            Change::Observe { pair, side, state, dirty } => {
+                self.index(pair, side, &state);
+                let there = self.pairs.entry(pair).or_insert_with(|| blank(pair));
+                there.sides[side] = state;
+                there.dirty = dirty;
+            }
+            Change::Settle { pair, base } => {
+                if let Some(there) = self.pairs.get_mut(&pair) {
+                    there.base = Some(base);
+                }
+            }
+            Change::Attend { pair, dirty, standing } => {
+                if let Some(there) = self.pairs.get_mut(&pair) {
+                    there.dirty = dirty;
+                    there.standing = standing;
+                }
+            }
+            Change::AttendAll => {
+                for pair in self.pairs.values_mut() {
+                    pair.dirty = true;
+                }
+            }
+            Change::Join { keep, drop } => self.join(keep, drop),
+            Change::Forget(pair) => {
+                if let Some(gone) = self.pairs.remove(&pair) {
+                    self.unindex(&gone);
+                }
+            }
+            Change::Memory(memory) => self.link = memory,
+            Change::Intent(intent) => {
+                let done = matches!(intent.state, IntentState::Settled | IntentState::Dropped);
+                if done {
+                    self.intents.remove(&intent.id);
+                } else {
+                    self.intents.insert(intent.id, intent);
+                }
+            }
+            Change::Conflict(mut conflict) => {
+                let at = (conflict.pair, conflict.field.clone());
+                if let Some(open) = self.conflicts.get(&at) {
+                    conflict.resolution = conflict.resolution.or_else(|| open.resolution.clone());
+                }
+                self.conflicts.insert(at, conflict);
+            }
+            Change::Resolve { pair, field, resolution } => {
+                if let Some(open) = self.conflicts.get_mut(&(pair, field)) {
+                    open.resolution = Some(resolution);
+                    if let Some(there) = self.pairs.get_mut(&pair) {
+                        there.dirty = true;
+                    }
+                }
+            }
+            Change::CloseConflict { pair, field } => {
+                self.conflicts.remove(&(pair, field));
+            }
+            Change::Journal(entry) => self.journal.push(entry),
+            Change::Run(run) => self.runs.push(run),
+        }
+    }
+
+    /// Puts a whole pair, as read from another store.
+    pub fn put(&mut self, pair: PairState) {
+        for side in Side::BOTH {
+            self.index(pair.id, side, &pair.sides[side]);
+        }
+        self.pairs.insert(pair.id, pair);
+    }
+
+    /// Puts a conflict, as read from another store.
+    pub fn put_conflict(&mut self, conflict: Conflict) {
+        self.conflicts.insert((conflict.pair, conflict.field.clone()), conflict);
+    }
+
+    /// Whether this memory holds the pair.
+    pub fn holds(&self, pair: PairId) -> bool {
+        self.pairs.contains_key(&pair)
+    }
+
+    /// One pair.
+    pub fn pair(&self, pair: PairId) -> Option<&PairState> {
+        self.pairs.get(&pair)
+    }
+
+    /// All pairs in order.
+    pub fn pairs(&self) -> impl Iterator<Item = &PairState> {
+        self.pairs.values()
+    }
+
+    /// Finished runs, oldest first.
+    pub fn runs(&self) -> &[RunRecord] {
+        &self.runs
+    }
+
+    /// How many pairs, and how many live per side.
+    pub fn counts(&self) -> Counts {
+        let live = |side| self.pairs.values().filter(|pair| is_live(pair, side)).count() as u64;
+        Counts { pairs: self.pairs.len() as u64, live: Sides::from_fn(live) }
+    }
+
+    /// Answers a query.
+    pub fn read(&self, query: &Query, after: Option<Bookmark>, limit: u32) -> Rows {
+        let start = PairId(after.map_or(0, |Bookmark(id)| id.saturating_add(1)));
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let range = || self.pairs.range(start..).map(|(_, pair)| pair);
+        let whole = |keep: fn(&PairState) -> bool| {
+            Rows::Pairs(range().filter(|pair| keep(pair)).take(limit).cloned().collect())
+        };
+        match query {
+            Query::Heads(side, keys) => Rows::Heads(
+                keys.iter()
+                    .filter_map(|key| self.keys.get(&(*side, key.clone())))
+                    .filter_map(|pair| self.pairs.get(pair).map(head))
+                    .collect(),
+            ),
+            Query::Live(side) => Rows::Heads(
+                range().filter(|pair| is_live(pair, *side)).take(limit).map(head).collect(),
+            ),
+            Query::Pairs(ids) => {
+                Rows::Pairs(ids.iter().filter_map(|id| self.pairs.get(id)).cloned().collect())
+            }
+            Query::All => whole(|_| true),
+            Query::Dirty => whole(|pair| pair.dirty),
+            Query::Standing => whole(|pair| pair.standing.is_some()),
+            Query::Intents { dead } => Rows::Intents(
+                self.intents
+                    .range(IntentId(start.0)..)
+                    .map(|(_, intent)| intent)
+                    .filter(|intent| *dead || intent.state != IntentState::Dead)
+                    .take(limit)
+                    .cloned()
+                    .collect(),
+            ),
+            Query::Conflicts => Rows::Conflicts(self.conflicts.values().cloned().collect()),
+            Query::DeletesSince(side, since) => Rows::Count(
+                self.journal
+                    .iter()
+                    .filter(|entry| entry.kind == CommandKind::Trash && entry.side == *side)
+                    .filter(|entry| entry.at >= *since)
+                    .count() as u64,
+            ),
+            Query::Journal => {
+                Rows::Journal(self.journal.iter().rev().take(limit).cloned().collect())
+            }
+        }
+    }
+
+    fn join(&mut self, keep: PairId, drop: PairId) {
+        let Some(gone) = self.pairs.remove(&drop) else { return };
+        self.unindex(&gone);
+        for side in Side::BOTH {
+            let Some(kept) = self.pairs.get_mut(&keep) else { return };
+            kept.dirty = true;
+            if kept.sides[side].key.is_none() {
+                kept.sides[side] = gone.sides[side].clone();
+                let state = kept.sides[side].clone();
+                self.index(keep, side, &state);
+            }
+        }
+    }
+
+    fn index(&mut self, pair: PairId, side: Side, state: &SideState) {
+        if let Some(key) = &state.key {
+            self.keys.insert((side, key.clone()), pair);
+        }
+    }
+
+    fn unindex(&mut self, pair: &PairState) {
+        for side in Side::BOTH {
+            if let Some(key) = &pair.sides[side].key {
+                self.keys.remove(&(side, key.clone()));
+            }
+        }
+    }
+}
+
+fn blank(id: PairId) -> PairState {
+    PairState { id, sides: Sides::default(), base: None, dirty: true, standing: None }
+}
+
+/// Whether a pair's record on a side is present and alive.
+pub fn is_live(pair: &PairState, side: Side) -> bool {
+    let state = &pair.sides[side];
+    let alive = |lifecycle| lifecycle == Lifecycle::Live;
+    state.presence == Presence::Present
+        && state.shadow.as_ref().is_some_and(|shadow| alive(shadow.lifecycle))
+}
+
+/// The short form of a pair.
+pub fn head(pair: &PairState) -> PairHead {
+    PairHead {
+        id: pair.id,
+        keys: pair.sides.as_ref().map(|side| side.key.clone()),
+        seen: pair.sides.as_ref().map(|side| match (&side.presence, &side.shadow) {
+            (Presence::Present, Some(shadow)) => Some(shadow.digest()),
+            _ => None,
+        }),
+    }
+}

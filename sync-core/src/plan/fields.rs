@@ -1,0 +1,370 @@
+//! The field table: what to do about one field of a pair whose records both exist.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::link::{Side, Sides};
+
+/// Rules of the field table. Ids are public and stable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum FieldRule {
+    /// A cell was not seen whole.
+    F00,
+    /// Neither changed.
+    F01,
+    /// One changed.
+    F02,
+    /// One changed to what the other already says.
+    F03,
+    /// Both changed and agree.
+    F04,
+    /// Both changed and disagree.
+    F05,
+    /// Both changed a set.
+    F06,
+    /// Never settled, agree.
+    F07,
+    /// Never settled, one is empty.
+    F08,
+    /// Never settled, disagree.
+    F09,
+    /// A computed field was edited.
+    F10,
+    /// A command on this record is unresolved.
+    F13,
+    /// The field vanished from a side.
+    F15,
+    /// A conflict is open.
+    F16,
+}
+
+impl FieldRule {
+    /// Why, in a sentence for people.
+    pub fn reason(self) -> &'static str {
+        match self {
+            Self::F00 => "the value was not shown whole",
+            Self::F01 => "nothing changed",
+            Self::F02 => "changed on one side",
+            Self::F03 => "changed to what the other side already holds",
+            Self::F04 => "changed on both sides to the same",
+            Self::F05 => "changed on both sides to different values",
+            Self::F06 => "options added and removed on both sides: merged",
+            Self::F07 => "the same on first sight",
+            Self::F08 => "empty on one side on first sight: filled in",
+            Self::F09 => "different on first sight",
+            Self::F10 => "computed: the edit is taken back",
+            Self::F13 => "waits for a command whose outcome is not known",
+            Self::F15 => "the field is gone from one side",
+            Self::F16 => "a conflict is open",
+        }
+    }
+}
+
+impl fmt::Display for FieldRule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, f)
+    }
+}
+
+/// One side's cell, compared with its own settled cell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum CellStatus {
+    /// As settled.
+    Same,
+    /// Not as settled.
+    Changed,
+    /// Never settled, empty.
+    Empty,
+    /// Never settled, not empty.
+    Filled,
+    /// Not seen whole.
+    Gap,
+}
+
+impl CellStatus {
+    /// All, for enumeration.
+    pub const ALL: [Self; 5] = [
+        Self::Same,
+        Self::Changed,
+        Self::Empty,
+        Self::Filled,
+        Self::Gap,
+    ];
+}
+
+/// What is known of a conflict on the field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum ConflictStatus {
+    /// There is none.
+    None,
+    /// Open, undecided.
+    Open,
+    /// A person decided for this side.
+    Keep(Side),
+}
+
+/// Everything the field table looks at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct FieldCase {
+    /// The two cells.
+    pub cells: Sides<CellStatus>,
+    /// Whether they agree through the lens.
+    pub agree: bool,
+    /// Whether the lens merges sets.
+    pub set: bool,
+    /// The side that computes the field, if one does.
+    pub computed: Option<Side>,
+    /// An open conflict.
+    pub conflict: ConflictStatus,
+    /// Whether an unresolved command touches the record.
+    pub in_flight: bool,
+    /// Whether both schemas still have the field.
+    pub exists: bool,
+}
+
+/// What to do about a field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum FieldAction {
+    /// Nothing.
+    Nothing,
+    /// Nothing until its cause is gone; the rest of the record goes on.
+    Block,
+    /// This side's value goes to the other.
+    Propagate(Side),
+    /// Both agree: settle without a write.
+    Settle,
+    /// Merge the two sets and write where they differ.
+    Merge,
+    /// Open a conflict, or update the one that is open.
+    Conflict,
+}
+
+/// Looks up the field table. Total; what cannot happen is blocked.
+pub fn decide_field(case: &FieldCase) -> (FieldRule, FieldAction) {
+    use CellStatus as C;
+    use FieldAction as A;
+    use FieldRule as F;
+    if case.in_flight {
+        return (F::F13, A::Block);
+    }
+    if !case.exists {
+        return (F::F15, A::Block);
+    }
+    if let Some(from) = case.computed {
+        return match (case.cells[from], case.cells[from.other()]) {
+            (C::Gap, _) => (F::F00, A::Block),
+            (C::Same, C::Changed) => (F::F10, A::Propagate(from)),
+            (C::Same, _) => (F::F01, A::Nothing),
+            (C::Changed, _) if case.agree => (F::F03, A::Settle),
+            (C::Changed, _) => (F::F02, A::Propagate(from)),
+            (C::Empty | C::Filled, _) if case.agree => (F::F07, A::Settle),
+            (C::Empty | C::Filled, _) => (F::F08, A::Propagate(from)),
+        };
+    }
+    let Sides { left, right } = case.cells;
+    if left == C::Gap || right == C::Gap {
+        return (F::F00, A::Block);
+    }
+    let settled = |status| matches!(status, C::Same | C::Changed);
+    if settled(left) != settled(right) {
+        return (F::F00, A::Block);
+    }
+    if let (C::Same, C::Same, ConflictStatus::None) = (left, right, case.conflict) {
+        return (F::F01, A::Nothing);
+    }
+    match case.conflict {
+        ConflictStatus::None => {}
+        _ if case.agree => return (F::F16, A::Settle),
+        ConflictStatus::Keep(side) => return (F::F16, A::Propagate(side)),
+        ConflictStatus::Open => return (F::F16, A::Conflict),
+    }
+    match (left, right, case.agree) {
+        (C::Changed, C::Same, true) | (C::Same, C::Changed, true) => (F::F03, A::Settle),
+        (C::Changed, C::Same, false) => (F::F02, A::Propagate(Side::Left)),
+        (C::Same, C::Changed, false) => (F::F02, A::Propagate(Side::Right)),
+        (C::Changed, C::Changed, true) => (F::F04, A::Settle),
+        (C::Changed, C::Changed, false) if case.set => (F::F06, A::Merge),
+        (C::Changed, C::Changed, false) => (F::F05, A::Conflict),
+        (C::Empty | C::Filled, C::Empty | C::Filled, true) => (F::F07, A::Settle),
+        (C::Filled, C::Empty, false) => (F::F08, A::Propagate(Side::Left)),
+        (C::Empty, C::Filled, false) => (F::F08, A::Propagate(Side::Right)),
+        (C::Filled, C::Filled, false) => (F::F09, A::Conflict),
+        // Two empty cells that disagree, or two settled ones: no lens says that.
+        _ => (F::F00, A::Block),
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    const CONFLICTS: [ConflictStatus; 4] = [
+        ConflictStatus::None,
+        ConflictStatus::Open,
+        ConflictStatus::Keep(Side::Left),
+        ConflictStatus::Keep(Side::Right),
+    ];
+
+    fn all() -> Vec<FieldCase> {
+        let mut cases = Vec::new();
+        for left in CellStatus::ALL {
+            for right in CellStatus::ALL {
+                for conflict in CONFLICTS {
+                    for computed in [None, Some(Side::Left), Some(Side::Right)] {
+                        for bits in 0..16_u8 {
+                            cases.push(FieldCase {
+                                cells: Sides::new(left, right),
+                                agree: bits & 1 != 0,
+                                set: bits & 2 != 0,
+                                computed,
+                                conflict,
+                                in_flight: bits & 4 != 0,
+                                exists: bits & 8 != 0,
+                            });
+                        }
+                    }
+                }
+            }
+        }
+        cases
+    }
+
+    fn mirror(case: &FieldCase) -> FieldCase {
+        FieldCase {
+            cells: case.cells.swap(),
+            computed: case.computed.map(Side::other),
+            conflict: match case.conflict {
+                ConflictStatus::Keep(side) => ConflictStatus::Keep(side.other()),
+                other => other,
+            },
+            ..*case
+        }
+    }
+
+    #[test]
+    fn p3_every_field_mirrors() {
+        for case in all() {
+            let (rule, action) = decide_field(&case);
+            let (mirror_rule, mirror_action) = decide_field(&mirror(&case));
+            let mirror_action = match mirror_action {
+                FieldAction::Propagate(side) => FieldAction::Propagate(side.other()),
+                other => other,
+            };
+            assert_eq!((rule, action), (mirror_rule, mirror_action), "{case:?}");
+        }
+    }
+
+    #[test]
+    fn p4_no_changed_cell_is_overwritten_without_a_persons_word() {
+        for case in all() {
+            let (_, action) = decide_field(&case);
+            if let FieldAction::Propagate(from) = action {
+                let target = case.cells[from.other()];
+                let decided = case.conflict == ConflictStatus::Keep(from);
+                let computed = case.computed == Some(from);
+                let harmless = matches!(target, CellStatus::Same | CellStatus::Empty);
+                assert!(decided || computed || harmless, "{case:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn p12_a_gap_blocks_and_never_writes() {
+        for case in all() {
+            for side in Side::BOTH {
+                let mut less = case;
+                less.cells[side] = CellStatus::Gap;
+                let (_, action) = decide_field(&less);
+                let target_of_projection = less.computed == Some(side.other());
+                assert!(
+                    target_of_projection || action == FieldAction::Block,
+                    "{less:?}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn p5_after_a_settlement_nothing_is_left_to_do() {
+        for case in all()
+            .into_iter()
+            .filter(|case| case.exists && !case.in_flight)
+        {
+            if matches!(
+                decide_field(&case).1,
+                FieldAction::Settle | FieldAction::Propagate(_)
+            ) {
+                let after = FieldCase {
+                    cells: Sides::new(CellStatus::Same, CellStatus::Same),
+                    agree: true,
+                    conflict: ConflictStatus::None,
+                    ..case
+                };
+                assert_eq!(decide_field(&after), (FieldRule::F01, FieldAction::Nothing));
+            }
+        }
+    }
+
+    #[test]
+    fn p15_only_cells_that_agree_are_settled_without_a_write() {
+        for case in all() {
+            if decide_field(&case).1 == FieldAction::Settle {
+                assert!(case.agree, "{case:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn p2_the_whole_table_is_total_and_is_the_documented_one() {
+        let mut table = String::from(
+            "# Field table\n\nGenerated by the test that enumerates it. Mirrors are left out, and \
+             so are cases in which a command is unresolved (F13) or the field is gone (F15).\n\n\
+             | one cell | other cell | agree | set | computed on | conflict | rule | action |\n\
+             |---|---|---|---|---|---|---|---|\n",
+        );
+        for case in all() {
+            if case.in_flight || !case.exists || case.cells.left > case.cells.right {
+                continue;
+            }
+            let (rule, action) = decide_field(&case);
+            let name = |text: String| {
+                text.replace("Some(Left)", "the one")
+                    .replace("Some(Right)", "the other")
+                    .replace("(Left)", " the one")
+                    .replace("(Right)", " the other")
+            };
+            table.push_str(&format!(
+                "| {:?} | {:?} | {} | {} | {} | {} | {rule} | {} |\n",
+                case.cells.left,
+                case.cells.right,
+                case.agree,
+                case.set,
+                name(format!("{:?}", case.computed)),
+                name(format!("{:?}", case.conflict)),
+                name(format!("{action:?}")),
+            ));
+        }
+        assert_documented("field-table.md", &table);
+    }
+
+    /// Compares with the committed file, or rewrites it when `UPDATE_DOCS` is set.
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "tests may read the repository's own docs"
+    )]
+    pub(in crate::plan) fn assert_documented(file: &str, table: &str) {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("../docs/algorithm")
+            .join(file);
+        if std::env::var_os("UPDATE_DOCS").is_some() {
+            std::fs::write(&path, table).unwrap();
+        }
+        let documented = std::fs::read_to_string(&path).unwrap_or_default();
+        assert_eq!(
+            documented, table,
+            "run the tests with UPDATE_DOCS=1 and review {file}"
+        );
+    }
+}

@@ -1,0 +1,182 @@
+//! Guards: named reasons to refuse a class of commands. Each clears when its cause is gone.
+
+use serde::{Deserialize, Serialize};
+
+use crate::link::{MaxDelete, Side, Sides};
+use crate::pair::PairId;
+use crate::schema::FieldId;
+
+/// A named reason to refuse.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum Guard {
+    /// Too many deletes for one side and day.
+    MaxDelete,
+    /// A side that had records shows none at all.
+    EmptySide,
+    /// The scan did not cover the collection: nothing is known about what it did not return.
+    Coverage,
+    /// The target is not as it was when the command was planned.
+    StaleBase,
+    /// The peer does not let us: never taken for a delete.
+    Permission,
+    /// A value the peer would refuse.
+    ValueLimits,
+    /// A value without an image on the other side.
+    LossyWrite,
+    /// The peer refused this very command before; it is not sent again until something changes.
+    Rejected,
+}
+
+impl Guard {
+    /// How a person lets it pass, or what removes its cause.
+    pub fn remedy(self) -> &'static str {
+        match self {
+            Self::MaxDelete => {
+                "look at the plan; if the deletes are right, allow that many with --max-deletes N"
+            }
+            Self::EmptySide => {
+                "check that the side is the right one; if it is meant to be empty, allow it with --max-deletes N"
+            }
+            Self::Coverage => "run again; deletes are only seen by a scan that ends complete",
+            Self::StaleBase => "nothing: it is planned again from what is there now",
+            Self::Permission => "share the page or data source with the connection, then run again",
+            Self::ValueLimits => "shorten the value",
+            Self::LossyWrite => "choose a value the other side knows",
+            Self::Rejected => "change the value, or mend what the message says",
+        }
+    }
+}
+
+/// Something a guard refused.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refusal {
+    /// Which guard.
+    pub guard: Guard,
+    /// The pair, if it is about one.
+    pub pair: Option<PairId>,
+    /// The side that would have been written to.
+    pub side: Option<Side>,
+    /// The pair of fields, if it is about one.
+    pub field: Option<FieldId>,
+    /// Why, in a sentence, with threshold and actual number where there are such.
+    pub reason: String,
+    /// How many commands it holds back.
+    pub count: u64,
+}
+
+/// What the delete guards look at, per side that would lose records.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DeleteFacts {
+    /// Deletes this plan wants.
+    pub wanted: u64,
+    /// Deletes settled in the last 24 hours.
+    pub recent: u64,
+    /// Live records.
+    pub live: u64,
+    /// The other side, where the deletes come from, showed no record at all.
+    pub source_empty: bool,
+}
+
+/// Applies MaxDelete and EmptySide. A refused side deletes nothing.
+pub fn check_deletes(
+    policy: &MaxDelete,
+    names: &Sides<String>,
+    facts: &Sides<DeleteFacts>,
+) -> Vec<Refusal> {
+    let mut refusals = Vec::new();
+    for side in Side::BOTH {
+        let DeleteFacts {
+            wanted,
+            recent,
+            live,
+            source_empty,
+        } = facts[side];
+        if wanted == 0 {
+            continue;
+        }
+        let threshold = policy.threshold(live.saturating_add(recent));
+        let (name, source) = (&names[side], &names[side.other()]);
+        let (guard, reason) = if source_empty && policy.approved.is_none() {
+            let reason =
+                format!("{source} shows no record at all, so {wanted} would be deleted on {name}");
+            (Guard::EmptySide, reason)
+        } else if recent.saturating_add(wanted) > threshold {
+            let reason = format!(
+                "{wanted} of {live} records would be deleted on {name}, after {recent} in the \
+                 last 24 hours; at most {threshold} are allowed"
+            );
+            (Guard::MaxDelete, reason)
+        } else {
+            continue;
+        };
+        refusals.push(Refusal {
+            guard,
+            pair: None,
+            side: Some(side),
+            field: None,
+            reason,
+            count: wanted,
+        });
+    }
+    refusals
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(policy: MaxDelete, facts: DeleteFacts) -> Option<Guard> {
+        let names = Sides::new("Notion".to_owned(), "SQLite".to_owned());
+        let facts = Sides::new(DeleteFacts::default(), facts);
+        check_deletes(&policy, &names, &facts)
+            .first()
+            .map(|refusal| refusal.guard)
+    }
+
+    #[test]
+    fn p7_pain_06_mass_deletes_are_refused_small_ones_pass() {
+        let policy = MaxDelete::default();
+        let facts = |wanted, recent, live| DeleteFacts {
+            wanted,
+            recent,
+            live,
+            source_empty: false,
+        };
+        assert_eq!(refused(policy, facts(5, 0, 40)), None);
+        assert_eq!(refused(policy, facts(6, 0, 40)), Some(Guard::MaxDelete));
+        assert_eq!(refused(policy, facts(50, 0, 500)), None);
+        assert_eq!(refused(policy, facts(51, 0, 500)), Some(Guard::MaxDelete));
+        assert_eq!(refused(policy, facts(200, 0, 1_000_000)), None);
+        assert_eq!(
+            refused(policy, facts(201, 0, 1_000_000)),
+            Some(Guard::MaxDelete)
+        );
+        assert_eq!(
+            refused(policy, facts(3, 0, 3)),
+            Some(Guard::MaxDelete),
+            "never every record"
+        );
+        assert_eq!(
+            refused(policy, facts(1, 5, 35)),
+            Some(Guard::MaxDelete),
+            "rolling day"
+        );
+    }
+
+    #[test]
+    fn p7_an_empty_side_deletes_nothing_until_a_person_says_so() {
+        let facts = DeleteFacts {
+            wanted: 2,
+            recent: 0,
+            live: 100,
+            source_empty: true,
+        };
+        assert_eq!(refused(MaxDelete::default(), facts), Some(Guard::EmptySide));
+        let approved = MaxDelete {
+            approved: Some(2),
+            ..MaxDelete::default()
+        };
+        assert_eq!(refused(approved, facts), None);
+    }
+}

@@ -1,0 +1,21 @@
+//! Pure decisions: which side changed, which rule applies, what to do. No I/O, no clock, no panic.
+//!
+//! [`rows`] and [`fields`] are the two tables, as functions that a test enumerates whole.
+//! [`plan_pair`] applies them to one pair; [`guards`] looks at the sum.
+
+pub mod fields;
+pub mod guards;
+mod limits;
+mod pair;
+pub mod rows;
+mod status;
+mod summary;
+
+pub use fields::FieldRule;
+pub use guards::{Guard, Refusal};
+pub use pair::{
+    Blocked, InFlight, PairContext, PairPlan, PlannedCommand, PlannedField, Where, plan_pair,
+};
+pub use rows::RowRule;
+pub use status::{BaseState, SideStatus};
+pub use summary::{Estimate, Plan, PlanCounts, PlanItem};

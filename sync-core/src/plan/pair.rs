@@ -1,0 +1,647 @@
+//! Both tables applied to one pair: commands, settlements, conflicts, refusals, and the reasons.
+
+use serde::Serialize;
+
+use super::fields::{CellStatus, ConflictStatus, FieldAction, FieldCase, FieldRule, decide_field};
+use super::guards::{Guard, Refusal};
+use super::limits::over_limit;
+use super::rows::{RowAction, RowDecision, RowRule, decide_row};
+use super::status::{BaseState, SideStatus};
+use crate::conflict::{Conflict, Resolution};
+use crate::link::{LensContext, LinkSpec, MappedField, Side, Sides, Unmappable};
+use crate::pair::{Base, PairId, PairState, RecordState, Standing};
+use crate::port::{Capabilities, CellChange, Command, CommandKind, Description};
+use crate::record::{Key, Lifecycle, Record, Timestamp};
+use crate::schema::{FieldId, FieldType};
+use crate::value::Value;
+
+/// What the planner may look at beside the pair itself.
+#[derive(Clone, Copy, Debug)]
+pub struct PairContext<'a> {
+    /// The link.
+    pub spec: &'a LinkSpec,
+    /// Schema and capabilities of both sides.
+    pub described: &'a Sides<Description>,
+    /// The moment of planning: stamped on conflicts, compared with nothing here.
+    pub now: Timestamp,
+}
+
+/// What is under way for a pair, beside its state.
+#[derive(Clone, Debug, Default)]
+pub struct InFlight<'a> {
+    /// Why the pair has to wait, if it has to: an unresolved command touches it, or it may be
+    /// the record that a lost create made.
+    pub wait: Option<String>,
+    /// The scan of this run shows changes only and did not return the record, per side.
+    pub presumed: Sides<bool>,
+    /// Open conflicts of the pair.
+    pub conflicts: Vec<&'a Conflict>,
+    /// Commands a peer refused for good: the same one is not sent again.
+    pub dead: Vec<(&'a Command, Side, &'a str)>,
+}
+
+/// What to do about one pair.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct PairPlan {
+    /// The pair.
+    pub pair: PairId,
+    /// The record's title, for people.
+    pub label: String,
+    /// The rule of the row table.
+    pub rule: RowRule,
+    /// Commands, at most one per side.
+    pub commands: Vec<PlannedCommand>,
+    /// The base after everything that needs no write; `None` if unchanged.
+    pub settle: Option<Base>,
+    /// Conflicts to open or update.
+    pub conflicts: Vec<Conflict>,
+    /// Conflicts that are over.
+    pub close: Vec<FieldId>,
+    /// What a guard refuses.
+    pub refusals: Vec<Refusal>,
+    /// What waits, and why.
+    pub blocked: Vec<Blocked>,
+    /// Whether the pair can be forgotten.
+    pub forget: bool,
+    /// Whether sides have to be read directly before anything is decided.
+    pub probe: bool,
+}
+
+/// A command, with the rule and the source of each value.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct PlannedCommand {
+    /// The side to write to.
+    pub side: Side,
+    /// What kind of change.
+    pub kind: CommandKind,
+    /// The record; `None` for a create.
+    pub key: Option<Key>,
+    /// The rule that asks for it.
+    pub rule: RowRule,
+    /// The fields to write.
+    pub fields: Vec<PlannedField>,
+    /// Whether it only refreshes computed fields of a projection: not counted in guards.
+    pub projection_only: bool,
+}
+
+/// One field of a command.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct PlannedField {
+    /// The pair of fields.
+    pub name: FieldId,
+    /// The field on the side written to.
+    pub target: FieldId,
+    /// The rule that asks for it.
+    pub rule: FieldRule,
+    /// The value it comes from; `None` if writing it does not settle the field yet.
+    pub source: Option<Value>,
+    /// What the target holds.
+    pub expected: Option<Value>,
+    /// What it shall hold.
+    pub desired: Value,
+}
+
+/// A record or field that waits.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Blocked {
+    /// The pair of fields; `None` for the whole record.
+    pub at: Where,
+    /// Why, in a sentence.
+    pub reason: String,
+    /// Whether planning again without news will say the same.
+    pub lasting: bool,
+}
+
+/// The whole record, or one of its fields.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Where {
+    /// The whole record.
+    Record,
+    /// One field.
+    Field(FieldId),
+}
+
+impl PlannedCommand {
+    /// The command as the peer gets it.
+    pub fn to_command(&self) -> Command {
+        let cells = self
+            .fields
+            .iter()
+            .map(|field| CellChange {
+                field: field.target.clone(),
+                expected: field.expected.clone(),
+                desired: field.desired.clone(),
+            })
+            .collect();
+        Command {
+            kind: self.kind,
+            key: self.key.clone(),
+            cells,
+        }
+    }
+}
+
+impl PairPlan {
+    /// Whether nothing is to be done and nothing is to be said.
+    pub fn is_quiet(&self) -> bool {
+        self.commands.is_empty()
+            && self.settle.is_none()
+            && self.conflicts.is_empty()
+            && self.close.is_empty()
+            && self.refusals.is_empty()
+            && !self.forget
+            && !self.probe
+    }
+
+    /// What people are told about the pair if nothing more happens.
+    pub fn standing(&self, open_conflicts: usize) -> Option<Standing> {
+        let say = |state, reason: String| Some(Standing { state, reason });
+        if let Some(refusal) = self.refusals.first() {
+            return say(RecordState::Blocked, refusal.reason.clone());
+        }
+        if open_conflicts > 0 || !self.conflicts.is_empty() {
+            let reason = "both sides changed the same field; resolve it to go on".to_owned();
+            return say(RecordState::Conflict, reason);
+        }
+        if !self.commands.is_empty() {
+            return say(RecordState::Pending, self.rule.reason().to_owned());
+        }
+        let blocked = self.blocked.iter().find(|blocked| !blocked.lasting)?;
+        say(RecordState::Blocked, blocked.reason.clone())
+    }
+
+    /// Whether the planner has to look again even if nothing new is observed.
+    pub fn stays_dirty(&self) -> bool {
+        self.probe
+            || !self.commands.is_empty()
+            || !self.refusals.is_empty()
+            || self.blocked.iter().any(|blocked| !blocked.lasting)
+    }
+}
+
+/// Decides one pair. Total and deterministic.
+pub fn plan_pair(context: &PairContext<'_>, pair: &PairState, flight: &InFlight<'_>) -> PairPlan {
+    let statuses = Sides::from_fn(|side| {
+        SideStatus::of(pair, side, &context.spec.mapping, flight.presumed[side])
+    });
+    let decision = decide_row(BaseState::of(pair.base.as_ref()), statuses);
+    let mut plan = PairPlan {
+        pair: pair.id,
+        label: label(context, pair),
+        rule: decision.rule,
+        commands: Vec::new(),
+        settle: None,
+        conflicts: Vec::new(),
+        close: Vec::new(),
+        refusals: Vec::new(),
+        blocked: Vec::new(),
+        forget: false,
+        probe: false,
+    };
+    if flight.unresolved {
+        let reason = FieldRule::F13.reason().to_owned();
+        plan.blocked.push(Blocked {
+            at: Where::Record,
+            reason,
+            lasting: false,
+        });
+        return plan;
+    }
+    Decider {
+        context,
+        pair,
+        flight,
+        decision,
+        plan: &mut plan,
+    }
+    .decide();
+    plan
+}
+
+struct Decider<'a, 'p> {
+    context: &'a PairContext<'a>,
+    pair: &'a PairState,
+    flight: &'a InFlight<'a>,
+    decision: RowDecision,
+    plan: &'p mut PairPlan,
+}
+
+impl Decider<'_, '_> {
+    fn decide(&mut self) {
+        match self.decision.action {
+            RowAction::Nothing if self.in_trash() => {}
+            RowAction::Nothing | RowAction::Fields => {
+                // R01 too: a conflict may have been resolved, an unsettled field may have a gap.
+                self.fields(None);
+                self.settle_lifecycle(Lifecycle::Live);
+            }
+            RowAction::Trash(on) => self.trash(on),
+            RowAction::SettleTrashed => self.settle_lifecycle(Lifecycle::Trashed),
+            RowAction::Untrash(on) => self.fields(Some(on)),
+            RowAction::Probe => self.plan.probe = true,
+            RowAction::Create(on) => self.create(on),
+            RowAction::Forget => self.plan.forget = true,
+            RowAction::Detach | RowAction::Keep => self.block(true),
+            RowAction::Defer => self.block(false),
+        }
+    }
+
+    fn in_trash(&self) -> bool {
+        self.pair.base.as_ref().is_some_and(|base| base.lifecycle == Lifecycle::Trashed)
+    }
+
+    fn block(&mut self, lasting: bool) {
+        let reason = self.decision.rule.reason().to_owned();
+        self.plan.blocked.push(Blocked {
+            at: Where::Record,
+            reason,
+            lasting,
+        });
+    }
+
+    /// Settles where the pair's life stands, once anything was settled at all.
+    fn settle_lifecycle(&mut self, lifecycle: Lifecycle) {
+        let base = self.plan.settle.clone().or_else(|| self.pair.base.clone());
+        if let Some(base) = base.filter(|base| base.lifecycle != lifecycle) {
+            self.plan.settle = Some(Base { lifecycle, ..base });
+        }
+    }
+
+    fn base_now(&self) -> Base {
+        self.plan
+            .settle
+            .clone()
+            .or_else(|| self.pair.base.clone())
+            .unwrap_or_default()
+    }
+
+    fn trash(&mut self, on: Side) {
+        let command = PlannedCommand {
+            side: on,
+            kind: CommandKind::Trash,
+            key: self.pair.sides[on].key.clone(),
+            rule: self.decision.rule,
+            fields: Vec::new(),
+            projection_only: false,
+        };
+        self.push(command);
+    }
+
+    fn create(&mut self, on: Side) {
+        let from = on.other();
+        let Some(source) = &self.pair.sides[from].shadow else {
+            return self.block(false);
+        };
+        let mut fields = Vec::new();
+        for field in &self.context.spec.mapping.fields {
+            if field.lens.projects_from() == Some(on) {
+                continue;
+            }
+            let Some(value) = source.cells.complete(&field.ids[from]) else {
+                self.gap(field, source, from);
+                continue;
+            };
+            if value.is_empty() {
+                continue;
+            }
+            if let Some(desired) = self.image(field, on, value, None) {
+                fields.push(PlannedField {
+                    name: field.name().clone(),
+                    target: field.ids[on].clone(),
+                    rule: FieldRule::F02,
+                    source: Some(value.clone()),
+                    expected: None,
+                    desired,
+                });
+            }
+        }
+        let rule = self.decision.rule;
+        let kind = CommandKind::Create;
+        self.push(PlannedCommand {
+            side: on,
+            kind,
+            key: None,
+            rule,
+            fields,
+            projection_only: false,
+        });
+    }
+
+    /// The field table over all mapped fields; `untrash` brings that side back on the way.
+    fn fields(&mut self, untrash: Option<Side>) {
+        let (Some(left), Some(right)) =
+            (&self.pair.sides.left.shadow, &self.pair.sides.right.shadow)
+        else {
+            return;
+        };
+        let records = Sides::new(left, right);
+        let mut writes: Sides<Vec<PlannedField>> = Sides::default();
+        for field in &self.context.spec.mapping.fields {
+            self.field(field, &records, &mut writes);
+        }
+        let Sides { left, right } = writes;
+        for (side, fields) in [(Side::Left, left), (Side::Right, right)] {
+            let kind = if untrash == Some(side) {
+                CommandKind::Untrash
+            } else {
+                CommandKind::Patch
+            };
+            if fields.is_empty() && kind == CommandKind::Patch {
+                continue;
+            }
+            let projected = |field: &PlannedField| {
+                let mapped = self.context.spec.mapping.field(&field.name);
+                mapped.is_some_and(|mapped| mapped.lens.projects_from().is_some())
+            };
+            let projection_only = kind == CommandKind::Patch && fields.iter().all(projected);
+            self.push(PlannedCommand {
+                side,
+                kind,
+                key: self.pair.sides[side].key.clone(),
+                rule: self.decision.rule,
+                fields,
+                projection_only,
+            });
+        }
+    }
+
+    fn field(
+        &mut self,
+        field: &MappedField,
+        records: &Sides<&Record>,
+        writes: &mut Sides<Vec<PlannedField>>,
+    ) {
+        let base = self.pair.base.as_ref().and_then(|base| base.field(field));
+        let cells = Sides::from_fn(|side| records[side].cells.complete(&field.ids[side]));
+        let status = |side: Side| match (cells[side], base) {
+            (None, Some(_)) if field.lens.projects_from() == Some(side.other()) => CellStatus::Same,
+            (None, _) => CellStatus::Gap,
+            (Some(now), Some(settled)) if *now == settled[side] => CellStatus::Same,
+            (Some(_), Some(_)) => CellStatus::Changed,
+            (Some(Value::Empty), None) => CellStatus::Empty,
+            (Some(_), None) => CellStatus::Filled,
+        };
+        let conflict = self
+            .flight
+            .conflicts
+            .iter()
+            .find(|conflict| conflict.field == *field.name());
+        let agree = match (cells.left, cells.right) {
+            (Some(left), Some(right)) => field.lens.agree(left, right),
+            _ => false,
+        };
+        let case = FieldCase {
+            cells: Sides::from_fn(status),
+            agree,
+            set: base.is_some() && field.lens == crate::link::Lens::Choices,
+            computed: field.lens.projects_from(),
+            conflict: match conflict.map(|conflict| &conflict.resolution) {
+                None => ConflictStatus::None,
+                Some(None) => ConflictStatus::Open,
+                Some(Some(Resolution::Keep(side))) => ConflictStatus::Keep(*side),
+            },
+            in_flight: false,
+            exists: Side::BOTH.into_iter().all(|side| {
+                self.context.described[side]
+                    .schema
+                    .field(&field.ids[side])
+                    .is_some()
+            }),
+        };
+        let (rule, action) = decide_field(&case);
+        match (action, cells.left, cells.right) {
+            (FieldAction::Nothing, _, _) => {}
+            (FieldAction::Propagate(from), _, _) => {
+                let Some(source) = cells[from] else { return };
+                let old = cells[from.other()];
+                self.propagate(field, rule, from, source, old, &mut writes[from.other()]);
+            }
+            (FieldAction::Settle, Some(left), Some(right)) => {
+                let mut settled = self.base_now();
+                settled.settle(field, Sides::new(left.clone(), right.clone()));
+                self.plan.settle = Some(settled);
+                if conflict.is_some() {
+                    self.plan.close.push(field.name().clone());
+                }
+            }
+            (FieldAction::Merge, Some(left), Some(right)) => {
+                let merged = base.and_then(|base| field.lens.merge(base, left, right));
+                if let Some(merged) = merged {
+                    self.merge(field, &merged, Sides::new(left, right), writes);
+                }
+            }
+            (FieldAction::Conflict, Some(left), Some(right)) => {
+                let values = Sides::new(left.clone(), right.clone());
+                if conflict.is_none_or(|open| open.values != values) {
+                    self.plan.conflicts.push(Conflict {
+                        pair: self.pair.id,
+                        field: field.name().clone(),
+                        base: base.cloned(),
+                        values,
+                        opened_at: conflict.map_or(self.context.now, |open| open.opened_at),
+                        resolution: None,
+                    });
+                }
+            }
+            _ if rule == FieldRule::F00 => {
+                let gap = Side::BOTH.into_iter().find(|side| cells[*side].is_none());
+                if let Some(side) = gap {
+                    self.gap(field, records[side], side);
+                }
+            }
+            _ => {
+                let reason = rule.reason().to_owned();
+                let at = Where::Field(field.name().clone());
+                self.plan.blocked.push(Blocked {
+                    at,
+                    reason,
+                    lasting: true,
+                });
+            }
+        }
+    }
+
+    fn propagate(
+        &mut self,
+        field: &MappedField,
+        rule: FieldRule,
+        from: Side,
+        source: &Value,
+        old: Option<&Value>,
+        writes: &mut Vec<PlannedField>,
+    ) {
+        let to = from.other();
+        let Some(desired) = self.image(field, to, source, old) else {
+            return;
+        };
+        writes.push(PlannedField {
+            name: field.name().clone(),
+            target: field.ids[to].clone(),
+            rule,
+            source: Some(source.clone()),
+            expected: old.cloned(),
+            desired,
+        });
+    }
+
+    /// Writes a merged set where it differs. Where both sides differ neither write settles alone:
+    /// the next look finds that they agree.
+    fn merge(
+        &mut self,
+        field: &MappedField,
+        merged: &Value,
+        old: Sides<&Value>,
+        writes: &mut Sides<Vec<PlannedField>>,
+    ) {
+        let differs = old.map(|old| !field.lens.agree(merged, old));
+        for side in Side::BOTH.into_iter().filter(|side| differs[*side]) {
+            let Some(desired) = self.image(field, side, merged, Some(old[side])) else {
+                continue;
+            };
+            let source = (!differs[side.other()]).then(|| old[side.other()].clone());
+            writes[side].push(PlannedField {
+                name: field.name().clone(),
+                target: field.ids[side].clone(),
+                rule: FieldRule::F06,
+                source,
+                expected: Some(old[side].clone()),
+                desired,
+            });
+        }
+    }
+
+    /// What `to` shall hold, or a refusal.
+    fn image(
+        &mut self,
+        field: &MappedField,
+        to: Side,
+        source: &Value,
+        old: Option<&Value>,
+    ) -> Option<Value> {
+        let described = self.context.described;
+        let options = Sides::from_fn(|side| options(&described[side], &field.ids[side]));
+        let reason = match field.lens.repair(&LensContext { options }, to, source, old) {
+            Ok(desired) => {
+                let target = described[to].schema.field(&field.ids[to]);
+                match target.and_then(|target| over_limit(target, &desired)) {
+                    None => return Some(desired),
+                    Some(reason) => (Guard::ValueLimits, reason),
+                }
+            }
+            Err(unmappable) => (Guard::LossyWrite, self.describe(field, to, &unmappable)),
+        };
+        self.plan.refusals.push(Refusal {
+            guard: reason.0,
+            pair: Some(self.pair.id),
+            side: Some(to),
+            field: Some(field.name().clone()),
+            reason: reason.1,
+            count: 1,
+        });
+        None
+    }
+
+    fn describe(&self, field: &MappedField, to: Side, unmappable: &Unmappable) -> String {
+        let schema = &self.context.described[to].schema;
+        let name = schema
+            .field(&field.ids[to])
+            .map_or(field.ids[to].as_str(), |f| &f.name);
+        format!("{name:?} on {}: {unmappable}", self.context.spec.names[to])
+    }
+
+    fn gap(&mut self, field: &MappedField, record: &Record, side: Side) {
+        let cell = record.cells.cell(&field.ids[side]);
+        let gap = cell.map_or(Some("missing from the answer"), |cell| cell.gap());
+        // A kind nobody interprets stays as it is: that is not something a person waits for.
+        if field.lens.projects_from().is_some() {
+            return;
+        }
+        if let Some(gap) = gap {
+            let at = Where::Field(field.name().clone());
+            let name = &self.context.spec.names[side];
+            let reason = format!(
+                "{:?}: the value on {name} is {gap}",
+                field.ids[side].as_str()
+            );
+            self.plan.blocked.push(Blocked {
+                at,
+                reason,
+                lasting: false,
+            });
+        }
+    }
+
+    /// Adds a command unless the peer refused the very same one for good.
+    fn push(&mut self, planned: PlannedCommand) {
+        let command = planned.to_command();
+        let dead = self.flight.dead.iter().find(|(dead, side, _)| {
+            let same_cells = dead
+                .cells
+                .iter()
+                .map(|cell| (&cell.field, &cell.desired))
+                .eq(command
+                    .cells
+                    .iter()
+                    .map(|cell| (&cell.field, &cell.desired)));
+            *side == planned.side && dead.kind == command.kind && same_cells
+        });
+        match dead {
+            None => self.plan.commands.push(planned),
+            Some((_, side, note)) => self.plan.refusals.push(Refusal {
+                guard: Guard::Rejected,
+                pair: Some(self.pair.id),
+                side: Some(*side),
+                field: None,
+                reason: format!("{} refused it: {note}", self.context.spec.names[*side]),
+                count: 1,
+            }),
+        }
+    }
+}
+
+fn options<'a>(described: &'a Description, field: &FieldId) -> Option<&'a [crate::value::Choice]> {
+    let Capabilities { free_options, .. } = described.capabilities;
+    if free_options {
+        return None;
+    }
+    Some(
+        described
+            .schema
+            .field(field)
+            .and_then(|field| field.ty.options())
+            .unwrap_or(&[]),
+    )
+}
+
+/// The title of the record, for people: at most 60 characters of the first title or text.
+fn label(context: &PairContext<'_>, pair: &PairState) -> String {
+    let titled = |side: Side| {
+        let schema = &context.described[side].schema;
+        let title = schema
+            .fields
+            .iter()
+            .find(|field| field.ty == FieldType::Title)?;
+        let mapped = context
+            .spec
+            .mapping
+            .fields
+            .iter()
+            .find(|f| f.ids[side] == title.id)?;
+        Side::BOTH.into_iter().find_map(|side| {
+            let shadow = pair.sides[side].shadow.as_ref()?;
+            let text = shadow.cells.complete(&mapped.ids[side])?.display();
+            (!text.is_empty()).then(|| text.chars().take(60).collect::<String>())
+        })
+    };
+    let key = || {
+        let key = Side::BOTH
+            .into_iter()
+            .find_map(|side| pair.sides[side].key.as_ref());
+        key.map_or_else(
+            || format!("pair {}", pair.id.0),
+            |key| key.as_str().to_owned(),
+        )
+    };
+    Side::BOTH.into_iter().find_map(titled).unwrap_or_else(key)
+}

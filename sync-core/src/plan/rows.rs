@@ -1,0 +1,366 @@
+//! The row table: what to do about a pair, from the base and the status of its two sides.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::status::{BaseState, SideStatus};
+use crate::link::{Side, Sides};
+
+/// Rules of the row table. Ids are public and stable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum RowRule {
+    /// Neither side changed.
+    R01,
+    /// One side changed.
+    R02,
+    /// Both changed.
+    R04,
+    /// One deleted, the other as settled.
+    R05,
+    /// Both deleted.
+    R07,
+    /// One deleted, the other changed.
+    R08,
+    /// Trashed on both, alive again on one.
+    R09,
+    /// Missing without proof.
+    R10,
+    /// Moved to another collection.
+    R11,
+    /// Left the link's filter.
+    R12,
+    /// Not seen.
+    R13,
+    /// New on one side, never on the other.
+    R20,
+    /// New on both, known to be one record.
+    R22,
+    /// Deleted before it was ever settled.
+    R24,
+    /// The base is lost.
+    R30,
+    /// No rule: nothing is done until there is one.
+    R99,
+}
+
+impl RowRule {
+    /// Why, in a sentence for people.
+    pub fn reason(self) -> &'static str {
+        match self {
+            Self::R01 => "nothing changed",
+            Self::R02 => "changed on one side",
+            Self::R04 => "changed on both sides",
+            Self::R05 => "deleted on the other side",
+            Self::R07 => "deleted on both sides",
+            Self::R08 => {
+                "edited here after it was deleted there: the edit wins, the delete is noted"
+            }
+            Self::R09 => "restored from the trash",
+            Self::R10 => "no longer returned, and nothing proves it deleted",
+            Self::R11 => "moved to another collection: both copies stay",
+            Self::R12 => "no longer matches the filter: kept",
+            Self::R13 => "not shown in this run",
+            Self::R20 => "new on the other side",
+            Self::R22 => "the same record, found on both sides",
+            Self::R24 => "deleted before it was ever synced",
+            Self::R30 => "what was last agreed is lost: adopted only where both sides agree",
+            Self::R99 => "no rule covers this combination: left alone",
+        }
+    }
+}
+
+impl fmt::Display for RowRule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, f)
+    }
+}
+
+/// What to do about a pair.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RowAction {
+    /// Nothing.
+    Nothing,
+    /// Decide field by field.
+    Fields,
+    /// Move to the trash there.
+    Trash(Side),
+    /// Agree that it is in the trash.
+    SettleTrashed,
+    /// Bring back there, then field by field.
+    Untrash(Side),
+    /// Read the missing sides directly before anything else.
+    Probe,
+    /// Stop syncing this pair; both records stay.
+    Detach,
+    /// Leave both as they are.
+    Keep,
+    /// Wait for a run that sees more.
+    Defer,
+    /// Make it there.
+    Create(Side),
+    /// Forget the pair.
+    Forget,
+}
+
+/// A rule and its action.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct RowDecision {
+    /// Which rule.
+    pub rule: RowRule,
+    /// What it says.
+    pub action: RowAction,
+}
+
+fn decide(rule: RowRule, action: RowAction) -> Option<RowDecision> {
+    Some(RowDecision { rule, action })
+}
+
+/// Looks up the row table. Total: what no rule names is left alone (R99).
+pub fn decide_row(base: BaseState, sides: Sides<SideStatus>) -> RowDecision {
+    symmetric(base, sides)
+        .or_else(|| one_way(base, sides, Side::Left))
+        .or_else(|| one_way(base, sides, Side::Right))
+        .unwrap_or(RowDecision {
+            rule: RowRule::R99,
+            action: RowAction::Defer,
+        })
+}
+
+/// Rules that do not care which side is which.
+fn symmetric(base: BaseState, sides: Sides<SideStatus>) -> Option<RowDecision> {
+    use SideStatus as S;
+    let any = |status: S| sides.left == status || sides.right == status;
+    let both = |allowed: &[S]| allowed.contains(&sides.left) && allowed.contains(&sides.right);
+    if base == BaseState::Lost {
+        return decide(RowRule::R30, RowAction::Defer);
+    }
+    if any(S::Unseen) {
+        return decide(RowRule::R13, RowAction::Defer);
+    }
+    match base {
+        BaseState::Present => {
+            if any(S::New) || any(S::Never) || any(S::Restored) {
+                return None;
+            }
+            if any(S::Gone) {
+                return decide(RowRule::R10, RowAction::Probe);
+            }
+            if any(S::Moved) {
+                return decide(RowRule::R11, RowAction::Detach);
+            }
+            if any(S::Outside) {
+                return decide(RowRule::R12, RowAction::Keep);
+            }
+            if both(&[S::Same, S::Presumed]) {
+                return decide(RowRule::R01, RowAction::Nothing);
+            }
+            match sides {
+                Sides {
+                    left: S::Changed,
+                    right: S::Changed,
+                } => decide(RowRule::R04, RowAction::Fields),
+                Sides {
+                    left: S::Deleted,
+                    right: S::Deleted,
+                } => decide(RowRule::R07, RowAction::SettleTrashed),
+                _ => None,
+            }
+        }
+        BaseState::Trashed => {
+            if any(S::New) || any(S::Never) || any(S::Outside) {
+                return None;
+            }
+            if both(&[S::Restored]) {
+                return decide(RowRule::R09, RowAction::Fields);
+            }
+            if !any(S::Restored) {
+                return decide(RowRule::R01, RowAction::Nothing);
+            }
+            if any(S::Gone) {
+                return decide(RowRule::R10, RowAction::Probe);
+            }
+            if any(S::Moved) {
+                return decide(RowRule::R11, RowAction::Detach);
+            }
+            None
+        }
+        BaseState::Absent => {
+            if any(S::Gone) {
+                return decide(RowRule::R10, RowAction::Probe);
+            }
+            if any(S::Moved) {
+                return decide(RowRule::R11, RowAction::Detach);
+            }
+            if both(&[S::New]) {
+                return decide(RowRule::R22, RowAction::Fields);
+            }
+            if both(&[S::Deleted, S::Never]) {
+                return decide(RowRule::R24, RowAction::Forget);
+            }
+            None
+        }
+        BaseState::Lost => None,
+    }
+}
+
+/// Rules in which `side` plays the first part.
+fn one_way(base: BaseState, sides: Sides<SideStatus>, side: Side) -> Option<RowDecision> {
+    use SideStatus as S;
+    let other = side.other();
+    match (base, sides[side], sides[other]) {
+        (BaseState::Present, S::Changed, S::Same | S::Presumed) => {
+            decide(RowRule::R02, RowAction::Fields)
+        }
+        (BaseState::Present, S::Deleted, S::Same | S::Presumed) => {
+            decide(RowRule::R05, RowAction::Trash(other))
+        }
+        (BaseState::Present, S::Deleted, S::Changed) => {
+            decide(RowRule::R08, RowAction::Untrash(side))
+        }
+        (BaseState::Trashed, S::Restored, S::Same | S::Presumed | S::Changed) => {
+            decide(RowRule::R09, RowAction::Untrash(other))
+        }
+        (BaseState::Trashed, S::Restored, S::Deleted) => {
+            decide(RowRule::R09, RowAction::Create(other))
+        }
+        (BaseState::Absent, S::New, S::Never) => decide(RowRule::R20, RowAction::Create(other)),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn all() -> impl Iterator<Item = (BaseState, Sides<SideStatus>)> {
+        BaseState::ALL.into_iter().flat_map(|base| {
+            SideStatus::ALL.into_iter().flat_map(move |left| {
+                SideStatus::ALL
+                    .into_iter()
+                    .map(move |right| (base, Sides::new(left, right)))
+            })
+        })
+    }
+
+    fn mirrored(action: RowAction) -> RowAction {
+        match action {
+            RowAction::Trash(side) => RowAction::Trash(side.other()),
+            RowAction::Untrash(side) => RowAction::Untrash(side.other()),
+            RowAction::Create(side) => RowAction::Create(side.other()),
+            other => other,
+        }
+    }
+
+    #[test]
+    fn p3_every_row_mirrors() {
+        for (base, sides) in all() {
+            let decision = decide_row(base, sides);
+            let mirror = decide_row(base, sides.swap());
+            assert_eq!(decision.rule, mirror.rule, "{base:?} {sides:?}");
+            assert_eq!(
+                decision.action,
+                mirrored(mirror.action),
+                "{base:?} {sides:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn p6_a_delete_needs_a_proved_delete_and_an_unchanged_other_side() {
+        for (base, sides) in all() {
+            if let RowAction::Trash(on) = decide_row(base, sides).action {
+                assert_eq!(base, BaseState::Present);
+                assert_eq!(sides[on.other()], SideStatus::Deleted);
+                assert!(matches!(sides[on], SideStatus::Same | SideStatus::Presumed));
+            }
+        }
+    }
+
+    #[test]
+    fn p12_losing_evidence_never_adds_a_write() {
+        use RowAction as A;
+        let writes = |action| {
+            matches!(
+                action,
+                A::Trash(_) | A::Untrash(_) | A::Create(_) | A::Fields
+            )
+        };
+        for (base, sides) in all() {
+            for side in Side::BOTH {
+                let mut less = sides;
+                less[side] = SideStatus::Unseen;
+                assert!(!writes(decide_row(base, less).action), "{base:?} {less:?}");
+                // Under a window scan "same" weakens to "presumed": no other decision follows.
+                if sides[side] == SideStatus::Same {
+                    less[side] = SideStatus::Presumed;
+                    assert_eq!(decide_row(base, less), decide_row(base, sides));
+                }
+            }
+            assert!(!writes(decide_row(BaseState::Lost, sides).action));
+        }
+    }
+
+    #[test]
+    fn p4_no_side_that_changed_is_overwritten_whole_or_trashed() {
+        for (base, sides) in all() {
+            match decide_row(base, sides).action {
+                RowAction::Trash(on) => assert_ne!(sides[on], SideStatus::Changed),
+                RowAction::Forget => {
+                    for side in Side::BOTH {
+                        assert!(matches!(
+                            sides[side],
+                            SideStatus::Deleted | SideStatus::Never
+                        ));
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    #[test]
+    fn p5_what_a_decision_leads_to_needs_no_further_decision() {
+        use SideStatus as S;
+        for (base, sides) in all() {
+            let after = match decide_row(base, sides).action {
+                RowAction::Trash(_) | RowAction::SettleTrashed => {
+                    Some((BaseState::Trashed, Sides::new(S::Same, S::Same)))
+                }
+                RowAction::Untrash(_) | RowAction::Create(_) => {
+                    Some((BaseState::Present, Sides::new(S::Same, S::Same)))
+                }
+                _ => None,
+            };
+            if let Some((base, sides)) = after {
+                assert_eq!(decide_row(base, sides).action, RowAction::Nothing);
+            }
+        }
+    }
+
+    /// The committed table is the function: `UPDATE_DOCS=1 cargo test` rewrites it.
+    #[test]
+    fn p2_the_whole_table_is_total_and_is_the_documented_one() {
+        let mut table = String::from(
+            "# Row table\n\nGenerated by the test that enumerates it. One line per base and pair of \
+             statuses; mirrors are left out.\n\n| base | one side | other side | rule | action |\n\
+             |---|---|---|---|---|\n",
+        );
+        for (base, sides) in all() {
+            if sides.left > sides.right {
+                continue;
+            }
+            let decision = decide_row(base, sides);
+            let action = format!("{:?}", decision.action)
+                .replace("(Left)", " on the one")
+                .replace("(Right)", " on the other");
+            table.push_str(&format!(
+                "| {base:?} | {:?} | {:?} | {} | {action} |\n",
+                sides.left, sides.right, decision.rule
+            ));
+        }
+        crate::plan::fields::tests::assert_documented("row-table.md", &table);
+    }
+}

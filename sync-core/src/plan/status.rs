@@ -1,0 +1,121 @@
+//! What a side looks like compared with what was settled.
+
+use serde::{Deserialize, Serialize};
+
+use crate::link::{Mapping, Side};
+use crate::pair::{Base, PairState, Presence};
+use crate::record::{Lifecycle, Record};
+
+/// What was settled before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BaseState {
+    /// Both sides agreed on a live record.
+    Present,
+    /// Both sides agreed that it is in the trash.
+    Trashed,
+    /// Nothing was settled yet.
+    Absent,
+    /// Something was settled, and the memory of it is gone.
+    Lost,
+}
+
+/// A side, compared with the base.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SideStatus {
+    /// As settled.
+    Same,
+    /// A mapped cell differs from its own settled cell.
+    Changed,
+    /// Not returned by a scan that shows changes as far as it can: counts as same for patches,
+    /// never for a delete.
+    Presumed,
+    /// In the trash or proved absent.
+    Deleted,
+    /// Was in the trash, is alive again.
+    Restored,
+    /// Missing from a complete scan, unproved.
+    Gone,
+    /// In another collection.
+    Moved,
+    /// Alive, fails the link's filter.
+    Outside,
+    /// Not seen, or not shown.
+    Unseen,
+    /// Alive, never settled.
+    New,
+    /// Proved never to have been there.
+    Never,
+}
+
+impl BaseState {
+    /// All, for enumeration.
+    pub const ALL: [Self; 4] = [Self::Present, Self::Trashed, Self::Absent, Self::Lost];
+
+    /// The state of a pair's base.
+    pub fn of(base: Option<&Base>) -> Self {
+        match base.map(|base| base.lifecycle) {
+            None => Self::Absent,
+            Some(Lifecycle::Trashed) => Self::Trashed,
+            Some(Lifecycle::Live | Lifecycle::Archived) => Self::Present,
+        }
+    }
+}
+
+impl SideStatus {
+    /// All, for enumeration.
+    pub const ALL: [Self; 11] = [
+        Self::Same,
+        Self::Changed,
+        Self::Presumed,
+        Self::Deleted,
+        Self::Restored,
+        Self::Gone,
+        Self::Moved,
+        Self::Outside,
+        Self::Unseen,
+        Self::New,
+        Self::Never,
+    ];
+
+    /// The status of one side of a pair. `presumed`: the scan of this run shows changes only and
+    /// did not return the record.
+    pub fn of(pair: &PairState, side: Side, mapping: &Mapping, presumed: bool) -> Self {
+        let state = &pair.sides[side];
+        let trashed = |record: &Record| matches!(record.lifecycle, Lifecycle::Trashed);
+        match (&state.presence, &state.shadow) {
+            (Presence::Never, _) => Self::Never,
+            (Presence::Deleted(_), _) => Self::Deleted,
+            (Presence::Gone, _) => Self::Gone,
+            (Presence::Moved(_), _) => Self::Moved,
+            (Presence::Denied, _) | (Presence::Present, None) => Self::Unseen,
+            (Presence::Present, Some(shadow)) => match pair.base.as_ref() {
+                None if trashed(shadow) => Self::Deleted,
+                None => Self::New,
+                Some(base) if base.lifecycle == Lifecycle::Trashed => {
+                    if trashed(shadow) {
+                        Self::Same
+                    } else {
+                        Self::Restored
+                    }
+                }
+                Some(_) if trashed(shadow) => Self::Deleted,
+                Some(base) if differs(base, shadow, side, mapping) => Self::Changed,
+                Some(_) if presumed => Self::Presumed,
+                Some(_) => Self::Same,
+            },
+        }
+    }
+}
+
+/// Whether a mapped cell differs from its own settled cell, or has never been settled.
+fn differs(base: &Base, shadow: &Record, side: Side, mapping: &Mapping) -> bool {
+    mapping.fields.iter().any(|field| {
+        let Some(now) = shadow.cells.complete(&field.ids[side]) else {
+            return false;
+        };
+        base.field(field)
+            .is_none_or(|settled| settled[side] != *now)
+    })
+}
