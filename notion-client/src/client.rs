@@ -103,7 +103,6 @@ impl Client {
     }
 
     /// A client to be configured.
-    #[must_use]
     pub fn builder(token: Token) -> ClientBuilder {
         ClientBuilder {
             token,
@@ -178,7 +177,7 @@ impl Client {
                         meta.retries = number - 1;
                         return Ok((response, meta));
                     }
-                    Err(error) => error,
+                    Err(bad) => *bad,
                 },
                 Err(source) => {
                     let sent = if call.safety() == Safety::Read {
@@ -256,7 +255,7 @@ impl Inner {
     }
 
     /// Tells a success from an error of the API and from an answer that is not the API's.
-    fn judge(&self, call: &Call, response: &HttpResponse) -> Result<Meta, (Error, Outcome)> {
+    fn judge(&self, call: &Call, response: &HttpResponse) -> Result<Meta, Box<(Error, Outcome)>> {
         let header = |name: HeaderName| {
             response
                 .headers
@@ -295,7 +294,7 @@ impl Inner {
                 retry_after: error.retry_after,
                 blocked: error.is_blocked(),
             };
-            return Err((Error::Api(Box::new(error)), outcome));
+            return Err(Box::new((Error::Api(Box::new(error)), outcome)));
         }
         let error = EdgeError {
             method: call.method().clone(),
@@ -307,14 +306,12 @@ impl Inner {
             retry_after,
             sent: sent_by_status(call.safety(), status),
         };
-        Err((
-            Error::Edge(Box::new(error)),
-            Outcome::Status {
-                status,
-                retry_after,
-                blocked: false,
-            },
-        ))
+        let outcome = Outcome::Status {
+            status,
+            retry_after,
+            blocked: false,
+        };
+        Err(Box::new((Error::Edge(Box::new(error)), outcome)))
     }
 }
 
