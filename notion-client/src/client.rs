@@ -10,9 +10,11 @@ use http::header::{
     AUTHORIZATION, CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER, USER_AGENT,
 };
 
+use crate::api::RetrieveProperty;
 use crate::endpoint::{Call, Endpoint};
 use crate::error::{ApiError, Context, EdgeError, Error, sent_by_status};
 use crate::limiter::{Limiter, RateLimit};
+use crate::object::{PropertyAssembly, PropertyValue};
 use crate::paging::{Paged, Pager};
 use crate::retry::{self, Attempt, Decision, Outcome, RetryPolicy, Safety};
 use crate::timer::Timer;
@@ -152,6 +154,28 @@ impl Client {
     /// Walks a list from its start, page by page.
     pub fn pages<E: Paged>(&self, request: &E) -> Pager<E> {
         Pager::new(self.clone(), request.clone())
+    }
+
+    /// Reads the whole of a value that a page's answer may have cut, page by page.
+    ///
+    /// # Errors
+    /// [`Error`]; also when an element is odd, since a value that lacks one must not look whole.
+    pub async fn whole_property(&self, request: &RetrieveProperty) -> Result<PropertyValue, Error> {
+        let mut whole = PropertyAssembly::new();
+        let mut pages = self.pages(request);
+        while let Some(page) = pages.next_page().await {
+            whole.push(page?.value);
+        }
+        let call = request.call()?;
+        whole.finish().map_err(|source| {
+            let (method, path) = (call.method().clone(), call.path().to_owned());
+            Error::Decode {
+                method,
+                path,
+                sent: Sent::No,
+                source,
+            }
+        })
     }
 
     /// The token's label and fingerprint, never its value.

@@ -1,4 +1,5 @@
 //! Replays recorded answers of the API: whatever Notion has said must be readable.
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 use std::path::PathBuf;
 

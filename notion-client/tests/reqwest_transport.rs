@@ -1,4 +1,5 @@
 //! The transport over reqwest, against a hand-written server on the loopback.
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 #![cfg(all(feature = "reqwest", feature = "tokio"))]
 
 use notion_sync_client::api::{RetrieveMe, UpdatePage};

@@ -309,10 +309,7 @@ async fn filter_properties_are_decoded_once_and_item_paths_kept() {
         .send(&RetrievePage::new(page).only(["f%5C%5C%3Ap".into()]))
         .await;
     let _ = client
-        .send(&crate::api::RetrieveProperty::new(
-            page,
-            "n%3C%60%40".into(),
-        ))
+        .send(&RetrieveProperty::new(page, "n%3C%60%40".into()))
         .await;
     let seen = script.seen.lock().unwrap();
     assert!(
@@ -379,4 +376,48 @@ fn base_urls_must_not_leak_the_token() {
     ] {
         assert_eq!(build(url).unwrap_err(), BuildError::BaseUrl, "{url}");
     }
+}
+
+#[tokio::test]
+async fn pain_01_a_cut_relation_is_read_whole() {
+    let page = |cursor: &str| {
+        let one = format!(
+            r#"{{"object":"property_item","id":"r","type":"relation","relation":{{"id":"{ID}"}}}}"#
+        );
+        ok(&format!(
+            r#"{{"object":"list","type":"property_item","results":[{one}],"next_cursor":{cursor},"property_item":{{"id":"r","type":"relation","relation":{{}}}}}}"#
+        ))
+    };
+    let (client, script, _) = client([page("\"a\""), page("null")]);
+    let request = RetrieveProperty::new(ID.parse().unwrap(), "r".into());
+    let PropertyValue::Relation(relation) = client.whole_property(&request).await.unwrap() else {
+        panic!()
+    };
+    assert_eq!(
+        (relation.pages.len(), relation.has_more, sent(&script)),
+        (2, Some(false), 2)
+    );
+    assert!(
+        script.seen.lock().unwrap()[1]
+            .url
+            .ends_with("?start_cursor=a")
+    );
+}
+
+#[tokio::test]
+async fn pain_30_an_unknown_error_code_is_kept() {
+    let (client, ..) = client([
+        api(418, "brand_new"),
+        Answer::Is(400, &[], r#"{"error":"invalid_client"}"#.into()),
+    ]);
+    let error = client.send(&RetrieveMe).await.unwrap_err();
+    assert_eq!(
+        error.api().unwrap().code,
+        crate::error::ErrorCode::Unknown("brand_new".into())
+    );
+    let error = client.send(&RetrieveMe).await.unwrap_err();
+    assert_eq!(
+        error.api().unwrap().code,
+        crate::error::ErrorCode::InvalidClient
+    );
 }

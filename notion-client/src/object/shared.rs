@@ -124,8 +124,10 @@ impl Icon {
 pub struct HostedUrl(String);
 
 impl HostedUrl {
-    pub(crate) fn new(url: String) -> Self {
-        Self(url)
+    /// Takes the URL as it was read.
+    #[must_use]
+    pub fn new(url: impl Into<String>) -> Self {
+        Self(url.into())
     }
 
     /// The URL with its signature: who has it can read the file until it expires.

@@ -278,6 +278,16 @@ impl PropertyWrites {
     }
 }
 
+impl FromIterator<(String, PropertyWrite)> for PropertyWrites {
+    fn from_iter<I: IntoIterator<Item = (String, PropertyWrite)>>(values: I) -> Self {
+        let mut writes = Self::new();
+        values
+            .into_iter()
+            .for_each(|(key, value)| writes.set(key, value));
+        writes
+    }
+}
+
 impl Serialize for PropertyWrites {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_map(self.iter())
