@@ -1,0 +1,229 @@
+//! Setting up a simulator before it listens.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+use crate::clock::Clock;
+use crate::front::Simulation;
+use crate::knobs::Knobs;
+use crate::limiter::Limiter;
+use crate::load::{self, LoadReport};
+use crate::model::World;
+use crate::server;
+use crate::shared::Shared;
+use crate::sim::NotionSim;
+use crate::state::{self, StateError};
+
+/// How long a change may wait before the state file is written.
+const SAVE_DELAY: Duration = Duration::from_millis(200);
+
+/// What can go wrong while starting.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// A recording folder, the state file or the port could not be used.
+    #[error("could not use `{what}`")]
+    Io {
+        /// The path or address.
+        what: String,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The state file is not one of this simulator's.
+    #[error("the state file is not readable")]
+    State(#[from] StateError),
+    /// The state file is not JSON.
+    #[error("the state file is not JSON")]
+    Json(#[from] serde_json::Error),
+}
+
+/// Settings of a simulator. The defaults: a free port, token `ntn_simulator`, 180 requests per
+/// minute, no index lag, a cap of 10,000 results, the real clock, an empty workspace.
+#[derive(Debug)]
+#[must_use]
+pub struct Builder {
+    port: u16,
+    token: String,
+    rate_limit: Option<u32>,
+    index_lag: Duration,
+    result_cap: usize,
+    clock: Clock,
+    knobs: Knobs,
+    seed: u64,
+    recordings: Vec<PathBuf>,
+    state_file: Option<PathBuf>,
+}
+
+impl Default for Builder {
+    fn default() -> Self {
+        Self {
+            port: 0,
+            token: "ntn_simulator".into(),
+            rate_limit: Some(180),
+            index_lag: Duration::ZERO,
+            result_cap: 10_000,
+            clock: Clock::Real,
+            knobs: Knobs::default(),
+            seed: 1,
+            recordings: Vec::new(),
+            state_file: None,
+        }
+    }
+}
+
+impl Builder {
+    /// Listens on this port of loopback; 0 picks a free one.
+    pub fn port(mut self, port: u16) -> Self {
+        self.port = port;
+        self
+    }
+
+    /// The token that requests must carry.
+    pub fn token(mut self, token: impl Into<String>) -> Self {
+        self.token = token.into();
+        self
+    }
+
+    /// Requests per fixed window of 60 seconds; `None` turns the limiter off.
+    pub fn rate_limit(mut self, per_minute: Option<u32>) -> Self {
+        self.rate_limit = per_minute;
+        self
+    }
+
+    /// How long queries and searches do not see a change. Direct reads see it at once.
+    pub fn index_lag(mut self, lag: Duration) -> Self {
+        self.index_lag = lag;
+        self
+    }
+
+    /// How many results a query reaches at most.
+    pub fn result_cap(mut self, cap: usize) -> Self {
+        self.result_cap = cap;
+        self
+    }
+
+    /// The clock to run on. With a virtual clock time only moves when told to.
+    pub fn clock(mut self, clock: Clock) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// A virtual clock that stands at `now`.
+    pub fn virtual_clock(self, now: Timestamp) -> Self {
+        self.clock(Clock::Virtual(now))
+    }
+
+    /// Answers to the questions that the documentation leaves open.
+    pub fn knobs(mut self, knobs: Knobs) -> Self {
+        self.knobs = knobs;
+        self
+    }
+
+    /// The seed of all identifiers.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+
+    /// Starts from the workspace that the recordings in `folder` show. Several folders add up.
+    pub fn load(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.recordings.push(folder.into());
+        self
+    }
+
+    /// Starts from this file if it exists, and keeps it up to date.
+    pub fn state_file(mut self, file: impl Into<PathBuf>) -> Self {
+        self.state_file = Some(file.into());
+        self
+    }
+
+    /// Starts listening.
+    ///
+    /// # Errors
+    /// When the port is taken, a folder cannot be read, or the state file is not readable. Odd lines
+    /// of a recording are no error: see [`NotionSim::load_report`].
+    pub async fn start(self) -> Result<NotionSim, StartError> {
+        let address = format!("127.0.0.1:{}", self.port);
+        let listener = TcpListener::bind(&address)
+            .await
+            .map_err(|source| StartError::Io {
+                what: address.clone(),
+                source,
+            })?;
+        let local = listener.local_addr().map_err(|source| StartError::Io {
+            what: address,
+            source,
+        })?;
+        let token = self.token.clone();
+        let (shared, report) = self.into_shared()?;
+        let shared = Arc::new(shared);
+        let (stop, stopped) = watch::channel(false);
+        tokio::spawn(server::serve(
+            listener,
+            Arc::clone(&shared),
+            stopped.clone(),
+        ));
+        if shared.has_file() {
+            tokio::spawn(save_after_changes(Arc::clone(&shared), stopped));
+        }
+        Ok(NotionSim::new(
+            shared,
+            format!("http://{local}"),
+            token,
+            report,
+            stop,
+        ))
+    }
+
+    fn into_shared(self) -> Result<(Shared, LoadReport), StartError> {
+        let mut world = World::new(self.seed, self.clock.now());
+        world.index_lag = SignedDuration::try_from(self.index_lag).unwrap_or(SignedDuration::MAX);
+        world.result_cap = self.result_cap.max(1);
+        world.knobs = self.knobs;
+        let limiter = Limiter::new(self.rate_limit);
+        let mut simulation = Simulation::new(world, self.clock, limiter, &self.token);
+        let mut report = LoadReport::default();
+        let restored = match &self.state_file {
+            Some(file) if file.exists() => {
+                let text = std::fs::read_to_string(file).map_err(|source| StartError::Io {
+                    what: file.display().to_string(),
+                    source,
+                })?;
+                state::restore(&mut simulation, &serde_json::from_str(&text)?)?;
+                true
+            }
+            _ => false,
+        };
+        // What was saved already contains what was loaded before it.
+        if !restored {
+            for folder in &self.recordings {
+                let one =
+                    load::load(&mut simulation.world, folder).map_err(|source| StartError::Io {
+                        what: folder.display().to_string(),
+                        source,
+                    })?;
+                report.add(one);
+            }
+        }
+        Ok((Shared::new(simulation, self.state_file), report))
+    }
+}
+
+async fn save_after_changes(shared: Arc<Shared>, mut stopped: watch::Receiver<bool>) {
+    loop {
+        tokio::select! {
+            () = shared.changed.notified() => {}
+            _ = stopped.wait_for(|stop| *stop) => return,
+        }
+        tokio::time::sleep(SAVE_DELAY).await;
+        if let Err(error) = shared.save().await {
+            eprintln!("the state file could not be written: {error}");
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! The control routes under `/_sim/`: the same powers an embedding program has, over HTTP and
+//! without a token.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::clock::{Clock, http_date};
+use crate::endpoint::parse_query;
+use crate::faults::FaultRule;
+use crate::front::{Fate, Inbound, Outbound, Simulation};
+use crate::generate;
+use crate::shared::Shared;
+use crate::sim::{SimError, edit_as_person, id_of};
+use crate::state;
+
+type Reply = Result<Value, SimError>;
+
+/// Answers a control request. Control requests are not in the ledger and meet no faults.
+pub(crate) async fn respond(shared: &Shared, request: &Inbound) -> Outbound {
+    let save = request.method == "POST" && request.path == "/_sim/save";
+    let saved = if save {
+        Some(shared.save().await)
+    } else {
+        None
+    };
+    let mut simulation = shared.lock();
+    let now = simulation.tick();
+    let before = simulation.world.revision;
+    let reply = match saved {
+        Some(Ok(written)) => Ok(json!({"saved": shared.has_file(), "written": written})),
+        Some(Err(error)) => Err(refusal(500, &error.to_string())),
+        None => carry_out(&mut simulation, request),
+    };
+    if simulation.world.revision != before {
+        shared.changed.notify_one();
+    }
+    let (status, body) = match reply {
+        Ok(body) => (200, body),
+        Err(error) => (
+            error.status,
+            json!({"object": "error", "status": error.status, "code": error.code, "message": error.message}),
+        ),
+    };
+    Outbound {
+        status,
+        content_type: "application/json; charset=utf-8",
+        date: http_date(now),
+        request_id: None,
+        retry_after: None,
+        cf_ray: None,
+        body: body.to_string(),
+        delay: Duration::ZERO,
+        fate: Fate::Send,
+    }
+}
+
+fn refusal(status: u16, message: &str) -> SimError {
+    SimError {
+        status,
+        code: "control_error".into(),
+        message: message.into(),
+    }
+}
+
+fn carry_out(simulation: &mut Simulation, request: &Inbound) -> Reply {
+    let body: Value = if request.body.is_empty() {
+        json!({})
+    } else {
+        serde_json::from_slice(&request.body)
+            .map_err(|error| refusal(400, &format!("the body is not JSON: {error}")))?
+    };
+    let what = request.path.trim_start_matches("/_sim/");
+    match (request.method.as_str(), what) {
+        ("GET", "state") => Ok(state::dump(simulation)),
+        ("GET", "ledger") => ledger(simulation, &request.query),
+        ("DELETE", "ledger") => {
+            simulation.ledger.clear();
+            Ok(json!({}))
+        }
+        ("GET", "clock") => Ok(clock(simulation)),
+        ("POST", "clock") => set_clock(simulation, &body),
+        ("POST", "faults") => add_faults(simulation, body),
+        ("DELETE", "faults") => {
+            simulation.faults.clear();
+            Ok(json!({}))
+        }
+        ("POST", "edit") => Ok(json!({"page_id": edit_as_person(simulation, &body)?})),
+        ("POST", "share") => {
+            let id = id_of(body["id"].as_str().unwrap_or_default())?;
+            let shared = body["shared"]
+                .as_bool()
+                .ok_or_else(|| refusal(400, "`shared` should be a boolean"))?;
+            simulation.world.share(id, shared);
+            Ok(json!({"id": id.to_string(), "shared": shared}))
+        }
+        ("POST", "token") => {
+            let (Some(token), Some(valid)) = (body["token"].as_str(), body["valid"].as_bool())
+            else {
+                return Err(refusal(
+                    400,
+                    "`token` should be a string, `valid` a boolean",
+                ));
+            };
+            simulation.tokens.insert(token.to_owned(), valid);
+            Ok(json!({"valid": valid}))
+        }
+        ("POST", "generate") => {
+            let title = body["data_source_title"].as_str().unwrap_or("Generated");
+            let rows = body["rows"]
+                .as_u64()
+                .and_then(|rows| usize::try_from(rows).ok());
+            let rows = rows.ok_or_else(|| refusal(400, "`rows` should be a number"))?;
+            match body.get("properties").and_then(Value::as_str) {
+                None | Some("mixed16") => {
+                    let id = generate::mixed16(simulation, title, rows)?;
+                    Ok(json!({"data_source_id": id, "rows": rows}))
+                }
+                Some(other) => Err(refusal(
+                    400,
+                    &format!("`{other}` is not a known kind of rows"),
+                )),
+            }
+        }
+        _ => Err(refusal(404, "there is no such control route")),
+    }
+}
+
+fn ledger(simulation: &Simulation, query: &str) -> Reply {
+    let query = parse_query(query);
+    let find = |name: &str| query.iter().find(|(key, _)| key == name).map(|(_, v)| v);
+    let mutating = find("mutating").is_some_and(|value| value == "true");
+    let since = find("since").and_then(|seq| seq.parse().ok()).unwrap_or(0);
+    Ok(json!({"entries": simulation.ledger.entries(mutating, since)}))
+}
+
+fn clock(simulation: &Simulation) -> Value {
+    let mode = match simulation.clock {
+        Clock::Real => "real",
+        Clock::Virtual(_) => "virtual",
+    };
+    json!({"now": simulation.world.now.to_string(), "mode": mode})
+}
+
+fn set_clock(simulation: &mut Simulation, body: &Value) -> Reply {
+    if let Some(now) = body["now"].as_str() {
+        let now = now
+            .parse()
+            .map_err(|_| refusal(400, "`now` should be an RFC 3339 time"))?;
+        simulation.clock = Clock::Virtual(now);
+    } else if let Some(seconds) = body["advance_seconds"].as_f64() {
+        let by = Duration::try_from_secs_f64(seconds)
+            .map_err(|_| refusal(400, "`advance_seconds` should be a positive number"))?;
+        simulation.clock.advance(by);
+    } else if body["mode"] == "real" {
+        simulation.clock = Clock::Real;
+    } else {
+        return Err(refusal(400, "give `now`, `advance_seconds` or `mode`"));
+    }
+    simulation.tick();
+    Ok(clock(simulation))
+}
+
+fn add_faults(simulation: &mut Simulation, body: Value) -> Reply {
+    let list = match body {
+        Value::Array(list) => list,
+        Value::Object(mut object) => match object.remove("rules") {
+            Some(Value::Array(list)) => list,
+            _ => vec![Value::Object(object)],
+        },
+        other => vec![other],
+    };
+    let rules: Vec<FaultRule> = serde_json::from_value(Value::Array(list))
+        .map_err(|error| refusal(400, &format!("not a list of fault rules: {error}")))?;
+    let count = rules.len();
+    for rule in rules {
+        simulation.faults.push(rule);
+    }
+    Ok(json!({"added": count}))
+}

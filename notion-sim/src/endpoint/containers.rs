@@ -1,0 +1,282 @@
+//! Databases and data sources: create, retrieve, update.
+
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
+
+use super::pages::icon;
+use super::{Answer, Call, flag, object_field, only, parent};
+use crate::error::{ApiError, ApiResult};
+use crate::ids::parse_id;
+use crate::model::World;
+use crate::model::container::{DataSource, Database};
+use crate::value::rich_text;
+
+/// `GET /v1/databases/{id}`
+pub(crate) fn retrieve_database(world: &World, id: Uuid, call: &Call<'_>) -> ApiResult<Answer> {
+    let wire = world.database_wire(world.database(id)?, call.version);
+    Ok(Answer::read(wire.to_string()))
+}
+
+/// `POST /v1/databases`
+pub(crate) fn create_database(world: &mut World, call: &Call<'_>) -> ApiResult<Answer> {
+    only(
+        call.body,
+        &[
+            "parent",
+            "title",
+            "description",
+            "is_inline",
+            "initial_data_source",
+            "icon",
+            "cover",
+        ],
+    )?;
+    let place = parent(world, call.body)?;
+    let initial = object_field(call.body, "initial_data_source")?.unwrap_or_default();
+    let properties = match initial.get("properties") {
+        None => default_schema(),
+        Some(Value::Object(properties)) => properties.clone(),
+        other => {
+            return Err(ApiError::body(
+                "body.initial_data_source.properties",
+                "an object",
+                other,
+            ));
+        }
+    };
+    let schema_path = "body.initial_data_source.properties";
+    world.check_schema(schema_path, &properties)?;
+    let title = text(call.body, "title")?.unwrap_or_else(|| json!([]));
+    let id = world.ids.next_uuid();
+    let mut database = Database::new(id, place, world.now);
+    database.title = title.clone();
+    database.description = text(call.body, "description")?.unwrap_or_else(|| json!([]));
+    database.is_inline = flag(call.body, "is_inline")?.unwrap_or(false);
+    database.icon = call.body.get("icon").map_or(Value::Null, icon);
+    database.cover = call.body.get("cover").map_or(Value::Null, icon);
+    let is_inline = database.is_inline;
+    world.databases.insert(id, database);
+    let source = add_data_source(world, id, title, schema_path, &properties)?;
+    if let Some(source) = world.data_sources.get_mut(&source) {
+        source.is_inline = is_inline;
+    }
+    let answer = retrieve_database(world, id, call)?;
+    Ok(Answer::saved(answer.body, id))
+}
+
+fn default_schema() -> Map<String, Value> {
+    let mut schema = Map::new();
+    schema.insert("Name".into(), json!({"title": {}}));
+    schema
+}
+
+/// `PATCH /v1/databases/{id}`
+pub(crate) fn update_database(world: &mut World, id: Uuid, call: &Call<'_>) -> ApiResult<Answer> {
+    only(
+        call.body,
+        &[
+            "parent",
+            "title",
+            "description",
+            "is_inline",
+            "icon",
+            "cover",
+            "in_trash",
+            "archived",
+            "is_locked",
+        ],
+    )?;
+    let in_trash = call.version.trash_flag(call.body)?;
+    if world.database(id)?.in_trash && in_trash != Some(false) {
+        return Err(ApiError::in_trash());
+    }
+    let moved = match call.body.get("parent") {
+        Some(_) => Some(parent(world, call.body)?),
+        None => None,
+    };
+    let title = text(call.body, "title")?;
+    let description = text(call.body, "description")?;
+    let (is_inline, is_locked) = (flag(call.body, "is_inline")?, flag(call.body, "is_locked")?);
+    if let Some(flag) = in_trash {
+        trash_database(world, id, flag)?;
+    }
+    let now = world.now;
+    if let Some(database) = world.databases.get_mut(&id) {
+        database.edited = now;
+        database.parent = moved.unwrap_or_else(|| database.parent.clone());
+        database.title = title.unwrap_or_else(|| database.title.clone());
+        database.description = description.unwrap_or_else(|| database.description.clone());
+        database.is_inline = is_inline.unwrap_or(database.is_inline);
+        database.is_locked = is_locked.unwrap_or(database.is_locked);
+        if let Some(given) = call.body.get("icon") {
+            database.icon = icon(given);
+        }
+        if let Some(given) = call.body.get("cover") {
+            database.cover = icon(given);
+        }
+    }
+    world.revision += 1;
+    let answer = retrieve_database(world, id, call)?;
+    Ok(Answer::saved(answer.body, id))
+}
+
+/// Moves a database with its data sources into the trash, or back.
+pub(crate) fn trash_database(world: &mut World, id: Uuid, in_trash: bool) -> ApiResult<()> {
+    if world.database(id)?.in_trash && in_trash {
+        return Err(ApiError::in_trash());
+    }
+    let now = world.now;
+    let mut sources = Vec::new();
+    if let Some(database) = world.databases.get_mut(&id) {
+        database.in_trash = in_trash;
+        sources.clone_from(&database.data_sources);
+    }
+    for source in sources {
+        if let Some(source) = world.data_sources.get_mut(&source) {
+            source.in_trash = in_trash;
+            source.touch(now);
+        }
+    }
+    world.revision += 1;
+    Ok(())
+}
+
+/// `GET /v1/data_sources/{id}`
+pub(crate) fn retrieve_data_source(world: &World, id: Uuid, call: &Call<'_>) -> ApiResult<Answer> {
+    let wire = world.data_source_wire(world.data_source(id)?, call.version);
+    Ok(Answer::read(wire.to_string()))
+}
+
+/// `POST /v1/data_sources`
+pub(crate) fn create_data_source(world: &mut World, call: &Call<'_>) -> ApiResult<Answer> {
+    only(call.body, &["parent", "properties", "title", "icon"])?;
+    let path = "body.parent.database_id";
+    let given = call
+        .body
+        .get("parent")
+        .and_then(|parent| parent.get("database_id"));
+    let database = match given.and_then(Value::as_str).map(parse_id) {
+        Some(Some(id)) => id,
+        Some(None) => return Err(ApiError::body(path, "a valid uuid", given)),
+        None => return Err(ApiError::body(path, "defined", given)),
+    };
+    if world.database(database)?.in_trash {
+        return Err(ApiError::in_trash());
+    }
+    let properties = object_field(call.body, "properties")?
+        .ok_or_else(|| ApiError::body("body.properties", "defined", None))?;
+    world.check_schema("body.properties", &properties)?;
+    let title = text(call.body, "title")?.unwrap_or_else(|| json!([]));
+    let id = add_data_source(world, database, title, "body.properties", &properties)?;
+    if let (Some(given), Some(source)) = (call.body.get("icon"), world.data_sources.get_mut(&id)) {
+        source.icon = icon(given);
+    }
+    let answer = retrieve_data_source(world, id, call)?;
+    Ok(Answer::saved(answer.body, id))
+}
+
+/// Adds a data source to a database that is there.
+pub(crate) fn add_data_source(
+    world: &mut World,
+    database: Uuid,
+    title: Value,
+    path: &str,
+    properties: &Map<String, Value>,
+) -> ApiResult<Uuid> {
+    let id = world.ids.next_uuid();
+    let mut source = DataSource::new(id, database, world.now, world.bot);
+    source.title = title;
+    world.data_sources.insert(id, source);
+    if let Some(database) = world.databases.get_mut(&database) {
+        database.data_sources.push(id);
+    }
+    world.init_schema(id, path, properties)?;
+    Ok(id)
+}
+
+/// `PATCH /v1/data_sources/{id}`
+pub(crate) fn update_data_source(
+    world: &mut World,
+    id: Uuid,
+    call: &Call<'_>,
+) -> ApiResult<Answer> {
+    only(
+        call.body,
+        &[
+            "title",
+            "description",
+            "icon",
+            "properties",
+            "in_trash",
+            "archived",
+            "parent",
+        ],
+    )?;
+    let in_trash = call.version.trash_flag(call.body)?;
+    if world.data_source(id)?.in_trash && in_trash != Some(false) {
+        return Err(ApiError::in_trash());
+    }
+    let title = text(call.body, "title")?;
+    let description = text(call.body, "description")?;
+    let target = match call.body.get("parent") {
+        None => None,
+        Some(given) => {
+            let target = given["database_id"].as_str().and_then(parse_id);
+            let target = target.ok_or_else(|| {
+                ApiError::body(
+                    "body.parent.database_id",
+                    "a valid uuid",
+                    given.get("database_id"),
+                )
+            })?;
+            Some(world.database(target)?.id)
+        }
+    };
+    if let Some(properties) = object_field(call.body, "properties")? {
+        world.patch_schema(id, &properties)?;
+    }
+    if let Some(target) = target {
+        move_data_source(world, id, target);
+    }
+    let (now, bot) = (world.now, world.bot);
+    if let Some(source) = world.data_sources.get_mut(&id) {
+        source.edited = now;
+        source.edited_by = bot;
+        source.in_trash = in_trash.unwrap_or(source.in_trash);
+        source.description = description.unwrap_or_else(|| source.description.clone());
+        source.title = title.unwrap_or_else(|| source.title.clone());
+        if let Some(given) = call.body.get("icon") {
+            source.icon = icon(given);
+        }
+        source.touch(now);
+    }
+    world.revision += 1;
+    let answer = retrieve_data_source(world, id, call)?;
+    Ok(Answer::saved(answer.body, id))
+}
+
+fn move_data_source(world: &mut World, id: Uuid, target: Uuid) {
+    let Some(source) = world.data_sources.get_mut(&id) else {
+        return;
+    };
+    let from = std::mem::replace(&mut source.database, target);
+    let pages: Vec<Uuid> = source.order.values().copied().collect();
+    if let Some(database) = world.databases.get_mut(&from) {
+        database.data_sources.retain(|other| *other != id);
+    }
+    if let Some(database) = world.databases.get_mut(&target) {
+        database.data_sources.push(id);
+    }
+    for page in pages {
+        if let Some(page) = world.pages.get_mut(&page) {
+            page.rewrite().refresh_head(Some(target));
+        }
+    }
+}
+
+fn text(body: &Map<String, Value>, key: &str) -> ApiResult<Option<Value>> {
+    match body.get(key) {
+        None => Ok(None),
+        Some(given) => rich_text::normalise(&format!("body.{key}"), given).map(Some),
+    }
+}

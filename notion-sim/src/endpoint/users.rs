@@ -1,0 +1,52 @@
+//! Users: the connection itself, one user, all users.
+
+use serde_json::json;
+
+use super::{Answer, Call, Paging, list_open, push_list_end};
+use crate::error::ApiResult;
+use crate::ids::parse_id;
+use crate::model::World;
+use crate::query::cursor::Position;
+
+/// `GET /v1/users/me`
+pub(crate) fn me(world: &World) -> ApiResult<Answer> {
+    let bot = world.users.get(&world.bot).cloned();
+    Ok(Answer::read(bot.unwrap_or_else(|| json!({})).to_string()))
+}
+
+/// `GET /v1/users/{id}`
+pub(crate) fn retrieve(world: &World, id: &str) -> ApiResult<Answer> {
+    let user = parse_id(id).and_then(|id| world.users.get(&id));
+    user.map(|user| Answer::read(user.to_string()))
+        .ok_or_else(|| world.not_found("user", id))
+}
+
+/// `GET /v1/users`
+pub(crate) fn list(world: &mut World, call: &Call<'_>) -> ApiResult<Answer> {
+    let paging = Paging::from_query(call.query)?;
+    let begin = match &paging.start_cursor {
+        None => 0,
+        Some(cursor) => match world.cursors.resume("users", cursor)? {
+            Position::Offset(at) => at,
+            Position::After(_) => 0,
+        },
+    };
+    // Users known by reference only are not listed.
+    let full = || world.users.values().filter(|user| user["type"].is_string());
+    let total = full().count();
+    let listed: Vec<String> = full()
+        .skip(begin)
+        .take(paging.page_size)
+        .map(ToString::to_string)
+        .collect();
+    let end = begin + listed.len();
+    let mut out = list_open(1024);
+    out.push_str(&listed.join(","));
+    let cursor = (end < total).then(|| {
+        world
+            .cursors
+            .issue(&mut world.ids, "users", Position::Offset(end))
+    });
+    push_list_end(&mut out, cursor.as_deref(), "user", None);
+    Ok(Answer::read(out))
+}

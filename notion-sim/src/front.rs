@@ -1,0 +1,401 @@
+//! The front door: every request passes faults, authorisation, version and rate limit here before it
+//! reaches an endpoint, and is written into the ledger. There is no socket here.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
+
+use crate::clock::{Clock, http_date};
+use crate::endpoint::{Answer, Call, parse_query, route};
+use crate::error::{ApiError, ApiResult};
+use crate::faults::{Fault, FaultQueue};
+use crate::ledger::{Ledger, LedgerEntry};
+use crate::limiter::{Limiter, rate_limited};
+use crate::model::World;
+use crate::value::limit;
+use crate::version::Version;
+
+/// A request, read whole.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Inbound {
+    pub(crate) method: String,
+    pub(crate) path: String,
+    pub(crate) query: String,
+    pub(crate) authorization: Option<String>,
+    pub(crate) notion_version: Option<String>,
+    pub(crate) body: Vec<u8>,
+}
+
+/// What the connection is to do with an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fate {
+    Send,
+    /// Close without a word.
+    Drop,
+    /// Close in the middle of the body.
+    Truncate,
+}
+
+/// An answer before it is on the wire.
+#[derive(Debug)]
+pub(crate) struct Outbound {
+    pub(crate) status: u16,
+    pub(crate) content_type: &'static str,
+    pub(crate) date: String,
+    pub(crate) request_id: Option<String>,
+    pub(crate) retry_after: Option<u64>,
+    pub(crate) cf_ray: Option<String>,
+    pub(crate) body: String,
+    pub(crate) delay: Duration,
+    pub(crate) fate: Fate,
+}
+
+/// The simulator without its sockets: state, clock, limiter, faults, ledger.
+#[derive(Debug)]
+pub(crate) struct Simulation {
+    pub(crate) world: World,
+    pub(crate) clock: Clock,
+    pub(crate) limiter: Limiter,
+    pub(crate) faults: FaultQueue,
+    pub(crate) ledger: Ledger,
+    /// Known tokens, and whether they are still good.
+    pub(crate) tokens: BTreeMap<String, bool>,
+    /// Whether bodies of mutating requests are kept in the ledger.
+    pub(crate) keeps_bodies: bool,
+    request_ids: crate::ids::IdSource,
+}
+
+impl Simulation {
+    pub(crate) fn new(world: World, clock: Clock, limiter: Limiter, token: &str) -> Self {
+        Self {
+            world,
+            clock,
+            limiter,
+            faults: FaultQueue::default(),
+            ledger: Ledger::new(100_000),
+            tokens: BTreeMap::from([(token.to_owned(), true)]),
+            keeps_bodies: true,
+            request_ids: crate::ids::IdSource::new(0x5e9),
+        }
+    }
+
+    /// Sets the world's time to the clock's.
+    pub(crate) fn tick(&mut self) -> Timestamp {
+        self.world.now = self.clock.now();
+        self.world.now
+    }
+
+    /// Answers a request to the API.
+    pub(crate) fn respond(&mut self, request: &Inbound) -> Outbound {
+        let now = self.tick();
+        let request_id = self.request_ids.next_uuid().to_string();
+        let fault = self.faults.take(&request.method, &request.path);
+        let mut out = Outbound {
+            status: 200,
+            content_type: "application/json; charset=utf-8",
+            date: http_date(now),
+            request_id: Some(request_id.clone()),
+            retry_after: None,
+            cf_ray: None,
+            body: String::new(),
+            delay: Duration::ZERO,
+            fate: Fate::Send,
+        };
+        let body: Option<Value> = serde_json::from_slice(&request.body).ok();
+        let mut entry = self.entry(request, body.as_ref(), now);
+
+        let refused = fault.as_ref().and_then(before);
+        let result = match refused {
+            Some(Refusal::Drop) => {
+                out.fate = Fate::Drop;
+                self.ledger.record(entry);
+                return out;
+            }
+            Some(Refusal::Edge(status)) => {
+                html_edge(&mut out, status);
+                entry.status = Some(status);
+                self.ledger.record(entry);
+                return out;
+            }
+            Some(Refusal::Error(error)) => Err(error),
+            None => self.carry_out(request, body, now),
+        };
+        let result = match (result, &fault) {
+            (Ok(answer), Some(Fault::CommitThen503 { with_id })) => {
+                note(&mut entry, &answer);
+                Err(saved_but_late(&answer, *with_id))
+            }
+            (result, _) => result,
+        };
+        match result {
+            Ok(answer) => {
+                note(&mut entry, &answer);
+                out.body = with_request_id(answer.body, &request_id);
+            }
+            Err(error) => {
+                out.status = error.status;
+                out.retry_after = error.retry_after;
+                out.body = error.to_body(&request_id);
+            }
+        }
+        entry.status = Some(out.status);
+        match fault {
+            Some(Fault::DropAfterCommit) => {
+                out.fate = Fate::Drop;
+                entry.status = None;
+            }
+            Some(Fault::TruncateBody) => out.fate = Fate::Truncate,
+            Some(Fault::DelayMs { ms }) => out.delay = Duration::from_millis(ms),
+            _ => {}
+        }
+        self.ledger.record(entry);
+        out
+    }
+
+    fn entry(&self, request: &Inbound, body: Option<&Value>, now: Timestamp) -> LedgerEntry {
+        let mutating = route::is_mutating(&request.method, &request.path);
+        let properties = match body.and_then(|body| body.get("properties")) {
+            Some(Value::Object(properties)) if mutating => properties.keys().cloned().collect(),
+            _ => Vec::new(),
+        };
+        LedgerEntry {
+            seq: 0,
+            time: now.strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string(),
+            method: request.method.clone(),
+            path: request.path.clone(),
+            query: request.query.clone(),
+            body: if self.keeps_bodies {
+                body.cloned()
+            } else {
+                None
+            },
+            status: None,
+            mutating,
+            committed: false,
+            object_id: None,
+            properties,
+        }
+    }
+
+    fn carry_out(
+        &mut self,
+        request: &Inbound,
+        body: Option<Value>,
+        now: Timestamp,
+    ) -> ApiResult<Answer> {
+        let token = request
+            .authorization
+            .as_deref()
+            .and_then(|header| header.strip_prefix("Bearer "));
+        if !token.is_some_and(|token| self.tokens.get(token) == Some(&true)) {
+            return Err(ApiError::new(401, "unauthorized", "API token is invalid."));
+        }
+        let version = Version::parse(request.notion_version.as_deref())?;
+        self.limiter.spend(now)?;
+        if request.body.len() > limit::BODY_BYTES {
+            return Err(ApiError::too_long(
+                "body",
+                limit::BODY_BYTES,
+                request.body.len(),
+            ));
+        }
+        let body = match body {
+            Some(Value::Object(body)) => body,
+            None if request.body.iter().all(u8::is_ascii_whitespace) => Map::new(),
+            None => {
+                return Err(ApiError::new(
+                    400,
+                    "invalid_json",
+                    "Error parsing JSON body.",
+                ));
+            }
+            Some(other) => return Err(ApiError::body("body", "an object", Some(&other))),
+        };
+        let query = parse_query(&request.query);
+        let call = Call {
+            version,
+            query: &query,
+            body: &body,
+        };
+        route::dispatch(&mut self.world, &request.method, &request.path, &call)
+    }
+}
+
+enum Refusal {
+    Drop,
+    Edge(u16),
+    Error(ApiError),
+}
+
+/// What a fault does before anything is carried out.
+fn before(fault: &Fault) -> Option<Refusal> {
+    match fault {
+        Fault::DropBefore => Some(Refusal::Drop),
+        Fault::HtmlEdge { status } => Some(Refusal::Edge(*status)),
+        Fault::Status {
+            status,
+            code,
+            message,
+            retry_after,
+            reason,
+        } => {
+            let (usual_code, usual_message) = usual(*status);
+            let mut error = if *status == 429 {
+                let reason = reason.as_deref().unwrap_or("public_api_request_rate_limit");
+                rate_limited(retry_after.unwrap_or(1), reason)
+            } else {
+                ApiError::new(*status, usual_code, usual_message)
+            };
+            if let Some(code) = code {
+                error.code.clone_from(code);
+            }
+            if let Some(message) = message {
+                error.message.clone_from(message);
+            }
+            if let (Some(seconds), true) = (retry_after, *status != 429) {
+                error.retry_after = Some(*seconds);
+                error = error.with("retry_after", json!(seconds.to_string()));
+            }
+            if *status == 429 && retry_after.is_none() {
+                error.retry_after = None;
+                error.additional.remove("retry_after");
+            }
+            Some(Refusal::Error(error))
+        }
+        _ => None,
+    }
+}
+
+fn usual(status: u16) -> (&'static str, &'static str) {
+    match status {
+        401 => ("unauthorized", "API token is invalid."),
+        403 => (
+            "restricted_resource",
+            "Insufficient permissions for this endpoint.",
+        ),
+        404 => ("object_not_found", "Could not find object."),
+        409 => (
+            "conflict_error",
+            "Conflict occurred while saving. Please try again.",
+        ),
+        429 => (
+            "rate_limited",
+            "You have been rate limited. Please try again in a few minutes.",
+        ),
+        500 => ("internal_server_error", "Unexpected error occurred."),
+        502 => ("bad_gateway", "Bad gateway."),
+        503 => (
+            "service_unavailable",
+            "Notion is unavailable, please try again later.",
+        ),
+        504 => ("gateway_timeout", "Gateway timeout."),
+        529 => (
+            "service_overload",
+            "Notion is overloaded, please try again later.",
+        ),
+        _ => ("validation_error", "The request was refused."),
+    }
+}
+
+fn html_edge(out: &mut Outbound, status: u16) {
+    out.status = status;
+    out.content_type = "text/html; charset=UTF-8";
+    out.request_id = None;
+    out.cf_ray = Some("8f2b1c0d9e7a6543-FRA".into());
+    out.body = format!(
+        "<!DOCTYPE html><html><head><title>{status}</title></head><body><h1>Error {status}</h1></body></html>"
+    );
+}
+
+/// The 503 that says, more or less clearly, that the change was saved.
+fn saved_but_late(answer: &Answer, with_id: bool) -> ApiError {
+    let mut error = ApiError::new(
+        503,
+        "service_unavailable",
+        "Notion is unavailable, please try again later.",
+    );
+    if with_id && answer.committed {
+        error.message =
+            "The change was saved, but the response could not be completed in time.".into();
+        error = error
+            .with("elapsed_ms", json!("55012"))
+            .with("deadline_ms", json!("55000"))
+            .with(
+                "retry_guidance",
+                json!([
+                    "Read the object again to confirm the saved change.",
+                    "Do not repeat the write."
+                ]),
+            );
+        if let Some(id) = answer.object {
+            error = error.with("committed_resource_id", json!(id.to_string()));
+        }
+    }
+    error
+}
+
+fn note(entry: &mut LedgerEntry, answer: &Answer) {
+    entry.committed = answer.committed;
+    entry.object_id = answer.object.map(|id| id.to_string());
+}
+
+fn with_request_id(mut body: String, request_id: &str) -> String {
+    if body.ends_with('}') && body.len() > 2 {
+        body.pop();
+        body.push_str(",\"request_id\":\"");
+        body.push_str(request_id);
+        body.push_str("\"}");
+    }
+    body
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn simulation() -> Simulation {
+        let at: Timestamp = "2026-09-04T14:30:41Z".parse().unwrap();
+        Simulation::new(
+            World::new(1, at),
+            Clock::Virtual(at),
+            Limiter::new(None),
+            "t",
+        )
+    }
+
+    fn get(path: &str) -> Inbound {
+        Inbound {
+            method: "GET".into(),
+            path: path.into(),
+            authorization: Some("Bearer t".into()),
+            notion_version: Some("2026-03-11".into()),
+            ..Inbound::default()
+        }
+    }
+
+    fn code(out: &Outbound) -> String {
+        let body: Value = serde_json::from_str(&out.body).unwrap();
+        body["code"].as_str().unwrap_or_default().to_owned()
+    }
+
+    #[test]
+    fn the_door_checks_token_then_version_then_url() {
+        let mut simulation = simulation();
+        let mut request = get("/v1/nowhere");
+        assert_eq!(code(&simulation.respond(&request)), "invalid_request_url");
+        request.notion_version = None;
+        assert_eq!(code(&simulation.respond(&request)), "missing_version");
+        request.authorization = Some("Bearer x".into());
+        assert_eq!(code(&simulation.respond(&request)), "unauthorized");
+    }
+
+    #[test]
+    fn answers_carry_the_simulated_date_and_a_request_id() {
+        let out = simulation().respond(&get("/v1/users/me"));
+        assert_eq!(out.date, "Fri, 04 Sep 2026 14:30:41 GMT");
+        let body: Value = serde_json::from_str(&out.body).unwrap();
+        assert_eq!(body["request_id"], json!(out.request_id.unwrap()));
+    }
+}

@@ -1,0 +1,33 @@
+//! Switches for what the documentation of the API leaves open.
+
+use serde::{Deserialize, Serialize};
+
+/// Answers to open questions. The defaults are the more likely ones; a client must not rely on
+/// either.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct Knobs {
+    /// Whether the other side of a two-way relation counts as edited.
+    pub mirror_is_edit: bool,
+    /// Whether writing the value that is already there counts as an edit.
+    pub same_value_is_edit: bool,
+    /// Whether a schema change counts as an edit of every page.
+    pub schema_change_is_edit: bool,
+    /// Whether `status: null` gives the first option instead of no value.
+    pub status_null_is_default: bool,
+    /// Whether page reads say `has_more` next to a relation.
+    pub relation_has_more: bool,
+}
+
+impl Default for Knobs {
+    fn default() -> Self {
+        Self {
+            mirror_is_edit: false,
+            same_value_is_edit: true,
+            schema_change_is_edit: false,
+            status_null_is_default: false,
+            relation_has_more: true,
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! A Notion that runs in your tests: real state behind the public API, over HTTP on loopback.
+//!
+//! The simulator keeps users, databases, data sources and pages, checks what it is given with
+//! Notion's own messages, and reads values back in the form Notion gives them. It floors times to
+//! the minute, cuts relations to 25 references, limits requests per minute, and breaks on request:
+//! see [`Fault`].
+//!
+//! ```
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # tokio::runtime::Runtime::new()?.block_on(async {
+//! use notion_sync_sim::NotionSim;
+//! use serde_json::json;
+//!
+//! let sim = NotionSim::builder().start().await?;
+//! let tasks = sim.create_data_source("Tasks", &json!({"Name": {"title": {}}, "Done": {"checkbox": {}}}))?;
+//! let page = sim.create_page(&tasks, &json!({"Done": {"checkbox": true}}))?;
+//! assert_eq!(sim.page(&page)?["properties"]["Done"]["checkbox"], true);
+//! println!("the API answers at {}/v1 for {}", sim.base_url(), sim.token());
+//! # Ok(())
+//! # })
+//! # }
+//! ```
+
+mod builder;
+mod clock;
+mod control;
+mod endpoint;
+mod error;
+mod faults;
+mod front;
+mod generate;
+mod ids;
+mod knobs;
+mod ledger;
+mod limiter;
+mod load;
+mod model;
+mod query;
+mod server;
+mod shared;
+mod sim;
+mod state;
+mod value;
+mod version;
+
+pub use crate::builder::{Builder, StartError};
+pub use crate::clock::Clock;
+pub use crate::faults::{Fault, FaultRule};
+pub use crate::knobs::Knobs;
+pub use crate::ledger::LedgerEntry;
+pub use crate::load::{LoadReport, SkippedLine};
+pub use crate::server::ConnectionDropped;
+pub use crate::sim::{NotionSim, SimError};
+pub use crate::state::StateError;

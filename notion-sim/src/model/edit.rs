@@ -1,0 +1,234 @@
+//! Changes to pages: one set of rules for the API and for edits made in place of a person.
+
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
+
+use super::World;
+use super::cell::{Cell, empty_inner};
+use super::kind::Kind;
+use super::property::Property;
+use super::row::{Parent, Row};
+use crate::error::{ApiError, ApiResult};
+use crate::value::{self, Plan};
+
+/// What may change on a page; absent means untouched.
+#[derive(Debug, Default)]
+pub(crate) struct PageChange {
+    pub(crate) properties: Option<Map<String, Value>>,
+    pub(crate) icon: Option<Value>,
+    pub(crate) cover: Option<Value>,
+    pub(crate) in_trash: Option<bool>,
+    pub(crate) is_archived: Option<bool>,
+    pub(crate) is_locked: Option<bool>,
+}
+
+impl World {
+    /// Makes a page.
+    pub(crate) fn create_page(
+        &mut self,
+        parent: Parent,
+        change: PageChange,
+        author: Uuid,
+    ) -> ApiResult<Uuid> {
+        let mut ids = self.ids.clone();
+        let id = ids.next_uuid();
+        let given = change.properties.unwrap_or_default();
+        let mut row = Row::new(id, parent, self.now, author);
+        let plan = value::plan(self, &mut ids, self.schema_of(&row), &given)?;
+        row.icon = change.icon.unwrap_or(Value::Null);
+        row.cover = change.cover.unwrap_or(Value::Null);
+        self.ids = ids;
+        self.add_options(&row.parent, &plan);
+        let number = self.take_number(&row.parent);
+        for property in self.schema_of(&row) {
+            if property.kind.is_bookkeeping() {
+                continue;
+            }
+            let inner = match &property.kind {
+                Kind::UniqueId => json!({"prefix": property.config["prefix"], "number": number}),
+                kind => empty_inner(kind),
+            };
+            row.cells.push((
+                property.id.as_str().into(),
+                Cell::new(&property.id, &property.kind, &inner),
+            ));
+        }
+        let written = self.cells_of(&row, &plan);
+        for (property, cell) in &written {
+            row.set_cell(&property.id, cell.clone());
+        }
+        self.insert_row(row);
+        for (property, cell) in written {
+            self.mirror(id, &property, &[], cell.ids());
+        }
+        Ok(id)
+    }
+
+    /// Changes a page. A page in the trash only takes its restoration, alone or with other changes.
+    pub(crate) fn update_page(
+        &mut self,
+        id: Uuid,
+        change: PageChange,
+        author: Uuid,
+    ) -> ApiResult<()> {
+        let before = self.page(id)?.clone();
+        if before.in_trash && change.in_trash != Some(false) {
+            return Err(ApiError::in_trash());
+        }
+        let mut ids = self.ids.clone();
+        let given = change.properties.unwrap_or_default();
+        let plan = value::plan(self, &mut ids, self.schema_of(&before), &given)?;
+        self.ids = ids;
+        self.add_options(&before.parent, &plan);
+        let written = self.cells_of(&before, &plan);
+        let same = written
+            .iter()
+            .all(|(property, cell)| before.cell(&property.id) == Some(cell));
+        let flags_same = change.in_trash.is_none_or(|flag| flag == before.in_trash)
+            && change
+                .is_archived
+                .is_none_or(|flag| flag == before.is_archived)
+            && change.is_locked.is_none_or(|flag| flag == before.is_locked)
+            && change.icon.as_ref().is_none_or(|icon| *icon == before.icon)
+            && change
+                .cover
+                .as_ref()
+                .is_none_or(|cover| *cover == before.cover);
+        let edited = !(same && flags_same) || self.knobs.same_value_is_edit;
+        let (now, lag, database) = (self.now, self.index_lag, self.database_of(&before.parent));
+        let Some(page) = self.pages.get_mut(&id) else {
+            return Ok(());
+        };
+        let row = page.change(now, lag);
+        for (property, cell) in &written {
+            row.set_cell(&property.id, cell.clone());
+        }
+        if let Some(icon) = change.icon {
+            row.icon = icon;
+        }
+        if let Some(cover) = change.cover {
+            row.cover = cover;
+        }
+        row.in_trash = change.in_trash.unwrap_or(row.in_trash);
+        row.is_archived = change.is_archived.unwrap_or(row.is_archived);
+        row.is_locked = change.is_locked.unwrap_or(row.is_locked);
+        if edited {
+            row.edited = now;
+            row.edited_by = author;
+        }
+        row.refresh_head(database);
+        self.touched(&before.parent);
+        for (property, cell) in written {
+            let old = before.cell(&property.id).map_or(&[][..], Cell::ids);
+            self.mirror(id, &property, old, cell.ids());
+        }
+        Ok(())
+    }
+
+    /// Notes a change that queries of the parent could see.
+    pub(crate) fn touched(&mut self, parent: &Parent) {
+        self.revision += 1;
+        if let Parent::DataSource(id) = parent
+            && let Some(source) = self.data_sources.get_mut(id)
+        {
+            source.touch(self.now);
+        }
+    }
+
+    fn cells_of(&self, row: &Row, plan: &Plan) -> Vec<(Property, Cell)> {
+        let schema = self.schema_of(row);
+        plan.values
+            .iter()
+            .map(|(at, inner)| {
+                let property = &schema[*at];
+                let cell = Cell::new(&property.id, &property.kind, inner);
+                (property.clone(), cell)
+            })
+            .collect()
+    }
+
+    fn add_options(&mut self, parent: &Parent, plan: &Plan) {
+        let Parent::DataSource(id) = parent else {
+            return;
+        };
+        let Some(source) = self.data_sources.get_mut(id) else {
+            return;
+        };
+        for (at, option) in &plan.new_options {
+            if let Some(options) = source.schema[*at].config["options"].as_array_mut() {
+                options.push(option.clone());
+            }
+        }
+    }
+
+    fn take_number(&mut self, parent: &Parent) -> Value {
+        let Parent::DataSource(id) = parent else {
+            return Value::Null;
+        };
+        let Some(source) = self.data_sources.get_mut(id) else {
+            return Value::Null;
+        };
+        let number = source.next_number;
+        source.next_number += 1;
+        json!(number)
+    }
+
+    /// Keeps the other side of a two-way relation in step.
+    fn mirror(&mut self, id: Uuid, property: &Property, old: &[Uuid], new: &[Uuid]) {
+        if property.kind != Kind::Relation {
+            return;
+        }
+        let (Some(target), Some(other)) = (property.relation_target(), property.mirror()) else {
+            return;
+        };
+        let Some(source) = self.data_sources.get(&target) else {
+            return;
+        };
+        let Some(at) = super::property::find(&source.schema, other) else {
+            return;
+        };
+        let mirrored = source.schema[at].clone();
+        let gone = old.iter().filter(|page| !new.contains(page));
+        for page in gone {
+            self.mirror_one(*page, &mirrored, |ids| ids.retain(|other| *other != id));
+        }
+        let came = new.iter().filter(|page| !old.contains(page));
+        for page in came {
+            self.mirror_one(*page, &mirrored, |ids| {
+                if !ids.contains(&id) {
+                    ids.push(id);
+                }
+            });
+        }
+    }
+
+    fn mirror_one(&mut self, page: Uuid, property: &Property, edit: impl Fn(&mut Vec<Uuid>)) {
+        let (now, lag, is_edit) = (self.now, self.index_lag, self.knobs.mirror_is_edit);
+        let Some(stored) = self.pages.get(&page) else {
+            return;
+        };
+        let parent = stored.row().parent.clone();
+        let mut ids = stored
+            .row()
+            .cell(&property.id)
+            .map_or(&[][..], Cell::ids)
+            .to_vec();
+        let before = ids.clone();
+        edit(&mut ids);
+        if ids == before {
+            return;
+        }
+        let inner: Vec<Value> = ids.iter().map(|id| json!({"id": id.to_string()})).collect();
+        let cell = Cell::new(&property.id, &property.kind, &Value::Array(inner));
+        let database = self.database_of(&parent);
+        if let Some(stored) = self.pages.get_mut(&page) {
+            let row = stored.change(now, lag);
+            row.set_cell(&property.id, cell);
+            if is_edit {
+                row.edited = now;
+            }
+            row.refresh_head(database);
+        }
+        self.touched(&parent);
+    }
+}

@@ -1,0 +1,359 @@
+//! The running simulator, and what an embedding program can ask of it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
+use tokio::sync::watch;
+use uuid::Uuid;
+
+use crate::builder::Builder;
+use crate::clock::Clock;
+use crate::endpoint::{containers, pages};
+use crate::error::ApiError;
+use crate::faults::FaultRule;
+use crate::front::Simulation;
+use crate::generate;
+use crate::ids::parse_id;
+use crate::ledger::LedgerEntry;
+use crate::load::LoadReport;
+use crate::model::container::Database;
+use crate::model::row::Parent;
+use crate::server;
+use crate::shared::Shared;
+use crate::state;
+use crate::value::rich_text;
+
+/// A refusal, in the words the API would use.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct SimError {
+    /// HTTP status the API would answer with.
+    pub status: u16,
+    /// Error code, such as `validation_error`.
+    pub code: String,
+    /// The message.
+    pub message: String,
+}
+
+impl From<ApiError> for SimError {
+    fn from(error: ApiError) -> Self {
+        Self {
+            status: error.status,
+            code: error.code,
+            message: error.message,
+        }
+    }
+}
+
+/// A running simulator. It stops listening when dropped.
+#[derive(Debug)]
+pub struct NotionSim {
+    shared: Arc<Shared>,
+    base_url: String,
+    token: String,
+    report: LoadReport,
+    stop: watch::Sender<bool>,
+}
+
+impl Drop for NotionSim {
+    fn drop(&mut self) {
+        let _ = self.stop.send(true);
+    }
+}
+
+impl NotionSim {
+    /// Settings to start with.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        base_url: String,
+        token: String,
+        report: LoadReport,
+        stop: watch::Sender<bool>,
+    ) -> Self {
+        Self {
+            shared,
+            base_url,
+            token,
+            report,
+            stop,
+        }
+    }
+
+    /// `http://127.0.0.1:<port>`; the API is under `/v1`.
+    #[must_use]
+    pub fn base_url(&self) -> &str {
+        &self.base_url
+    }
+
+    /// The token that requests must carry.
+    #[must_use]
+    pub fn token(&self) -> &str {
+        &self.token
+    }
+
+    /// All routes without a socket. Where a connection would be dropped, the answer carries
+    /// [`ConnectionDropped`](crate::ConnectionDropped) in its extensions.
+    pub fn router(&self) -> Router {
+        server::router(Arc::clone(&self.shared))
+    }
+
+    /// What was found in the recordings it started from.
+    #[must_use]
+    pub fn load_report(&self) -> &LoadReport {
+        &self.report
+    }
+
+    fn with<T>(&self, work: impl FnOnce(&mut Simulation) -> T) -> T {
+        let mut simulation = self.shared.lock();
+        simulation.tick();
+        let before = simulation.world.revision;
+        let result = work(&mut simulation);
+        if simulation.world.revision != before {
+            self.shared.changed.notify_one();
+        }
+        result
+    }
+
+    /// Every request so far, oldest first.
+    #[must_use]
+    pub fn ledger(&self) -> Vec<LedgerEntry> {
+        self.with(|simulation| simulation.ledger.entries(false, 0))
+    }
+
+    /// Forgets the requests so far; numbering goes on.
+    pub fn clear_ledger(&self) {
+        self.with(|simulation| simulation.ledger.clear());
+    }
+
+    /// The simulated time.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.with(|simulation| simulation.world.now)
+    }
+
+    /// Moves the clock on; a real clock becomes virtual.
+    pub fn advance(&self, by: Duration) {
+        self.with(|simulation| simulation.clock.advance(by));
+    }
+
+    /// Sets the clock; it is virtual from now on.
+    pub fn set_now(&self, now: Timestamp) {
+        self.with(|simulation| simulation.clock = Clock::Virtual(now));
+    }
+
+    /// Adds a fault. A bare [`Fault`](crate::Fault) meets the next request.
+    pub fn inject(&self, rule: impl Into<FaultRule>) {
+        self.with(|simulation| simulation.faults.push(rule.into()));
+    }
+
+    /// Removes all faults that wait.
+    pub fn clear_faults(&self) {
+        self.with(|simulation| simulation.faults.clear());
+    }
+
+    /// Gives or takes away an object, with everything in it.
+    ///
+    /// # Errors
+    /// When `id` is not a UUID.
+    pub fn share(&self, id: &str, shared: bool) -> Result<(), SimError> {
+        let id = id_of(id)?;
+        self.with(|simulation| simulation.world.share(id, shared));
+        Ok(())
+    }
+
+    /// Makes a token good or bad.
+    pub fn set_token(&self, token: &str, valid: bool) {
+        self.with(|simulation| simulation.tokens.insert(token.to_owned(), valid));
+    }
+
+    /// Edits a page in place of a person: `properties` by the API's own rules.
+    ///
+    /// # Errors
+    /// As the API would refuse it.
+    pub fn edit_as_person(&self, page: &str, properties: &Value) -> Result<(), SimError> {
+        self.edit_in_place(&json!({"page_id": page, "properties": properties}))
+            .map(|_| ())
+    }
+
+    /// Moves a page into the trash or back, in place of a person.
+    ///
+    /// # Errors
+    /// As the API would refuse it.
+    pub fn trash_as_person(&self, page: &str, in_trash: bool) -> Result<(), SimError> {
+        self.edit_in_place(&json!({"page_id": page, "in_trash": in_trash}))
+            .map(|_| ())
+    }
+
+    /// Creates a page in place of a person; gives its id.
+    ///
+    /// # Errors
+    /// As the API would refuse it.
+    pub fn create_as_person(
+        &self,
+        data_source: &str,
+        properties: &Value,
+    ) -> Result<String, SimError> {
+        let create = json!({"data_source_id": data_source, "properties": properties});
+        self.edit_in_place(&json!({"create": create}))
+    }
+
+    fn edit_in_place(&self, edit: &Value) -> Result<String, SimError> {
+        self.with(|simulation| edit_as_person(simulation, edit))
+    }
+
+    /// Makes a database with one data source at the top of the workspace; gives the data source's
+    /// id. `properties` is a schema as `POST /v1/databases` takes it.
+    ///
+    /// # Errors
+    /// As the API would refuse it.
+    pub fn create_data_source(&self, title: &str, properties: &Value) -> Result<String, SimError> {
+        self.with(|simulation| create_data_source(simulation, title, properties))
+    }
+
+    /// Makes a page as the connection would; gives its id.
+    ///
+    /// # Errors
+    /// As the API would refuse it.
+    pub fn create_page(&self, data_source: &str, properties: &Value) -> Result<String, SimError> {
+        let parent = Parent::DataSource(id_of(data_source)?);
+        self.with(|simulation| {
+            let world = &mut simulation.world;
+            if let Parent::DataSource(id) = parent {
+                world.data_source(id)?;
+            }
+            let change = pages::change(&body(&[("properties", properties)]))?;
+            let author = world.bot;
+            Ok(world.create_page(parent, change, author)?.to_string())
+        })
+    }
+
+    /// A page as `GET /v1/pages/{id}` gives it, shared or not.
+    ///
+    /// # Errors
+    /// When there is no such page.
+    pub fn page(&self, id: &str) -> Result<Value, SimError> {
+        let id = id_of(id)?;
+        Ok(self.with(|simulation| state::page_wire(&simulation.world, id))?)
+    }
+
+    /// All pages of a data source, oldest first, with those in the trash.
+    ///
+    /// # Errors
+    /// When there is no such data source.
+    pub fn pages(&self, data_source: &str) -> Result<Vec<Value>, SimError> {
+        let id = id_of(data_source)?;
+        self.with(|simulation| {
+            let world = &simulation.world;
+            let source = world
+                .data_sources
+                .get(&id)
+                .ok_or_else(|| world.not_found("data_source", data_source))?;
+            let pages = source.order.values().filter_map(|id| world.pages.get(id));
+            Ok(pages.map(|page| world.page_value(page.row())).collect())
+        })
+    }
+
+    /// Ids of all data sources, with those in the trash.
+    #[must_use]
+    pub fn data_sources(&self) -> Vec<String> {
+        self.with(|simulation| {
+            let ids = simulation.world.data_sources.keys();
+            ids.map(Uuid::to_string).collect()
+        })
+    }
+
+    /// A data source of `rows` pages with 16 properties, the same for the same seed; gives its id.
+    ///
+    /// # Errors
+    /// Never in practice: the values keep to the API's rules.
+    pub fn generate(&self, title: &str, rows: usize) -> Result<String, SimError> {
+        self.with(|simulation| generate::mixed16(simulation, title, rows))
+    }
+
+    /// The whole state as one document.
+    #[must_use]
+    pub fn state(&self) -> Value {
+        self.with(|simulation| state::dump(simulation))
+    }
+
+    /// Writes the state file now, if one was given. Says whether it was behind.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub async fn save(&self) -> std::io::Result<bool> {
+        self.shared.save().await
+    }
+}
+
+pub(crate) fn id_of(text: &str) -> Result<Uuid, SimError> {
+    parse_id(text).ok_or_else(|| {
+        ApiError::validation(format!(
+            "id should be a valid uuid, instead was `\"{text}\"`."
+        ))
+        .into()
+    })
+}
+
+fn body(fields: &[(&str, &Value)]) -> Map<String, Value> {
+    fields
+        .iter()
+        .map(|(key, value)| ((*key).to_owned(), (*value).clone()))
+        .collect()
+}
+
+/// Carries out `{page_id, properties?, in_trash?}` or `{create: {data_source_id, properties}}` in the
+/// person's name; gives the page's id.
+pub(crate) fn edit_as_person(
+    simulation: &mut Simulation,
+    edit: &Value,
+) -> Result<String, SimError> {
+    let world = &mut simulation.world;
+    let person = world.person;
+    if let Some(create) = edit.get("create") {
+        let source = id_of(create["data_source_id"].as_str().unwrap_or_default())?;
+        world.data_source(source)?;
+        let none = json!({});
+        let properties = create.get("properties").unwrap_or(&none);
+        let change = pages::change(&body(&[("properties", properties)]))?;
+        let id = world.create_page(Parent::DataSource(source), change, person)?;
+        return Ok(id.to_string());
+    }
+    let id = id_of(edit["page_id"].as_str().unwrap_or_default())?;
+    let fields: Map<String, Value> = edit
+        .as_object()
+        .into_iter()
+        .flatten()
+        .filter(|(key, _)| *key != "page_id")
+        .map(|(key, value)| (key.clone(), value.clone()))
+        .collect();
+    let change = pages::change(&fields)?;
+    world.update_page(id, change, person)?;
+    Ok(id.to_string())
+}
+
+/// Makes a database at the top of the workspace; gives the id of its data source.
+pub(crate) fn create_data_source(
+    simulation: &mut Simulation,
+    title: &str,
+    properties: &Value,
+) -> Result<String, SimError> {
+    let world = &mut simulation.world;
+    let Some(properties) = properties.as_object() else {
+        return Err(ApiError::body("body.properties", "an object", Some(properties)).into());
+    };
+    world.check_schema("body.properties", properties)?;
+    let id = world.ids.next_uuid();
+    let mut database = Database::new(id, Parent::Workspace, world.now);
+    let title = rich_text::from_plain(title);
+    database.title = title.clone();
+    world.databases.insert(id, database);
+    let source = containers::add_data_source(world, id, title, "body.properties", properties)?;
+    Ok(source.to_string())
+}

@@ -1,0 +1,282 @@
+//! The whole workspace as one JSON document, and back. The document is for this simulator only.
+
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
+
+use crate::clock::Clock;
+use crate::error::ApiResult;
+use crate::front::Simulation;
+use crate::ids::parse_id;
+use crate::model::World;
+use crate::model::cell::Cell;
+use crate::model::container::{DataSource, Database};
+use crate::model::property::{self, Property};
+use crate::model::row::{Page, Parent, Row, parent_wire};
+
+/// Why a state document could not be read.
+#[derive(Debug, thiserror::Error)]
+#[error("the state document is not readable at `{field}`")]
+pub struct StateError {
+    field: &'static str,
+}
+
+fn missing(field: &'static str) -> StateError {
+    StateError { field }
+}
+
+/// The document.
+pub(crate) fn dump(simulation: &Simulation) -> Value {
+    let world = &simulation.world;
+    let clock = match simulation.clock {
+        Clock::Real => Value::Null,
+        Clock::Virtual(at) => json!(at.to_string()),
+    };
+    let mut pages: Vec<&Page> = world.pages.values().collect();
+    pages.sort_by_key(|page| page.seq);
+    json!({
+        "format": 1,
+        "clock": clock,
+        "ids": world.ids,
+        "knobs": world.knobs,
+        "bot": world.bot.to_string(),
+        "person": world.person.to_string(),
+        "next_seq": world.next_seq,
+        "unshared": world.unshared.iter().map(Uuid::to_string).collect::<Vec<_>>(),
+        "tokens": simulation.tokens,
+        "users": world.users.values().collect::<Vec<_>>(),
+        "databases": world.databases.values().map(dump_database).collect::<Vec<_>>(),
+        "data_sources": world.data_sources.values().map(dump_source).collect::<Vec<_>>(),
+        "pages": pages.into_iter().map(|page| dump_page(world, page)).collect::<Vec<_>>(),
+    })
+}
+
+fn dump_database(database: &Database) -> Value {
+    let mut wire = database.to_wire(Vec::new());
+    wire["data_sources"] = json!(
+        database
+            .data_sources
+            .iter()
+            .map(Uuid::to_string)
+            .collect::<Vec<_>>()
+    );
+    wire["created"] = json!(database.created.to_string());
+    wire["edited"] = json!(database.edited.to_string());
+    wire
+}
+
+fn dump_source(source: &DataSource) -> Value {
+    let mut wire = source.to_wire(Value::Null);
+    // A list keeps the order of the columns.
+    wire["properties"] = json!(
+        source
+            .schema
+            .iter()
+            .map(Property::to_wire)
+            .collect::<Vec<_>>()
+    );
+    wire["created"] = json!(source.created.to_string());
+    wire["edited"] = json!(source.edited.to_string());
+    wire["next_number"] = json!(source.next_number);
+    wire
+}
+
+fn dump_page(world: &World, page: &Page) -> Value {
+    let row = page.row();
+    let schema = world.schema_of(row);
+    let cells: Map<String, Value> = row
+        .cells
+        .iter()
+        .filter_map(|(id, cell)| {
+            let at = property::find(schema, id)?;
+            Some((id.to_string(), cell.inner(&schema[at].kind)))
+        })
+        .collect();
+    json!({
+        "id": row.id.to_string(), "seq": page.seq,
+        "created": row.created.to_string(), "edited": row.edited.to_string(),
+        "version_at": row.version_at.to_string(),
+        "created_by": row.created_by.to_string(), "edited_by": row.edited_by.to_string(),
+        "parent": parent_wire(&row.parent, None), "icon": row.icon, "cover": row.cover,
+        "in_trash": row.in_trash, "is_archived": row.is_archived, "is_locked": row.is_locked,
+        "url": row.url, "public_url": row.public_url, "extra": row.extra, "cells": cells,
+        "as_loaded": row.as_loaded,
+    })
+}
+
+/// Replaces the state by a document's.
+pub(crate) fn restore(simulation: &mut Simulation, document: &Value) -> Result<(), StateError> {
+    if document["format"] != 1 {
+        return Err(missing("format"));
+    }
+    let mut world = World::new(0, simulation.clock.now());
+    world.index_lag = simulation.world.index_lag;
+    world.result_cap = simulation.world.result_cap;
+    world.ids = read(document, "ids")?;
+    world.knobs = read(document, "knobs")?;
+    world.bot = id(document, "bot")?;
+    world.person = id(document, "person")?;
+    world.next_seq = document["next_seq"]
+        .as_u64()
+        .ok_or_else(|| missing("next_seq"))?;
+    world.unshared = items(document, "unshared")
+        .filter_map(|id| id.as_str().and_then(parse_id))
+        .collect();
+    world.users = items(document, "users")
+        .filter_map(|user| Some((parse_id(user["id"].as_str()?)?, user.clone())))
+        .collect();
+    for wire in items(document, "databases") {
+        let database = restore_database(wire)?;
+        world.databases.insert(database.id, database);
+    }
+    for wire in items(document, "data_sources") {
+        let source = restore_source(wire)?;
+        world.data_sources.insert(source.id, source);
+    }
+    for wire in items(document, "pages") {
+        restore_page(&mut world, wire)?;
+    }
+    if let Some(at) = document["clock"].as_str() {
+        simulation.clock = Clock::Virtual(at.parse().map_err(|_| missing("clock"))?);
+    }
+    if let Ok(tokens) = read::<std::collections::BTreeMap<String, bool>>(document, "tokens") {
+        for (token, valid) in tokens {
+            simulation.tokens.entry(token).or_insert(valid);
+        }
+    }
+    simulation.world = world;
+    Ok(())
+}
+
+fn items<'v>(document: &'v Value, field: &str) -> impl Iterator<Item = &'v Value> {
+    document[field].as_array().into_iter().flatten()
+}
+
+fn read<T: serde::de::DeserializeOwned>(
+    from: &Value,
+    field: &'static str,
+) -> Result<T, StateError> {
+    T::deserialize(&from[field]).map_err(|_| missing(field))
+}
+
+fn id(from: &Value, field: &'static str) -> Result<Uuid, StateError> {
+    from[field]
+        .as_str()
+        .and_then(parse_id)
+        .ok_or_else(|| missing(field))
+}
+
+fn time(from: &Value, field: &'static str) -> Result<Timestamp, StateError> {
+    from[field]
+        .as_str()
+        .and_then(|text| text.parse().ok())
+        .ok_or_else(|| missing(field))
+}
+
+fn flag(from: &Value, field: &str) -> bool {
+    from[field].as_bool().unwrap_or(false)
+}
+
+fn text(from: &Value, field: &str) -> String {
+    from[field].as_str().unwrap_or_default().to_owned()
+}
+
+/// Reads a `parent` object.
+pub(crate) fn parent_of(wire: &Value) -> Parent {
+    let id = |key: &str| wire[key].as_str().and_then(parse_id);
+    if let Some(source) = id("data_source_id") {
+        Parent::DataSource(source)
+    } else if let (Some("page_id"), Some(page)) = (wire["type"].as_str(), id("page_id")) {
+        Parent::Page(page)
+    } else if wire["type"] == "workspace" {
+        Parent::Workspace
+    } else {
+        Parent::Other(wire.clone())
+    }
+}
+
+fn restore_database(wire: &Value) -> Result<Database, StateError> {
+    let mut database = Database::new(
+        id(wire, "id")?,
+        parent_of(&wire["parent"]),
+        time(wire, "created")?,
+    );
+    database.edited = time(wire, "edited")?;
+    database.title = wire["title"].clone();
+    database.description = wire["description"].clone();
+    database.is_inline = flag(wire, "is_inline");
+    database.in_trash = flag(wire, "in_trash");
+    database.is_locked = flag(wire, "is_locked");
+    database.icon = wire["icon"].clone();
+    database.cover = wire["cover"].clone();
+    database.url = text(wire, "url");
+    database.public_url = wire["public_url"].clone();
+    database.data_sources = items(wire, "data_sources")
+        .filter_map(|id| id.as_str().and_then(parse_id))
+        .collect();
+    Ok(database)
+}
+
+fn restore_source(wire: &Value) -> Result<DataSource, StateError> {
+    let database = id(&wire["parent"], "database_id")?;
+    let author = id(&wire["created_by"], "id")?;
+    let mut source = DataSource::new(id(wire, "id")?, database, time(wire, "created")?, author);
+    source.edited = time(wire, "edited")?;
+    source.edited_by = id(&wire["last_edited_by"], "id")?;
+    source.title = wire["title"].clone();
+    source.description = wire["description"].clone();
+    source.is_inline = flag(wire, "is_inline");
+    source.in_trash = flag(wire, "in_trash");
+    source.icon = wire["icon"].clone();
+    source.cover = wire["cover"].clone();
+    source.url = text(wire, "url");
+    source.public_url = wire["public_url"].clone();
+    source.next_number = wire["next_number"].as_u64().unwrap_or(1);
+    source.schema = items(wire, "properties")
+        .filter_map(|property| Property::from_wire(property["name"].as_str()?, property))
+        .collect();
+    Ok(source)
+}
+
+fn restore_page(world: &mut World, wire: &Value) -> Result<(), StateError> {
+    let mut row = Row::new(
+        id(wire, "id")?,
+        parent_of(&wire["parent"]),
+        time(wire, "created")?,
+        id(wire, "created_by")?,
+    );
+    row.edited = time(wire, "edited")?;
+    row.version_at = time(wire, "version_at")?;
+    row.edited_by = id(wire, "edited_by")?;
+    row.icon = wire["icon"].clone();
+    row.cover = wire["cover"].clone();
+    row.in_trash = flag(wire, "in_trash");
+    row.is_archived = flag(wire, "is_archived");
+    row.is_locked = flag(wire, "is_locked");
+    row.url = text(wire, "url");
+    row.public_url = wire["public_url"].clone();
+    row.extra = wire["extra"].as_object().cloned().unwrap_or_default();
+    row.as_loaded = wire["as_loaded"].as_str().map(Into::into);
+    for (id, inner) in wire["cells"].as_object().into_iter().flatten() {
+        let schema = world.schema_of(&row);
+        if let Some(at) = property::find(schema, id) {
+            let property = &schema[at];
+            let cell = Cell::new(&property.id, &property.kind, inner);
+            row.cells.push((id.as_str().into(), cell));
+        }
+    }
+    let seq = wire["seq"].as_u64().ok_or_else(|| missing("seq"))?;
+    let next = std::mem::replace(&mut world.next_seq, seq);
+    world.insert_row(row);
+    world.next_seq = next;
+    Ok(())
+}
+
+/// A page in the shape the API gives it, for the embedding program.
+pub(crate) fn page_wire(world: &World, id: Uuid) -> ApiResult<Value> {
+    world
+        .pages
+        .get(&id)
+        .map(|page| world.page_value(page.row()))
+        .ok_or_else(|| world.not_found("page", &id.to_string()))
+}

@@ -1,0 +1,37 @@
+//! Sizes a request must keep to (request limits of the API).
+
+use crate::error::{ApiError, ApiResult};
+
+/// Items of a rich text array, and of a multi-select, relation or people value in one request.
+pub(crate) const ARRAY_ITEMS: usize = 100;
+/// Characters of `text.content`, `text.link.url` and any URL.
+pub(crate) const TEXT: usize = 2000;
+/// Characters of an equation.
+pub(crate) const EQUATION: usize = 1000;
+/// Characters of an e-mail address or phone number.
+pub(crate) const SHORT: usize = 200;
+/// Characters of an option's name.
+pub(crate) const OPTION_NAME: usize = 100;
+/// Characters of a property's description.
+pub(crate) const DESCRIPTION: usize = 280;
+/// Properties of one data source.
+pub(crate) const PROPERTIES: usize = 500;
+/// Bytes of a request body.
+pub(crate) const BODY_BYTES: usize = 500 * 1024;
+
+/// Refuses more than `limit`.
+pub(crate) fn count(path: &str, limit: usize, length: usize) -> ApiResult<()> {
+    if length > limit {
+        return Err(ApiError::too_long(path, limit, length));
+    }
+    Ok(())
+}
+
+/// Refuses text of more than `limit` UTF-16 units, which is how the API counts.
+pub(crate) fn utf16(path: &str, limit: usize, text: &str) -> ApiResult<()> {
+    // A string never has more UTF-16 units than bytes.
+    if text.len() <= limit {
+        return Ok(());
+    }
+    count(path, limit, text.encode_utf16().count())
+}
