@@ -421,3 +421,32 @@ async fn pain_30_an_unknown_error_code_is_kept() {
         crate::error::ErrorCode::InvalidClient
     );
 }
+
+#[tokio::test]
+async fn pain_25_one_refusal_pauses_every_client_of_the_connection() {
+    let refused = Answer::Is(
+        429,
+        &[("retry-after", "40")],
+        r#"{"code":"rate_limited"}"#.into(),
+    );
+    let (script, timer) = (Script::default(), Virtual::default());
+    let user = || ok(&format!(r#"{{"object":"user","id":"{ID}"}}"#));
+    script.answers.lock().unwrap().extend([refused, user()]);
+    let limiter = Limiter::new(RateLimit::Off, Arc::new(timer.clone()));
+    let client = || {
+        Client::builder(Token::new(SECRET).unwrap())
+            .transport(script.clone())
+            .timer(timer.clone())
+            .limiter(limiter.clone())
+            .retry(RetryPolicy::never())
+            .build()
+            .unwrap()
+    };
+    let error = client().send(&RetrieveMe).await.unwrap_err();
+    assert_eq!(
+        (error.retry_after(), timer.now()),
+        (Some(Duration::from_secs(40)), Duration::ZERO)
+    );
+    client().send(&RetrieveMe).await.unwrap();
+    assert_eq!(timer.now(), Duration::from_secs(40));
+}
