@@ -1,1 +1,24 @@
-//! placeholder
+//! One SQLite file that is at once the engine's memory and a replica people edit with any tool.
+//!
+//! [`SqliteStore`] is the [`Store`](notion_sync_core::port::Store); [`SqliteReplica`] is one of
+//! its tables as a [`Peer`](notion_sync_core::port::Peer). When both sides of that coin are in
+//! one file, commands for the table run inside the commit that remembers them. Triggers of plain
+//! SQL note what people edit and refuse what cannot be synced. No async runtime is named here.
+
+mod base;
+mod commit;
+mod database;
+mod ddl;
+mod error;
+mod lease;
+mod links;
+mod pairs;
+mod read;
+mod replica;
+mod store;
+mod views;
+mod worker;
+
+pub use database::StoreOptions;
+pub use replica::{ReplicaBuilder, SqliteReplica};
+pub use store::SqliteStore;

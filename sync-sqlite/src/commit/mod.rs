@@ -1,0 +1,190 @@
+//! The one write: all changes in order, then all effects, in one transaction.
+
+mod changes;
+mod pending;
+
+use notion_sync_core::link::Side;
+use notion_sync_core::pair::{Presence, SideState};
+use notion_sync_core::port::{
+    Change, Commit, Committed, Effect, Fence, LinkMemory, Outcome, Serial, StoreError,
+};
+use rusqlite::{Connection, TransactionBehavior};
+
+use crate::database::{Database, Parts};
+use crate::error::{Result, failed};
+use crate::links::{self, LinkRow};
+use crate::pairs::WorkingSet;
+use crate::replica::{self, Table, with_gate};
+
+/// Executes a commit for the holder of the lease.
+pub(crate) fn commit(database: &mut Database, fence: &Fence, commit: Commit) -> Result<Committed> {
+    if !database.leases.is_held(&fence.link, fence.number) {
+        return Err(StoreError::Fenced.into());
+    }
+    let parts = database.parts()?;
+    // Intents have to survive the machine: their effects do. Not to be set inside a transaction.
+    let durable = holds_intents(&commit);
+    if durable {
+        parts
+            .connection
+            .execute_batch("PRAGMA synchronous = FULL")?;
+    }
+    let done = transact(parts, fence, commit);
+    if durable {
+        database
+            .writer()?
+            .execute_batch("PRAGMA synchronous = NORMAL")?;
+    }
+    if done.is_err() {
+        database.layouts.clear();
+    }
+    done
+}
+
+fn holds_intents(commit: &Commit) -> bool {
+    let is_intent = |change: &Change| matches!(change, Change::Intent(_));
+    commit.changes.iter().any(is_intent)
+        || commit
+            .effects
+            .iter()
+            .any(|effect| effect.then.iter().any(is_intent))
+}
+
+fn transact(parts: Parts<'_>, fence: &Fence, commit: Commit) -> Result<Committed> {
+    let Parts {
+        connection,
+        layouts,
+        mappings,
+    } = parts;
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let link = links::load(&transaction, &fence.link)?.ok_or(StoreError::Fenced)?;
+    if link.fence != fence.number {
+        return Err(StoreError::Fenced.into());
+    }
+    if commit.expect.is_some_and(|expect| expect != link.serial) {
+        return Err(StoreError::SerialMoved.into());
+    }
+    let committed = {
+        let mut work = Work {
+            connection: &transaction,
+            table: Table::load(&transaction, &fence.link)?,
+            pairs: WorkingSet::new(link.id, &transaction, layouts, mappings.get(&fence.link)),
+            memory: None,
+            link: &link,
+        };
+        work.run(commit)?
+    };
+    transaction.commit()?;
+    Ok(committed)
+}
+
+/// A commit under way.
+struct Work<'a> {
+    connection: &'a Connection,
+    link: &'a LinkRow,
+    table: Option<Table>,
+    pairs: WorkingSet<'a>,
+    memory: Option<LinkMemory>,
+}
+
+impl Work<'_> {
+    fn run(&mut self, commit: Commit) -> Result<Committed> {
+        for change in commit.changes {
+            self.apply(change)?;
+        }
+        let effects = if commit.effects.is_empty() {
+            Vec::new()
+        } else {
+            with_gate(self.connection, || {
+                commit
+                    .effects
+                    .into_iter()
+                    .map(|effect| self.execute(effect))
+                    .collect::<Result<_>>()
+            })?
+        };
+        self.settle_pending()?;
+        self.pairs.flush()?;
+        let serial = Serial(self.link.serial.0 + 1);
+        self.connection
+            .prepare_cached("UPDATE _sync_links SET serial = ?2, next_id = ?3 WHERE id = ?1")?
+            .execute((
+                self.link.id,
+                serial.0,
+                commit.next_id.max(self.link.next_id),
+            ))?;
+        self.store_memory()?;
+        Ok(Committed { serial, effects })
+    }
+
+    fn execute(&mut self, effect: Effect) -> Result<Outcome> {
+        let Effect {
+            pair,
+            side,
+            command,
+            then,
+        } = effect;
+        let table = self
+            .table
+            .as_ref()
+            .filter(|table| table.source.other() == side)
+            .ok_or_else(|| failed("this file holds no table for that side; align it first"))?;
+        let outcome = replica::execute(self.connection, table, &command)?;
+        let Outcome::Done(receipt) = &outcome else {
+            return Ok(outcome);
+        };
+        let Some(observed) = receipt.observed.clone() else {
+            return Ok(outcome);
+        };
+        let overtaken = match self.pairs.pair(pair)?.shadow(side)? {
+            Some(before) => before.cells.iter().any(|(field, cell)| {
+                command.cells.iter().all(|change| change.field != *field)
+                    && observed.cells.cell(field) != Some(cell)
+            }),
+            None => false,
+        };
+        self.pairs.observe(
+            pair,
+            side,
+            SideState {
+                key: Some(receipt.key.clone()),
+                presence: Presence::Present,
+                shadow: Some(observed),
+            },
+        )?;
+        for change in then {
+            self.apply(change)?;
+        }
+        if overtaken {
+            // A person edited other cells of the row since it was observed. The new shadow shows
+            // the edit already, so the feed alone would not make the planner look.
+            self.pairs.set_dirty(pair, true)?;
+        }
+        Ok(outcome)
+    }
+
+    fn store_memory(&mut self) -> Result<()> {
+        let Some(memory) = self.memory.take() else {
+            return Ok(());
+        };
+        self.connection
+            .prepare_cached("UPDATE _sync_links SET memory = ?2 WHERE id = ?1")?
+            .execute((self.link.id, serde_json::to_string(&memory)?))?;
+        if let Some((table, side)) = self.replica() {
+            let cursor = memory.sides[side].cursor.as_ref();
+            if let Some(seq) = cursor.and_then(|cursor| cursor.0.parse::<i64>().ok()) {
+                self.connection
+                    .prepare_cached("DELETE FROM _sync_capture WHERE tbl = ?1 AND seq <= ?2")?
+                    .execute((&table.name, seq))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The table people edit and the side it stands on.
+    fn replica(&self) -> Option<(&Table, Side)> {
+        self.table
+            .as_ref()
+            .map(|table| (table, table.source.other()))
+    }
+}

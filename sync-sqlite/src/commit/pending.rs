@@ -1,0 +1,93 @@
+//! Keeps the list of pending edits true: an edit is pending while the cell differs from its base.
+
+use notion_sync_core::pair::PairId;
+use notion_sync_core::record::Lifecycle;
+use notion_sync_core::value::Value;
+use rusqlite::types::Value as Sql;
+
+use super::Work;
+use crate::error::Result;
+use crate::replica::{self, Table};
+
+impl Work<'_> {
+    /// Compares the pending edits of all touched rows with their bases as they are now.
+    pub(super) fn settle_pending(&mut self) -> Result<()> {
+        let Some(table) = self.table.take() else {
+            return Ok(());
+        };
+        let any: bool = self
+            .connection
+            .prepare_cached("SELECT EXISTS (SELECT 1 FROM _sync_pending WHERE tbl = ?1)")?
+            .query_row([&table.name], |row| row.get(0))?;
+        if any {
+            for pair in self.pairs.touched() {
+                self.settle_row(&table, pair)?;
+            }
+        }
+        self.table = Some(table);
+        Ok(())
+    }
+
+    fn settle_row(&mut self, table: &Table, pair: PairId) -> Result<()> {
+        let side = table.source.other();
+        let Some(row) = self.pairs.pair(pair)?.key(side).and_then(replica::row_of) else {
+            return Ok(());
+        };
+        let edits: Vec<String> = self
+            .connection
+            .prepare_cached("SELECT col FROM _sync_pending WHERE tbl = ?1 AND row = ?2")?
+            .query_map((&table.name, row), |edit| edit.get(0))?
+            .collect::<rusqlite::Result<_>>()?;
+        if edits.is_empty() {
+            return Ok(());
+        }
+        let Some(base) = self.pairs.base(pair)? else {
+            return Ok(());
+        };
+        let Some(current) = replica::record(self.connection, table, row)? else {
+            return Ok(());
+        };
+        for edit in edits {
+            let settled: Option<(Sql, bool)> = if edit == "_row" {
+                Some((Sql::Null, true))
+            } else if edit == "_trashed" {
+                let trashed = base.lifecycle == Lifecycle::Trashed;
+                let now = current.lifecycle == Lifecycle::Trashed;
+                Some((Sql::Integer(i64::from(trashed)), trashed == now))
+            } else if let Some(column) = table.columns.iter().find(|column| column.name == edit) {
+                let name = table.pair_of_fields(column);
+                base.fields
+                    .iter()
+                    .find(|field| field.name == *name)
+                    .and_then(|field| {
+                        let value: &Value = &field.values[side];
+                        let now = current.cells.complete(&column.id);
+                        let written = column.encode(value).ok()?;
+                        Some((written, now == Some(value)))
+                    })
+            } else {
+                // Its column left the mapping: nothing will ever settle it.
+                Some((Sql::Null, true))
+            };
+            match settled {
+                Some((_, true)) => {
+                    self.connection
+                        .prepare_cached(
+                            "DELETE FROM _sync_pending WHERE tbl = ?1 AND row = ?2 AND col = ?3",
+                        )?
+                        .execute((&table.name, row, &edit))?;
+                }
+                Some((written, false)) => {
+                    self.connection
+                        .prepare_cached(
+                            "UPDATE _sync_pending SET base = ?4
+                             WHERE tbl = ?1 AND row = ?2 AND col = ?3",
+                        )?
+                        .execute((&table.name, row, &edit, written))?;
+                }
+                None => {}
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,207 @@
+//! The connection and what is known beside it. Files are made here and nowhere else.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use notion_sync_core::link::{LinkId, Mapping};
+use notion_sync_core::port::StoreError;
+use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior};
+
+use crate::base::Layouts;
+use crate::ddl::{FORMAT, TABLES};
+use crate::error::{Result, corrupt, file_failed};
+use crate::lease::Leases;
+use crate::replica::Table;
+
+/// How a store file is opened.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct StoreOptions {
+    /// How long to wait while another program writes to the file. Five seconds unless told.
+    pub busy_timeout: Duration,
+}
+
+impl Default for StoreOptions {
+    fn default() -> Self {
+        Self {
+            busy_timeout: Duration::from_secs(5),
+        }
+    }
+}
+
+impl StoreOptions {
+    /// The same options with another waiting time.
+    #[must_use]
+    pub fn busy_timeout(mut self, wait: Duration) -> Self {
+        self.busy_timeout = wait;
+        self
+    }
+}
+
+/// The file, its connection and what this process knows beside it.
+pub(crate) struct Database {
+    path: Option<PathBuf>,
+    options: StoreOptions,
+    connection: Option<Connection>,
+    /// Whether the private tables were found and are of a known format.
+    checked: bool,
+    /// Mappings of links opened here; they tell how to store a base short.
+    pub(crate) mappings: BTreeMap<LinkId, Mapping>,
+    /// Tables that a dry run laid out and nobody has made yet.
+    pub(crate) planned: BTreeMap<LinkId, Table>,
+    pub(crate) leases: Leases,
+    pub(crate) layouts: Layouts,
+}
+
+impl Database {
+    /// Nothing is opened or made yet.
+    pub(crate) fn new(path: Option<&Path>, options: StoreOptions) -> Self {
+        Self {
+            path: path.map(Path::to_path_buf),
+            options,
+            connection: None,
+            checked: false,
+            mappings: BTreeMap::new(),
+            planned: BTreeMap::new(),
+            leases: Leases::new(path),
+            layouts: Layouts::default(),
+        }
+    }
+
+    /// The connection for reading; `None` while there is no store in the file. Writes nothing.
+    pub(crate) fn reader(&mut self) -> Result<Option<&mut Connection>> {
+        if self.connection.is_none() {
+            match &self.path {
+                Some(path) if !path.exists() => return Ok(None),
+                _ => self.connect()?,
+            }
+        }
+        if !self.checked {
+            let Some(connection) = &self.connection else {
+                return Ok(None);
+            };
+            self.checked = check_format(connection)?;
+        }
+        Ok(self.connection.as_mut().filter(|_| self.checked))
+    }
+
+    /// The connection for writing; makes the file and the private tables where they are missing.
+    pub(crate) fn writer(&mut self) -> Result<&mut Connection> {
+        if self.connection.is_none() {
+            if let Some(path) = &self.path {
+                create_private(path)?;
+            }
+            self.connect()?;
+        }
+        if !self.checked {
+            let connection = self.connected()?;
+            if !check_format(connection)? {
+                create_tables(connection)?;
+            }
+            self.checked = true;
+        }
+        self.connected()
+    }
+
+    /// The layouts of bases together with the connection.
+    pub(crate) fn parts(&mut self) -> Result<Parts<'_>> {
+        self.writer()?;
+        Ok(Parts {
+            connection: self
+                .connection
+                .as_mut()
+                .ok_or_else(|| corrupt("the connection is gone"))?,
+            layouts: &mut self.layouts,
+            mappings: &self.mappings,
+        })
+    }
+
+    fn connected(&mut self) -> Result<&mut Connection> {
+        self.connection
+            .as_mut()
+            .ok_or_else(|| corrupt("the connection is gone"))
+    }
+
+    fn connect(&mut self) -> Result<()> {
+        let connection = match &self.path {
+            None => Connection::open_in_memory()?,
+            Some(path) => Connection::open_with_flags(
+                path,
+                OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+            )?,
+        };
+        connection.busy_timeout(self.options.busy_timeout)?;
+        connection.set_prepared_statement_cache_capacity(128);
+        connection.execute_batch(
+            "PRAGMA foreign_keys = ON; PRAGMA synchronous = NORMAL; PRAGMA temp_store = MEMORY;",
+        )?;
+        self.connection = Some(connection);
+        Ok(())
+    }
+}
+
+/// Disjoint parts of a [`Database`] that a commit needs at once.
+pub(crate) struct Parts<'a> {
+    pub(crate) connection: &'a mut Connection,
+    pub(crate) layouts: &'a mut Layouts,
+    pub(crate) mappings: &'a BTreeMap<LinkId, Mapping>,
+}
+
+/// Whether the private tables are there.
+fn check_format(connection: &Connection) -> Result<bool> {
+    let there = connection
+        .query_row(
+            "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = '_sync_meta'",
+            [],
+            |_| Ok(()),
+        )
+        .optional()?;
+    if there.is_none() {
+        return Ok(false);
+    }
+    // Only this column is promised to every later format.
+    let found: u32 = connection.query_row("SELECT format FROM _sync_meta", [], |row| row.get(0))?;
+    if found > FORMAT {
+        return Err(StoreError::Newer {
+            found,
+            known: FORMAT,
+        }
+        .into());
+    }
+    Ok(true)
+}
+
+fn create_tables(connection: &mut Connection) -> Result<()> {
+    // Persistent and outside the transaction, where SQLite wants it; memory answers "memory".
+    connection.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?;
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    // Another process may have been faster.
+    if !check_format(&transaction)? {
+        transaction.execute_batch(TABLES)?;
+        let lineage = uuid::Uuid::new_v4().simple().to_string();
+        transaction.execute(
+            "INSERT INTO _sync_meta(one, format, lineage) VALUES (1, ?1, ?2)",
+            (FORMAT, lineage),
+        )?;
+    }
+    transaction.commit()?;
+    Ok(())
+}
+
+/// Makes an empty file that only its owner reads; one that is there stays as it is.
+pub(crate) fn create_private(path: &Path) -> Result<()> {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).map(drop).map_err(|error| {
+        file_failed(
+            format!(
+                "{} cannot be made; check that its folder exists and is writable",
+                path.display()
+            ),
+            error,
+        )
+    })
+}

@@ -1,0 +1,133 @@
+//! The private tables and their format. People read the views in `views.rs` instead.
+
+/// The format this build writes. A file with a higher one is refused.
+pub(crate) const FORMAT: u32 = 1;
+
+/// Names a replica table may not take: views of this crate.
+pub(crate) const RESERVED: [&str; 4] = ["changes", "conflicts", "sync_status", "sync_rows"];
+
+/// Ids of pairs and intents stay below this; a row's number is link number * ROOM + id.
+///
+/// One integer key instead of (link, id) keeps rows of a link together and needs no second index.
+pub(crate) const ROOM: i64 = 1 << 40;
+
+/// All private tables of format 1.
+pub(crate) const TABLES: &str = "
+CREATE TABLE _sync_meta(
+  one INTEGER PRIMARY KEY CHECK (one = 1),
+  format INTEGER NOT NULL,
+  lineage TEXT NOT NULL
+) STRICT;
+-- While `applying` is 1, inside one transaction, the triggers let the engine's own writes pass.
+-- `replacing` carries a finding from a BEFORE INSERT trigger to its AFTER INSERT trigger.
+CREATE TABLE _sync_gate(
+  one INTEGER PRIMARY KEY CHECK (one = 1),
+  applying INTEGER NOT NULL DEFAULT 0,
+  replacing INTEGER NOT NULL DEFAULT 0
+) STRICT;
+INSERT INTO _sync_gate(one) VALUES (1);
+CREATE TABLE _sync_links(
+  id INTEGER PRIMARY KEY,
+  name TEXT NOT NULL UNIQUE,
+  left_place TEXT, right_place TEXT,
+  left_label TEXT, right_label TEXT,
+  serial INTEGER NOT NULL DEFAULT 0,
+  next_id INTEGER NOT NULL DEFAULT 1,
+  fence INTEGER NOT NULL DEFAULT 0,
+  owner TEXT,
+  memory TEXT
+) STRICT;
+-- Narrow on purpose: full scans merge against all heads.
+CREATE TABLE _sync_pairs(
+  pk INTEGER PRIMARY KEY,
+  link INTEGER NOT NULL,
+  left_key TEXT, right_key TEXT,
+  left_presence TEXT NOT NULL, right_presence TEXT NOT NULL,
+  left_digest TEXT, right_digest TEXT,
+  left_live INTEGER NOT NULL, right_live INTEGER NOT NULL,
+  dirty INTEGER NOT NULL,
+  state TEXT, reason TEXT
+) STRICT;
+CREATE INDEX _sync_pairs_left ON _sync_pairs(link, left_key) WHERE left_key IS NOT NULL;
+CREATE INDEX _sync_pairs_right ON _sync_pairs(link, right_key) WHERE right_key IS NOT NULL;
+CREATE INDEX _sync_pairs_dirty ON _sync_pairs(pk) WHERE dirty = 1;
+CREATE INDEX _sync_pairs_state ON _sync_pairs(pk) WHERE state IS NOT NULL;
+-- Shadows as JSON records. A base that can be read off the shadows is stored as its layout only.
+CREATE TABLE _sync_bodies(
+  pk INTEGER PRIMARY KEY,
+  left_shadow TEXT, right_shadow TEXT,
+  base TEXT,
+  layout INTEGER
+) STRICT;
+CREATE TABLE _sync_layouts(id INTEGER PRIMARY KEY, body TEXT NOT NULL UNIQUE) STRICT;
+CREATE TABLE _sync_intents(
+  pk INTEGER PRIMARY KEY,
+  -- 0 final, 1 on its way, 2 dead letter
+  open INTEGER NOT NULL,
+  body TEXT NOT NULL
+) STRICT;
+CREATE INDEX _sync_intents_open ON _sync_intents(pk) WHERE open <> 0;
+CREATE TABLE _sync_conflicts(
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  pk INTEGER NOT NULL,
+  link INTEGER NOT NULL,
+  field TEXT NOT NULL,
+  opened_at INTEGER NOT NULL,
+  base TEXT, left_value TEXT NOT NULL, right_value TEXT NOT NULL,
+  base_text TEXT, left_text TEXT, right_text TEXT,
+  resolution TEXT CHECK (resolution IN ('left', 'right')),
+  UNIQUE (pk, field)
+) STRICT;
+CREATE TABLE _sync_journal(
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  link INTEGER NOT NULL,
+  at INTEGER NOT NULL,
+  side TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  body TEXT NOT NULL
+) STRICT;
+CREATE INDEX _sync_journal_link ON _sync_journal(link, id);
+CREATE INDEX _sync_journal_trash ON _sync_journal(link, side, at) WHERE kind = 'trash';
+CREATE TABLE _sync_runs(
+  link INTEGER NOT NULL,
+  started_at INTEGER NOT NULL,
+  ended_at INTEGER NOT NULL,
+  outcome TEXT NOT NULL,
+  settled INTEGER NOT NULL,
+  conflicts INTEGER NOT NULL,
+  refused INTEGER NOT NULL,
+  PRIMARY KEY (link, started_at)
+) STRICT;
+CREATE TABLE _sync_tables(
+  name TEXT PRIMARY KEY COLLATE NOCASE,
+  link INTEGER NOT NULL UNIQUE,
+  source TEXT NOT NULL
+) STRICT;
+CREATE TABLE _sync_columns(
+  tbl TEXT NOT NULL COLLATE NOCASE,
+  position INTEGER NOT NULL,
+  name TEXT NOT NULL COLLATE NOCASE,
+  field TEXT NOT NULL,
+  label TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  projected INTEGER NOT NULL,
+  mapped INTEGER NOT NULL,
+  PRIMARY KEY (tbl, name)
+) STRICT;
+-- What people edited, in order: the feed of incremental scans.
+CREATE TABLE _sync_capture(
+  seq INTEGER PRIMARY KEY AUTOINCREMENT,
+  tbl TEXT NOT NULL,
+  row INTEGER NOT NULL,
+  col TEXT NOT NULL
+) STRICT;
+CREATE INDEX _sync_capture_row ON _sync_capture(tbl, row, seq);
+-- What each edited cell held when it was last settled; column `_row` stands for the whole new row.
+CREATE TABLE _sync_pending(
+  tbl TEXT NOT NULL,
+  row INTEGER NOT NULL,
+  col TEXT NOT NULL,
+  base ANY,
+  PRIMARY KEY (tbl, row, col)
+) STRICT, WITHOUT ROWID;
+";

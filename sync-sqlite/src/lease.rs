@@ -1,0 +1,112 @@
+//! Who may commit: an operating-system lock beside the file, and fence numbers in it.
+//!
+//! The lock file `<db>-lock` is one per file, so two processes never write to one store, whatever
+//! their links; the system releases it when a process dies. Fences order the owners of a link.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+
+use notion_sync_core::link::LinkId;
+use notion_sync_core::port::StoreError;
+
+use crate::error::{Result, file_failed};
+
+/// The leases this handle holds.
+pub(crate) struct Leases {
+    lock_path: Option<PathBuf>,
+    lock: Option<File>,
+    held: BTreeMap<LinkId, Held>,
+}
+
+struct Held {
+    fence: u64,
+    owner: String,
+}
+
+impl Leases {
+    pub(crate) fn new(database: Option<&Path>) -> Self {
+        let lock_path = database.map(|path| {
+            let mut name = OsString::from(path);
+            name.push("-lock");
+            PathBuf::from(name)
+        });
+        Self {
+            lock_path,
+            lock: None,
+            held: BTreeMap::new(),
+        }
+    }
+
+    /// Checks whether `owner` may have the link, and locks out other processes.
+    ///
+    /// The same owner may take its own lease again: a run that was dropped without giving it back
+    /// must not block the next one of its process. The new fence ends the old one.
+    pub(crate) fn admit(&mut self, link: &LinkId, owner: &str) -> Result<()> {
+        if let Some(held) = self.held.get(link).filter(|held| held.owner != owner) {
+            return Err(StoreError::Busy {
+                owner: held.owner.clone(),
+            }
+            .into());
+        }
+        let Some(path) = self.lock_path.as_ref().filter(|_| self.lock.is_none()) else {
+            return Ok(());
+        };
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let mut file = options
+            .open(path)
+            .map_err(|error| file_failed("the lock file beside the store cannot be made", error))?;
+        match file.try_lock() {
+            Ok(()) => {
+                // Only for the message others see; the lock itself is what counts.
+                let _ = file
+                    .set_len(0)
+                    .and_then(|()| file.write_all(owner.as_bytes()));
+                self.lock = Some(file);
+                Ok(())
+            }
+            Err(TryLockError::WouldBlock) => {
+                let mut owner = String::new();
+                // Where locks are mandatory the name cannot be read, and need not be.
+                let _ = file.read_to_string(&mut owner);
+                if owner.is_empty() {
+                    owner = "another process".to_owned();
+                }
+                Err(StoreError::Busy { owner }.into())
+            }
+            Err(TryLockError::Error(error)) => Err(file_failed(
+                "the file system cannot lock; put the store on a local disk",
+                error,
+            )),
+        }
+    }
+
+    pub(crate) fn hold(&mut self, link: LinkId, fence: u64, owner: String) {
+        self.held.insert(link, Held { fence, owner });
+    }
+
+    pub(crate) fn is_held(&self, link: &LinkId, fence: u64) -> bool {
+        self.held.get(link).is_some_and(|held| held.fence == fence)
+    }
+
+    /// Gives a lease back; one that is not held is no error.
+    pub(crate) fn release(&mut self, link: &LinkId, fence: u64) {
+        if self.is_held(link, fence) {
+            self.held.remove(link);
+        }
+        self.unlock_if_idle();
+    }
+
+    /// Lets other processes in when nothing is held here.
+    pub(crate) fn unlock_if_idle(&mut self) {
+        if self.held.is_empty() {
+            // Closing the file releases the lock. The file stays: removing it would race.
+            self.lock = None;
+        }
+    }
+}

@@ -1,0 +1,239 @@
+//! Answers to queries.
+
+use notion_sync_core::conflict::{Conflict, Resolution};
+use notion_sync_core::link::{LinkId, Side, Sides};
+use notion_sync_core::outbox::Intent;
+use notion_sync_core::pair::PairId;
+use notion_sync_core::port::{Bookmark, Query, Rows};
+use notion_sync_core::record::Timestamp;
+use notion_sync_core::schema::FieldId;
+use rusqlite::{Connection, Row, ToSql};
+use serde::de::DeserializeOwned;
+
+use crate::base::Layouts;
+use crate::database::Database;
+use crate::error::{Result, corrupt, failed};
+use crate::links;
+use crate::pairs::{HEAD, Stored, WHOLE, bounds, head, id_of, key_text, load, pk};
+
+/// The word a side is stored by.
+pub(crate) fn side_text(side: Side) -> &'static str {
+    match side {
+        Side::Left => "left",
+        Side::Right => "right",
+    }
+}
+
+/// Reads a word of [`side_text`].
+pub(crate) fn side_from(text: &str) -> Result<Side> {
+    match text {
+        "left" => Ok(Side::Left),
+        "right" => Ok(Side::Right),
+        other => Err(corrupt(format!("{other:?} is no side"))),
+    }
+}
+
+/// Answers a query; a link that is not there has nothing.
+pub(crate) fn read(
+    database: &mut Database,
+    link: &LinkId,
+    query: &Query,
+    after: Option<Bookmark>,
+    limit: u32,
+) -> Result<Rows> {
+    let mut layouts = std::mem::take(&mut database.layouts);
+    let answer = match database.reader()? {
+        None => empty(query),
+        Some(connection) => {
+            let snapshot = connection.transaction()?;
+            match links::load(&snapshot, link)? {
+                None => empty(query),
+                Some(row) => Reader {
+                    connection: &snapshot,
+                    layouts: &mut layouts,
+                    link: row.id,
+                    after: after.map(|bookmark| bookmark.0),
+                    limit,
+                }
+                .answer(query),
+            }
+        }
+    };
+    database.layouts = layouts;
+    answer
+}
+
+fn empty(query: &Query) -> Result<Rows> {
+    Ok(match query {
+        Query::Heads(..) | Query::Live(_) => Rows::Heads(Vec::new()),
+        Query::Pairs(_) | Query::Dirty | Query::Standing => Rows::Pairs(Vec::new()),
+        Query::Intents { .. } => Rows::Intents(Vec::new()),
+        Query::Conflicts => Rows::Conflicts(Vec::new()),
+        Query::DeletesSince(..) => Rows::Count(0),
+        Query::Journal => Rows::Journal(Vec::new()),
+        _ => return Err(failed("this store does not know the query")),
+    })
+}
+
+struct Reader<'a> {
+    connection: &'a Connection,
+    layouts: &'a mut Layouts,
+    link: i64,
+    after: Option<u64>,
+    limit: u32,
+}
+
+impl Reader<'_> {
+    fn answer(mut self, query: &Query) -> Result<Rows> {
+        let (from, to) = bounds(self.link, self.after)?;
+        Ok(match query {
+            Query::Heads(side, keys) => {
+                let mut heads = Vec::new();
+                let column = side_text(*side);
+                let sql = format!(
+                    "SELECT {HEAD} FROM _sync_pairs p
+                     WHERE p.link = ?1 AND p.{column}_key = ?2 AND p.pk > ?3"
+                );
+                let mut statement = self.connection.prepare_cached(&sql)?;
+                for key in keys {
+                    let found = statement.query_map((self.link, key_text(key), from), head)?;
+                    for head in found {
+                        heads.push(head?);
+                    }
+                }
+                heads.sort_by_key(|head| head.id);
+                heads.dedup_by_key(|head| head.id);
+                heads.truncate(usize::try_from(self.limit).unwrap_or(usize::MAX));
+                Rows::Heads(heads)
+            }
+            Query::Live(side) => {
+                let column = side_text(*side);
+                let sql = format!(
+                    "SELECT {HEAD} FROM _sync_pairs p WHERE p.pk > ?1 AND p.pk < ?2
+                     AND p.{column}_live = 1 ORDER BY p.pk LIMIT ?3"
+                );
+                Rows::Heads(self.list(&sql, &[&from, &to, &self.limit], |row| Ok(head(row)?))?)
+            }
+            Query::Pairs(ids) => Rows::Pairs(self.pairs_by_id(ids)?),
+            Query::Dirty => Rows::Pairs(self.pairs_where("p.dirty = 1", from, to)?),
+            Query::Standing => Rows::Pairs(self.pairs_where(
+                "p.state IS NOT NULL AND p.state <> 'clean'",
+                from,
+                to,
+            )?),
+            Query::Intents { dead } => {
+                let most = if *dead { 2 } else { 1 };
+                Rows::Intents(self.list(
+                    "SELECT body FROM _sync_intents WHERE pk > ?1 AND pk < ?2
+                     AND open <> 0 AND open <= ?4 ORDER BY pk LIMIT ?3",
+                    &[&from, &to, &self.limit, &most],
+                    json_row::<Intent>,
+                )?)
+            }
+            Query::Conflicts => Rows::Conflicts(self.conflicts(from)?),
+            Query::DeletesSince(side, since) => Rows::Count(self.connection.query_row(
+                "SELECT count(*) FROM _sync_journal
+                 WHERE link = ?1 AND side = ?2 AND at >= ?3 AND kind = 'trash'",
+                (self.link, side_text(*side), since.0),
+                |row| row.get(0),
+            )?),
+            // Entries have no number that a caller could name: the bookmark counts those read.
+            Query::Journal => Rows::Journal(self.list(
+                "SELECT body FROM _sync_journal WHERE link = ?1
+                 ORDER BY id DESC LIMIT ?2 OFFSET ?3",
+                &[&self.link, &self.limit, &self.after.unwrap_or(0)],
+                json_row,
+            )?),
+            _ => return Err(failed("this store does not know the query")),
+        })
+    }
+
+    fn list<T>(
+        &self,
+        sql: &str,
+        arguments: &[&dyn ToSql],
+        mut read: impl FnMut(&Row<'_>) -> Result<T>,
+    ) -> Result<Vec<T>> {
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let mut rows = statement.query(arguments)?;
+        let mut list = Vec::new();
+        while let Some(row) = rows.next()? {
+            list.push(read(row)?);
+        }
+        Ok(list)
+    }
+
+    fn pairs_by_id(&mut self, ids: &[PairId]) -> Result<Vec<notion_sync_core::pair::PairState>> {
+        let mut ids: Vec<PairId> = ids
+            .iter()
+            .copied()
+            .filter(|id| self.after.is_none_or(|after| id.0 > after))
+            .collect();
+        ids.sort_unstable();
+        ids.dedup();
+        let mut pairs = Vec::new();
+        for id in ids {
+            if pairs.len() >= usize::try_from(self.limit).unwrap_or(usize::MAX) {
+                break;
+            }
+            if let Some(stored) = load(self.connection, pk(self.link, id.0)?)? {
+                pairs.push(stored.into_state(id, self.connection, self.layouts)?);
+            }
+        }
+        Ok(pairs)
+    }
+
+    fn pairs_where(
+        &mut self,
+        condition: &str,
+        from: i64,
+        to: i64,
+    ) -> Result<Vec<notion_sync_core::pair::PairState>> {
+        let sql = format!(
+            "SELECT {WHOLE} FROM _sync_pairs p JOIN _sync_bodies b ON b.pk = p.pk
+             WHERE p.pk > ?1 AND p.pk < ?2 AND {condition} ORDER BY p.pk LIMIT ?3"
+        );
+        let found = self.list(&sql, &[&from, &to, &self.limit], |row| {
+            Ok((PairId(id_of(row.get(0)?)), Stored::from_row(row)?))
+        })?;
+        found
+            .into_iter()
+            .map(|(id, stored)| stored.into_state(id, self.connection, self.layouts))
+            .collect()
+    }
+
+    /// Conflicts of whole pairs: a page ends with the last conflict of its last pair, because a
+    /// bookmark can only name the pair.
+    fn conflicts(&self, from: i64) -> Result<Vec<Conflict>> {
+        self.list(
+            "SELECT pk, field, opened_at, base, left_value, right_value, resolution
+             FROM _sync_conflicts WHERE link = ?1 AND pk > ?2 AND pk <= coalesce(
+               (SELECT pk FROM _sync_conflicts WHERE link = ?1 AND pk > ?2
+                ORDER BY pk LIMIT 1 OFFSET ?3), 9223372036854775807)
+             ORDER BY pk, id",
+            &[&self.link, &from, &self.limit.saturating_sub(1)],
+            |row| {
+                let base: Option<String> = row.get(3)?;
+                let resolution: Option<String> = row.get(6)?;
+                Ok(Conflict {
+                    pair: PairId(id_of(row.get(0)?)),
+                    field: FieldId::new(row.get::<_, String>(1)?),
+                    opened_at: Timestamp(row.get(2)?),
+                    base: base.map(|json| serde_json::from_str(&json)).transpose()?,
+                    values: Sides::new(json_at(row, 4)?, json_at(row, 5)?),
+                    resolution: resolution
+                        .map(|side| side_from(&side).map(Resolution::Keep))
+                        .transpose()?,
+                })
+            },
+        )
+    }
+}
+
+fn json_row<T: DeserializeOwned>(row: &Row<'_>) -> Result<T> {
+    json_at(row, 0)
+}
+
+fn json_at<T: DeserializeOwned>(row: &Row<'_>, at: usize) -> Result<T> {
+    Ok(serde_json::from_str(&row.get::<_, String>(at)?)?)
+}

@@ -1,0 +1,222 @@
+//! Laying a table out after a source's schema, and making it so.
+
+use notion_sync_core::link::{LinkId, Side};
+use notion_sync_core::schema::{Access, FieldId, FieldType, Schema};
+use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
+
+use super::names::{FIXED, column_name, quote, same, table_name};
+use super::table::{Column, Table, form_of, kind_of};
+use super::triggers;
+use crate::database::Database;
+use crate::error::Result;
+use crate::links;
+use crate::read::side_text;
+use crate::views;
+
+/// What a table is aligned with.
+pub(crate) struct Ask {
+    pub(crate) link: LinkId,
+    pub(crate) side: Side,
+    pub(crate) source_name: String,
+    pub(crate) schema: Schema,
+    pub(crate) marker: Option<FieldId>,
+}
+
+/// Lays the table out; with `write`, makes it.
+pub(crate) fn align(database: &mut Database, ask: &Ask, write: bool) -> Result<Table> {
+    let reserved: Vec<String> = database
+        .planned
+        .iter()
+        .filter(|(link, _)| **link != ask.link)
+        .map(|(_, table)| table.name.clone())
+        .collect();
+    if !write {
+        let table = lay_out(database.reader()?.map(|reader| &*reader), ask, &reserved)?;
+        database.planned.insert(ask.link.clone(), table.clone());
+        return Ok(table);
+    }
+    let transaction = database
+        .writer()?
+        .transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let mut table = lay_out(Some(&transaction), ask, &reserved)?;
+    make(&transaction, &table, ask)?;
+    views::rebuild(&transaction)?;
+    transaction.commit()?;
+    database.planned.remove(&ask.link);
+    table.exists = true;
+    for column in &mut table.columns {
+        column.exists = true;
+    }
+    Ok(table)
+}
+
+fn lay_out(connection: Option<&Connection>, ask: &Ask, reserved: &[String]) -> Result<Table> {
+    let stored = match connection {
+        Some(connection) => Table::load(connection, &ask.link)?,
+        None => None,
+    };
+    let mut table = match stored {
+        Some(stored) => stored,
+        None => Table {
+            name: choose_name(connection, &ask.schema.title, reserved)?,
+            source: ask.side,
+            exists: false,
+            columns: Vec::new(),
+        },
+    };
+    for column in &mut table.columns {
+        column.mapped = false;
+    }
+    for field in &ask.schema.fields {
+        let fixed = FIXED.contains(&field.id.as_str());
+        let kind = kind_of(field);
+        let projected = fixed
+            || field.access != Access::Writable
+            || matches!(field.ty, FieldType::Other(_))
+            || ask.marker.as_ref() == Some(&field.id);
+        let kept = table
+            .columns
+            .iter_mut()
+            .rev()
+            .find(|column| column.field == field.id && column.form().is_like(form_of(&kind)));
+        match kept {
+            Some(column) => {
+                column.label.clone_from(&field.name);
+                column.kind = kind;
+                column.projected = projected;
+                column.mapped = true;
+            }
+            None => {
+                let taken =
+                    |name: &str| table.columns.iter().any(|column| same(&column.name, name));
+                let name = if fixed {
+                    field.id.to_string()
+                } else {
+                    column_name(&field.name, taken)
+                };
+                table.columns.push(Column {
+                    id: FieldId::new(name.as_str()),
+                    name,
+                    field: field.id.clone(),
+                    label: field.name.clone(),
+                    kind,
+                    projected,
+                    mapped: true,
+                    exists: fixed && table.exists,
+                });
+            }
+        }
+    }
+    Ok(table)
+}
+
+fn choose_name(
+    connection: Option<&Connection>,
+    title: &str,
+    reserved: &[String],
+) -> Result<String> {
+    let mut taken: Vec<String> = reserved.to_vec();
+    if let Some(connection) = connection {
+        let mut statement = connection.prepare_cached("SELECT name FROM sqlite_master")?;
+        for name in statement.query_map([], |row| row.get(0))? {
+            taken.push(name?);
+        }
+    }
+    Ok(table_name(title, |name| {
+        taken.iter().any(|there| same(there, name))
+    }))
+}
+
+fn make(connection: &Connection, table: &Table, ask: &Ask) -> Result<()> {
+    let link = links::load_or_create(connection, &ask.link)?;
+    let is_there = connection
+        .query_row(
+            "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?1 COLLATE NOCASE",
+            [&table.name],
+            |_| Ok(()),
+        )
+        .optional()?
+        .is_some();
+    if is_there {
+        add_columns(connection, table)?;
+    } else {
+        connection.execute_batch(&create_sql(table))?;
+    }
+    remember(connection, link.id, table)?;
+    triggers::rebuild(connection, table, &ask.source_name)
+}
+
+fn own_columns(table: &Table) -> impl Iterator<Item = &Column> {
+    table
+        .columns
+        .iter()
+        .filter(|column| !FIXED.contains(&column.name.as_str()))
+}
+
+fn create_sql(table: &Table) -> String {
+    let mut sql = format!(
+        "CREATE TABLE {} (\n  _id TEXT UNIQUE,\n  _url TEXT,\n  _trashed INTEGER NOT NULL DEFAULT 0,\n  \
+         _created TEXT,\n  _edited TEXT,\n",
+        table.quoted()
+    );
+    for column in own_columns(table) {
+        sql.push_str(&format!(
+            "  {} {},\n",
+            quote(&column.name),
+            column.form().sql_type()
+        ));
+    }
+    sql.push_str("  _row INTEGER PRIMARY KEY AUTOINCREMENT\n) STRICT");
+    sql
+}
+
+fn add_columns(connection: &Connection, table: &Table) -> Result<()> {
+    let there: Vec<String> = connection
+        .prepare("SELECT name FROM pragma_table_info(?1)")?
+        .query_map([&table.name], |row| row.get(0))?
+        .collect::<rusqlite::Result<_>>()?;
+    for column in own_columns(table) {
+        if !there
+            .iter()
+            .any(|name| name.eq_ignore_ascii_case(&column.name))
+        {
+            connection.execute_batch(&format!(
+                "ALTER TABLE {} ADD COLUMN {} {}",
+                table.quoted(),
+                quote(&column.name),
+                column.form().sql_type()
+            ))?;
+        }
+    }
+    Ok(())
+}
+
+fn remember(connection: &Connection, link: i64, table: &Table) -> Result<()> {
+    connection.execute(
+        "INSERT INTO _sync_tables(name, link, source) VALUES (?1, ?2, ?3)
+         ON CONFLICT (name) DO NOTHING",
+        (&table.name, link, side_text(table.source)),
+    )?;
+    let mut statement = connection.prepare_cached(
+        "INSERT INTO _sync_columns(tbl, position, name, field, label, kind, projected, mapped)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+         ON CONFLICT (tbl, name) DO UPDATE SET position = excluded.position,
+           label = excluded.label, kind = excluded.kind, projected = excluded.projected,
+           mapped = excluded.mapped
+         WHERE (position, label, kind, projected, mapped) IS NOT
+           (excluded.position, excluded.label, excluded.kind, excluded.projected, excluded.mapped)",
+    )?;
+    for (position, column) in table.columns.iter().enumerate() {
+        statement.execute((
+            &table.name,
+            i64::try_from(position).unwrap_or(i64::MAX),
+            &column.name,
+            column.field.as_str(),
+            &column.label,
+            &column.kind,
+            column.projected,
+            column.mapped,
+        ))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,184 @@
+//! Commands on the table.
+
+use notion_sync_core::port::{
+    CellChange, Command, CommandKind, Outcome, Receipt, Rejection, RejectionKind,
+};
+use notion_sync_core::record::{Lifecycle, Record};
+use rusqlite::types::Value as Sql;
+use rusqlite::{Connection, ErrorCode, params_from_iter};
+
+use super::names::quote;
+use super::rows::{key_of, record, row_of};
+use super::table::Table;
+use crate::error::{Result, corrupt};
+
+/// Runs writes that the triggers let pass and do not note. Only inside a transaction.
+pub(crate) fn with_gate<T>(
+    connection: &Connection,
+    writes: impl FnOnce() -> Result<T>,
+) -> Result<T> {
+    let gate = |open: bool| -> Result<()> {
+        connection
+            .prepare_cached("UPDATE _sync_gate SET applying = ?1")?
+            .execute([open])?;
+        Ok(())
+    };
+    gate(true)?;
+    let done = writes()?;
+    gate(false)?;
+    Ok(done)
+}
+
+/// Executes a command, comparing the expected cells with what the row holds.
+pub(crate) fn execute(
+    connection: &Connection,
+    table: &Table,
+    command: &Command,
+) -> Result<Outcome> {
+    let columns = match columns(table, &command.cells) {
+        Ok(columns) => columns,
+        Err(rejection) => return Ok(Outcome::Rejected(rejection)),
+    };
+    let row = match (command.kind, &command.key) {
+        (CommandKind::Create, _) => match insert(connection, table, &columns) {
+            Ok(row) => row,
+            Err(error) => return refused(error),
+        },
+        (_, None) => {
+            return Ok(rejected(RejectionKind::Invalid, "the command names no row"));
+        }
+        (kind, Some(key)) => {
+            let Some(row) = row_of(key) else {
+                return Ok(rejected(
+                    RejectionKind::NotFound,
+                    "the key is no row of this table",
+                ));
+            };
+            let Some(current) = record(connection, table, row)? else {
+                return Ok(Outcome::Stale(None));
+            };
+            if !is_expected(table, command, &current) {
+                return Ok(Outcome::Stale(Some(current)));
+            }
+            if let Err(error) = update(connection, table, kind, row, columns) {
+                return refused(error);
+            }
+            row
+        }
+    };
+    let observed = record(connection, table, row)?
+        .ok_or_else(|| corrupt("a row just written is not there"))?;
+    Ok(Outcome::Done(Receipt {
+        key: key_of(row),
+        version: None,
+        observed: Some(observed),
+    }))
+}
+
+fn columns(
+    table: &Table,
+    cells: &[CellChange],
+) -> std::result::Result<Vec<(String, Sql)>, Rejection> {
+    cells
+        .iter()
+        .map(|change| {
+            let column = table.column(&change.field).ok_or_else(|| Rejection {
+                kind: RejectionKind::Invalid,
+                message: format!("there is no column for {}", change.field),
+            })?;
+            let sql = column.encode(&change.desired).map_err(|wrong| Rejection {
+                kind: RejectionKind::Invalid,
+                message: format!("{} takes a {}", column.name, wrong.0),
+            })?;
+            Ok((quote(&column.name), sql))
+        })
+        .collect()
+}
+
+/// Whether the row is as the command expects. A patch belongs to a live row: one that a person
+/// trashed since is not what was planned for.
+fn is_expected(table: &Table, command: &Command, current: &Record) -> bool {
+    if command.kind == CommandKind::Patch && current.lifecycle != Lifecycle::Live {
+        return false;
+    }
+    command.cells.iter().all(|change| {
+        let projected = table
+            .column(&change.field)
+            .is_some_and(|column| column.projected);
+        match &change.expected {
+            // Nobody but sync writes projected columns, and they are not read back.
+            _ if projected => true,
+            None => true,
+            Some(expected) => current.cells.complete(&change.field) == Some(expected),
+        }
+    })
+}
+
+fn insert(
+    connection: &Connection,
+    table: &Table,
+    columns: &[(String, Sql)],
+) -> rusqlite::Result<i64> {
+    let sql = if columns.is_empty() {
+        format!("INSERT INTO {} DEFAULT VALUES", table.quoted())
+    } else {
+        let names: Vec<&str> = columns.iter().map(|(name, _)| name.as_str()).collect();
+        format!(
+            "INSERT INTO {} ({}) VALUES ({})",
+            table.quoted(),
+            names.join(", "),
+            vec!["?"; columns.len()].join(", ")
+        )
+    };
+    connection
+        .prepare_cached(&sql)?
+        .insert(params_from_iter(columns.iter().map(|(_, sql)| sql)))
+}
+
+fn update(
+    connection: &Connection,
+    table: &Table,
+    kind: CommandKind,
+    row: i64,
+    mut columns: Vec<(String, Sql)>,
+) -> rusqlite::Result<()> {
+    match kind {
+        CommandKind::Trash => columns.push(("_trashed".to_owned(), Sql::Integer(1))),
+        CommandKind::Untrash => columns.push(("_trashed".to_owned(), Sql::Integer(0))),
+        CommandKind::Patch | CommandKind::Create => {}
+    }
+    if columns.is_empty() {
+        return Ok(());
+    }
+    let sets: Vec<String> = columns
+        .iter()
+        .map(|(name, _)| format!("{name} = ?"))
+        .collect();
+    let sql = format!(
+        "UPDATE {} SET {} WHERE _row = ?",
+        table.quoted(),
+        sets.join(", ")
+    );
+    columns.push((String::new(), Sql::Integer(row)));
+    connection
+        .prepare_cached(&sql)?
+        .execute(params_from_iter(columns.iter().map(|(_, sql)| sql)))?;
+    Ok(())
+}
+
+fn rejected(kind: RejectionKind, message: &str) -> Outcome {
+    Outcome::Rejected(Rejection {
+        kind,
+        message: message.to_owned(),
+    })
+}
+
+/// A constraint refuses one command; anything else ends the transaction.
+fn refused(error: rusqlite::Error) -> Result<Outcome> {
+    match error.sqlite_error_code() {
+        Some(ErrorCode::ConstraintViolation | ErrorCode::TypeMismatch | ErrorCode::TooBig) => {
+            Ok(rejected(RejectionKind::Invalid, &error.to_string()))
+        }
+        _ => Err(error.into()),
+    }
+}

@@ -1,0 +1,81 @@
+//! Rows as records.
+
+use notion_sync_core::port::FieldSet;
+use notion_sync_core::record::{Cell, Key, Lifecycle, Record};
+use rusqlite::{Connection, OptionalExtension, Row};
+
+use super::cells::decode;
+use super::names::quote;
+use super::table::Table;
+use crate::error::Result;
+
+/// The row a key stands for.
+pub(crate) fn row_of(key: &Key) -> Option<i64> {
+    match key {
+        Key::Durable(text) => text.parse().ok(),
+        Key::Provisional(_) => None,
+    }
+}
+
+/// The key of a row.
+pub(crate) fn key_of(row: i64) -> Key {
+    Key::durable(row.to_string())
+}
+
+/// `SELECT` of what [`read`] reads, without conditions.
+pub(crate) fn select(table: &Table) -> String {
+    let mut sql = "SELECT _row, _trashed".to_owned();
+    for column in table.mapped().filter(|column| !column.projected) {
+        sql.push_str(", ");
+        if column.exists {
+            sql.push_str(&quote(&column.name));
+        } else {
+            sql.push_str("NULL");
+        }
+    }
+    sql.push_str(" FROM ");
+    sql.push_str(&table.quoted());
+    sql
+}
+
+/// Reads a row of [`select`].
+pub(crate) fn read(table: &Table, fields: &FieldSet, row: &Row<'_>) -> rusqlite::Result<Record> {
+    let mut at = 2;
+    let mut cells = Vec::with_capacity(table.columns.len());
+    for column in table.mapped() {
+        let mut cell = Cell::Unread;
+        if !column.projected {
+            let wanted = match fields {
+                FieldSet::All => true,
+                FieldSet::Only(ids) => ids.contains(&column.id),
+            };
+            if wanted {
+                cell = decode(column.form(), row.get_ref(at)?);
+            }
+            at += 1;
+        }
+        cells.push((column.id.clone(), cell));
+    }
+    Ok(Record {
+        key: key_of(row.get(0)?),
+        lifecycle: if row.get::<_, i64>(1)? == 0 {
+            Lifecycle::Live
+        } else {
+            Lifecycle::Trashed
+        },
+        version: None,
+        cells: cells.into_iter().collect(),
+    })
+}
+
+/// One record, whole.
+pub(crate) fn record(connection: &Connection, table: &Table, row: i64) -> Result<Option<Record>> {
+    if !table.exists {
+        return Ok(None);
+    }
+    let sql = format!("{} WHERE _row = ?1", select(table));
+    Ok(connection
+        .prepare_cached(&sql)?
+        .query_row([row], |row| read(table, &FieldSet::All, row))
+        .optional()?)
+}

@@ -1,0 +1,305 @@
+//! What people read: `changes`, `conflicts`, `sync_status`, `sync_rows`. Written anew only where
+//! a table, a column or a side's name changed.
+
+use rusqlite::{Connection, OptionalExtension};
+
+use crate::ddl::ROOM;
+use crate::error::Result;
+use crate::replica::{Table, literal, quote};
+use notion_sync_core::link::LinkId;
+
+/// Makes a view or trigger, or replaces one that differs.
+pub(crate) fn ensure(connection: &Connection, kind: &str, name: &str, sql: &str) -> Result<()> {
+    let there: Option<String> = connection
+        .prepare_cached("SELECT sql FROM sqlite_master WHERE type = ?1 AND name = ?2")?
+        .query_row([kind, name], |row| row.get(0))
+        .optional()?;
+    if there.as_deref() == Some(sql) {
+        return Ok(());
+    }
+    if there.is_some() {
+        connection.execute_batch(&format!("DROP {kind} {}", quote(name)))?;
+    }
+    Ok(connection.execute_batch(sql)?)
+}
+
+struct LinkView {
+    id: i64,
+    labels: [Option<String>; 2],
+    table: Option<Table>,
+}
+
+/// Brings all views up to date with links and tables.
+pub(crate) fn rebuild(connection: &Connection) -> Result<()> {
+    let found: Vec<(i64, String, [Option<String>; 2])> = connection
+        .prepare_cached("SELECT id, name, left_label, right_label FROM _sync_links ORDER BY id")?
+        .query_map([], |row| {
+            Ok((row.get(0)?, row.get(1)?, [row.get(2)?, row.get(3)?]))
+        })?
+        .collect::<rusqlite::Result<_>>()?;
+    let links = found
+        .into_iter()
+        .map(|(id, name, labels)| {
+            let table = Table::load(connection, &LinkId::new(name))?;
+            Ok(LinkView { id, labels, table })
+        })
+        .collect::<Result<Vec<_>>>()?;
+    view(connection, "changes", &changes(&links))?;
+    let names = side_names(&links);
+    view(connection, "conflicts", &conflicts(&links, &names))?;
+    ensure(
+        connection,
+        "trigger",
+        "_sync_conflicts_resolve",
+        &resolve_trigger(&links, &names),
+    )?;
+    view(connection, "sync_status", &status(&links))?;
+    view(connection, "sync_rows", &rows(&links))
+}
+
+fn view(connection: &Connection, name: &str, body: &str) -> Result<()> {
+    let sql = format!("CREATE VIEW {name} AS\n{body}");
+    ensure(connection, "view", name, &sql)
+}
+
+/// Joins the parts of a view; without parts, a view of the same columns and no rows.
+fn union(parts: Vec<String>, columns: &[&str]) -> String {
+    if parts.is_empty() {
+        let columns: Vec<String> = columns
+            .iter()
+            .map(|column| format!("NULL AS {}", quote(column)))
+            .collect();
+        return format!("SELECT {} WHERE 0", columns.join(", "));
+    }
+    parts.join("\nUNION ALL\n")
+}
+
+fn changes(links: &[LinkView]) -> String {
+    let parts = tables(links)
+        .map(|(_, table)| {
+            let mut current = String::new();
+            for column in table.mapped().filter(|column| !column.projected) {
+                let (name, column) = (literal(&column.name), quote(&column.name));
+                current.push_str(&format!(" WHEN {name} THEN t.{column}"));
+            }
+            let title = title(table);
+            let name = literal(&table.name);
+            format!(
+                "SELECT {name} AS \"table\", _row, _id, nullif(col, '_row') AS \"column\",
+  CASE col WHEN '_row' THEN 'insert' WHEN '_trashed' THEN iif(now = 1, 'trash', 'restore')
+    ELSE 'update' END AS kind, base, now AS current
+FROM (
+  SELECT t._row, t._id, t._trashed, p.col, p.base,
+    CASE p.col WHEN '_row' THEN {title} WHEN '_trashed' THEN t._trashed{current} ELSE p.base END AS now,
+    EXISTS (SELECT 1 FROM _sync_pending i
+      WHERE i.tbl = p.tbl AND i.row = p.row AND i.col = '_row') AS is_new
+  FROM _sync_pending p JOIN {table} t ON t._row = p.row WHERE p.tbl = {name}
+)
+WHERE iif(is_new, col = '_row' AND _trashed = 0, base IS NOT now)",
+                table = table.quoted()
+            )
+        })
+        .collect();
+    union(
+        parts,
+        &["table", "_row", "_id", "column", "kind", "base", "current"],
+    )
+}
+
+/// The sides' names over all links, each once.
+fn side_names(links: &[LinkView]) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    for name in links.iter().flat_map(|link| link.labels.iter().flatten()) {
+        if !names.contains(name) {
+            names.push(name.clone());
+        }
+    }
+    names
+}
+
+fn conflicts(links: &[LinkView], names: &[String]) -> String {
+    let parts = links
+        .iter()
+        .map(|link| {
+            let [left, right] = &link.labels;
+            let mut values = String::new();
+            for name in names {
+                let value = if Some(name) == left.as_ref() {
+                    "c.left_text"
+                } else if Some(name) == right.as_ref() {
+                    "c.right_text"
+                } else {
+                    "NULL"
+                };
+                values.push_str(&format!(" {value} AS {},", quote(name)));
+            }
+            let word =
+                |label: &Option<String>, fallback| literal(label.as_deref().unwrap_or(fallback));
+            let resolution = format!(
+                "CASE c.resolution WHEN 'left' THEN {} WHEN 'right' THEN {} END",
+                word(left, "left"),
+                word(right, "right")
+            );
+            let (shown, join) = match &link.table {
+                Some(table) => {
+                    let side = crate::read::side_text(table.source.other());
+                    let name = literal(&table.name);
+                    let named = match table.source {
+                        notion_sync_core::link::Side::Left => "field",
+                        notion_sync_core::link::Side::Right => "name",
+                    };
+                    (
+                        format!(
+                            "{name} AS \"table\", t._row AS _row, t._id AS _id, {} AS title,
+  coalesce((SELECT label FROM _sync_columns k WHERE k.tbl = {name} AND k.{named} = c.field
+    AND k.mapped = 1), c.field) AS field",
+                            title(table)
+                        ),
+                        format!(
+                            "LEFT JOIN {} t ON t._row = CAST(p.{side}_key AS INTEGER)",
+                            table.quoted()
+                        ),
+                    )
+                }
+                None => (
+                    "NULL AS \"table\", NULL AS _row, NULL AS _id, NULL AS title, c.field AS field"
+                        .to_owned(),
+                    String::new(),
+                ),
+            };
+            format!(
+                "SELECT c.id AS id, {shown}, c.base_text AS base,{values}
+  strftime('%Y-%m-%dT%H:%M:%SZ', c.opened_at / 1000, 'unixepoch') AS opened_at,
+  {resolution} AS resolution
+FROM _sync_conflicts c LEFT JOIN _sync_pairs p ON p.pk = c.pk {join} WHERE c.link = {}",
+                link.id
+            )
+        })
+        .collect();
+    let mut columns = vec!["id", "table", "_row", "_id", "title", "field", "base"];
+    columns.extend(names.iter().map(String::as_str));
+    columns.extend(["opened_at", "resolution"]);
+    union(parts, &columns)
+}
+
+/// `UPDATE conflicts SET resolution = …` is the one edit a view takes.
+fn resolve_trigger(links: &[LinkView], names: &[String]) -> String {
+    let mut same = String::new();
+    for column in ["id", "field", "base", "opened_at"]
+        .into_iter()
+        .chain(names.iter().map(String::as_str))
+    {
+        let column = quote(column);
+        same.push_str(&format!(" OR NEW.{column} IS NOT OLD.{column}"));
+    }
+    let mut body =
+        format!("  SELECT RAISE(ABORT, 'only resolution can be edited here') WHERE 0{same};\n");
+    for link in links {
+        let [Some(left), Some(right)] = &link.labels else {
+            continue;
+        };
+        let sentence = literal(&format!("resolution is '{left}' or '{right}'"));
+        let (left, right) = (literal(left), literal(right));
+        let id = link.id;
+        body.push_str(&format!(
+            "  SELECT RAISE(ABORT, {sentence}) FROM _sync_conflicts WHERE id = OLD.id AND link = {id}
+    AND NEW.resolution NOT IN ({left}, {right});
+  UPDATE _sync_conflicts SET resolution =
+      CASE NEW.resolution WHEN {left} THEN 'left' WHEN {right} THEN 'right' END
+    WHERE id = OLD.id AND link = {id};\n"
+        ));
+    }
+    body.push_str(
+        "  UPDATE _sync_pairs SET dirty = 1
+    WHERE pk = (SELECT pk FROM _sync_conflicts WHERE id = OLD.id);\n",
+    );
+    format!(
+        "CREATE TRIGGER \"_sync_conflicts_resolve\" INSTEAD OF UPDATE ON conflicts\nBEGIN\n{body}END"
+    )
+}
+
+fn status(links: &[LinkView]) -> String {
+    let parts = tables(links)
+        .map(|(link, table)| {
+            let name = literal(&table.name);
+            let quoted = table.quoted();
+            let (from, to) = (link * ROOM, (link + 1) * ROOM);
+            let in_state = |state: &str| {
+                format!(
+                    "(SELECT count(*) FROM _sync_pairs WHERE state = '{state}'
+    AND pk >= {from} AND pk < {to})"
+                )
+            };
+            let last = |what: &str| {
+                format!(
+                    "(SELECT {what} FROM _sync_runs WHERE link = {link}
+    ORDER BY started_at DESC LIMIT 1)"
+                )
+            };
+            format!(
+                "SELECT {name} AS \"table\", (SELECT count(*) FROM {quoted}) AS rows,
+  (SELECT count(*) FROM {quoted} WHERE _trashed = 0) AS live,
+  (SELECT count(DISTINCT _row) FROM changes WHERE \"table\" = {name}) AS pending,
+  (SELECT count(*) FROM _sync_conflicts WHERE link = {link}) AS conflicts,
+  {} AS parked,
+  {} AS blocked,
+  {} AS last_outcome,
+  {} AS last_run_at",
+                in_state("parked"),
+                in_state("blocked"),
+                last("outcome"),
+                last("strftime('%Y-%m-%dT%H:%M:%SZ', ended_at / 1000, 'unixepoch')"),
+            )
+        })
+        .collect();
+    union(
+        parts,
+        &[
+            "table",
+            "rows",
+            "live",
+            "pending",
+            "conflicts",
+            "parked",
+            "blocked",
+            "last_outcome",
+            "last_run_at",
+        ],
+    )
+}
+
+fn rows(links: &[LinkView]) -> String {
+    let parts = tables(links)
+        .map(|(link, table)| {
+            let name = literal(&table.name);
+            let quoted = table.quoted();
+            let side = crate::read::side_text(table.source.other());
+            let (from, to) = (link * ROOM, (link + 1) * ROOM);
+            format!(
+                "SELECT {name} AS \"table\", t._row AS _row, t._id AS _id, p.state AS state, p.reason AS reason
+FROM _sync_pairs p LEFT JOIN {quoted} t ON t._row = CAST(p.{side}_key AS INTEGER)
+WHERE p.state IS NOT NULL AND p.state <> 'clean' AND p.pk >= {from} AND p.pk < {to}
+UNION ALL
+SELECT \"table\", _row, _id, 'pending', 'edited here and not synced yet'
+FROM changes c WHERE \"table\" = {name} AND NOT EXISTS (
+  SELECT 1 FROM _sync_pairs p WHERE p.link = {link} AND p.{side}_key = CAST(c._row AS TEXT)
+    AND p.state IS NOT NULL AND p.state <> 'clean')
+GROUP BY _row"
+            )
+        })
+        .collect();
+    union(parts, &["table", "_row", "_id", "state", "reason"])
+}
+
+fn tables(links: &[LinkView]) -> impl Iterator<Item = (i64, &Table)> {
+    links
+        .iter()
+        .filter_map(|link| Some((link.id, link.table.as_ref()?)))
+}
+
+fn title(table: &Table) -> String {
+    table.title().map_or_else(
+        || "NULL".to_owned(),
+        |column| format!("t.{}", quote(&column.name)),
+    )
+}

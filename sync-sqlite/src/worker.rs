@@ -1,0 +1,85 @@
+//! The thread that owns the connection, and the handle to it.
+//!
+//! Requests are closures over the [`Database`]; answers come back through a oneshot channel, so no
+//! async runtime is needed and a dropped future leaves a whole transaction or none behind.
+
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::thread::{self, JoinHandle};
+
+use futures::channel::oneshot;
+use notion_sync_core::port::StoreError;
+
+use crate::database::Database;
+use crate::error::Result;
+
+type Job = Box<dyn FnOnce(&mut Database) + Send>;
+
+/// A handle to the thread. When the last one goes, the file is closed before `drop` returns.
+#[derive(Clone)]
+pub(crate) struct Worker(Arc<Shared>);
+
+struct Shared {
+    jobs: Mutex<Option<mpsc::Sender<Job>>>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Worker {
+    /// Moves the database to a thread of its own.
+    pub(crate) fn start(mut database: Database) -> std::result::Result<Self, StoreError> {
+        let (jobs, inbox) = mpsc::channel::<Job>();
+        let thread = thread::Builder::new()
+            .name("notion-sync-sqlite".to_owned())
+            .spawn(move || {
+                for job in inbox {
+                    job(&mut database);
+                }
+            })
+            .map_err(|error| StoreError::Io {
+                message: "no thread could be started for the file".to_owned(),
+                source: Some(Box::new(error)),
+            })?;
+        Ok(Self(Arc::new(Shared {
+            jobs: Mutex::new(Some(jobs)),
+            thread: Mutex::new(Some(thread)),
+        })))
+    }
+
+    /// Runs a job on the thread and waits for its answer.
+    pub(crate) async fn ask<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&mut Database) -> Result<T> + Send + 'static,
+    ) -> std::result::Result<T, StoreError> {
+        let gone = || StoreError::Io {
+            message: "the thread that holds the file has ended; open the file again".to_owned(),
+            source: None,
+        };
+        let (answer, answered) = oneshot::channel();
+        let job: Job = Box::new(move |database| {
+            // Nobody waits any more if the caller was dropped; the work is done all the same.
+            let _ = answer.send(job(database).map_err(|fault| fault.0));
+        });
+        {
+            let jobs = self.0.jobs.lock().unwrap_or_else(PoisonError::into_inner);
+            jobs.as_ref()
+                .ok_or_else(gone)?
+                .send(job)
+                .map_err(|_| gone())?;
+        }
+        answered.await.map_err(|_| gone())?
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        let jobs = self.jobs.get_mut().unwrap_or_else(PoisonError::into_inner);
+        drop(jobs.take());
+        let thread = self
+            .thread
+            .get_mut()
+            .unwrap_or_else(PoisonError::into_inner);
+        if let Some(thread) = thread.take() {
+            // A panic there was already reported by the job's missing answer.
+            let _ = thread.join();
+        }
+    }
+}
