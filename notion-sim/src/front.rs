@@ -189,7 +189,7 @@ impl Simulation {
             .authorization
             .as_deref()
             .and_then(|header| header.strip_prefix("Bearer "));
-        if !token.is_some_and(|token| self.tokens.get(token) == Some(&true)) {
+        if token.is_none_or(|token| self.tokens.get(token) != Some(&true)) {
             return Err(ApiError::new(401, "unauthorized", "API token is invalid."));
         }
         let version = Version::parse(request.notion_version.as_deref())?;

@@ -68,7 +68,7 @@ mod tests {
     #[test]
     fn the_window_is_fixed_and_says_how_long_to_wait() {
         let mut limiter = Limiter::new(Some(2));
-        let at = |second| Timestamp::from_second(600 + second).unwrap();
+        let at = |second: i64| Timestamp::from_second(600 + second).unwrap();
         assert!(limiter.spend(at(10)).is_ok());
         assert!(limiter.spend(at(43)).is_ok());
         assert_eq!(limiter.spend(at(43)).unwrap_err().retry_after, Some(17));
