@@ -7,13 +7,15 @@
 //! - [`testkit`] (feature `testkit`): reference peer and store, virtual clock.
 
 pub mod conflict;
+pub mod engine;
 pub mod link;
 pub mod memory;
 pub mod outbox;
-pub mod engine;
 pub mod pair;
 pub mod plan;
 pub mod port;
 pub mod record;
 pub mod schema;
+#[cfg(any(test, feature = "testkit"))]
+pub mod testkit;
 pub mod value;

@@ -32,7 +32,12 @@ impl Memory {
     /// Applies one change.
     pub fn apply(&mut self, change: Change) {
         match change {
-            Change::Observe { pair, side, state, dirty } => {
+            Change::Observe {
+                pair,
+                side,
+                state,
+                dirty,
+            } => {
                 self.index(pair, side, &state);
                 let there = self.pairs.entry(pair).or_insert_with(|| blank(pair));
                 there.sides[side] = state;
@@ -43,7 +48,11 @@ impl Memory {
                     there.base = Some(base);
                 }
             }
-            Change::Attend { pair, dirty, standing } => {
+            Change::Attend {
+                pair,
+                dirty,
+                standing,
+            } => {
                 if let Some(there) = self.pairs.get_mut(&pair) {
                     there.dirty = dirty;
                     there.standing = standing;
@@ -76,7 +85,11 @@ impl Memory {
                 }
                 self.conflicts.insert(at, conflict);
             }
-            Change::Resolve { pair, field, resolution } => {
+            Change::Resolve {
+                pair,
+                field,
+                resolution,
+            } => {
                 if let Some(open) = self.conflicts.get_mut(&(pair, field)) {
                     open.resolution = Some(resolution);
                     if let Some(there) = self.pairs.get_mut(&pair) {
@@ -102,7 +115,8 @@ impl Memory {
 
     /// Puts a conflict, as read from another store.
     pub fn put_conflict(&mut self, conflict: Conflict) {
-        self.conflicts.insert((conflict.pair, conflict.field.clone()), conflict);
+        self.conflicts
+            .insert((conflict.pair, conflict.field.clone()), conflict);
     }
 
     /// Whether this memory holds the pair.
@@ -127,8 +141,16 @@ impl Memory {
 
     /// How many pairs, and how many live per side.
     pub fn counts(&self) -> Counts {
-        let live = |side| self.pairs.values().filter(|pair| is_live(pair, side)).count() as u64;
-        Counts { pairs: self.pairs.len() as u64, live: Sides::from_fn(live) }
+        let live = |side| {
+            self.pairs
+                .values()
+                .filter(|pair| is_live(pair, side))
+                .count() as u64
+        };
+        Counts {
+            pairs: self.pairs.len() as u64,
+            live: Sides::from_fn(live),
+        }
     }
 
     /// Answers a query.
@@ -137,7 +159,13 @@ impl Memory {
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         let range = || self.pairs.range(start..).map(|(_, pair)| pair);
         let whole = |keep: fn(&PairState) -> bool| {
-            Rows::Pairs(range().filter(|pair| keep(pair)).take(limit).cloned().collect())
+            Rows::Pairs(
+                range()
+                    .filter(|pair| keep(pair))
+                    .take(limit)
+                    .cloned()
+                    .collect(),
+            )
         };
         match query {
             Query::Heads(side, keys) => Rows::Heads(
@@ -147,11 +175,18 @@ impl Memory {
                     .collect(),
             ),
             Query::Live(side) => Rows::Heads(
-                range().filter(|pair| is_live(pair, *side)).take(limit).map(head).collect(),
+                range()
+                    .filter(|pair| is_live(pair, *side))
+                    .take(limit)
+                    .map(head)
+                    .collect(),
             ),
-            Query::Pairs(ids) => {
-                Rows::Pairs(ids.iter().filter_map(|id| self.pairs.get(id)).cloned().collect())
-            }
+            Query::Pairs(ids) => Rows::Pairs(
+                ids.iter()
+                    .filter_map(|id| self.pairs.get(id))
+                    .cloned()
+                    .collect(),
+            ),
             Query::All => whole(|_| true),
             Query::Dirty => whole(|pair| pair.dirty),
             Query::Standing => whole(|pair| pair.standing.is_some()),
@@ -179,10 +214,14 @@ impl Memory {
     }
 
     fn join(&mut self, keep: PairId, drop: PairId) {
-        let Some(gone) = self.pairs.remove(&drop) else { return };
+        let Some(gone) = self.pairs.remove(&drop) else {
+            return;
+        };
         self.unindex(&gone);
         for side in Side::BOTH {
-            let Some(kept) = self.pairs.get_mut(&keep) else { return };
+            let Some(kept) = self.pairs.get_mut(&keep) else {
+                return;
+            };
             kept.dirty = true;
             if kept.sides[side].key.is_none() {
                 kept.sides[side] = gone.sides[side].clone();
@@ -208,7 +247,13 @@ impl Memory {
 }
 
 fn blank(id: PairId) -> PairState {
-    PairState { id, sides: Sides::default(), base: None, dirty: true, standing: None }
+    PairState {
+        id,
+        sides: Sides::default(),
+        base: None,
+        dirty: true,
+        standing: None,
+    }
 }
 
 /// Whether a pair's record on a side is present and alive.
@@ -216,7 +261,10 @@ pub fn is_live(pair: &PairState, side: Side) -> bool {
     let state = &pair.sides[side];
     let alive = |lifecycle| lifecycle == Lifecycle::Live;
     state.presence == Presence::Present
-        && state.shadow.as_ref().is_some_and(|shadow| alive(shadow.lifecycle))
+        && state
+            .shadow
+            .as_ref()
+            .is_some_and(|shadow| alive(shadow.lifecycle))
 }
 
 /// The short form of a pair.
@@ -224,9 +272,12 @@ pub fn head(pair: &PairState) -> PairHead {
     PairHead {
         id: pair.id,
         keys: pair.sides.as_ref().map(|side| side.key.clone()),
-        seen: pair.sides.as_ref().map(|side| match (&side.presence, &side.shadow) {
-            (Presence::Present, Some(shadow)) => Some(shadow.digest()),
-            _ => None,
-        }),
+        seen: pair
+            .sides
+            .as_ref()
+            .map(|side| match (&side.presence, &side.shadow) {
+                (Presence::Present, Some(shadow)) => Some(shadow.digest()),
+                _ => None,
+            }),
     }
 }

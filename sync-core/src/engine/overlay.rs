@@ -29,7 +29,10 @@ struct State {
 
 impl Overlay {
     pub(super) fn new(inner: Arc<dyn Store>) -> Self {
-        Self { inner, state: Mutex::default() }
+        Self {
+            inner,
+            state: Mutex::default(),
+        }
     }
 
     fn with<T>(&self, run: impl FnOnce(&mut State) -> T) -> T {
@@ -82,8 +85,10 @@ impl Overlay {
             return Ok(());
         }
         let limit = u32::try_from(wanted.len()).unwrap_or(u32::MAX);
-        if let Rows::Pairs(pairs) =
-            self.inner.read(link, &Query::Pairs(wanted), None, limit).await?
+        if let Rows::Pairs(pairs) = self
+            .inner
+            .read(link, &Query::Pairs(wanted), None, limit)
+            .await?
         {
             self.with(|state| pairs.into_iter().for_each(|pair| state.memory.put(pair)));
         }
@@ -108,23 +113,35 @@ impl Store for Overlay {
     async fn open(&self, spec: &LinkSpec, _: OpenMode) -> Result<Opened, StoreError> {
         let opened = self.inner.open(spec, OpenMode::Read).await?;
         let everything = u32::MAX;
-        let intents =
-            self.inner.read(&spec.id, &Query::Intents { dead: true }, None, everything).await?;
-        let conflicts = self.inner.read(&spec.id, &Query::Conflicts, None, everything).await?;
+        let intents = self
+            .inner
+            .read(&spec.id, &Query::Intents { dead: true }, None, everything)
+            .await?;
+        let conflicts = self
+            .inner
+            .read(&spec.id, &Query::Conflicts, None, everything)
+            .await?;
         self.with(|state| {
             state.serial = opened.serial;
             if let Rows::Intents(intents) = intents {
-                intents.into_iter().for_each(|i| state.memory.apply(Change::Intent(i)));
+                intents
+                    .into_iter()
+                    .for_each(|i| state.memory.apply(Change::Intent(i)));
             }
             if let Rows::Conflicts(conflicts) = conflicts {
-                conflicts.into_iter().for_each(|c| state.memory.put_conflict(c));
+                conflicts
+                    .into_iter()
+                    .for_each(|c| state.memory.put_conflict(c));
             }
         });
         Ok(opened)
     }
 
     async fn lease(&self, link: &LinkId, _: &LeaseAsk) -> Result<Fence, StoreError> {
-        Ok(Fence { link: link.clone(), number: 0 })
+        Ok(Fence {
+            link: link.clone(),
+            number: 0,
+        })
     }
 
     async fn read(
@@ -148,7 +165,6 @@ impl Store for Overlay {
                 Ok(Rows::Heads(heads))
             }
             Query::Live(side) => {
-                // Heads of the lower layer carry no state to filter by; page over whole pairs.
                 let Rows::Heads(heads) = self.inner.read(link, query, after, limit).await? else {
                     return Ok(Rows::Heads(Vec::new()));
                 };
@@ -163,7 +179,7 @@ impl Store for Overlay {
                     // A pair this layer holds and finds dead stays in the page as the lower layer
                     // shows it: the page must not look short. Callers skip what they have seen.
                     let ours: Vec<_> = ours.filter(|pair| is_live(pair, *side)).map(head).collect();
-                    found.retain(|head| !ours.iter().any(|our| our.id == head.id));
+                    found.retain(|h| ours.binary_search_by_key(&h.id, |our| our.id).is_err());
                     found.extend(ours);
                 });
                 found.sort_by_key(|head| head.id);
@@ -186,12 +202,25 @@ impl Store for Overlay {
             Query::Dirty | Query::Standing => {
                 let dirty = *query == Query::Dirty;
                 let keep = |pair: &PairState| {
-                    if dirty { pair.dirty } else { pair.standing.is_some() }
+                    if dirty {
+                        pair.dirty
+                    } else {
+                        pair.standing.is_some()
+                    }
                 };
-                let below = if dirty && attend_all { Query::All } else { query.clone() };
-                self.merged(link, &below, after, limit, keep).await.map(Rows::Pairs)
+                let below = if dirty && attend_all {
+                    Query::All
+                } else {
+                    query.clone()
+                };
+                self.merged(link, &below, after, limit, keep)
+                    .await
+                    .map(Rows::Pairs)
             }
-            Query::All => self.merged(link, query, after, limit, |_| true).await.map(Rows::Pairs),
+            Query::All => self
+                .merged(link, query, after, limit, |_| true)
+                .await
+                .map(Rows::Pairs),
             Query::Intents { .. } | Query::Conflicts => {
                 Ok(self.with(|state| state.memory.read(query, after, limit)))
             }
@@ -217,7 +246,10 @@ impl Store for Overlay {
             state.serial.0 += 1;
             // A dry run plans and stops: no effect is ever executed here.
             let effects = commit.effects.iter().map(|_| Outcome::NotSent).collect();
-            Committed { serial: state.serial, effects }
+            Committed {
+                serial: state.serial,
+                effects,
+            }
         }))
     }
 }

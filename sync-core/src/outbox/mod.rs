@@ -51,8 +51,8 @@ pub struct Intent {
 pub struct IntentField {
     /// The pair of fields.
     pub name: FieldId,
-    /// The value on the side it comes from.
-    pub source: Value,
+    /// The value on the side it comes from; `None` if writing it does not settle the field yet.
+    pub source: Option<Value>,
     /// What the target held; `None` where nothing was known.
     pub expected: Option<Value>,
     /// What the target shall hold.

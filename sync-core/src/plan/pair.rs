@@ -199,8 +199,7 @@ pub fn plan_pair(context: &PairContext<'_>, pair: &PairState, flight: &InFlight<
         forget: false,
         probe: false,
     };
-    if flight.unresolved {
-        let reason = FieldRule::F13.reason().to_owned();
+    if let Some(reason) = flight.wait.clone() {
         plan.blocked.push(Blocked {
             at: Where::Record,
             reason,
@@ -248,7 +247,10 @@ impl Decider<'_, '_> {
     }
 
     fn in_trash(&self) -> bool {
-        self.pair.base.as_ref().is_some_and(|base| base.lifecycle == Lifecycle::Trashed)
+        self.pair
+            .base
+            .as_ref()
+            .is_some_and(|base| base.lifecycle == Lifecycle::Trashed)
     }
 
     fn block(&mut self, lasting: bool) {

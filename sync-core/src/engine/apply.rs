@@ -1,0 +1,260 @@
+//! Apply: one command at a time to the remote peer; durable before it leaves, settled on proof.
+
+use super::cycle::Cycle;
+use super::observe::observed;
+use super::pass::Queue;
+use super::{Event, RunError, RunOutcome};
+use crate::outbox::{Intent, IntentEvent, IntentState};
+use crate::pair::PairState;
+use crate::plan::Guard;
+use crate::port::{
+    Atomicity, Batch, Call, Change, CommandKind, FieldSet, Lookup, Outcome, PeerError,
+    PeerErrorKind, Receipt, RejectionKind, Sent,
+};
+use crate::record::{Key, Lifecycle, Record};
+
+/// Whether to go on with the next command.
+enum Go {
+    On,
+    Stop,
+}
+
+impl Cycle<'_> {
+    /// Sends a queue. Returns whether anything moved, so that another look is worth it.
+    pub(super) async fn apply(&mut self, queue: Queue) -> Result<bool, RunError> {
+        let mut moved = queue.moved;
+        let total = queue.intents.len() as u64;
+        for (done, intent) in queue.intents.into_iter().enumerate() {
+            self.stop_if_asked()?;
+            let side = self.engine.spec.names[intent.side].clone();
+            match self.carry_out(intent).await? {
+                Go::On => moved = true,
+                Go::Stop => return Ok(false),
+            }
+            self.say(|| Event::Applied {
+                side,
+                done: done as u64 + 1,
+                total,
+            });
+        }
+        Ok(moved)
+    }
+
+    async fn carry_out(&mut self, intent: Intent) -> Result<Go, RunError> {
+        let Some(pair) = self.pair(intent.pair).await? else {
+            self.withdraw(intent, Vec::new()).await?;
+            return Ok(Go::On);
+        };
+        if self.needs_precheck(intent.side, intent.command.kind)
+            && !self.is_as_expected(&intent, &pair).await?
+        {
+            return Ok(Go::On);
+        }
+        let mut intent = intent;
+        loop {
+            intent.apply(IntentEvent::Attempt)?;
+            intent.attempts += 1;
+            intent.attempted_at = Some(self.engine.clock.now());
+            self.intents
+                .insert((intent.pair, intent.side), intent.clone());
+            // The attempt is durable before bytes leave; this is also where a fence is noticed.
+            self.commit(vec![Change::Intent(intent.clone())], Vec::new())
+                .await?;
+            let go = self.send(intent.clone(), &pair).await?;
+            let again = self.intents.get(&(intent.pair, intent.side));
+            match again.filter(|again| again.state == IntentState::Planned) {
+                Some(again) if again.attempts < self.engine.spec.policy.max_attempts => {
+                    if matches!(go, Go::Stop) {
+                        return Ok(Go::Stop);
+                    }
+                    intent = again.clone();
+                }
+                _ => return Ok(go),
+            }
+        }
+    }
+
+    async fn send(&mut self, intent: Intent, pair: &PairState) -> Result<Go, RunError> {
+        let call = Call::new(&self.options.cancel);
+        let batch = Batch {
+            mode: Atomicity::PerCommand,
+            commands: vec![intent.command.clone()],
+        };
+        let answer = self.engine.peers[intent.side].apply(&call, &batch).await;
+        match answer.map(|outcomes| outcomes.into_iter().next()) {
+            Ok(Some(Outcome::Done(receipt))) => {
+                let record = self.read_back(&intent, receipt).await;
+                match record {
+                    Ok(Some(record)) => self.judge(intent, pair, record).await?,
+                    // It was done; the next lookup will show it.
+                    Ok(None) => {
+                        self.advance(intent, IntentEvent::OutcomeUnknown, Vec::new())
+                            .await?
+                    }
+                    Err(error) => {
+                        self.advance(intent, IntentEvent::OutcomeUnknown, Vec::new())
+                            .await?;
+                        return self.after_failure(error);
+                    }
+                }
+                Ok(Go::On)
+            }
+            Ok(Some(Outcome::Stale(record))) => {
+                self.report.stale += 1;
+                let changes = record
+                    .map(|record| observed(pair.id, intent.side, record))
+                    .into_iter();
+                self.withdraw(intent, changes.collect()).await?;
+                Ok(Go::On)
+            }
+            Ok(Some(Outcome::Rejected(rejection))) => {
+                let mut intent = intent;
+                intent.note_rejection(&rejection);
+                self.rejected(intent, pair, rejection.kind).await?;
+                Ok(Go::On)
+            }
+            Ok(Some(Outcome::NotSent)) => {
+                self.withdraw(intent, Vec::new()).await?;
+                Ok(Go::On)
+            }
+            Ok(Some(Outcome::Ambiguous { key })) => {
+                let mut intent = intent;
+                if intent.command.key.is_none() {
+                    intent.command.key = key;
+                }
+                self.lost(intent).await
+            }
+            Ok(None) => self.lost(intent).await,
+            Err(error) if error.sent == Sent::Maybe => {
+                let go = self.lost(intent).await?;
+                if error.is_fatal() {
+                    self.after_failure(error)
+                } else {
+                    Ok(go)
+                }
+            }
+            Err(error) => {
+                self.withdraw(intent, Vec::new()).await?;
+                self.after_failure(error)
+            }
+        }
+    }
+
+    /// The answer was lost: remember that, then look it up at once.
+    async fn lost(&mut self, intent: Intent) -> Result<Go, RunError> {
+        let at = (intent.pair, intent.side);
+        self.advance(intent, IntentEvent::OutcomeUnknown, Vec::new())
+            .await?;
+        let Some(intent) = self.intents.get(&at).cloned() else {
+            return Ok(Go::On);
+        };
+        match self.resolve(intent).await {
+            Ok(()) => Ok(Go::On),
+            Err(RunError::Peer(error)) => self.after_failure(error),
+            Err(other) => Err(other),
+        }
+    }
+
+    async fn read_back(
+        &mut self,
+        intent: &Intent,
+        receipt: Receipt,
+    ) -> Result<Option<Record>, PeerError> {
+        if let Some(record) = receipt.observed {
+            return Ok(Some(record));
+        }
+        let call = Call::new(&self.options.cancel);
+        let peer = &self.engine.peers[intent.side];
+        let answers = peer.fetch(&call, &[receipt.key], &FieldSet::All).await?;
+        Ok(answers.into_iter().find_map(|answer| match answer {
+            Lookup::Here(record) => Some(record),
+            _ => None,
+        }))
+    }
+
+    async fn rejected(
+        &mut self,
+        intent: Intent,
+        pair: &PairState,
+        kind: RejectionKind,
+    ) -> Result<(), RunError> {
+        let side = intent.side;
+        let name = self.engine.spec.names[side].clone();
+        let note = intent.note.clone().unwrap_or_default();
+        match kind {
+            RejectionKind::Conflict => {
+                self.report.stale += 1;
+                self.withdraw(intent, Vec::new()).await
+            }
+            RejectionKind::NotFound | RejectionKind::Denied => {
+                self.refuse(Guard::Permission, pair.id, side, format!("{name}: {note}"));
+                self.refused.insert(pair.id);
+                self.withdraw(intent, Vec::new()).await
+            }
+            RejectionKind::Invalid => {
+                let attend = Change::Attend {
+                    pair: pair.id,
+                    dirty: true,
+                    standing: None,
+                };
+                self.advance(intent, IntentEvent::Refused, vec![attend])
+                    .await
+            }
+        }
+    }
+
+    /// Reads the target again; if it is not as planned, remembers how it is and drops the command.
+    async fn is_as_expected(
+        &mut self,
+        intent: &Intent,
+        pair: &PairState,
+    ) -> Result<bool, RunError> {
+        let Some(key) = intent.command.key.clone() else {
+            return Ok(true);
+        };
+        let call = Call::new(&self.options.cancel);
+        let keys: [Key; 1] = [key];
+        let peer = &self.engine.peers[intent.side];
+        let answer = peer
+            .fetch(&call, &keys, &FieldSet::All)
+            .await?
+            .into_iter()
+            .next();
+        match answer {
+            Some(Lookup::Here(record)) if holds(intent, &record) => Ok(true),
+            Some(answer) => {
+                self.report.stale += 1;
+                let change = self.classified(pair, intent.side, answer);
+                self.withdraw(intent.clone(), vec![change]).await?;
+                Ok(false)
+            }
+            None => Ok(true),
+        }
+    }
+
+    /// A peer that cannot be reached ends the sending, not the run; refused credentials end both.
+    fn after_failure(&mut self, error: PeerError) -> Result<Go, RunError> {
+        if error.is_fatal() {
+            return Err(error.into());
+        }
+        if error.kind == PeerErrorKind::Cancelled {
+            return Err(RunError::Cancelled);
+        }
+        self.report.problem(
+            RunOutcome::Partial,
+            format!("{error}; the rest waits for the next run"),
+        );
+        Ok(Go::Stop)
+    }
+}
+
+/// Whether the record still holds what the command expects.
+fn holds(intent: &Intent, record: &Record) -> bool {
+    let trashed = record.lifecycle == Lifecycle::Trashed;
+    let expects_trashed = intent.command.kind == CommandKind::Untrash;
+    trashed == expects_trashed
+        && intent.command.cells.iter().all(|cell| {
+            let now = record.cells.complete(&cell.field);
+            cell.expected.is_none() || now == cell.expected.as_ref()
+        })
+}

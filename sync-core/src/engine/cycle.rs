@@ -1,0 +1,388 @@
+//! State of one running cycle, and the order of its steps.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::marks::Marks;
+use super::{Engine, Event, Report, RunError, RunOptions, RunOutcome};
+use crate::conflict::Conflict;
+use crate::link::{Side, Sides};
+use crate::outbox::{Intent, IntentState};
+use crate::pair::{PairId, PairState};
+use crate::plan::{FieldRule, InFlight, PairContext, PairPlan, Plan, Refusal, plan_pair};
+use crate::port::{
+    Bookmark, Call, Change, Commit, Committed, Description, Effect, Fence, LinkMemory, Opened,
+    Query, Rows, RunId, RunRecord, Store,
+};
+use crate::record::Timestamp;
+
+/// A field that a peer keeps rewriting is left alone after this many writes in one run.
+const MAX_PASSES: u32 = 8;
+/// Pairs read and committed at a time.
+pub(super) const CHUNK: u32 = 2_000;
+
+pub(super) struct Cycle<'a> {
+    pub(super) engine: &'a Engine,
+    pub(super) store: Arc<dyn Store>,
+    pub(super) options: &'a RunOptions,
+    pub(super) described: Sides<Description>,
+    pub(super) opened: Opened,
+    pub(super) fence: Fence,
+    pub(super) started: Timestamp,
+    pub(super) next_id: u64,
+    pub(super) memory: LinkMemory,
+    /// Pairs returned by this run's scan, per side; `None` where every pair counts as returned.
+    pub(super) returned: Sides<Option<Marks>>,
+    pub(super) scan_empty: Sides<bool>,
+    pub(super) conflicts: BTreeMap<PairId, Vec<Conflict>>,
+    pub(super) intents: BTreeMap<(PairId, Side), Intent>,
+    pub(super) dead: BTreeMap<PairId, Vec<Intent>>,
+    /// Pairs a peer refused for lack of permission in this run: tried again in the next.
+    pub(super) refused: BTreeSet<PairId>,
+    /// Pairs whose missing sides were read directly in this run.
+    pub(super) probed: BTreeSet<PairId>,
+    pub(super) checked_schema: bool,
+    planned_refusals: Vec<Refusal>,
+    pub(super) report: Report,
+}
+
+impl<'a> Cycle<'a> {
+    pub(super) fn new(
+        engine: &'a Engine,
+        store: Arc<dyn Store>,
+        options: &'a RunOptions,
+        opened: Opened,
+        fence: Fence,
+    ) -> Self {
+        Self {
+            engine,
+            store,
+            options,
+            described: engine
+                .described
+                .as_ref()
+                .map(|side| side.description.clone()),
+            started: engine.clock.now(),
+            next_id: opened.next_id,
+            memory: opened.memory.clone(),
+            opened,
+            fence,
+            returned: Sides::default(),
+            scan_empty: Sides::default(),
+            conflicts: BTreeMap::new(),
+            intents: BTreeMap::new(),
+            dead: BTreeMap::new(),
+            refused: BTreeSet::new(),
+            probed: BTreeSet::new(),
+            checked_schema: false,
+            planned_refusals: Vec::new(),
+            report: Report::new(),
+        }
+    }
+
+    /// The whole cycle.
+    pub(super) async fn run(mut self) -> Result<Report, RunError> {
+        let result = self.steps().await;
+        match result {
+            Ok(()) => {}
+            Err(RunError::Cancelled) => {
+                self.report.outcome = RunOutcome::Cancelled;
+            }
+            Err(error) => {
+                let halted = error.is_unauthorized();
+                let outcome = if halted { "halted" } else { "failed" };
+                let record = self.run_record(outcome);
+                // The run is over either way; the first error is the one worth telling.
+                let _ = self.commit_without_memory(vec![Change::Run(record)]).await;
+                return Err(error);
+            }
+        }
+        self.report.refusals.append(&mut self.planned_refusals);
+        self.report.waiting = self
+            .intents
+            .values()
+            .filter(|intent| intent.state.is_unresolved())
+            .count() as u64;
+        self.report.open_conflicts = self
+            .conflicts
+            .values()
+            .map(|conflicts| conflicts.len() as u64)
+            .sum();
+        if self.report.waiting > 0 && self.report.outcome == RunOutcome::Clean {
+            let waiting = self.report.waiting;
+            self.report.problem(
+                RunOutcome::Partial,
+                format!("{waiting} command(s) were sent and their outcome is not known yet"),
+            );
+        }
+        let outcome = match self.report.outcome {
+            RunOutcome::Clean => "clean",
+            RunOutcome::Partial => "partial",
+            RunOutcome::Halted => "halted",
+            RunOutcome::Cancelled => "cancelled",
+        };
+        let record = vec![Change::Run(self.run_record(outcome))];
+        if self.report.outcome == RunOutcome::Cancelled {
+            self.commit_without_memory(record).await?;
+        } else {
+            self.remember_schemas();
+            self.commit(record, Vec::new()).await?;
+        }
+        Ok(self.report)
+    }
+
+    async fn steps(&mut self) -> Result<(), RunError> {
+        self.load().await?;
+        self.attend_to_mapping().await?;
+        self.recover().await?;
+        self.observe(Side::Left).await?;
+        self.observe(Side::Right).await?;
+        for _ in 0..MAX_PASSES {
+            let plan = self.survey().await?;
+            let held = self.guard(&plan).await?;
+            let busy = !plan.items.is_empty();
+            if busy {
+                self.check_schema().await?;
+            }
+            self.say(|| Event::Planned(Box::new(plan.clone())));
+            // A later look replaces an earlier one: a refusal whose cause is gone is not told.
+            self.planned_refusals.clone_from(&plan.refusals);
+            self.planned_refusals.extend(held.refusals.iter().cloned());
+            let queue = self.commit_plan(&held).await?;
+            let moved = self.apply(queue).await?;
+            if !moved {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// The cycle up to its plan.
+    pub(super) async fn plan(mut self) -> Result<Plan, RunError> {
+        self.load().await?;
+        self.attend_to_mapping().await?;
+        self.recover().await?;
+        self.observe(Side::Left).await?;
+        self.observe(Side::Right).await?;
+        let mut plan = self.survey().await?;
+        let held = self.guard(&plan).await?;
+        plan.refusals.extend(held.refusals);
+        Ok(plan)
+    }
+
+    /// What earlier runs left open.
+    async fn load(&mut self) -> Result<(), RunError> {
+        let link = self.engine.spec.id.clone();
+        let conflicts = self
+            .store
+            .read(&link, &Query::Conflicts, None, u32::MAX)
+            .await?;
+        if let Rows::Conflicts(conflicts) = conflicts {
+            for conflict in conflicts {
+                self.conflicts
+                    .entry(conflict.pair)
+                    .or_default()
+                    .push(conflict);
+            }
+        }
+        let query = Query::Intents { dead: true };
+        if let Rows::Intents(intents) = self.store.read(&link, &query, None, u32::MAX).await? {
+            for intent in intents {
+                if intent.state == IntentState::Dead {
+                    self.dead.entry(intent.pair).or_default().push(intent);
+                } else {
+                    self.intents.insert((intent.pair, intent.side), intent);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// A new mapping, lens or policy makes every pair worth a look.
+    async fn attend_to_mapping(&mut self) -> Result<(), RunError> {
+        let digest = self.engine.spec.mapping.digest();
+        if self.memory.mapping == Some(digest) {
+            return Ok(());
+        }
+        let known = self.memory.mapping.replace(digest).is_some();
+        let attend = if known {
+            vec![Change::AttendAll]
+        } else {
+            Vec::new()
+        };
+        self.commit(attend, Vec::new()).await?;
+        Ok(())
+    }
+
+    /// Reads the schema of a remote side once before the first write of the run.
+    async fn check_schema(&mut self) -> Result<(), RunError> {
+        if self.checked_schema {
+            return Ok(());
+        }
+        self.checked_schema = true;
+        for side in Side::BOTH {
+            let fresh = self.engine.described[side].at >= self.started;
+            if fresh || self.described[side].capabilities.requests_per_command == 0 {
+                continue;
+            }
+            let call = Call::new(&self.options.cancel);
+            let now = self.engine.peers[side].describe(&call).await?;
+            if now.schema != self.described[side].schema {
+                self.memory.sides[side].described_at = None;
+                self.commit(Vec::new(), Vec::new()).await?;
+                return Err(RunError::SchemaChanged(
+                    self.engine.spec.names[side].clone(),
+                ));
+            }
+            self.memory.sides[side].described_at = Some(self.engine.clock.now());
+        }
+        Ok(())
+    }
+
+    /// Decides one pair from what is known now.
+    pub(super) fn decide(&self, pair: &PairState) -> PairPlan {
+        let context = PairContext {
+            spec: &self.engine.spec,
+            described: &self.described,
+            now: self.started,
+        };
+        let presumed = Sides::from_fn(|side| {
+            self.returned[side]
+                .as_ref()
+                .is_some_and(|marks| !marks.is_marked(pair.id))
+        });
+        let flight = InFlight {
+            wait: self.why_wait(pair),
+            presumed,
+            conflicts: self.conflicts.get(&pair.id).into_iter().flatten().collect(),
+            dead: self
+                .dead
+                .get(&pair.id)
+                .into_iter()
+                .flatten()
+                .map(|dead| (&dead.command, dead.side, dead.note.as_deref().unwrap_or("")))
+                .collect(),
+        };
+        plan_pair(&context, pair, &flight)
+    }
+
+    fn why_wait(&self, pair: &PairState) -> Option<String> {
+        let open = Side::BOTH
+            .into_iter()
+            .find_map(|side| self.intents.get(&(pair.id, side)));
+        if let Some(intent) = open {
+            let note = intent.note.clone();
+            return Some(note.unwrap_or_else(|| FieldRule::F13.reason().to_owned()));
+        }
+        self.may_be_lost_create(pair)
+    }
+
+    /// Commits changes and effects with the memory and the next id.
+    pub(super) async fn commit(
+        &mut self,
+        mut changes: Vec<Change>,
+        effects: Vec<Effect>,
+    ) -> Result<Committed, RunError> {
+        changes.push(Change::Memory(self.memory.clone()));
+        let commit = Commit {
+            expect: None,
+            next_id: self.next_id,
+            changes,
+            effects,
+        };
+        Ok(self.store.commit(&self.fence, commit).await?)
+    }
+
+    pub(super) fn mint(&mut self) -> u64 {
+        let id = self.next_id;
+        self.next_id += 1;
+        id
+    }
+
+    /// Whole pairs, in pages.
+    pub(super) async fn pairs(
+        &self,
+        query: &Query,
+        after: Option<Bookmark>,
+    ) -> Result<Vec<PairState>, RunError> {
+        let rows = self
+            .store
+            .read(&self.engine.spec.id, query, after, CHUNK)
+            .await?;
+        Ok(if let Rows::Pairs(pairs) = rows {
+            pairs
+        } else {
+            Vec::new()
+        })
+    }
+
+    pub(super) async fn pair(&self, pair: PairId) -> Result<Option<PairState>, RunError> {
+        Ok(self
+            .pairs(&Query::Pairs(vec![pair]), None)
+            .await?
+            .into_iter()
+            .next())
+    }
+
+    pub(super) fn say(&self, event: impl FnOnce() -> Event) {
+        if let Some(progress) = &self.options.progress {
+            progress(&event());
+        }
+    }
+
+    pub(super) fn stop_if_asked(&self) -> Result<(), RunError> {
+        if self.options.cancel.is_cancelled() {
+            Err(RunError::Cancelled)
+        } else {
+            Ok(())
+        }
+    }
+
+    pub(super) fn run_id(&self) -> RunId {
+        RunId(self.started)
+    }
+
+    /// How long ago a side was read in this run.
+    pub(super) fn age_of_scan(&self, side: Side) -> Duration {
+        let scanned = self.memory.sides[side].scanned_at.unwrap_or_default();
+        self.engine.clock.now().since(scanned)
+    }
+
+    fn remember_schemas(&mut self) {
+        for side in Side::BOTH {
+            let described = &self.engine.described[side];
+            let memory = &mut self.memory.sides[side];
+            memory.schema = Some(described.description.schema.clone());
+            memory.described_at = memory.described_at.max(Some(described.at));
+        }
+    }
+
+    /// For runs that broke off: cursors in memory may be ahead of what the store holds.
+    async fn commit_without_memory(&mut self, changes: Vec<Change>) -> Result<(), RunError> {
+        let commit = Commit {
+            expect: None,
+            next_id: self.next_id,
+            changes,
+            effects: Vec::new(),
+        };
+        self.store.commit(&self.fence, commit).await?;
+        Ok(())
+    }
+
+    fn run_record(&self, outcome: &str) -> RunRecord {
+        RunRecord {
+            id: self.run_id(),
+            ended_at: self.engine.clock.now(),
+            outcome: outcome.to_owned(),
+            settled: self.report.settled.left.total() + self.report.settled.right.total(),
+            conflicts: self.report.open_conflicts,
+            refused: self
+                .report
+                .refusals
+                .iter()
+                .map(|refusal| refusal.count)
+                .sum(),
+        }
+    }
+}

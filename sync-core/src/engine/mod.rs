@@ -1,0 +1,279 @@
+//! One cycle over the ports: recover, observe, plan, guard, commit, apply, settle, report.
+//!
+//! The engine is plumbing: what to do is decided in [`crate::plan`], how an intent moves on in
+//! [`crate::outbox`]. It holds no clock, no socket and no thread of its own, and can be dropped at
+//! any await: the next run recovers.
+
+mod apply;
+mod cycle;
+mod marks;
+mod observe;
+mod overlay;
+mod pass;
+mod recover;
+mod report;
+mod settle;
+
+pub use report::{Event, Report, RunError, RunOutcome};
+
+use std::sync::Arc;
+
+use crate::conflict::{Conflict, Resolution};
+use crate::link::{LinkSpec, Sides};
+use crate::outbox::{Intent, IntentEvent, IntentId};
+use crate::pair::PairId;
+use crate::plan::Plan;
+use crate::port::{
+    Cancel, Change, Clock, Commit, Description, LeaseAsk, OpenMode, Peer, Query, Rows, Store,
+};
+use crate::record::Timestamp;
+use crate::schema::FieldId;
+use cycle::Cycle;
+use overlay::Overlay;
+
+/// One link, ready to run.
+#[derive(Clone)]
+pub struct Engine {
+    spec: LinkSpec,
+    described: Sides<Described>,
+    peers: Sides<Arc<dyn Peer>>,
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+}
+
+/// A peer's description and when it was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Described {
+    /// Schema and capabilities.
+    pub description: Description,
+    /// When they were read from the peer.
+    pub at: Timestamp,
+}
+
+/// Somebody who is told of progress.
+pub type Progress = dyn Fn(&Event) + Send + Sync;
+
+/// How to run.
+#[derive(Clone)]
+pub struct RunOptions {
+    /// Scan both sides whole, whatever the policy says.
+    pub full: bool,
+    /// A wish to stop, looked at between pages and commands.
+    pub cancel: Cancel,
+    /// Told of progress; must not block.
+    pub progress: Option<Arc<Progress>>,
+    /// Who runs, for the message another process gets while the link is held.
+    pub owner: String,
+}
+
+impl Default for RunOptions {
+    fn default() -> Self {
+        Self {
+            full: false,
+            cancel: Cancel::default(),
+            progress: None,
+            owner: "notion-sync".into(),
+        }
+    }
+}
+
+impl std::fmt::Debug for RunOptions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RunOptions")
+            .field("full", &self.full)
+            .finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine")
+            .field("link", &self.spec.id)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Engine {
+    /// Puts a link together.
+    pub fn new(
+        spec: LinkSpec,
+        described: Sides<Described>,
+        peers: Sides<Arc<dyn Peer>>,
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self {
+            spec,
+            described,
+            peers,
+            store,
+            clock,
+        }
+    }
+
+    /// Runs one cycle.
+    ///
+    /// # Errors
+    /// [`RunError`] when the run could not go on; what was settled until then stays settled.
+    pub async fn run(&self, options: &RunOptions) -> Result<Report, RunError> {
+        let opened = self.store.open(&self.spec, OpenMode::Write).await?;
+        let ask = LeaseAsk::Take {
+            owner: options.owner.clone(),
+        };
+        let fence = self.store.lease(&self.spec.id, &ask).await?;
+        // Read again under the lease: another run may have committed in between.
+        let reopened = self
+            .store
+            .open(&self.spec, OpenMode::Write)
+            .await
+            .map(|now| (opened, now));
+        let result = match reopened {
+            Ok((_, now)) => {
+                let store = Arc::clone(&self.store);
+                Cycle::new(self, store, options, now, fence.clone())
+                    .run()
+                    .await
+            }
+            Err(error) => Err(error.into()),
+        };
+        let released = self
+            .store
+            .lease(&self.spec.id, &LeaseAsk::Release(fence))
+            .await;
+        let report = result?;
+        released?;
+        Ok(report)
+    }
+
+    /// Plans one cycle without a single write anywhere: no lease, no commit, no command.
+    ///
+    /// # Errors
+    /// As [`Engine::run`].
+    pub async fn plan(&self, options: &RunOptions) -> Result<Plan, RunError> {
+        let overlay: Arc<dyn Store> = Arc::new(Overlay::new(Arc::clone(&self.store)));
+        let opened = overlay.open(&self.spec, OpenMode::Read).await?;
+        let ask = LeaseAsk::Take {
+            owner: options.owner.clone(),
+        };
+        let fence = overlay.lease(&self.spec.id, &ask).await?;
+        Cycle::new(self, overlay, options, opened, fence)
+            .plan()
+            .await
+    }
+
+    /// Open conflicts.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn conflicts(&self) -> Result<Vec<Conflict>, RunError> {
+        let rows = self
+            .store
+            .read(&self.spec.id, &Query::Conflicts, None, u32::MAX)
+            .await?;
+        Ok(if let Rows::Conflicts(conflicts) = rows {
+            conflicts
+        } else {
+            Vec::new()
+        })
+    }
+
+    /// Intents that are unresolved or dead.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn outbox(&self) -> Result<Vec<Intent>, RunError> {
+        let query = Query::Intents { dead: true };
+        let rows = self
+            .store
+            .read(&self.spec.id, &query, None, u32::MAX)
+            .await?;
+        Ok(if let Rows::Intents(intents) = rows {
+            intents
+        } else {
+            Vec::new()
+        })
+    }
+
+    /// Writes down a person's decision on a conflict; the next run carries it out.
+    ///
+    /// # Errors
+    /// When another run holds the link or the store cannot be written.
+    pub async fn resolve(
+        &self,
+        pair: PairId,
+        field: &FieldId,
+        resolution: Resolution,
+    ) -> Result<(), RunError> {
+        let field = field.clone();
+        self.change(vec![Change::Resolve {
+            pair,
+            field,
+            resolution,
+        }])
+        .await
+    }
+
+    /// A person's word on a create whose outcome nobody can look up: it did not happen, so it may
+    /// be planned again.
+    ///
+    /// # Errors
+    /// When there is no such unresolved intent, another run holds the link, or the store fails.
+    pub async fn declare_not_sent(&self, intent: IntentId) -> Result<(), RunError> {
+        let mut intent = self.unresolved(intent).await?;
+        intent.apply(IntentEvent::Withdraw)?;
+        let pair = intent.pair;
+        let attend = Change::Attend {
+            pair,
+            dirty: true,
+            standing: None,
+        };
+        self.change(vec![Change::Intent(intent), attend]).await
+    }
+
+    /// A person's word on a create whose outcome nobody can look up: it made the record of that
+    /// pair, so the two are one.
+    ///
+    /// # Errors
+    /// When there is no such unresolved intent, another run holds the link, or the store fails.
+    pub async fn declare_created(&self, intent: IntentId, made: PairId) -> Result<(), RunError> {
+        let mut intent = self.unresolved(intent).await?;
+        intent.apply(IntentEvent::Withdraw)?;
+        let keep = intent.pair;
+        self.change(vec![
+            Change::Intent(intent),
+            Change::Join { keep, drop: made },
+        ])
+        .await
+    }
+
+    async fn unresolved(&self, id: IntentId) -> Result<Intent, RunError> {
+        let intents = self.outbox().await?;
+        let found = intents.into_iter().find(|intent| intent.id == id);
+        found
+            .filter(|intent| intent.state.is_unresolved())
+            .ok_or(RunError::NoSuchIntent(id))
+    }
+
+    async fn change(&self, changes: Vec<Change>) -> Result<(), RunError> {
+        let opened = self.store.open(&self.spec, OpenMode::Write).await?;
+        let ask = LeaseAsk::Take {
+            owner: "a person's decision".into(),
+        };
+        let fence = self.store.lease(&self.spec.id, &ask).await?;
+        let commit = Commit {
+            expect: None,
+            next_id: opened.next_id,
+            changes,
+            effects: Vec::new(),
+        };
+        let done = self.store.commit(&fence, commit).await;
+        self.store
+            .lease(&self.spec.id, &LeaseAsk::Release(fence))
+            .await?;
+        done?;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

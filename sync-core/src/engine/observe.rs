@@ -1,0 +1,370 @@
+//! Observe: read a side page by page, remember what is new, notice what is missing.
+
+use std::collections::BTreeMap;
+
+use super::cycle::Cycle;
+use super::marks::Marks;
+use super::{Event, RunError, RunOutcome};
+use crate::link::Side;
+use crate::pair::{PairHead, PairId, PairState, Presence, SideState};
+use crate::plan::{Guard, Refusal};
+use crate::port::{
+    Absence, Bookmark, Call, Change, ChangeFeed, Coverage, FieldSet, Lookup, Next, Proof, Query,
+    Rows, ScanFrom, Scope, Sighting,
+};
+use crate::record::{Key, Lifecycle, Record};
+
+/// Records asked for per page of a scan.
+const SCAN_LIMIT: u32 = 1_000;
+/// Direct reads of missing records per run at a remote side; the rest wait for the next.
+const PROBE_BUDGET: usize = 100;
+/// If all of the first so many missing records turn out to be there, the scan was at fault.
+const PROBE_SAMPLE: usize = 10;
+
+impl Cycle<'_> {
+    /// Scans one side, whole or since the last cursor.
+    pub(super) async fn observe(&mut self, side: Side) -> Result<(), RunError> {
+        let full = self.wants_full(side);
+        let since = self.memory.sides[side].cursor.clone().filter(|_| !full);
+        let mut from = since.map_or_else(ScanFrom::full, ScanFrom::since);
+        let mut marks = Marks::default();
+        let started = self.engine.clock.now();
+        let expected = full
+            .then_some(self.opened.counts.live[side])
+            .filter(|live| *live > 0);
+        let coverage = loop {
+            self.stop_if_asked()?;
+            let call = Call::new(&self.options.cancel);
+            let peer = &self.engine.peers[side];
+            let page = peer.scan(&call, &from, &FieldSet::All, SCAN_LIMIT).await?;
+            self.report.scanned[side] += page.items.len() as u64;
+            let changes = self.take_in(side, page.items, &mut marks).await?;
+            let records = self.report.scanned[side];
+            self.say(|| Event::Scanned {
+                side: self.engine.spec.names[side].clone(),
+                records,
+                expected,
+            });
+            match page.next {
+                Next::More(token) => {
+                    if !changes.is_empty() {
+                        self.commit(changes, Vec::new()).await?;
+                    }
+                    from = ScanFrom::Next(token);
+                }
+                Next::End { coverage, cursor } => {
+                    let complete = coverage == Coverage::Complete(Scope::All);
+                    let memory = &mut self.memory.sides[side];
+                    memory.scanned_at = Some(started);
+                    if full && complete {
+                        memory.full_scan_at = Some(started);
+                    }
+                    // The cursor moves only with the page that ends the scan.
+                    if cursor.is_some() && !matches!(coverage, Coverage::Partial(_)) {
+                        memory.cursor = cursor;
+                    }
+                    self.commit(changes, Vec::new()).await?;
+                    break coverage;
+                }
+            }
+        };
+        self.report.full_scan[side] = full;
+        match coverage {
+            Coverage::Complete(Scope::All) => {
+                self.scan_empty[side] = self.report.scanned[side] == 0;
+                self.find_missing(side, &marks).await?;
+            }
+            Coverage::Delta => {}
+            Coverage::Window => self.returned[side] = Some(marks),
+            Coverage::Partial(reason) => {
+                self.returned[side] = Some(marks);
+                let name = &self.engine.spec.names[side];
+                let reason =
+                    format!("{name} was not read whole ({reason}); deletes there are not seen");
+                self.report.problem(RunOutcome::Partial, reason.clone());
+                self.report.refusals.push(Refusal {
+                    guard: Guard::Coverage,
+                    pair: None,
+                    side: Some(side),
+                    field: None,
+                    reason,
+                    count: 0,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// A full scan is due on a cadence, on request, and whenever it costs no more than the
+    /// incremental one.
+    fn wants_full(&self, side: Side) -> bool {
+        let memory = &self.memory.sides[side];
+        let capabilities = &self.described[side].capabilities;
+        if self.options.full || memory.cursor.is_none() || capabilities.changes == ChangeFeed::None
+        {
+            return true;
+        }
+        if capabilities.changes == ChangeFeed::Delta {
+            return false;
+        }
+        let policy = &self.engine.spec.policy;
+        let live = self.opened.counts.live[side];
+        let per_page = u64::from(capabilities.scan_page.max(1));
+        let cheap = live < per_page * u64::from(policy.sweep_below_requests);
+        let last = memory.full_scan_at;
+        cheap || last.is_none_or(|last| self.started.since(last) >= policy.sweep_every)
+    }
+
+    /// Turns a page of sightings into changes; what is as remembered makes none.
+    async fn take_in(
+        &mut self,
+        side: Side,
+        items: Vec<Sighting>,
+        marks: &mut Marks,
+    ) -> Result<Vec<Change>, RunError> {
+        let keys: Vec<Key> = items.iter().filter_map(key_of).cloned().collect();
+        let heads = self.heads(side, keys).await?;
+        let head = |key: &Key| {
+            heads
+                .binary_search_by(|head| head.keys[side].as_ref().cmp(&Some(key)))
+                .ok()
+                .map(|at| &heads[at])
+        };
+        let mut changes = Vec::new();
+        let mut tombstones = Vec::new();
+        let mut fresh: BTreeMap<Key, PairId> = BTreeMap::new();
+        for item in items {
+            match item {
+                Sighting::Seen(record) => {
+                    let known = head(&record.key).map(|head| (head.id, head.seen[side]));
+                    // A page can return a new record twice.
+                    let again = fresh.get(&record.key).copied();
+                    match (known, again) {
+                        (Some((pair, seen)), _) => {
+                            marks.mark(pair);
+                            if seen != Some(record.digest()) {
+                                changes.push(observed(pair, side, record));
+                            }
+                        }
+                        (None, Some(pair)) => changes.push(observed(pair, side, record)),
+                        (None, None) if record.lifecycle == Lifecycle::Trashed => {}
+                        (None, None) => {
+                            let key = record.key.clone();
+                            let pair = self.take_in_new(side, record, &mut changes).await?;
+                            marks.mark(pair);
+                            fresh.insert(key, pair);
+                        }
+                    }
+                }
+                Sighting::Tombstone(key, proof) => {
+                    if let Some(head) = head(&key) {
+                        tombstones.push((head.id, proof));
+                    }
+                }
+                Sighting::Bad(bad) => {
+                    if let Some(head) = bad.key.as_ref().and_then(head) {
+                        marks.mark(head.id);
+                    }
+                    let name = &self.engine.spec.names[side];
+                    let key = bad
+                        .key
+                        .as_ref()
+                        .map_or("without a readable id", Key::as_str);
+                    let what = format!("{name}: record {key} could not be read: {}", bad.reason);
+                    self.report.problem(RunOutcome::Partial, what);
+                }
+            }
+        }
+        for (pair, proof) in tombstones {
+            if let Some(state) = self.pair(pair).await? {
+                changes.push(gone(&state, side, Presence::Deleted(proof)));
+            }
+        }
+        Ok(changes)
+    }
+
+    /// A record nobody knew: perhaps the one that an unresolved create made, else a new pair.
+    async fn take_in_new(
+        &mut self,
+        side: Side,
+        record: Record,
+        changes: &mut Vec<Change>,
+    ) -> Result<PairId, RunError> {
+        if let Some(intent) = self.made_by(side, &record) {
+            let pair = intent.pair;
+            changes.extend(self.found_created(intent, record).await?);
+            return Ok(pair);
+        }
+        let pair = PairId(self.mint());
+        changes.push(observed(pair, side, record));
+        Ok(pair)
+    }
+
+    async fn heads(&self, side: Side, keys: Vec<Key>) -> Result<Vec<PairHead>, RunError> {
+        if keys.is_empty() || self.opened.counts.pairs == 0 && self.next_id <= 1 {
+            return Ok(Vec::new());
+        }
+        let limit = u32::try_from(keys.len()).unwrap_or(u32::MAX);
+        let query = Query::Heads(side, keys);
+        let rows = self
+            .store
+            .read(&self.engine.spec.id, &query, None, limit)
+            .await?;
+        let mut heads = if let Rows::Heads(heads) = rows {
+            heads
+        } else {
+            Vec::new()
+        };
+        heads.sort_by(|a, b| a.keys[side].cmp(&b.keys[side]));
+        Ok(heads)
+    }
+
+    /// After a complete scan: every live record it did not return is gone, unproved.
+    async fn find_missing(&mut self, side: Side, marks: &Marks) -> Result<(), RunError> {
+        let mut after = None;
+        loop {
+            let query = Query::Live(side);
+            let limit = super::cycle::CHUNK;
+            let rows = self
+                .store
+                .read(&self.engine.spec.id, &query, after, limit)
+                .await?;
+            let Rows::Heads(heads) = rows else {
+                return Ok(());
+            };
+            let missing: Vec<PairId> = heads
+                .iter()
+                .map(|head| head.id)
+                .filter(|id| !marks.is_marked(*id))
+                .collect();
+            let mut changes = Vec::new();
+            if !missing.is_empty() {
+                for state in self.pairs(&Query::Pairs(missing), None).await? {
+                    changes.push(gone(&state, side, Presence::Gone));
+                }
+                self.commit(changes, Vec::new()).await?;
+            }
+            match heads.last() {
+                Some(last) if heads.len() >= limit as usize => after = Some(Bookmark(last.id.0)),
+                _ => return Ok(()),
+            }
+        }
+    }
+
+    /// Reads records directly whose absence nothing proves. Returns whether anything was learned.
+    pub(super) async fn probe(&mut self, pairs: Vec<PairId>) -> Result<bool, RunError> {
+        let mut learned = false;
+        for side in Side::BOTH {
+            let capabilities = self.described[side].capabilities.clone();
+            let remote = capabilities.requests_per_command > 0;
+            let mut missing: Vec<PairState> = Vec::new();
+            for chunk in pairs.chunks(super::cycle::CHUNK as usize) {
+                let states = self.pairs(&Query::Pairs(chunk.to_vec()), None).await?;
+                missing.extend(states.into_iter().filter(|pair| {
+                    pair.sides[side].presence == Presence::Gone && !self.probed.contains(&pair.id)
+                }));
+            }
+            if remote && missing.len() > PROBE_BUDGET {
+                let left = missing.len() - PROBE_BUDGET;
+                let name = &self.engine.spec.names[side];
+                let what =
+                    format!("{left} records missing on {name} will be looked up in later runs");
+                self.report.problem(RunOutcome::Partial, what);
+                missing.truncate(PROBE_BUDGET);
+            }
+            let mut alive = 0;
+            for (at, batch) in missing
+                .chunks(capabilities.max_fetch.max(1) as usize)
+                .enumerate()
+            {
+                self.stop_if_asked()?;
+                if remote && at == PROBE_SAMPLE && alive == at {
+                    let name = &self.engine.spec.names[side];
+                    let what = format!(
+                        "{name} did not return records that are there; the scan is not trusted"
+                    );
+                    self.report.problem(RunOutcome::Partial, what);
+                    break;
+                }
+                let keys: Vec<Key> = batch
+                    .iter()
+                    .filter_map(|pair| pair.sides[side].key.clone())
+                    .collect();
+                let call = Call::new(&self.options.cancel);
+                let answers = self.engine.peers[side]
+                    .fetch(&call, &keys, &FieldSet::All)
+                    .await?;
+                let mut changes = Vec::new();
+                for (pair, answer) in batch.iter().zip(answers) {
+                    self.probed.insert(pair.id);
+                    alive += usize::from(matches!(&answer, Lookup::Here(record)
+                        if record.lifecycle == Lifecycle::Live));
+                    changes.push(self.classified(pair, side, answer));
+                }
+                learned |= !changes.is_empty();
+                self.commit(changes, Vec::new()).await?;
+            }
+        }
+        Ok(learned)
+    }
+
+    /// What a direct read says about a side.
+    pub(super) fn classified(&mut self, pair: &PairState, side: Side, answer: Lookup) -> Change {
+        match answer {
+            Lookup::Here(record) => observed(pair.id, side, record),
+            Lookup::Elsewhere(place) => gone(pair, side, Presence::Moved(place)),
+            Lookup::Absent(Absence::Authoritative) => {
+                gone(pair, side, Presence::Deleted(Proof::AuthoritativeAbsence))
+            }
+            Lookup::Absent(Absence::Ambiguous) | Lookup::Denied => {
+                let name = &self.engine.spec.names[side];
+                let key = pair.sides[side].key.as_ref().map_or("", Key::as_str);
+                self.report.refusals.push(Refusal {
+                    guard: Guard::Permission,
+                    pair: Some(pair.id),
+                    side: Some(side),
+                    field: None,
+                    reason: format!(
+                        "{name} does not show record {key} any more: purged, or no longer shared; \
+                         it is not taken for a delete"
+                    ),
+                    count: 1,
+                });
+                gone(pair, side, Presence::Denied)
+            }
+        }
+    }
+}
+
+fn key_of(item: &Sighting) -> Option<&Key> {
+    match item {
+        Sighting::Seen(record) => Some(&record.key),
+        Sighting::Tombstone(key, _) => Some(key),
+        Sighting::Bad(bad) => bad.key.as_ref(),
+    }
+}
+
+/// A record as just seen.
+pub(super) fn observed(pair: PairId, side: Side, record: Record) -> Change {
+    Change::Observe {
+        pair,
+        side,
+        state: SideState::seen(record),
+        dirty: true,
+    }
+}
+
+/// A side that is not there; what was last seen of it is kept.
+fn gone(pair: &PairState, side: Side, presence: Presence) -> Change {
+    let SideState { key, shadow, .. } = pair.sides[side].clone();
+    Change::Observe {
+        pair: pair.id,
+        side,
+        state: SideState {
+            key,
+            presence,
+            shadow,
+        },
+        dirty: true,
+    }
+}

@@ -1,0 +1,450 @@
+//! Plan, guard, commit: survey every dirty pair, look at the sum, then write it down in chunks.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use super::cycle::{CHUNK, Cycle};
+use super::settle::{base_after, journal};
+use super::{RunError, RunOutcome};
+use crate::link::{Side, Sides};
+use crate::outbox::{Intent, IntentField, IntentId, IntentState};
+use crate::pair::{PairId, PairState, RecordState, Standing};
+use crate::plan::guards::{DeleteFacts, check_deletes};
+use crate::plan::{Estimate, Guard, PairPlan, Plan, PlannedCommand, PlannedField, Refusal};
+use crate::port::{
+    Bookmark, Change, CommandKind, Commit, CreateSafety, Effect, Outcome, Query, Rows, UpdateSafety,
+};
+
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
+/// What the guards hold back.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Held {
+    pub(super) refusals: Vec<Refusal>,
+    deletes: Sides<bool>,
+}
+
+impl Cycle<'_> {
+    /// Plans every dirty pair. Pairs whose absence is unproved are read directly first.
+    pub(super) async fn survey(&mut self) -> Result<Plan, RunError> {
+        let (plan, probe) = self.survey_once().await?;
+        if !probe.is_empty() && self.probe(probe).await? {
+            return Ok(self.survey_once().await?.0);
+        }
+        Ok(plan)
+    }
+
+    async fn survey_once(&mut self) -> Result<(Plan, Vec<PairId>), RunError> {
+        let mut plan = Plan::new(self.engine.spec.names.clone());
+        let mut probe = Vec::new();
+        let mut after = None;
+        loop {
+            self.stop_if_asked()?;
+            let pairs = self.pairs(&Query::Dirty, after).await?;
+            for pair in &pairs {
+                let decided = self.decide(pair);
+                if decided.probe {
+                    probe.push(pair.id);
+                }
+                plan.add(&decided);
+            }
+            match pairs.last() {
+                Some(last) if pairs.len() >= CHUNK as usize => after = Some(Bookmark(last.id.0)),
+                _ => break,
+            }
+        }
+        plan.estimate = self.estimate(&plan);
+        Ok((plan, probe))
+    }
+
+    fn estimate(&self, plan: &Plan) -> Estimate {
+        let requests = Side::BOTH.into_iter().map(|side| {
+            let counts = &plan.counts;
+            let updates = counts.patch[side]
+                + counts.refresh[side]
+                + counts.trash[side]
+                + counts.untrash[side];
+            let capabilities = &self.described[side].capabilities;
+            let each = u64::from(capabilities.requests_per_command);
+            (counts.create[side] + updates) * each
+        });
+        Estimate::of(requests.sum())
+    }
+
+    /// Looks at the sum of a plan. What a guard holds back stays planned for the next run.
+    pub(super) async fn guard(&mut self, plan: &Plan) -> Result<Held, RunError> {
+        let mut facts = Sides::<DeleteFacts>::default();
+        for side in Side::BOTH {
+            let wanted = plan.counts.trash[side];
+            if wanted == 0 {
+                continue;
+            }
+            let since = crate::record::Timestamp(
+                self.started
+                    .0
+                    .saturating_sub(i64::try_from(DAY.as_millis()).unwrap_or(0)),
+            );
+            let query = Query::DeletesSince(side, since);
+            let rows = self
+                .store
+                .read(&self.engine.spec.id, &query, None, 1)
+                .await?;
+            let recent = if let Rows::Count(recent) = rows {
+                recent
+            } else {
+                0
+            };
+            let live = self.opened.counts.live[side];
+            let source_empty = self.scan_empty[side.other()];
+            facts[side] = DeleteFacts {
+                wanted,
+                recent,
+                live,
+                source_empty,
+            };
+        }
+        let policy = &self.engine.spec.policy.max_delete;
+        let refusals = check_deletes(policy, &self.engine.spec.names, &facts);
+        let mut held = Held::default();
+        for refusal in refusals {
+            if let Some(side) = refusal.side {
+                held.deletes[side] = true;
+            }
+            held.refusals.push(refusal);
+        }
+        Ok(held)
+    }
+
+    /// Writes the plan down chunk by chunk: settlements, conflicts and effects take hold at once,
+    /// commands for the other peer become intents, which are returned in order of execution.
+    pub(super) async fn commit_plan(&mut self, held: &Held) -> Result<Queue, RunError> {
+        let mut queue = Queue::default();
+        let mut resent = BTreeSet::new();
+        for (at, mut intent) in std::mem::take(&mut self.intents) {
+            if intent.state == IntentState::Planned {
+                intent.note = None;
+                resent.insert(intent.pair);
+                queue.intents.push(intent);
+            } else {
+                self.intents.insert(at, intent);
+            }
+        }
+        let mut after = None;
+        loop {
+            self.stop_if_asked()?;
+            let pairs = self.pairs(&Query::Dirty, after).await?;
+            let mut chunk = Chunk::default();
+            for pair in &pairs {
+                if resent.contains(&pair.id) {
+                    continue;
+                }
+                let decided = self.decide(pair);
+                self.write_pair(pair, decided, held, &mut chunk);
+            }
+            self.commit_chunk(chunk, &mut queue).await?;
+            match pairs.last() {
+                Some(last) if pairs.len() >= CHUNK as usize => after = Some(Bookmark(last.id.0)),
+                _ => break,
+            }
+        }
+        queue
+            .intents
+            .sort_by_key(|intent| (intent.command.kind, intent.id));
+        Ok(queue)
+    }
+
+    fn write_pair(&mut self, pair: &PairState, decided: PairPlan, held: &Held, chunk: &mut Chunk) {
+        let id = pair.id;
+        if decided.forget {
+            chunk.changes.push(Change::Forget(id));
+            chunk.moved = true;
+            return;
+        }
+        for conflict in &decided.conflicts {
+            chunk.changes.push(Change::Conflict(conflict.clone()));
+            let open = self.conflicts.entry(id).or_default();
+            open.retain(|there| there.field != conflict.field);
+            open.push(conflict.clone());
+        }
+        for field in &decided.close {
+            self.close_conflict(id, field, &mut chunk.changes);
+        }
+        let mut pair = std::borrow::Cow::Borrowed(pair);
+        if let Some(base) = &decided.settle {
+            chunk.changes.push(Change::Settle {
+                pair: id,
+                base: base.clone(),
+            });
+            pair.to_mut().base = Some(base.clone());
+            chunk.moved = true;
+        }
+        let open = self.conflicts.get(&id).map_or(0, Vec::len);
+        let mut standing = decided.standing(open);
+        let mut dirty = decided.stays_dirty();
+        let mut effects = Vec::new();
+        for command in &decided.commands {
+            let side = command.side;
+            if command.kind == CommandKind::Trash && held.deletes[side] {
+                let reason = held.refusals.iter().find(|r| r.side == Some(side));
+                let reason = reason.map_or_else(String::new, |refusal| refusal.reason.clone());
+                standing = Some(Standing {
+                    state: RecordState::Blocked,
+                    reason,
+                });
+            } else if self.refused.contains(&id) {
+                dirty = true;
+            } else if self.opened.colocated == Some(side) {
+                effects.push(command);
+            } else {
+                let intent = self.intent(&pair, command);
+                chunk.changes.push(Change::Intent(intent.clone()));
+                chunk.intents.push(intent);
+            }
+        }
+        let alone = effects.len() == decided.commands.len() && !effects.is_empty();
+        let mut after_effects = Vec::new();
+        if alone && decided.refusals.is_empty() && decided.blocked.is_empty() {
+            // The effect is all that was left: with it the pair is clean, or only in conflict.
+            let standing = (open > 0).then(|| standing.clone()).flatten();
+            after_effects.push(Change::Attend {
+                pair: id,
+                dirty: false,
+                standing,
+            });
+            dirty = true;
+        }
+        chunk.changes.push(Change::Attend {
+            pair: id,
+            dirty,
+            standing,
+        });
+        for command in effects {
+            let mut then = after_effects.clone();
+            if command.fields.iter().any(|field| field.source.is_none()) {
+                // Half of a merge: the other half decides when the field is settled.
+                then.clear();
+            }
+            then.push(Change::Settle {
+                pair: id,
+                base: base_after(&self.engine.spec, &pair, command),
+            });
+            for field in command.fields.iter().filter(|field| field.source.is_some()) {
+                then.push(Change::CloseConflict {
+                    pair: id,
+                    field: field.name.clone(),
+                });
+            }
+            let fields: Vec<IntentField> = command.fields.iter().map(intent_field).collect();
+            let rule = command.rule.to_string();
+            let now = self.engine.clock.now();
+            let written = journal(
+                self.run_id(),
+                now,
+                &pair,
+                command.side,
+                command.kind,
+                &rule,
+                &fields,
+            );
+            then.extend(written.into_iter().map(Change::Journal));
+            chunk.effects.push(Effect {
+                pair: id,
+                side: command.side,
+                command: command.to_command(),
+                then,
+            });
+            chunk.planned.push(command.clone());
+        }
+    }
+
+    fn intent(&mut self, pair: &PairState, planned: &PlannedCommand) -> Intent {
+        let mut command = planned.to_command();
+        let marker = (planned.kind == CommandKind::Create)
+            .then(|| self.marker(pair, planned.side))
+            .flatten();
+        if let Some((field, text)) = &marker {
+            command.cells.retain(|cell| cell.field != *field);
+            command.cells.push(crate::port::CellChange {
+                field: field.clone(),
+                expected: None,
+                desired: crate::value::Value::text(text.clone()),
+            });
+        }
+        Intent {
+            id: IntentId(self.mint()),
+            pair: pair.id,
+            side: planned.side,
+            rule: planned.rule.to_string(),
+            command,
+            fields: planned.fields.iter().map(intent_field).collect(),
+            marker: marker.map(|(_, text)| text),
+            state: IntentState::Planned,
+            attempts: 0,
+            attempted_at: None,
+            note: None,
+        }
+    }
+
+    /// The marker of a pair's create: a ULID that only this store and this pair can have.
+    fn marker(&self, pair: &PairState, side: Side) -> Option<(crate::schema::FieldId, String)> {
+        if self.described[side].capabilities.create == CreateSafety::Keyed {
+            return None;
+        }
+        let field = self.engine.spec.mapping.markers[side].clone()?;
+        let link = self.engine.spec.id.as_str();
+        let seed = (
+            self.opened.lineage.to_string(),
+            link,
+            pair.id.0,
+            self.started.0,
+        );
+        let millis = u64::try_from(self.started.0).unwrap_or(0);
+        let random = u128::from(crate::value::Digest::of_json(&seed).short());
+        let more = u128::from(crate::value::Digest::of_json(&(1, &seed)).short());
+        let ulid = ulid::Ulid::from_parts(millis, (random << 64) | more);
+        Some((field, ulid.to_string()))
+    }
+
+    async fn commit_chunk(&mut self, chunk: Chunk, queue: &mut Queue) -> Result<(), RunError> {
+        queue.moved |= chunk.moved;
+        if chunk.changes.is_empty() && chunk.effects.is_empty() {
+            return Ok(());
+        }
+        let effects: Vec<(PairId, Side)> = chunk
+            .effects
+            .iter()
+            .map(|effect| (effect.pair, effect.side))
+            .collect();
+        let commit = Commit {
+            expect: None,
+            next_id: self.next_id,
+            changes: chunk.changes,
+            effects: chunk.effects,
+        };
+        let committed = self.store.commit(&self.fence, commit).await?;
+        for intent in chunk.intents {
+            queue.intents.push(intent);
+        }
+        let mut changes = Vec::new();
+        let outcomes = effects
+            .into_iter()
+            .zip(&chunk.planned)
+            .zip(committed.effects);
+        for (((pair, side), planned), outcome) in outcomes {
+            match outcome {
+                Outcome::Done(_) => {
+                    queue.moved = true;
+                    self.count(side, planned.kind, planned.projection_only);
+                    for field in planned.fields.iter().filter(|field| field.source.is_some()) {
+                        if let Some(open) = self.conflicts.get_mut(&pair) {
+                            open.retain(|conflict| conflict.field != field.name);
+                        }
+                    }
+                }
+                Outcome::Stale(record) => {
+                    queue.moved = true;
+                    self.report.stale += 1;
+                    if let Some(record) = record {
+                        changes.push(super::observe::observed(pair, side, record));
+                    }
+                }
+                Outcome::Rejected(rejection) => {
+                    let name = self.engine.spec.names[side].clone();
+                    let reason = format!("{name} refused a change: {}", rejection.message);
+                    self.refuse(Guard::Rejected, pair, side, reason);
+                    self.refused.insert(pair);
+                }
+                Outcome::Ambiguous { .. } | Outcome::NotSent => {
+                    let name = self.engine.spec.names[side].clone();
+                    let what = format!("{name} did not carry out a change");
+                    self.report.problem(RunOutcome::Partial, what);
+                }
+            }
+        }
+        if !changes.is_empty() {
+            self.commit(changes, Vec::new()).await?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn close_conflict(
+        &mut self,
+        pair: PairId,
+        field: &crate::schema::FieldId,
+        changes: &mut Vec<Change>,
+    ) {
+        if let Some(open) = self.conflicts.get_mut(&pair) {
+            let before = open.len();
+            open.retain(|conflict| conflict.field != *field);
+            if open.len() < before {
+                changes.push(Change::CloseConflict {
+                    pair,
+                    field: field.clone(),
+                });
+            }
+        }
+    }
+
+    pub(super) fn refuse(&mut self, guard: Guard, pair: PairId, side: Side, reason: String) {
+        let (pair, side) = (Some(pair), Some(side));
+        self.report.refusals.push(Refusal {
+            guard,
+            pair,
+            side,
+            field: None,
+            reason,
+            count: 1,
+        });
+    }
+
+    pub(super) fn count(&mut self, side: Side, kind: CommandKind, projection_only: bool) {
+        let settled = &mut self.report.settled[side];
+        let counter = match kind {
+            CommandKind::Create => &mut settled.created,
+            CommandKind::Patch if projection_only => &mut settled.refreshed,
+            CommandKind::Patch => &mut settled.patched,
+            CommandKind::Trash => &mut settled.trashed,
+            CommandKind::Untrash => &mut settled.untrashed,
+        };
+        *counter += 1;
+    }
+
+    /// Whether the target of a write has to be read again first.
+    pub(super) fn needs_precheck(&self, side: Side, kind: CommandKind) -> bool {
+        use crate::link::Precheck;
+        let guarded = self.described[side].capabilities.update == UpdateSafety::Precheck;
+        let age = || self.age_of_scan(side);
+        guarded
+            && kind != CommandKind::Create
+            && match self.engine.spec.policy.precheck {
+                Precheck::Always => true,
+                Precheck::IfStale(after) => age() > after,
+                Precheck::Never => false,
+            }
+    }
+}
+
+fn intent_field(field: &PlannedField) -> IntentField {
+    IntentField {
+        name: field.name.clone(),
+        source: field.source.clone(),
+        expected: field.expected.clone(),
+        desired: field.desired.clone(),
+    }
+}
+
+/// Intents to send, in order, and whether anything else moved.
+#[derive(Debug, Default)]
+pub(super) struct Queue {
+    pub(super) intents: Vec<Intent>,
+    pub(super) moved: bool,
+}
+
+#[derive(Default)]
+struct Chunk {
+    changes: Vec<Change>,
+    effects: Vec<Effect>,
+    planned: Vec<PlannedCommand>,
+    intents: Vec<Intent>,
+    moved: bool,
+}

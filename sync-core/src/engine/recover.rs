@@ -1,0 +1,295 @@
+//! Recover: what happened to commands whose outcome is not known. Looked up, never blindly repeated.
+
+use super::cycle::Cycle;
+use super::observe::observed;
+use super::settle::{Verdict, verify};
+use super::{Event, RunError};
+use crate::link::Side;
+use crate::outbox::{Intent, IntentEvent, IntentState};
+use crate::pair::PairState;
+use crate::port::{Call, Change, CommandKind, FieldSet, Lookup};
+use crate::record::{Lifecycle, Record};
+use crate::value::Value;
+
+/// What a lookup says about an unresolved command.
+#[derive(Clone, Debug)]
+pub(super) enum Finding {
+    /// The record as it is now.
+    Record(Box<Record>),
+    /// The peer's word: nothing was made.
+    NothingMade,
+    /// No telling yet, and why.
+    Unknown(String),
+    /// The record cannot be read.
+    Unreadable(Box<Lookup>),
+}
+
+impl Cycle<'_> {
+    /// Goes through what earlier runs left open.
+    pub(super) async fn recover(&mut self) -> Result<(), RunError> {
+        for intent in std::mem::take(&mut self.intents).into_values() {
+            self.stop_if_asked()?;
+            if intent.state.is_unresolved() {
+                self.resolve(intent).await?;
+            } else {
+                self.withdraw(intent, Vec::new()).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Looks up one unresolved command and moves it on. Returns whether it may be sent again.
+    pub(super) async fn resolve(&mut self, intent: Intent) -> Result<(), RunError> {
+        let Some(pair) = self.pair(intent.pair).await? else {
+            return self.withdraw(intent, Vec::new()).await;
+        };
+        match self.look_up(&intent).await? {
+            Finding::Record(record) => self.judge(intent, &pair, *record).await,
+            Finding::NothingMade => {
+                let side = intent.side;
+                let source = pair.sides[side.other()].shadow.as_ref();
+                let wanted = source.is_some_and(|source| source.lifecycle == Lifecycle::Live);
+                if wanted && intent.attempts < self.engine.spec.policy.max_attempts {
+                    self.say(|| Event::Recovered {
+                        what: "a create that never arrived is sent again".into(),
+                    });
+                    self.advance(intent, IntentEvent::NotApplied, Vec::new())
+                        .await
+                } else {
+                    self.withdraw(intent, Vec::new()).await
+                }
+            }
+            Finding::Unknown(note) => {
+                let mut intent = intent;
+                intent.note = Some(note);
+                self.advance(intent, IntentEvent::OutcomeUnknown, Vec::new())
+                    .await
+            }
+            Finding::Unreadable(lookup) => {
+                let side = intent.side;
+                let change = self.classified(&pair, side, *lookup);
+                self.withdraw(intent, vec![change]).await
+            }
+        }
+    }
+
+    async fn look_up(&mut self, intent: &Intent) -> Result<Finding, RunError> {
+        let call = Call::new(&self.options.cancel);
+        let peer = &self.engine.peers[intent.side];
+        if let Some(key) = &intent.command.key {
+            let answers = peer
+                .fetch(&call, std::slice::from_ref(key), &FieldSet::All)
+                .await?;
+            return Ok(match answers.into_iter().next() {
+                Some(Lookup::Here(record)) => Finding::Record(Box::new(record)),
+                Some(other) => Finding::Unreadable(Box::new(other)),
+                None => Finding::Unknown("the peer gave no answer".into()),
+            });
+        }
+        let field = self.engine.spec.mapping.markers[intent.side].clone();
+        let (Some(marker), Some(field)) = (&intent.marker, field) else {
+            return Ok(Finding::Unknown(
+                "it was sent, the answer was lost, and there is no marker field to look it up by: \
+                 decide whether the record was made"
+                    .into(),
+            ));
+        };
+        let found = peer
+            .find(&call, &field, &[Value::text(marker.clone())])
+            .await?;
+        let mut records = found.records.into_iter().flatten();
+        if let Some(record) = records.next() {
+            return Ok(Finding::Record(Box::new(record)));
+        }
+        let lag = found
+            .lag
+            .max(self.described[intent.side].capabilities.index_lag);
+        let waited = self
+            .engine
+            .clock
+            .now()
+            .since(intent.attempted_at.unwrap_or_default());
+        if waited >= lag {
+            return Ok(Finding::NothingMade);
+        }
+        let seconds = (lag - waited).as_secs() + 1;
+        Ok(Finding::Unknown(format!(
+            "it was sent and the answer was lost; it can be looked up for sure in {seconds} s"
+        )))
+    }
+
+    /// Compares a record that was read with what the command wanted.
+    pub(super) async fn judge(
+        &mut self,
+        mut intent: Intent,
+        pair: &PairState,
+        record: Record,
+    ) -> Result<(), RunError> {
+        let settlement = verify(&self.engine.spec, &intent, pair, &record);
+        let side = intent.side;
+        let pair_id = pair.id;
+        if settlement.verdict == Verdict::NotApplied && intent.command.kind != CommandKind::Create {
+            return self
+                .withdraw(intent, vec![observed(pair_id, side, record)])
+                .await;
+        }
+        let kind = intent.command.kind;
+        let mut changes = vec![observed(pair_id, side, record)];
+        // What was verified is settled even where somebody wrote beside it.
+        changes.push(Change::Settle {
+            pair: pair_id,
+            base: settlement.base,
+        });
+        for field in &settlement.fields {
+            self.close_conflict(pair_id, field, &mut changes);
+        }
+        let now = self.engine.clock.now();
+        let rule = intent.rule.clone();
+        let written =
+            super::settle::journal(self.run_id(), now, pair, side, kind, &rule, &intent.fields);
+        changes.extend(written.into_iter().map(Change::Journal));
+        let applied = settlement.verdict == Verdict::Applied || kind == CommandKind::Create;
+        if applied {
+            self.count(side, kind, self.only_projects(&intent));
+            self.advance(intent, IntentEvent::Verified, changes).await
+        } else {
+            intent.note = Some("the record is not as it was written; planned again".into());
+            self.withdraw(intent, changes).await
+        }
+    }
+
+    fn only_projects(&self, intent: &Intent) -> bool {
+        let mapping = &self.engine.spec.mapping;
+        let projects = |name| {
+            mapping
+                .field(name)
+                .is_some_and(|f| f.lens.projects_from().is_some())
+        };
+        intent.command.kind == CommandKind::Patch
+            && intent.fields.iter().all(|field| projects(&field.name))
+    }
+
+    /// Moves an intent on and commits it with other changes.
+    pub(super) async fn advance(
+        &mut self,
+        mut intent: Intent,
+        event: IntentEvent,
+        mut changes: Vec<Change>,
+    ) -> Result<(), RunError> {
+        intent.apply(event)?;
+        let at = (intent.pair, intent.side);
+        if intent.state.is_final() {
+            self.intents.remove(&at);
+        } else {
+            self.intents.insert(at, intent.clone());
+        }
+        if intent.state == IntentState::Dead {
+            self.dead
+                .entry(intent.pair)
+                .or_default()
+                .push(intent.clone());
+        }
+        changes.push(Change::Intent(intent));
+        self.commit(changes, Vec::new()).await?;
+        Ok(())
+    }
+
+    /// Drops an intent; the planner decides afresh from what is known then.
+    pub(super) async fn withdraw(
+        &mut self,
+        intent: Intent,
+        mut changes: Vec<Change>,
+    ) -> Result<(), RunError> {
+        let pair = intent.pair;
+        if !changes
+            .iter()
+            .any(|change| matches!(change, Change::Observe { .. }))
+        {
+            changes.push(Change::Attend {
+                pair,
+                dirty: true,
+                standing: None,
+            });
+        }
+        self.advance(intent, IntentEvent::Withdraw, changes).await
+    }
+
+    /// The unresolved create that made this record, by its marker.
+    pub(super) fn made_by(&self, side: Side, record: &Record) -> Option<Intent> {
+        let field = self.engine.spec.mapping.markers[side].as_ref()?;
+        let marker = record.cells.complete(field)?.display();
+        if marker.is_empty() {
+            return None;
+        }
+        let open = self.intents.values().find(|intent| {
+            intent.side == side && intent.marker.as_deref() == Some(marker.as_str())
+        });
+        open.cloned()
+    }
+
+    /// A scan returned the record that an unresolved create made.
+    pub(super) async fn found_created(
+        &mut self,
+        intent: Intent,
+        record: Record,
+    ) -> Result<Vec<Change>, RunError> {
+        let Some(pair) = self.pair(intent.pair).await? else {
+            return Ok(vec![observed(intent.pair, intent.side, record)]);
+        };
+        if intent.state.is_unresolved() {
+            self.judge(intent, &pair, record).await?;
+            return Ok(Vec::new());
+        }
+        // It was about to be sent again: it arrived late instead.
+        self.withdraw(intent, vec![observed(pair.id, pair_side(&pair), record)])
+            .await?;
+        Ok(Vec::new())
+    }
+
+    /// Whether a new record may be what a create without marker made before its answer was lost.
+    pub(super) fn may_be_lost_create(&self, pair: &PairState) -> Option<String> {
+        if pair.base.is_some() {
+            return None;
+        }
+        let suspect = |intent: &&Intent| {
+            let side = intent.side;
+            let unproven = intent.command.kind == CommandKind::Create
+                && intent.marker.is_none()
+                && intent.command.key.is_none()
+                && intent.state.is_unresolved();
+            let new_there = pair.sides[side.other()].key.is_none();
+            unproven
+                && new_there
+                && pair.sides[side].shadow.as_ref().is_some_and(|shadow| {
+                    intent.fields.iter().all(|field| {
+                        let Some(mapped) = self.engine.spec.mapping.field(&field.name) else {
+                            return false;
+                        };
+                        let here = shadow.cells.complete(&mapped.ids[side]);
+                        let (Some(here), Some(source)) = (here, &field.source) else {
+                            return false;
+                        };
+                        match side {
+                            Side::Left => mapped.lens.agree(here, source),
+                            Side::Right => mapped.lens.agree(source, here),
+                        }
+                    })
+                })
+        };
+        let intent = self.intents.values().find(suspect)?;
+        Some(format!(
+            "it may be the record that command {} made before its answer was lost; decide with \
+             `resolve`",
+            intent.id.0
+        ))
+    }
+}
+
+/// The side a pair has no key on yet, where a create was on its way to.
+fn pair_side(pair: &PairState) -> Side {
+    if pair.sides.left.key.is_none() {
+        Side::Left
+    } else {
+        Side::Right
+    }
+}

@@ -1,0 +1,159 @@
+//! What a run tells: progress on the way, a report at its end, or why it could not go on.
+
+use serde::Serialize;
+
+use crate::link::Sides;
+use crate::outbox::{IllegalTransition, IntentId};
+use crate::plan::{Plan, Refusal};
+use crate::port::{PeerError, StoreError};
+
+/// Progress of a run.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Event {
+    /// A side is being read.
+    Scanned {
+        /// What people call the side.
+        side: String,
+        /// Records so far.
+        records: u64,
+        /// How many are expected, if known.
+        expected: Option<u64>,
+    },
+    /// What is about to be done, before the first write.
+    Planned(Box<Plan>),
+    /// Commands are being carried out.
+    Applied {
+        /// What people call the side.
+        side: String,
+        /// So far.
+        done: u64,
+        /// Of how many.
+        total: u64,
+    },
+    /// An unfinished command of an earlier run was looked up.
+    Recovered {
+        /// What was found.
+        what: String,
+    },
+}
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunOutcome {
+    /// Everything that could be done was done.
+    Clean,
+    /// Some of it could not be done; another run may.
+    Partial,
+    /// Stopped at once: nothing else would have fared better.
+    Halted,
+    /// Stopped on request.
+    Cancelled,
+}
+
+/// What a run did.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Report {
+    /// How it ended.
+    pub outcome: RunOutcome,
+    /// Why it is not clean, a sentence each.
+    pub problems: Vec<String>,
+    /// Records returned by scans, per side.
+    pub scanned: Sides<u64>,
+    /// Whether each side was scanned whole.
+    pub full_scan: Sides<bool>,
+    /// Commands settled per side, by kind.
+    pub settled: Sides<Settled>,
+    /// Commands found stale and planned again.
+    pub stale: u64,
+    /// Conflicts open now.
+    pub open_conflicts: u64,
+    /// Commands whose outcome is still unknown.
+    pub waiting: u64,
+    /// What guards and peers refused.
+    pub refusals: Vec<Refusal>,
+}
+
+/// Settled commands by kind.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Settled {
+    /// Records made.
+    pub created: u64,
+    /// Records changed.
+    pub patched: u64,
+    /// Records in which only computed fields were refreshed.
+    pub refreshed: u64,
+    /// Records moved to the trash.
+    pub trashed: u64,
+    /// Records brought back.
+    pub untrashed: u64,
+}
+
+impl Settled {
+    /// All of them, refreshes of computed fields left out.
+    pub fn total(&self) -> u64 {
+        self.created + self.patched + self.trashed + self.untrashed
+    }
+}
+
+impl Report {
+    pub(super) fn new() -> Self {
+        Self {
+            outcome: RunOutcome::Clean,
+            problems: Vec::new(),
+            scanned: Sides::default(),
+            full_scan: Sides::default(),
+            settled: Sides::default(),
+            stale: 0,
+            open_conflicts: 0,
+            waiting: 0,
+            refusals: Vec::new(),
+        }
+    }
+
+    /// Whether nothing was written on either side and nothing is left to say.
+    pub fn is_quiet(&self) -> bool {
+        self.settled.left.total() + self.settled.right.total() == 0
+            && self.outcome == RunOutcome::Clean
+            && self.refusals.is_empty()
+    }
+
+    pub(super) fn problem(&mut self, outcome: RunOutcome, what: impl Into<String>) {
+        if self.outcome == RunOutcome::Clean {
+            self.outcome = outcome;
+        }
+        self.problems.push(what.into());
+    }
+}
+
+/// A run could not go on.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RunError {
+    /// A peer failed as a whole.
+    #[error(transparent)]
+    Peer(#[from] PeerError),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The schema of a side changed since the mapping was made; make it again and run again.
+    #[error("the fields of {0} changed during the run; nothing was lost, run again")]
+    SchemaChanged(String),
+    /// Stopped on request.
+    #[error("stopped on request; run again to go on")]
+    Cancelled,
+    /// No such unresolved command.
+    #[error("there is no unresolved command {}", .0.0)]
+    NoSuchIntent(IntentId),
+    /// A bug: an intent was fed an event its state cannot take.
+    #[error(transparent)]
+    Outbox(#[from] IllegalTransition),
+}
+
+impl RunError {
+    /// Whether the credentials were refused.
+    pub fn is_unauthorized(&self) -> bool {
+        matches!(self, Self::Peer(error) if error.is_fatal())
+    }
+}

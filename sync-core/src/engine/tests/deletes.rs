@@ -1,0 +1,161 @@
+//! Deletes: only on proof, under guard, and never because something was not shown.
+
+use std::time::Duration;
+
+use super::world::{World, text};
+use crate::engine::RunOutcome;
+use crate::link::{MaxDelete, Policy, Side};
+use crate::plan::Guard;
+use crate::record::Key;
+
+fn filled(rows: usize) -> (World, Vec<Key>) {
+    filled_with(rows, Policy::default())
+}
+
+fn filled_with(rows: usize, policy: Policy) -> (World, Vec<Key>) {
+    let world = World::with(true, policy);
+    let pages = (0..rows)
+        .map(|n| {
+            world
+                .notion
+                .person_creates(&[("title", text(&format!("row {n:04}")))])
+        })
+        .collect();
+    world.settle();
+    (world, pages)
+}
+
+#[test]
+fn trash_and_restore_in_notion_come_back_without_a_conflict() {
+    let (world, pages) = filled(10);
+    world.notion.person_trashes(&pages[3], true);
+    let report = world.settle();
+    assert_eq!(report.settled.right.trashed, 1);
+    world.assert_equal();
+    world.notion.person_trashes(&pages[3], false);
+    let report = world.settle();
+    assert_eq!(
+        (report.settled.right.untrashed, report.open_conflicts),
+        (1, 0)
+    );
+    world.assert_equal();
+    assert_eq!(world.local.live().len(), 10);
+}
+
+#[test]
+fn trash_and_restore_in_sqlite_reach_notion() {
+    let (world, pages) = filled(10);
+    let row = world.partner(Side::Left, &pages[2]);
+    world.local.person_trashes(&row, true);
+    assert_eq!(world.settle().settled.left.trashed, 1);
+    world.assert_equal();
+    world.local.person_trashes(&row, false);
+    assert_eq!(world.settle().settled.left.untrashed, 1);
+    world.assert_equal();
+}
+
+#[test]
+fn defect_14_a_trash_is_seen_by_the_sweep_when_the_window_cannot_show_it() {
+    let (world, pages) = filled(150);
+    world.notion.person_trashes(&pages[7], true);
+    assert!(world.run().is_quiet(), "a window does not show it");
+    world.clock.advance(Duration::from_secs(3600));
+    let report = world.run();
+    assert!(report.full_scan.left);
+    assert_eq!(report.settled.right.trashed, 1);
+    world.assert_equal();
+}
+
+#[test]
+fn an_edit_beats_a_delete_and_the_delete_is_noted() {
+    let (world, pages) = filled(5);
+    let row = world.partner(Side::Left, &pages[0]);
+    world.notion.person_trashes(&pages[0], true);
+    world.local.person_sets(&row, "notes", text("still needed"));
+    let report = world.settle();
+    assert_eq!(report.settled.left.untrashed, 1);
+    assert_eq!(
+        world.notion.value(&pages[0], "notes"),
+        Some(text("still needed"))
+    );
+    world.assert_equal();
+    assert_eq!(world.notion.live().len(), 5);
+}
+
+#[test]
+fn deleted_on_both_sides_settles_without_a_write() {
+    let (world, pages) = filled(5);
+    let row = world.partner(Side::Left, &pages[0]);
+    world.notion.person_trashes(&pages[0], true);
+    world.local.person_trashes(&row, true);
+    assert!(world.settle().is_quiet());
+}
+
+#[test]
+fn pain_06_mass_deletes_wait_for_a_persons_word_and_the_guard_clears() {
+    let (world, pages) = filled(20);
+    for page in &pages[..8] {
+        world.notion.person_trashes(page, true);
+    }
+    let report = world.run();
+    assert_eq!(report.refusals.len(), 1);
+    assert_eq!(report.refusals[0].guard, Guard::MaxDelete);
+    assert_eq!(world.local.live().len(), 20);
+    for page in &pages[..8] {
+        world.notion.person_trashes(page, false);
+    }
+    let report = world.run();
+    assert_eq!(report.refusals, [], "the cause is gone, so is the guard");
+    assert_eq!(world.local.live().len(), 20);
+}
+
+#[test]
+fn a_persons_word_lets_deletes_pass() {
+    let mut policy = Policy::default();
+    policy.max_delete = MaxDelete {
+        approved: Some(8),
+        ..MaxDelete::default()
+    };
+    let (world, pages) = filled_with(20, policy);
+    for page in &pages[..8] {
+        world.notion.person_trashes(page, true);
+    }
+    world.settle();
+    assert_eq!(world.local.live().len(), 12);
+}
+
+#[test]
+fn pain_06_an_empty_answer_deletes_nothing() {
+    let (world, pages) = filled(30);
+    for page in &pages {
+        world.notion.person_trashes(page, true);
+    }
+    let report = world.run();
+    assert_eq!(report.refusals[0].guard, Guard::EmptySide);
+    assert_eq!(world.local.live().len(), 30);
+}
+
+#[test]
+fn pain_05_a_page_no_longer_shown_is_not_a_delete() {
+    let (world, pages) = filled(10);
+    world.notion.hide(&pages[4], true);
+    let report = world.run();
+    assert_eq!(report.refusals[0].guard, Guard::Permission);
+    assert_eq!(world.local.live().len(), 10);
+    world.notion.hide(&pages[4], false);
+    let report = world.settle();
+    assert_eq!(report.refusals, []);
+    world.assert_equal();
+}
+
+#[test]
+fn defect_10_a_capped_scan_is_never_taken_for_a_whole_one() {
+    let (world, _) = filled(30);
+    world.notion.cap(Some(20));
+    let report = world.run_full();
+    assert_eq!(report.outcome, RunOutcome::Partial);
+    assert_eq!(report.refusals[0].guard, Guard::Coverage);
+    assert_eq!(world.local.live().len(), 30);
+    world.notion.cap(None);
+    assert!(world.settle().is_quiet());
+}

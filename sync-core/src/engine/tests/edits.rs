@@ -1,0 +1,230 @@
+//! Edits: exactly what changed is written, once, and nothing else.
+
+use super::world::{World, names, tags, text};
+use crate::link::Side;
+use crate::plan::Guard;
+use crate::port::CommandKind;
+use crate::schema::FieldId;
+use crate::value::Value;
+
+#[test]
+fn first_pull_then_quiet() {
+    let world = World::new();
+    for n in 0..5 {
+        world
+            .notion
+            .person_creates(&[("title", text(&format!("row {n}"))), ("tags", tags(&["a"]))]);
+    }
+    let report = world.settle();
+    assert_eq!(report.settled.right.created, 5);
+    world.assert_equal();
+    assert_eq!(world.notion.take_mutations(), []);
+}
+
+#[test]
+fn pain_13_one_cell_is_one_patch_with_one_field_two_cells_one_patch_with_two() {
+    let world = World::new();
+    let page = world.notion.person_creates(&[("title", text("a"))]);
+    world.settle();
+    let row = world.partner(Side::Left, &page);
+    world.local.person_sets(&row, "notes", text("one"));
+    world.run();
+    let mutations = world.notion.take_mutations();
+    assert_eq!(mutations.len(), 1);
+    assert_eq!(mutations[0].kind, CommandKind::Patch);
+    assert_eq!(mutations[0].fields, [FieldId::new("notes")]);
+    world.local.person_sets(&row, "notes", text("two"));
+    world.local.person_sets(&row, "title", text("b"));
+    world.run();
+    let mutations = world.notion.take_mutations();
+    assert_eq!(mutations.len(), 1);
+    assert_eq!(mutations[0].fields.len(), 2);
+    world.assert_equal();
+}
+
+#[test]
+fn defect_01_a_b_a_b_is_three_edits_in_both_directions() {
+    let world = World::new();
+    let page = world.notion.person_creates(&[("title", text("A"))]);
+    world.settle();
+    let row = world.partner(Side::Left, &page);
+    for value in ["B", "A", "B"] {
+        world.local.person_sets(&row, "title", text(value));
+        assert_eq!(world.run().settled.left.patched, 1, "{value} to Notion");
+        assert_eq!(world.notion.value(&page, "title"), Some(text(value)));
+    }
+    assert!(world.run().is_quiet());
+    for value in ["A", "B", "A"] {
+        world.notion.person_sets(&page, "title", text(value));
+        assert_eq!(world.run().settled.right.patched, 1, "{value} to SQLite");
+        assert_eq!(world.local.value(&row, "title"), Some(text(value)));
+    }
+    assert!(world.run().is_quiet());
+}
+
+#[test]
+fn defect_04_different_fields_of_one_row_merge() {
+    let world = World::new();
+    let page = world.notion.person_creates(&[("title", text("a"))]);
+    world.settle();
+    let row = world.partner(Side::Left, &page);
+    world.local.person_sets(&row, "notes", text("from SQLite"));
+    world
+        .notion
+        .person_sets(&page, "title", text("from Notion"));
+    let report = world.settle();
+    assert_eq!(
+        (report.settled.left.patched, report.settled.right.patched),
+        (1, 1)
+    );
+    world.assert_equal();
+    assert_eq!(world.local.value(&row, "title"), Some(text("from Notion")));
+    assert_eq!(
+        world.notion.value(&page, "notes"),
+        Some(text("from SQLite"))
+    );
+}
+
+#[test]
+fn clearing_works_both_ways() {
+    let world = World::new();
+    let page = world
+        .notion
+        .person_creates(&[("title", text("a")), ("notes", text("x"))]);
+    world.settle();
+    let row = world.partner(Side::Left, &page);
+    world.local.person_sets(&row, "notes", Value::Empty);
+    world.settle();
+    assert_eq!(world.notion.value(&page, "notes"), Some(Value::Empty));
+    world.notion.person_sets(&page, "title", Value::Empty);
+    world.settle();
+    assert_eq!(world.local.value(&row, "title"), Some(Value::Empty));
+}
+
+#[test]
+fn sets_merge_when_both_sides_edit_them() {
+    let world = World::new();
+    let page = world
+        .notion
+        .person_creates(&[("title", text("t")), ("tags", tags(&["a", "b"]))]);
+    world.settle();
+    let row = world.partner(Side::Left, &page);
+    world
+        .notion
+        .person_sets(&page, "tags", tags(&["a", "b", "c"]));
+    world.local.person_sets(&row, "tags", names(&["b", "d"]));
+    let report = world.settle();
+    assert_eq!(report.open_conflicts, 0);
+    let merged = world.notion.value(&page, "tags").unwrap().display();
+    let mut merged: Vec<_> = merged.split(", ").collect();
+    merged.sort_unstable();
+    assert_eq!(merged, ["b", "c", "d"]);
+}
+
+#[test]
+fn pain_16_a_value_over_a_limit_blocks_its_field_only_and_clears_when_shortened() {
+    let world = World::new();
+    let page = world.notion.person_creates(&[("title", text("a"))]);
+    world.settle();
+    let row = world.partner(Side::Left, &page);
+    world
+        .local
+        .person_sets(&row, "notes", text(&"x".repeat(51)));
+    world.local.person_sets(&row, "title", text("b"));
+    let report = world.run();
+    assert_eq!(report.refusals.len(), 1);
+    assert_eq!(report.refusals[0].guard, Guard::ValueLimits);
+    assert_eq!(
+        world.notion.value(&page, "title"),
+        Some(text("b")),
+        "the rest goes on"
+    );
+    assert_eq!(world.notion.value(&page, "notes"), Some(Value::Empty));
+    assert_eq!(world.run().refusals.len(), 1, "still there, still said");
+    world.local.person_sets(&row, "notes", text("short"));
+    let report = world.settle();
+    assert_eq!(report.refusals, []);
+    assert_eq!(world.notion.value(&page, "notes"), Some(text("short")));
+}
+
+#[test]
+fn pain_17_an_unknown_option_is_refused_with_its_name() {
+    let world = World::new();
+    let page = world.notion.person_creates(&[("title", text("a"))]);
+    world.settle();
+    let row = world.partner(Side::Left, &page);
+    world
+        .local
+        .person_sets(&row, "tags", names(&["a", "urgent"]));
+    let report = world.run();
+    assert_eq!(report.refusals[0].guard, Guard::LossyWrite);
+    assert!(
+        report.refusals[0].reason.contains("urgent"),
+        "{}",
+        report.refusals[0].reason
+    );
+    assert_eq!(world.notion.take_mutations(), []);
+}
+
+#[test]
+fn pain_01_a_truncated_value_is_never_written_anywhere() {
+    let world = World::new();
+    let page = world
+        .notion
+        .person_creates(&[("title", text("a")), ("notes", text("whole"))]);
+    world.settle();
+    let row = world.partner(Side::Left, &page);
+    world
+        .notion
+        .set_cell(&page, "notes", crate::record::Cell::Truncated(text("who")));
+    world.notion.person_sets(&page, "title", text("b"));
+    world.run();
+    assert_eq!(world.local.value(&row, "notes"), Some(text("whole")));
+    assert_eq!(world.local.value(&row, "title"), Some(text("b")));
+}
+
+#[test]
+fn e9_a_dry_run_writes_nothing_and_plans_what_a_run_does() {
+    let world = World::new();
+    let page = world.notion.person_creates(&[("title", text("a"))]);
+    world.settle();
+    let row = world.partner(Side::Left, &page);
+    world.local.person_sets(&row, "notes", text("x"));
+    world.notion.person_creates(&[("title", text("new"))]);
+    let before = (
+        world.store.serial(),
+        format!("{:?}", world.store.memory(&world.spec.id)),
+    );
+    let plan = world.plan();
+    let after = (
+        world.store.serial(),
+        format!("{:?}", world.store.memory(&world.spec.id)),
+    );
+    assert_eq!(before, after);
+    assert_eq!(
+        (world.notion.take_mutations(), world.local.take_mutations()),
+        (vec![], vec![])
+    );
+    assert_eq!((plan.counts.patch.left, plan.counts.create.right), (1, 1));
+    // The control: the run does change things, and just those.
+    let report = world.run();
+    assert_eq!(
+        (report.settled.left.patched, report.settled.right.created),
+        (1, 1)
+    );
+    assert!(world.store.serial() > before.0);
+    assert!(world.plan().is_empty());
+}
+
+#[test]
+fn e10_an_idle_run_costs_one_request_and_an_edit_one_more() {
+    let world = World::new();
+    let page = world.notion.person_creates(&[("title", text("a"))]);
+    world.settle();
+    world.run();
+    assert_eq!(world.notion.take_requests(), 1);
+    let row = world.partner(Side::Left, &page);
+    world.local.person_sets(&row, "title", text("b"));
+    world.run();
+    assert_eq!(world.notion.take_requests(), 2);
+}

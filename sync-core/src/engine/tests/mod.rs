@@ -1,0 +1,8 @@
+//! The whole engine over the reference parts: a remote peer like Notion, a local one in the store.
+
+mod conflicts;
+mod crashes;
+mod creates;
+mod deletes;
+mod edits;
+mod world;

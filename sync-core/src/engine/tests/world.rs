@@ -1,0 +1,211 @@
+//! A small world: "Notion" on the left, "SQLite" on the right, one store, one clock.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::executor::block_on;
+
+use crate::engine::{Described, Engine, Report, RunError, RunOptions};
+use crate::link::{Lens, LinkId, LinkSpec, MappedField, Mapping, Policy, Side, Sides};
+use crate::plan::Plan;
+use crate::port::{Call, Cancel, Capabilities, Clock, Peer};
+use crate::record::{Key, Record};
+use crate::schema::{Access, Field, FieldId, FieldType, Limits, Schema};
+use crate::testkit::{MemoryPeer, MemoryStore, VirtualClock};
+use crate::value::{Choice, Value};
+
+pub(super) const MARKER: &str = "marker";
+
+pub(super) struct World {
+    pub(super) clock: VirtualClock,
+    pub(super) notion: MemoryPeer,
+    pub(super) local: MemoryPeer,
+    pub(super) store: MemoryStore,
+    pub(super) spec: LinkSpec,
+}
+
+fn field(id: &str, ty: FieldType, access: Access) -> Field {
+    let limits = Limits {
+        max_utf16: Some(50),
+        max_runs: None,
+        max_items: Some(4),
+    };
+    Field {
+        id: FieldId::new(id),
+        name: id.to_owned(),
+        ty,
+        access,
+        limits,
+    }
+}
+
+pub(super) fn tag_options() -> Vec<Choice> {
+    ["a", "b", "c", "d"]
+        .iter()
+        .map(|name| Choice::with_id(format!("id-{name}"), *name))
+        .collect()
+}
+
+pub(super) fn tags(names: &[&str]) -> Value {
+    let known = tag_options();
+    let named = names.iter().map(|name| {
+        known
+            .iter()
+            .find(|tag| tag.name == *name)
+            .cloned()
+            .unwrap_or(Choice::named(*name))
+    });
+    Value::choices(named.collect())
+}
+
+pub(super) fn names(names: &[&str]) -> Value {
+    Value::choices(names.iter().map(|name| Choice::named(*name)).collect())
+}
+
+impl World {
+    pub(super) fn new() -> Self {
+        Self::with(true, Policy::default())
+    }
+
+    pub(super) fn with(marker: bool, policy: Policy) -> Self {
+        let clock = VirtualClock::default();
+        let schema = |tags| Schema {
+            title: "Tasks".into(),
+            fields: vec![
+                field("title", FieldType::Title, Access::Writable),
+                field("notes", FieldType::Text, Access::Writable),
+                field("tags", tags, Access::Writable),
+                field(MARKER, FieldType::Text, Access::Writable),
+            ],
+        };
+        let remote = Capabilities {
+            index_lag: Duration::ZERO,
+            ..Capabilities::remote()
+        };
+        let notion_schema = schema(FieldType::MultiSelect(tag_options()));
+        let notion = MemoryPeer::new("notion", notion_schema, remote, clock.clone());
+        let local_schema = schema(FieldType::MultiSelect(Vec::new()));
+        let local = MemoryPeer::new("sqlite", local_schema, Capabilities::local(), clock.clone());
+        let store = MemoryStore::colocated_with(local.clone());
+        let same = |id: &str, lens| MappedField {
+            ids: Sides::new(FieldId::new(id), FieldId::new(id)),
+            lens,
+        };
+        let mapping = Mapping {
+            fields: vec![
+                same("title", Lens::Identity),
+                same("notes", Lens::Identity),
+                same("tags", Lens::Choices),
+                same(MARKER, Lens::Projection { from: Side::Left }),
+            ],
+            markers: Sides::new(marker.then(|| FieldId::new(MARKER)), None),
+        };
+        let spec = LinkSpec {
+            id: LinkId::new("tasks"),
+            places: Sides::new(notion.place().clone(), local.place().clone()),
+            names: Sides::new("Notion".into(), "SQLite".into()),
+            mapping,
+            policy,
+        };
+        Self {
+            clock,
+            notion,
+            local,
+            store,
+            spec,
+        }
+    }
+
+    pub(super) fn engine(&self) -> Engine {
+        let cancel = Cancel::default();
+        let call = Call::new(&cancel);
+        let described = |peer: &MemoryPeer| Described {
+            description: block_on(peer.describe(&call)).unwrap(),
+            at: self.clock.now(),
+        };
+        let described = Sides::new(described(&self.notion), described(&self.local));
+        let notion: Arc<dyn Peer> = Arc::new(self.notion.clone());
+        let local: Arc<dyn Peer> = Arc::new(self.local.clone());
+        let peers = Sides::new(notion, local);
+        let store = Arc::new(self.store.clone());
+        Engine::new(
+            self.spec.clone(),
+            described,
+            peers,
+            store,
+            Arc::new(self.clock.clone()),
+        )
+    }
+
+    pub(super) fn try_run(&self) -> Result<Report, RunError> {
+        let engine = self.engine();
+        self.notion.take_requests();
+        block_on(engine.run(&RunOptions::default()))
+    }
+
+    pub(super) fn run(&self) -> Report {
+        let report = self.try_run().unwrap();
+        self.clock.advance(Duration::from_secs(1));
+        report
+    }
+
+    pub(super) fn run_full(&self) -> Report {
+        let options = RunOptions {
+            full: true,
+            ..RunOptions::default()
+        };
+        block_on(self.engine().run(&options)).unwrap()
+    }
+
+    pub(super) fn plan(&self) -> Plan {
+        block_on(self.engine().plan(&RunOptions::default())).unwrap()
+    }
+
+    /// Runs and checks that a further run writes nothing anywhere.
+    pub(super) fn settle(&self) -> Report {
+        let report = self.run();
+        self.notion.take_mutations();
+        self.local.take_mutations();
+        let again = self.run();
+        assert!(again.is_quiet(), "not quiet after a run: {again:?}");
+        assert_eq!(self.notion.take_mutations(), []);
+        assert_eq!(self.local.take_mutations(), []);
+        report
+    }
+
+    /// The other side's key of a record.
+    pub(super) fn partner(&self, side: Side, key: &Key) -> Key {
+        let memory = self.store.memory(&self.spec.id);
+        let pair = memory
+            .pairs()
+            .find(|pair| pair.sides[side].key.as_ref() == Some(key))
+            .expect("the record has a pair");
+        pair.sides[side.other()]
+            .key
+            .clone()
+            .expect("the pair is whole")
+    }
+
+    /// Mapped values of all live records, sorted: equal on both sides when they agree.
+    pub(super) fn contents(&self, peer: &MemoryPeer) -> Vec<[String; 3]> {
+        let row = |record: Record| {
+            ["title", "notes", "tags"].map(|field| {
+                record
+                    .cells
+                    .complete(&FieldId::new(field))
+                    .map_or(String::new(), Value::display)
+            })
+        };
+        let mut rows: Vec<_> = peer.live().into_iter().map(row).collect();
+        rows.sort();
+        rows
+    }
+
+    pub(super) fn assert_equal(&self) {
+        assert_eq!(self.contents(&self.notion), self.contents(&self.local));
+    }
+}
+
+pub(super) fn text(text: &str) -> Value {
+    Value::text(text)
+}

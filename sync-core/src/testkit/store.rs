@@ -1,0 +1,211 @@
+//! A store in memory. Every commit is a place where a test can crash it.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+
+use super::MemoryPeer;
+use crate::link::{LinkId, LinkSpec, Side};
+use crate::memory::Memory;
+use crate::pair::SideState;
+use crate::port::{
+    Bookmark, Change, Commit, Committed, Effect, Fence, LeaseAsk, OpenMode, Opened, Outcome, Peer,
+    Query, Rows, Serial, Store, StoreError,
+};
+
+/// Where a commit fails, once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CrashPoint {
+    /// Before the commit with this serial took hold.
+    Before(u64),
+    /// After it took hold, before the caller heard of it.
+    After(u64),
+}
+
+/// A store in memory. Clones share it.
+#[derive(Clone, Debug, Default)]
+pub struct MemoryStore(Arc<Mutex<Inner>>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    links: BTreeMap<LinkId, Memory>,
+    fences: BTreeMap<LinkId, (u64, Option<String>)>,
+    serial: u64,
+    crash: Option<CrashPoint>,
+    colocated: Option<MemoryPeer>,
+}
+
+impl MemoryStore {
+    /// A store that executes commands of this peer inside its own commits.
+    pub fn colocated_with(peer: MemoryPeer) -> Self {
+        let store = Self::default();
+        store.inner().colocated = Some(peer);
+        store
+    }
+
+    /// Crashes at the next commit with that serial.
+    pub fn crash_at(&self, point: Option<CrashPoint>) {
+        self.inner().crash = point;
+    }
+
+    /// Number of the last commit.
+    pub fn serial(&self) -> u64 {
+        self.inner().serial
+    }
+
+    /// What is remembered of a link.
+    pub fn memory(&self, link: &LinkId) -> Memory {
+        self.inner().links.get(link).cloned().unwrap_or_default()
+    }
+
+    /// The owner died without giving the lease back.
+    pub fn break_lease(&self, link: &LinkId) {
+        if let Some((_, owner)) = self.inner().fences.get_mut(link) {
+            *owner = None;
+        }
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn crashed() -> StoreError {
+    StoreError::Io {
+        message: "crashed by a test".into(),
+        source: None,
+    }
+}
+
+#[async_trait]
+impl Store for MemoryStore {
+    async fn open(&self, spec: &LinkSpec, mode: OpenMode) -> Result<Opened, StoreError> {
+        let mut inner = self.inner();
+        if mode == OpenMode::Write {
+            inner.links.entry(spec.id.clone()).or_default();
+        }
+        let memory = inner.links.get(&spec.id).cloned().unwrap_or_default();
+        let colocated = inner.colocated.as_ref().and_then(|peer| {
+            Side::BOTH
+                .into_iter()
+                .find(|side| spec.places[*side] == *peer.place())
+        });
+        Ok(Opened {
+            lineage: 1,
+            serial: Serial(inner.serial),
+            next_id: memory.next_id.max(1),
+            counts: memory.counts(),
+            memory: memory.link,
+            colocated,
+        })
+    }
+
+    async fn lease(&self, link: &LinkId, ask: &LeaseAsk) -> Result<Fence, StoreError> {
+        let mut inner = self.inner();
+        let (number, holder) = inner.fences.entry(link.clone()).or_default();
+        match ask {
+            LeaseAsk::Take { owner } => match holder {
+                Some(holder) => Err(StoreError::Busy {
+                    owner: holder.clone(),
+                }),
+                None => {
+                    *number += 1;
+                    *holder = Some(owner.clone());
+                    Ok(Fence {
+                        link: link.clone(),
+                        number: *number,
+                    })
+                }
+            },
+            LeaseAsk::Renew(fence) | LeaseAsk::Release(fence) if fence.number != *number => {
+                Err(StoreError::Fenced)
+            }
+            LeaseAsk::Renew(fence) => Ok(fence.clone()),
+            LeaseAsk::Release(fence) => {
+                *holder = None;
+                Ok(fence.clone())
+            }
+        }
+    }
+
+    async fn read(
+        &self,
+        link: &LinkId,
+        query: &Query,
+        after: Option<Bookmark>,
+        limit: u32,
+    ) -> Result<Rows, StoreError> {
+        let inner = self.inner();
+        Ok(match inner.links.get(link) {
+            Some(memory) => memory.read(query, after, limit),
+            None => Memory::default().read(query, after, limit),
+        })
+    }
+
+    async fn commit(&self, fence: &Fence, commit: Commit) -> Result<Committed, StoreError> {
+        let mut inner = self.inner();
+        if inner
+            .fences
+            .get(&fence.link)
+            .is_none_or(|(number, _)| *number != fence.number)
+        {
+            return Err(StoreError::Fenced);
+        }
+        if commit
+            .expect
+            .is_some_and(|expect| expect != Serial(inner.serial))
+        {
+            return Err(StoreError::SerialMoved);
+        }
+        let next = inner.serial + 1;
+        if inner.crash == Some(CrashPoint::Before(next)) {
+            inner.crash = None;
+            return Err(crashed());
+        }
+        inner.serial = next;
+        let peer = inner.colocated.clone();
+        let memory = inner.links.entry(fence.link.clone()).or_default();
+        memory.next_id = memory.next_id.max(commit.next_id);
+        commit
+            .changes
+            .into_iter()
+            .for_each(|change| memory.apply(change));
+        let effects = commit.effects.into_iter();
+        let effects = effects
+            .map(|effect| run_effect(memory, peer.as_ref(), effect))
+            .collect();
+        if inner.crash == Some(CrashPoint::After(next)) {
+            inner.crash = None;
+            return Err(crashed());
+        }
+        Ok(Committed {
+            serial: Serial(next),
+            effects,
+        })
+    }
+}
+
+fn run_effect(memory: &mut Memory, peer: Option<&MemoryPeer>, effect: Effect) -> Outcome {
+    let Some(peer) = peer else {
+        return Outcome::NotSent;
+    };
+    let outcome = peer.execute(&effect.command);
+    if let Outcome::Done(receipt) = &outcome {
+        if let Some(record) = receipt.observed.clone() {
+            let state = SideState::seen(record);
+            let (pair, side) = (effect.pair, effect.side);
+            memory.apply(Change::Observe {
+                pair,
+                side,
+                state,
+                dirty: true,
+            });
+        }
+        effect
+            .then
+            .into_iter()
+            .for_each(|change| memory.apply(change));
+    }
+    outcome
+}
