@@ -60,6 +60,7 @@ fn dump_database(database: &Database) -> Value {
             .map(Uuid::to_string)
             .collect::<Vec<_>>()
     );
+    wire["extra"] = json!(database.extra);
     wire["created"] = json!(database.created.to_string());
     wire["edited"] = json!(database.edited.to_string());
     wire
@@ -75,6 +76,7 @@ fn dump_source(source: &DataSource) -> Value {
             .map(Property::to_wire)
             .collect::<Vec<_>>()
     );
+    wire["extra"] = json!(source.extra);
     wire["created"] = json!(source.created.to_string());
     wire["edited"] = json!(source.edited.to_string());
     wire["next_number"] = json!(source.next_number);
@@ -211,6 +213,7 @@ fn restore_database(wire: &Value) -> Result<Database, StateError> {
     database.cover = wire["cover"].clone();
     database.url = text(wire, "url");
     database.public_url = wire["public_url"].clone();
+    database.extra = wire["extra"].as_object().cloned().unwrap_or_default();
     database.data_sources = items(wire, "data_sources")
         .filter_map(|id| id.as_str().and_then(parse_id))
         .collect();
@@ -231,6 +234,7 @@ fn restore_source(wire: &Value) -> Result<DataSource, StateError> {
     source.cover = wire["cover"].clone();
     source.url = text(wire, "url");
     source.public_url = wire["public_url"].clone();
+    source.extra = wire["extra"].as_object().cloned().unwrap_or_default();
     source.next_number = wire["next_number"].as_u64().unwrap_or(1);
     source.schema = items(wire, "properties")
         .filter_map(|property| Property::from_wire(property["name"].as_str()?, property))

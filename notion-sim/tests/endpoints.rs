@@ -277,6 +277,26 @@ async fn schemas_change_by_the_documented_rules() {
 }
 
 #[tokio::test]
+async fn a_new_unique_id_numbers_the_pages_that_are_there() {
+    let api = api().await;
+    let source = api.table(json!({}));
+    for _ in 0..3 {
+        api.sim.create_page(&source, &json!({})).unwrap();
+    }
+    let change = json!({"properties": {"Key": {"unique_id": {"prefix": "K"}}}});
+    api.patch(&format!("/v1/data_sources/{source}"), change)
+        .await
+        .ok();
+    let page = api.create(&source, json!({})).await.ok();
+    assert_eq!(
+        page["properties"]["Key"]["unique_id"],
+        json!({"prefix": "K", "number": 4})
+    );
+    let first = &api.sim.pages(&source).unwrap()[0];
+    assert_eq!(first["properties"]["Key"]["unique_id"]["number"], 1);
+}
+
+#[tokio::test]
 async fn a_data_source_needs_exactly_one_title() {
     let api = api().await;
     let body = |properties| json!({"parent": {"workspace": true}, "initial_data_source": {"properties": properties}});

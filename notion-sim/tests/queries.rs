@@ -1,5 +1,7 @@
 //! Queries over HTTP: filters, sorts, cursors, the cap, and an index that lags.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod support;
 
 use std::time::Duration;

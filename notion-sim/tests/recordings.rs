@@ -1,5 +1,7 @@
 //! Loading recorded exchanges: odd lines, and the recordings that may lie beside the workspace.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod support;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -49,10 +51,12 @@ fn collect(value: &Value, seen: &mut Seen) {
             let newer = seen.get(&id).is_none_or(|(old, _)| *old <= edited);
             if value["object"] == "page" && value.get("properties").is_some() && newer {
                 seen.insert(id, (edited, value.clone()));
-            } else if value["type"] == "child_page" && value["in_trash"] == true && newer {
-                if let Some((_, page)) = seen.get_mut(&id) {
-                    page["in_trash"] = json!(true);
-                }
+            } else if value["type"] == "child_page"
+                && value["in_trash"] == true
+                && newer
+                && let Some((_, page)) = seen.get_mut(&id)
+            {
+                page["in_trash"] = json!(true);
             }
             object.values().for_each(|inner| collect(inner, seen));
         }

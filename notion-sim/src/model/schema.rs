@@ -38,28 +38,8 @@ impl World {
         path: &str,
         given: &Map<String, Value>,
     ) -> ApiResult<()> {
-        let mut draft = Draft::default();
         let mut ids = self.ids.clone();
-        for (name, config) in given {
-            add(
-                self,
-                &mut draft,
-                &mut ids,
-                &format!("{path}.{name}"),
-                name,
-                config,
-            )?;
-        }
-        match draft
-            .schema
-            .iter()
-            .filter(|p| p.kind == Kind::Title)
-            .count()
-        {
-            1 => {}
-            0 => return Err(ApiError::validation("Title is not provided")),
-            _ => return Err(ApiError::validation("Only one title property is allowed.")),
-        }
+        let draft = first_draft(self, &mut ids, path, given)?;
         self.ids = ids;
         self.commit_schema(id, draft);
         Ok(())
@@ -67,28 +47,7 @@ impl World {
 
     /// Checks a schema without keeping it, so that a container is not made for a bad one.
     pub(crate) fn check_schema(&self, path: &str, given: &Map<String, Value>) -> ApiResult<()> {
-        let mut draft = Draft::default();
-        let mut ids = self.ids.clone();
-        for (name, config) in given {
-            add(
-                self,
-                &mut draft,
-                &mut ids,
-                &format!("{path}.{name}"),
-                name,
-                config,
-            )?;
-        }
-        match draft
-            .schema
-            .iter()
-            .filter(|p| p.kind == Kind::Title)
-            .count()
-        {
-            1 => Ok(()),
-            0 => Err(ApiError::validation("Title is not provided")),
-            _ => Err(ApiError::validation("Only one title property is allowed.")),
-        }
+        first_draft(self, &mut self.ids.clone(), path, given).map(|_| ())
     }
 
     /// Applies the `properties` of an update: add, rename, change, or remove with null.
@@ -157,7 +116,35 @@ impl World {
         for mirror in draft.mirrors {
             self.make_mirror(id, &mirror);
         }
+        self.number_pages(&pages, id);
         self.revision += 1;
+    }
+
+    /// Gives pages that were there before a `unique_id` property their numbers, oldest first.
+    fn number_pages(&mut self, pages: &[Uuid], id: Uuid) {
+        let Some(source) = self.data_sources.get_mut(&id) else {
+            return;
+        };
+        let Some(property) = source.schema.iter().find(|p| p.kind == Kind::UniqueId) else {
+            return;
+        };
+        let prefix = property.config["prefix"].clone();
+        for (at, page) in pages.iter().enumerate() {
+            let Some(page) = self.pages.get_mut(page) else {
+                continue;
+            };
+            let known = page.row().cell(&property.id).map(|cell| &cell.key);
+            let number = match known {
+                Some(Key::Number(number)) => json!(number),
+                _ => json!(at + 1),
+            };
+            let inner = json!({"prefix": prefix, "number": number});
+            let cell = Cell::new(&property.id, &property.kind, &inner);
+            if page.row().cell(&property.id) != Some(&cell) {
+                page.rewrite().set_cell(&property.id, cell);
+            }
+        }
+        source.next_number = source.next_number.max(pages.len() as u64 + 1);
     }
 
     fn recreate_values(&mut self, pages: &[Uuid], id: Uuid, old: &Property) {
@@ -251,6 +238,25 @@ impl World {
             source.schema[at].config["dual_property"] =
                 json!({"synced_property_id": new_id, "synced_property_name": name});
         }
+    }
+}
+
+fn first_draft(
+    world: &World,
+    ids: &mut IdSource,
+    path: &str,
+    given: &Map<String, Value>,
+) -> ApiResult<Draft> {
+    let mut draft = Draft::default();
+    for (name, config) in given {
+        let path = format!("{path}.{name}");
+        add(world, &mut draft, ids, &path, name, config)?;
+    }
+    let titles = draft.schema.iter().filter(|p| p.kind == Kind::Title);
+    match titles.count() {
+        1 => Ok(draft),
+        0 => Err(ApiError::validation("Title is not provided")),
+        _ => Err(ApiError::validation("Only one title property is allowed.")),
     }
 }
 

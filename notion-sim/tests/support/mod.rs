@@ -1,6 +1,7 @@
 //! A raw HTTP client for the tests: JSON in, status and JSON out.
 
 #![allow(dead_code, reason = "each test program uses a part of it")]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use notion_sync_sim::{Builder, NotionSim};
 use serde_json::{Value, json};
