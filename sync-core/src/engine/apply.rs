@@ -221,7 +221,7 @@ impl Cycle<'_> {
             .into_iter()
             .next();
         match answer {
-            Some(Lookup::Here(record)) if holds(intent, &record) => Ok(true),
+            Some(Lookup::Here(record)) if self.holds(intent, pair, &record) => Ok(true),
             Some(answer) => {
                 self.report.stale += 1;
                 let change = self.classified(pair, intent.side, answer);
@@ -246,15 +246,26 @@ impl Cycle<'_> {
         );
         Ok(Go::Stop)
     }
-}
 
-/// Whether the record still holds what the command expects.
-fn holds(intent: &Intent, record: &Record) -> bool {
-    let trashed = record.lifecycle == Lifecycle::Trashed;
-    let expects_trashed = intent.command.kind == CommandKind::Untrash;
-    trashed == expects_trashed
-        && intent.command.cells.iter().all(|cell| {
+    /// Whether the record still is what the command expects: the cells it writes, or for a trash
+    /// every cell a person could have written.
+    fn holds(&self, intent: &Intent, pair: &PairState, record: &Record) -> bool {
+        let kind = intent.command.kind;
+        let trashed = record.lifecycle == Lifecycle::Trashed;
+        let unedited = || {
+            let shadow = pair.sides[intent.side].shadow.as_ref();
+            self.engine.spec.mapping.fields.iter().all(|field| {
+                let id = &field.ids[intent.side];
+                let computed = field.lens.projects_from() == Some(intent.side);
+                computed || shadow.and_then(|s| s.cells.complete(id)) == record.cells.complete(id)
+            })
+        };
+        let as_expected = intent.command.cells.iter().all(|cell| {
             let now = record.cells.complete(&cell.field);
             cell.expected.is_none() || now == cell.expected.as_ref()
-        })
+        });
+        trashed == (kind == CommandKind::Untrash)
+            && as_expected
+            && (kind != CommandKind::Trash || unedited())
+    }
 }

@@ -10,12 +10,14 @@ use crate::conflict::Conflict;
 use crate::link::{Side, Sides};
 use crate::outbox::{Intent, IntentState};
 use crate::pair::{PairId, PairState};
-use crate::plan::{FieldRule, InFlight, PairContext, PairPlan, Plan, Refusal, plan_pair};
+use crate::plan::{
+    Explanation, FieldRule, InFlight, PairContext, PairPlan, Plan, Refusal, explain, plan_pair,
+};
 use crate::port::{
     Bookmark, Call, Change, Commit, Committed, Description, Effect, Fence, LinkMemory, Opened,
     Query, Rows, RunId, RunRecord, Store,
 };
-use crate::record::Timestamp;
+use crate::record::{Key, Timestamp};
 
 /// A field that a peer keeps rewriting is left alone after this many writes in one run.
 const MAX_PASSES: u32 = 8;
@@ -240,8 +242,40 @@ impl<'a> Cycle<'a> {
         Ok(())
     }
 
+    /// The decision about one record, from what was last observed.
+    pub(super) async fn explain(
+        mut self,
+        side: Side,
+        key: &Key,
+    ) -> Result<Option<Explanation>, RunError> {
+        self.load().await?;
+        let query = Query::Heads(side, vec![key.clone()]);
+        let rows = self
+            .store
+            .read(&self.engine.spec.id, &query, None, 1)
+            .await?;
+        let Rows::Heads(heads) = rows else {
+            return Ok(None);
+        };
+        let Some(head) = heads.first() else {
+            return Ok(None);
+        };
+        let Some(pair) = self.pair(head.id).await? else {
+            return Ok(None);
+        };
+        Ok(Some(self.with_context(&pair, explain)))
+    }
+
     /// Decides one pair from what is known now.
     pub(super) fn decide(&self, pair: &PairState) -> PairPlan {
+        self.with_context(pair, plan_pair)
+    }
+
+    fn with_context<T>(
+        &self,
+        pair: &PairState,
+        decide: impl FnOnce(&PairContext<'_>, &PairState, &InFlight<'_>) -> T,
+    ) -> T {
         let context = PairContext {
             spec: &self.engine.spec,
             described: &self.described,
@@ -264,7 +298,7 @@ impl<'a> Cycle<'a> {
                 .map(|dead| (&dead.command, dead.side, dead.note.as_deref().unwrap_or("")))
                 .collect(),
         };
-        plan_pair(&context, pair, &flight)
+        decide(&context, pair, &flight)
     }
 
     fn why_wait(&self, pair: &PairState) -> Option<String> {

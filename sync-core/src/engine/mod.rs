@@ -19,14 +19,14 @@ pub use report::{Event, Report, RunError, RunOutcome};
 use std::sync::Arc;
 
 use crate::conflict::{Conflict, Resolution};
-use crate::link::{LinkSpec, Sides};
+use crate::link::{LinkSpec, Side, Sides};
 use crate::outbox::{Intent, IntentEvent, IntentId};
 use crate::pair::PairId;
-use crate::plan::Plan;
+use crate::plan::{Explanation, Plan};
 use crate::port::{
-    Cancel, Change, Clock, Commit, Description, LeaseAsk, OpenMode, Peer, Query, Rows, Store,
+    Cancel, Change, Clock, Commit, Description, Fence, LeaseAsk, OpenMode, Peer, Query, Rows, Store,
 };
-use crate::record::Timestamp;
+use crate::record::{Key, Timestamp};
 use crate::schema::FieldId;
 use cycle::Cycle;
 use overlay::Overlay;
@@ -158,6 +158,23 @@ impl Engine {
         let fence = overlay.lease(&self.spec.id, &ask).await?;
         Cycle::new(self, overlay, options, opened, fence)
             .plan()
+            .await
+    }
+
+    /// Why a record stands as it does, from what was last observed. Reads the store only.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn explain(&self, side: Side, key: &Key) -> Result<Option<Explanation>, RunError> {
+        let store = Arc::clone(&self.store);
+        let opened = store.open(&self.spec, OpenMode::Read).await?;
+        let fence = Fence {
+            link: self.spec.id.clone(),
+            number: 0,
+        };
+        let options = RunOptions::default();
+        Cycle::new(self, store, &options, opened, fence)
+            .explain(side, key)
             .await
     }
 

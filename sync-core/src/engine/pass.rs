@@ -417,6 +417,9 @@ impl Cycle<'_> {
         guarded
             && kind != CommandKind::Create
             && match self.engine.spec.policy.precheck {
+                // A record about to be trashed is always read first: "not returned" is no proof
+                // that nobody edited it.
+                _ if kind == CommandKind::Trash => true,
                 Precheck::Always => true,
                 Precheck::IfStale(after) => age() > after,
                 Precheck::Never => false,

@@ -3,6 +3,7 @@
 //! [`rows`] and [`fields`] are the two tables, as functions that a test enumerates whole.
 //! [`plan_pair`] applies them to one pair; [`guards`] looks at the sum.
 
+mod explain;
 pub mod fields;
 pub mod guards;
 mod limits;
@@ -11,6 +12,7 @@ pub mod rows;
 mod status;
 mod summary;
 
+pub use explain::{Explanation, FieldExplanation, explain};
 pub use fields::FieldRule;
 pub use guards::{Guard, Refusal};
 pub use pair::{

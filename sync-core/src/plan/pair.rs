@@ -182,6 +182,16 @@ impl PairPlan {
 
 /// Decides one pair. Total and deterministic.
 pub fn plan_pair(context: &PairContext<'_>, pair: &PairState, flight: &InFlight<'_>) -> PairPlan {
+    trace_pair(context, pair, flight, None)
+}
+
+/// As [`plan_pair`], noting the rule of every field on the way.
+pub(super) fn trace_pair(
+    context: &PairContext<'_>,
+    pair: &PairState,
+    flight: &InFlight<'_>,
+    trace: Option<&mut Vec<(FieldId, FieldRule)>>,
+) -> PairPlan {
     let statuses = Sides::from_fn(|side| {
         SideStatus::of(pair, side, &context.spec.mapping, flight.presumed[side])
     });
@@ -213,6 +223,7 @@ pub fn plan_pair(context: &PairContext<'_>, pair: &PairState, flight: &InFlight<
         flight,
         decision,
         plan: &mut plan,
+        trace,
     }
     .decide();
     plan
@@ -224,6 +235,7 @@ struct Decider<'a, 'p> {
     flight: &'a InFlight<'a>,
     decision: RowDecision,
     plan: &'p mut PairPlan,
+    trace: Option<&'p mut Vec<(FieldId, FieldRule)>>,
 }
 
 impl Decider<'_, '_> {
@@ -412,6 +424,9 @@ impl Decider<'_, '_> {
             }),
         };
         let (rule, action) = decide_field(&case);
+        if let Some(trace) = &mut self.trace {
+            trace.push((field.name().clone(), rule));
+        }
         match (action, cells.left, cells.right) {
             (FieldAction::Nothing, _, _) => {}
             (FieldAction::Propagate(from), _, _) => {

@@ -9,8 +9,8 @@ use async_trait::async_trait;
 use super::VirtualClock;
 use crate::port::{
     Absence, Batch, Call, Capabilities, CellChange, ChangeFeed, Clock, Command, CommandKind,
-    Coverage, CreateSafety, Cursor, Description, FieldSet, Found, Lookup, Next, Outcome, PageToken,
-    Peer, PeerError, PeerErrorKind, PlaceId, Receipt, Rejection, RejectionKind, ScanFrom, ScanPage,
+    Coverage, Cursor, Description, FieldSet, Found, Lookup, Next, Outcome, PageToken, Peer,
+    PeerError, PeerErrorKind, PlaceId, Receipt, Rejection, RejectionKind, ScanFrom, ScanPage,
     Scope, Sent, Sighting, UpdateSafety,
 };
 use crate::record::{Cell, Cells, Key, Lifecycle, Record, Timestamp};
@@ -150,6 +150,11 @@ impl MemoryPeer {
     /// Returns at most so many records per scan, like a capped query.
     pub fn cap(&self, records: Option<usize>) {
         self.inner().cap = records;
+    }
+
+    /// Scans and searches miss edits younger than this from now on.
+    pub fn lag(&self, lag: Duration) {
+        self.inner().capabilities.index_lag = lag;
     }
 
     /// Faults for the next commands, one each.
@@ -486,12 +491,5 @@ impl Peer for MemoryPeer {
     ) -> Result<Vec<Outcome>, PeerError> {
         let message = format!("{} schema changes: not offered here", changes.len());
         Err(self.error(PeerErrorKind::Local, &message, Sent::No))
-    }
-}
-
-impl MemoryPeer {
-    /// Sets how a create is made safe, for a test of one or the other.
-    pub fn set_create(&self, create: CreateSafety) {
-        self.inner().capabilities.create = create;
     }
 }

@@ -111,10 +111,13 @@ fn pain_06_mass_deletes_wait_for_a_persons_word_and_the_guard_clears() {
 
 #[test]
 fn a_persons_word_lets_deletes_pass() {
-    let mut policy = Policy::default();
-    policy.max_delete = MaxDelete {
+    let max_delete = MaxDelete {
         approved: Some(8),
         ..MaxDelete::default()
+    };
+    let policy = Policy {
+        max_delete,
+        ..Policy::default()
     };
     let (world, pages) = filled_with(20, policy);
     for page in &pages[..8] {
@@ -158,4 +161,50 @@ fn defect_10_a_capped_scan_is_never_taken_for_a_whole_one() {
     assert_eq!(world.local.live().len(), 30);
     world.notion.cap(None);
     assert!(world.settle().is_quiet());
+}
+
+#[test]
+fn p6_an_edit_the_scan_could_not_show_yet_stops_the_trash() {
+    let (world, pages) = filled(150);
+    let row = world.partner(Side::Left, &pages[9]);
+    world.clock.advance(Duration::from_secs(300));
+    world.run();
+    world.local.person_trashes(&row, true);
+    // The index lags: the scan of the next run does not return this edit.
+    world.notion.lag(Duration::from_secs(30));
+    world
+        .notion
+        .person_sets(&pages[9], "notes", text("edited just now"));
+    let report = world.run();
+    assert_eq!((report.settled.left.trashed, report.stale), (0, 1));
+    assert_eq!(world.notion.live().len(), 150);
+    assert_eq!(
+        world.local.value(&row, "notes"),
+        Some(text("edited just now"))
+    );
+    assert_eq!(
+        world.local.live().len(),
+        150,
+        "the edit wins over the trash"
+    );
+}
+
+#[test]
+fn explain_says_which_rule_and_why() {
+    let (world, pages) = filled(3);
+    let row = world.partner(Side::Left, &pages[0]);
+    world.notion.person_sets(&pages[0], "title", text("one"));
+    world.local.person_sets(&row, "title", text("two"));
+    world.run();
+    let engine = world.engine();
+    let explained = engine.explain(Side::Left, &pages[0]);
+    let explained = futures::executor::block_on(explained).unwrap().unwrap();
+    assert_eq!(explained.rule, crate::plan::RowRule::R04);
+    let title = explained
+        .fields
+        .iter()
+        .find(|field| field.name.as_str() == "title")
+        .unwrap();
+    assert_eq!(title.rule, crate::plan::FieldRule::F16);
+    assert_eq!(title.values.right, Some(text("two")));
 }

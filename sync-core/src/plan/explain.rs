@@ -1,0 +1,80 @@
+//! Why a record stands as it does: the same decision as the plan's, told in sentences.
+
+use serde::Serialize;
+
+use super::fields::FieldRule;
+use super::pair::{InFlight, PairContext, PairPlan, trace_pair};
+use super::rows::RowRule;
+use super::status::{BaseState, SideStatus};
+use crate::link::Sides;
+use crate::pair::PairState;
+use crate::schema::FieldId;
+use crate::value::Value;
+
+/// The decision about one record, with its reasons.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Explanation {
+    /// The record's title.
+    pub label: String,
+    /// What was settled before.
+    pub base: BaseState,
+    /// How each side compares with it.
+    pub statuses: Sides<SideStatus>,
+    /// The rule of the row table.
+    pub rule: RowRule,
+    /// What that rule says.
+    pub reason: &'static str,
+    /// Every mapped field, in the order of the mapping.
+    pub fields: Vec<FieldExplanation>,
+    /// What would be done.
+    pub plan: PairPlan,
+}
+
+/// The decision about one field.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct FieldExplanation {
+    /// The pair of fields.
+    pub name: FieldId,
+    /// The rule of the field table.
+    pub rule: FieldRule,
+    /// What that rule says.
+    pub reason: &'static str,
+    /// What was settled, if anything was.
+    pub base: Option<Sides<Value>>,
+    /// What the sides hold; `None` where the value was not seen whole.
+    pub values: Sides<Option<Value>>,
+}
+
+/// Decides a pair again and keeps the reasons.
+pub fn explain(context: &PairContext<'_>, pair: &PairState, flight: &InFlight<'_>) -> Explanation {
+    let mut rules = Vec::new();
+    let plan = trace_pair(context, pair, flight, Some(&mut rules));
+    let fields = rules.into_iter().map(|(name, rule)| {
+        let mapped = context.spec.mapping.field(&name);
+        let base = mapped
+            .and_then(|mapped| pair.base.as_ref()?.field(mapped))
+            .cloned();
+        let values = Sides::from_fn(|side| {
+            let shadow = pair.sides[side].shadow.as_ref()?;
+            shadow.cells.complete(&mapped?.ids[side]).cloned()
+        });
+        FieldExplanation {
+            name,
+            rule,
+            reason: rule.reason(),
+            base,
+            values,
+        }
+    });
+    Explanation {
+        label: plan.label.clone(),
+        base: BaseState::of(pair.base.as_ref()),
+        statuses: Sides::from_fn(|side| {
+            SideStatus::of(pair, side, &context.spec.mapping, flight.presumed[side])
+        }),
+        rule: plan.rule,
+        reason: plan.rule.reason(),
+        fields: fields.collect(),
+        plan,
+    }
+}
