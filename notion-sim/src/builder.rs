@@ -19,7 +19,7 @@ use crate::shared::Shared;
 use crate::sim::NotionSim;
 use crate::state::{self, StateError};
 
-/// How long a change may wait before the state file is written.
+/// How long a change waits before the state file is written; more when writing takes long.
 const SAVE_DELAY: Duration = Duration::from_millis(200);
 
 /// What can go wrong while starting.
@@ -216,14 +216,18 @@ impl Builder {
 }
 
 async fn save_after_changes(shared: Arc<Shared>, mut stopped: watch::Receiver<bool>) {
+    let mut delay = SAVE_DELAY;
     loop {
         tokio::select! {
             () = shared.changed.notified() => {}
             _ = stopped.wait_for(|stop| *stop) => return,
         }
-        tokio::time::sleep(SAVE_DELAY).await;
+        tokio::time::sleep(delay).await;
+        let begun = tokio::time::Instant::now();
         if let Err(error) = shared.save().await {
             eprintln!("the state file could not be written: {error}");
         }
+        // Saving is to take a small part of the time only.
+        delay = SAVE_DELAY.max(begun.elapsed() * 5);
     }
 }

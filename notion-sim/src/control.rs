@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use crate::clock::{Clock, http_date};
@@ -10,6 +11,7 @@ use crate::endpoint::parse_query;
 use crate::faults::FaultRule;
 use crate::front::{Fate, Inbound, Outbound, Simulation};
 use crate::generate;
+use crate::limiter::Limiter;
 use crate::shared::Shared;
 use crate::sim::{SimError, edit_as_person, id_of};
 use crate::state;
@@ -94,6 +96,7 @@ fn carry_out(simulation: &mut Simulation, request: &Inbound) -> Reply {
             simulation.world.share(id, shared);
             Ok(json!({"id": id.to_string(), "shared": shared}))
         }
+        ("POST", "settings") => settings(simulation, &body),
         ("POST", "token") => {
             let (Some(token), Some(valid)) = (body["token"].as_str(), body["valid"].as_bool())
             else {
@@ -159,6 +162,49 @@ fn set_clock(simulation: &mut Simulation, body: &Value) -> Reply {
     }
     simulation.tick();
     Ok(clock(simulation))
+}
+
+/// Changes `rate_limit` (a number or `"off"`), `index_lag_seconds`, `result_cap` and `knobs`.
+fn settings(simulation: &mut Simulation, body: &Value) -> Reply {
+    let object = body
+        .as_object()
+        .ok_or_else(|| refusal(400, "an object is expected"))?;
+    for (name, value) in object {
+        let wrong = || {
+            refusal(
+                400,
+                &format!("`{name}` is not a setting, or not of this type"),
+            )
+        };
+        match (name.as_str(), value) {
+            ("rate_limit", Value::String(off)) if off == "off" => {
+                simulation.limiter = Limiter::new(None);
+            }
+            ("rate_limit", value) => {
+                let limit = value.as_u64().and_then(|limit| u32::try_from(limit).ok());
+                simulation.limiter = Limiter::new(Some(limit.ok_or_else(wrong)?));
+            }
+            ("index_lag_seconds", value) => {
+                let lag = value.as_f64().ok_or_else(wrong)?;
+                let lag = SignedDuration::try_from_secs_f64(lag).map_err(|_| wrong())?;
+                simulation.set_index_lag(lag);
+            }
+            ("result_cap", value) => {
+                let cap = value.as_u64().and_then(|cap| usize::try_from(cap).ok());
+                simulation.world.result_cap = cap.ok_or_else(wrong)?.max(1);
+            }
+            ("knobs", value) => {
+                simulation.world.knobs =
+                    serde_json::from_value(value.clone()).map_err(|_| wrong())?;
+            }
+            _ => return Err(wrong()),
+        }
+    }
+    Ok(json!({
+        "index_lag_seconds": simulation.world.index_lag.as_secs_f64(),
+        "result_cap": simulation.world.result_cap,
+        "knobs": simulation.world.knobs,
+    }))
 }
 
 fn add_faults(simulation: &mut Simulation, body: Value) -> Reply {

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 
 use crate::clock::{Clock, http_date};
@@ -85,6 +85,14 @@ impl Simulation {
     pub(crate) fn tick(&mut self) -> Timestamp {
         self.world.now = self.clock.now();
         self.world.now
+    }
+
+    /// Changes how far queries lag; what they show now may change with it.
+    pub(crate) fn set_index_lag(&mut self, lag: SignedDuration) {
+        self.world.index_lag = lag.max(SignedDuration::ZERO);
+        for source in self.world.data_sources.values_mut() {
+            source.version += 1;
+        }
     }
 
     /// Answers a request to the API.

@@ -7,6 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 
 use crate::front::{Inbound, Outbound, Simulation};
+use crate::state::Snapshot;
 
 /// What all connections and the embedding program share.
 #[derive(Debug)]
@@ -58,15 +59,16 @@ impl Shared {
             return Ok(false);
         };
         let mut saved = self.saved.lock().await;
-        let (revision, text) = {
+        let (revision, snapshot) = {
             let simulation = self.lock();
             let revision = simulation.world.revision;
             if *saved == Some(revision) && path.exists() {
                 return Ok(false);
             }
-            (revision, crate::state::dump(&simulation).to_string())
+            (revision, Snapshot::take(&simulation))
         };
-        let written = tokio::task::spawn_blocking(move || write_whole(&path, &text)).await;
+        let write = move || write_whole(&path, &snapshot.into_document().to_string());
+        let written = tokio::task::spawn_blocking(write).await;
         written.map_err(std::io::Error::other)??;
         *saved = Some(revision);
         Ok(true)

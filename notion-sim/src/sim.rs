@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 use tokio::sync::watch;
 use uuid::Uuid;
@@ -17,7 +17,9 @@ use crate::faults::FaultRule;
 use crate::front::Simulation;
 use crate::generate;
 use crate::ids::parse_id;
+use crate::knobs::Knobs;
 use crate::ledger::LedgerEntry;
+use crate::limiter::Limiter;
 use crate::load::LoadReport;
 use crate::model::container::Database;
 use crate::model::row::Parent;
@@ -146,6 +148,27 @@ impl NotionSim {
     /// Sets the clock; it is virtual from now on.
     pub fn set_now(&self, now: Timestamp) {
         self.with(|simulation| simulation.clock = Clock::Virtual(now));
+    }
+
+    /// Sets the number of requests per window; `None` turns the limiter off. A new window begins.
+    pub fn set_rate_limit(&self, per_minute: Option<u32>) {
+        self.with(|simulation| simulation.limiter = Limiter::new(per_minute));
+    }
+
+    /// Sets how long queries and searches do not see a change.
+    pub fn set_index_lag(&self, lag: Duration) {
+        let lag = SignedDuration::try_from(lag).unwrap_or(SignedDuration::MAX);
+        self.with(|simulation| simulation.set_index_lag(lag));
+    }
+
+    /// Sets how many results a query reaches at most.
+    pub fn set_result_cap(&self, cap: usize) {
+        self.with(|simulation| simulation.world.result_cap = cap.max(1));
+    }
+
+    /// Sets the answers to the questions that the documentation leaves open.
+    pub fn set_knobs(&self, knobs: Knobs) {
+        self.with(|simulation| simulation.world.knobs = knobs);
     }
 
     /// Adds a fault. A bare [`Fault`](crate::Fault) meets the next request.

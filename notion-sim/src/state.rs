@@ -1,5 +1,8 @@
 //! The whole workspace as one JSON document, and back. The document is for this simulator only.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
@@ -12,7 +15,7 @@ use crate::model::World;
 use crate::model::cell::Cell;
 use crate::model::container::{DataSource, Database};
 use crate::model::property::{self, Property};
-use crate::model::row::{Page, Parent, Row, parent_wire};
+use crate::model::row::{Parent, Row, parent_wire};
 
 /// Why a state document could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -25,30 +28,66 @@ fn missing(field: &'static str) -> StateError {
     StateError { field }
 }
 
+/// Everything a document needs, taken quickly so that the simulator need not wait while it is
+/// written out.
+pub(crate) struct Snapshot {
+    document: Value,
+    schemas: BTreeMap<Uuid, Vec<Property>>,
+    /// With the sequence of each page.
+    pages: Vec<(u64, Arc<Row>)>,
+}
+
+impl Snapshot {
+    pub(crate) fn take(simulation: &Simulation) -> Self {
+        let world = &simulation.world;
+        let clock = match simulation.clock {
+            Clock::Real => Value::Null,
+            Clock::Virtual(at) => json!(at.to_string()),
+        };
+        let document = json!({
+            "format": 1,
+            "clock": clock,
+            "ids": world.ids,
+            "knobs": world.knobs,
+            "bot": world.bot.to_string(),
+            "person": world.person.to_string(),
+            "next_seq": world.next_seq,
+            "unshared": world.unshared.iter().map(Uuid::to_string).collect::<Vec<_>>(),
+            "tokens": simulation.tokens,
+            "users": world.users.values().collect::<Vec<_>>(),
+            "databases": world.databases.values().map(dump_database).collect::<Vec<_>>(),
+            "data_sources": world.data_sources.values().map(dump_source).collect::<Vec<_>>(),
+        });
+        let sources = world.data_sources.values();
+        let pages = world.pages.values();
+        Self {
+            document,
+            schemas: sources.map(|s| (s.id, s.schema.clone())).collect(),
+            pages: pages
+                .map(|page| (page.seq, Arc::clone(page.row())))
+                .collect(),
+        }
+    }
+
+    /// The document.
+    pub(crate) fn into_document(mut self) -> Value {
+        self.pages.sort_by_key(|(seq, _)| *seq);
+        let pages = self.pages.iter().map(|(seq, row)| {
+            let schema = match &row.parent {
+                Parent::DataSource(id) => self.schemas.get(id).map(Vec::as_slice),
+                _ => None,
+            };
+            dump_page(schema.unwrap_or(property::title_only()), *seq, row)
+        });
+        let pages: Vec<Value> = pages.collect();
+        self.document["pages"] = Value::Array(pages);
+        self.document
+    }
+}
+
 /// The document.
 pub(crate) fn dump(simulation: &Simulation) -> Value {
-    let world = &simulation.world;
-    let clock = match simulation.clock {
-        Clock::Real => Value::Null,
-        Clock::Virtual(at) => json!(at.to_string()),
-    };
-    let mut pages: Vec<&Page> = world.pages.values().collect();
-    pages.sort_by_key(|page| page.seq);
-    json!({
-        "format": 1,
-        "clock": clock,
-        "ids": world.ids,
-        "knobs": world.knobs,
-        "bot": world.bot.to_string(),
-        "person": world.person.to_string(),
-        "next_seq": world.next_seq,
-        "unshared": world.unshared.iter().map(Uuid::to_string).collect::<Vec<_>>(),
-        "tokens": simulation.tokens,
-        "users": world.users.values().collect::<Vec<_>>(),
-        "databases": world.databases.values().map(dump_database).collect::<Vec<_>>(),
-        "data_sources": world.data_sources.values().map(dump_source).collect::<Vec<_>>(),
-        "pages": pages.into_iter().map(|page| dump_page(world, page)).collect::<Vec<_>>(),
-    })
+    Snapshot::take(simulation).into_document()
 }
 
 fn dump_database(database: &Database) -> Value {
@@ -83,9 +122,7 @@ fn dump_source(source: &DataSource) -> Value {
     wire
 }
 
-fn dump_page(world: &World, page: &Page) -> Value {
-    let row = page.row();
-    let schema = world.schema_of(row);
+fn dump_page(schema: &[Property], seq: u64, row: &Row) -> Value {
     let cells: Map<String, Value> = row
         .cells
         .iter()
@@ -95,7 +132,7 @@ fn dump_page(world: &World, page: &Page) -> Value {
         })
         .collect();
     json!({
-        "id": row.id.to_string(), "seq": page.seq,
+        "id": row.id.to_string(), "seq": seq,
         "created": row.created.to_string(), "edited": row.edited.to_string(),
         "version_at": row.version_at.to_string(),
         "created_by": row.created_by.to_string(), "edited_by": row.edited_by.to_string(),
@@ -141,7 +178,7 @@ pub(crate) fn restore(simulation: &mut Simulation, document: &Value) -> Result<(
     if let Some(at) = document["clock"].as_str() {
         simulation.clock = Clock::Virtual(at.parse().map_err(|_| missing("clock"))?);
     }
-    if let Ok(tokens) = read::<std::collections::BTreeMap<String, bool>>(document, "tokens") {
+    if let Ok(tokens) = read::<BTreeMap<String, bool>>(document, "tokens") {
         for (token, valid) in tokens {
             simulation.tokens.entry(token).or_insert(valid);
         }

@@ -29,7 +29,10 @@ async fn the_trash_hides_rows_and_refuses_edits_until_restored() {
         .await
         .ok();
     assert_eq!(restored["properties"]["N"]["number"], 1);
-    assert_eq!(ids(&api.query(&source, json!({})).await), [id.clone()]);
+    assert_eq!(
+        ids(&api.query(&source, json!({})).await),
+        std::slice::from_ref(&id)
+    );
     let block = api
         .send("DELETE", &format!("/v1/blocks/{id}"), None)
         .await
@@ -284,6 +287,30 @@ async fn clock_share_token_and_generate_have_routes() {
     .ok();
     assert_eq!(api.get("/v1/users/me").await.status, 401);
     assert_eq!(api.get("/_sim/nothing").await.status, 404);
+}
+
+#[tokio::test]
+async fn settings_change_while_it_runs() {
+    let api = api().await;
+    let source = api.table(json!({}));
+    let settings = json!({
+        "index_lag_seconds": 5, "result_cap": 1, "rate_limit": 2,
+        "knobs": {"status_null_is_default": true},
+    });
+    let now = api.post("/_sim/settings", settings).await.ok();
+    assert_eq!(now["knobs"]["status_null_is_default"], true);
+    api.sim.create_page(&source, &json!({})).unwrap();
+    assert!(ids(&api.query(&source, json!({})).await).is_empty());
+    api.sim.set_index_lag(Duration::ZERO);
+    api.sim.create_page(&source, &json!({})).unwrap();
+    let list = api.query(&source, json!({})).await;
+    assert_eq!(ids(&list).len(), 1);
+    assert_eq!(list["request_status"]["type"], "incomplete");
+    assert_eq!(api.get("/v1/users/me").await.status, 429);
+    assert_eq!(
+        api.post("/_sim/settings", json!({"nope": 1})).await.status,
+        400
+    );
 }
 
 #[tokio::test]

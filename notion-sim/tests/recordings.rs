@@ -194,3 +194,27 @@ async fn odd_lines_are_reported_and_schemas_are_made_up_from_values() {
         .ok();
     assert_eq!(edited["properties"]["Odd"]["hologram"]["depth"], 3);
 }
+
+#[tokio::test]
+async fn databases_of_the_time_before_data_sources_load_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = "1b2c3d4e-0000-4000-8000-00000000db01";
+    let exchange = json!({"seq": 0, "status": 200, "response_body": {"object": "list", "results": [
+        {
+            "object": "database", "id": database, "title": [], "parent": {"type": "workspace", "workspace": true},
+            "properties": {"Name": {"id": "title", "name": "Name", "type": "title", "title": {}}},
+        },
+        {
+            "object": "page", "id": "1b2c3d4e-0000-4000-8000-00000000a001", "url": "u",
+            "parent": {"type": "database_id", "database_id": database}, "archived": false,
+            "properties": {"Name": {"id": "title", "type": "title", "title": []}},
+        },
+    ]}});
+    std::fs::write(folder.path().join("a.jsonl"), exchange.to_string()).unwrap();
+    let api = with(builder().load(folder.path())).await;
+    assert!(api.sim.load_report().skipped.is_empty());
+    let found = api.get(&format!("/v1/databases/{database}")).await.ok();
+    assert!(found.get("properties").is_none());
+    let source = found["data_sources"][0]["id"].as_str().unwrap();
+    assert_eq!(api.walk(source, json!({})).await.len(), 1);
+}

@@ -8,7 +8,7 @@ use crate::clock::minute_text;
 use crate::error::ApiResult;
 use crate::model::World;
 use crate::model::edit::PageChange;
-use crate::model::row::{Parent, parent_wire, user_reference};
+use crate::model::row::{parent_wire, user_reference};
 
 /// `GET /v1/pages/{id}`
 pub(crate) fn retrieve(world: &World, id: Uuid, call: &Call<'_>) -> ApiResult<Answer> {
@@ -40,10 +40,7 @@ pub(crate) fn create(world: &mut World, call: &Call<'_>) -> ApiResult<Answer> {
             "allow_async",
         ],
     )?;
-    let parent = match call.body.get("parent") {
-        None => Parent::Workspace,
-        Some(_) => parent(world, call.body)?,
-    };
+    let parent = parent(world, call.body)?;
     let change = change(call.body)?;
     let author = world.bot;
     let id = world.create_page(parent, change, author)?;

@@ -40,11 +40,15 @@ pub(super) fn build(world: &mut World, sights: Sights, report: &mut LoadReport) 
         world.users.insert(id, user);
         report.objects += 1;
     }
+    let mut with_schema = Vec::new();
     for (id, sight) in sights.databases {
         match database(world, id, &sight.object) {
             Ok(database) => {
                 world.databases.insert(id, database);
                 report.objects += 1;
+                if sight.object.get("properties").is_some() {
+                    with_schema.push((id, sight.object));
+                }
             }
             Err(reason) => report.skip(&sight.file, sight.line, format!("database {id}: {reason}")),
         }
@@ -64,6 +68,9 @@ pub(super) fn build(world: &mut World, sights: Sights, report: &mut LoadReport) 
             }
         }
     }
+    for (id, seen) in with_schema {
+        split_database(world, id, &seen);
+    }
     let mut pages: Vec<(Uuid, Sight)> = sights.pages.into_iter().collect();
     pages.sort_by_key(|(_, sight)| sight.place);
     let mut made_up = BTreeSet::new();
@@ -76,6 +83,33 @@ pub(super) fn build(world: &mut World, sights: Sights, report: &mut LoadReport) 
             Err(reason) => report.skip(&sight.file, sight.line, format!("page {id}: {reason}")),
         }
     }
+}
+
+/// A database seen before databases had data sources carries the schema itself: its one data source
+/// takes the database's id, unless one is known.
+fn split_database(world: &mut World, id: Uuid, seen: &Value) {
+    if data_source_of(world, id).is_some() {
+        return;
+    }
+    let mut object = seen.clone();
+    object["parent"] = json!({"type": "database_id", "database_id": id.to_string()});
+    if let Ok(mut source) = data_source(world, id, &object) {
+        // What is left belongs to the database.
+        source.extra = Map::new();
+        adopt(world, source);
+    }
+    if let Some(database) = world.databases.get_mut(&id) {
+        database.extra.remove("properties");
+    }
+}
+
+/// The first data source of a database.
+fn data_source_of(world: &World, database: Uuid) -> Option<Uuid> {
+    let sources = world.data_sources.values();
+    sources
+        .filter(|source| source.database == database)
+        .map(|source| source.id)
+        .next()
 }
 
 /// Puts a data source into its database, which is made up when it was never seen.
@@ -227,9 +261,16 @@ fn page(
     let Some(properties) = seen["properties"].as_object() else {
         return Err("only its id was seen".into());
     };
-    let parent = match seen.get("parent") {
-        Some(parent) => parent_of(parent),
-        None => return Err("seen without a parent".into()),
+    let Some(parent) = seen.get("parent") else {
+        return Err("seen without a parent".into());
+    };
+    let parent = match (parent_of(parent), parent["database_id"].as_str()) {
+        // Before databases had data sources, the database was the parent.
+        (Parent::Other(_), Some(database)) => {
+            let database = parse_id(database).ok_or("its parent's id is not a UUID")?;
+            Parent::DataSource(data_source_of(world, database).unwrap_or(database))
+        }
+        (parent, _) => parent,
     };
     let created = time(seen, "created_time").unwrap_or(world.now);
     let author = user(seen, "created_by").unwrap_or(world.bot);
