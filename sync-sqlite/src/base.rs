@@ -2,6 +2,7 @@
 //! kept, and the values are read off the shadows.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use notion_sync_core::link::{Mapping, Sides};
 use notion_sync_core::pair::{Base, BaseField};
@@ -137,15 +138,15 @@ impl Layouts {
 
     /// The layout with this number.
     pub(crate) fn layout(&mut self, connection: &Connection, id: i64) -> Result<&Layout> {
-        if !self.known.contains_key(&id) {
-            let body: String = connection
-                .prepare_cached("SELECT body FROM _sync_layouts WHERE id = ?1")?
-                .query_row([id], |row| row.get(0))?;
-            self.known.insert(id, serde_json::from_str(&body)?);
+        match self.known.entry(id) {
+            Entry::Occupied(there) => Ok(there.into_mut()),
+            Entry::Vacant(free) => {
+                let body: String = connection
+                    .prepare_cached("SELECT body FROM _sync_layouts WHERE id = ?1")?
+                    .query_row([id], |row| row.get(0))?;
+                Ok(free.insert(serde_json::from_str(&body)?))
+            }
         }
-        self.known
-            .get(&id)
-            .ok_or_else(|| corrupt("a layout is missing"))
     }
 
     /// Forgets what a rolled-back transaction may have stored.

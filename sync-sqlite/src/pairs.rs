@@ -88,7 +88,8 @@ pub(crate) struct Stored {
     known: bool,
     head_changed: bool,
     body_changed: bool,
-    forgotten: bool,
+    /// Never seen, or forgotten: nothing but an observation makes it.
+    absent: bool,
 }
 
 #[derive(Debug, Default)]
@@ -147,7 +148,7 @@ impl Stored {
             known: false,
             head_changed: true,
             body_changed: true,
-            forgotten: false,
+            absent: true,
         }
     }
 
@@ -188,7 +189,7 @@ impl Stored {
             known: true,
             head_changed: false,
             body_changed: false,
-            forgotten: false,
+            absent: false,
         })
     }
 
@@ -272,6 +273,13 @@ impl Stored {
             .shadow
             .as_ref()
             .filter(|_| state.presence == Presence::Present);
+        if self.absent {
+            *self = Self {
+                known: self.known,
+                absent: false,
+                ..Self::new()
+            };
+        }
         self.sides[side] = StoredSide {
             digest: present.map(|record| record.digest().to_text()),
             live: present.is_some_and(|record| record.lifecycle == Lifecycle::Live),
@@ -309,21 +317,11 @@ impl<'a> WorkingSet<'a> {
         }
     }
 
-    /// The pair, read from the file or new.
+    /// The pair, read from the file or absent.
     pub(crate) fn pair(&mut self, id: PairId) -> Result<&mut Stored> {
         use std::collections::btree_map::Entry;
         match self.pairs.entry(id) {
-            Entry::Occupied(there) => {
-                let stored = there.into_mut();
-                if stored.forgotten {
-                    let known = stored.known;
-                    *stored = Stored {
-                        known,
-                        ..Stored::new()
-                    };
-                }
-                Ok(stored)
-            }
+            Entry::Occupied(there) => Ok(there.into_mut()),
             Entry::Vacant(free) => {
                 let stored = load(self.connection, pk(self.link, id.0)?)?;
                 Ok(free.insert(stored.unwrap_or_else(Stored::new)))
@@ -348,8 +346,10 @@ impl<'a> WorkingSet<'a> {
 
     pub(crate) fn settle(&mut self, id: PairId, base: Base) -> Result<()> {
         let stored = self.pair(id)?;
-        stored.base = StoredBase::Value(base);
-        stored.body_changed = true;
+        if !stored.absent {
+            stored.base = StoredBase::Value(base);
+            stored.body_changed = true;
+        }
         Ok(())
     }
 
@@ -388,23 +388,28 @@ impl<'a> WorkingSet<'a> {
         self.materialise(keep)?;
         self.materialise(drop)?;
         let source = self.pair(drop)?;
+        if source.absent {
+            return Ok(());
+        }
         let mut sides = std::mem::take(&mut source.sides);
-        let dirty = source.dirty;
         self.forget(drop)?;
         let target = self.pair(keep)?;
+        if target.absent {
+            return Ok(());
+        }
         for side in Side::BOTH {
             if target.sides[side].key.is_none() {
                 target.sides[side] = std::mem::take(&mut sides[side]);
             }
         }
-        target.dirty |= dirty;
+        target.dirty = true;
         target.head_changed = true;
         target.body_changed = true;
         Ok(())
     }
 
     pub(crate) fn forget(&mut self, id: PairId) -> Result<()> {
-        self.pair(id)?.forgotten = true;
+        self.pair(id)?.absent = true;
         self.connection
             .prepare_cached("DELETE FROM _sync_conflicts WHERE pk = ?1")?
             .execute([pk(self.link, id.0)?])?;
@@ -415,7 +420,7 @@ impl<'a> WorkingSet<'a> {
     pub(crate) fn touched(&self) -> Vec<PairId> {
         self.pairs
             .iter()
-            .filter(|(_, stored)| !stored.forgotten)
+            .filter(|(_, stored)| !stored.absent)
             .map(|(id, _)| *id)
             .collect()
     }
@@ -424,7 +429,7 @@ impl<'a> WorkingSet<'a> {
     pub(crate) fn flush(&mut self) -> Result<()> {
         for (id, stored) in &mut self.pairs {
             let pk = pk(self.link, id.0)?;
-            if stored.forgotten {
+            if stored.absent {
                 if stored.known {
                     self.connection
                         .prepare_cached("DELETE FROM _sync_pairs WHERE pk = ?1")?

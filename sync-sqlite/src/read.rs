@@ -3,7 +3,7 @@
 use notion_sync_core::conflict::{Conflict, Resolution};
 use notion_sync_core::link::{LinkId, Side, Sides};
 use notion_sync_core::outbox::Intent;
-use notion_sync_core::pair::PairId;
+use notion_sync_core::pair::{PairId, PairState};
 use notion_sync_core::port::{Bookmark, Query, Rows};
 use notion_sync_core::record::Timestamp;
 use notion_sync_core::schema::FieldId;
@@ -66,7 +66,7 @@ pub(crate) fn read(
 fn empty(query: &Query) -> Result<Rows> {
     Ok(match query {
         Query::Heads(..) | Query::Live(_) => Rows::Heads(Vec::new()),
-        Query::Pairs(_) | Query::Dirty | Query::Standing => Rows::Pairs(Vec::new()),
+        Query::Pairs(_) | Query::All | Query::Dirty | Query::Standing => Rows::Pairs(Vec::new()),
         Query::Intents { .. } => Rows::Intents(Vec::new()),
         Query::Conflicts => Rows::Conflicts(Vec::new()),
         Query::DeletesSince(..) => Rows::Count(0),
@@ -103,7 +103,6 @@ impl Reader<'_> {
                 }
                 heads.sort_by_key(|head| head.id);
                 heads.dedup_by_key(|head| head.id);
-                heads.truncate(usize::try_from(self.limit).unwrap_or(usize::MAX));
                 Rows::Heads(heads)
             }
             Query::Live(side) => {
@@ -115,6 +114,7 @@ impl Reader<'_> {
                 Rows::Heads(self.list(&sql, &[&from, &to, &self.limit], |row| Ok(head(row)?))?)
             }
             Query::Pairs(ids) => Rows::Pairs(self.pairs_by_id(ids)?),
+            Query::All => Rows::Pairs(self.pairs_where("1", from, to)?),
             Query::Dirty => Rows::Pairs(self.pairs_where("p.dirty = 1", from, to)?),
             Query::Standing => Rows::Pairs(self.pairs_where(
                 "p.state IS NOT NULL AND p.state <> 'clean'",
@@ -163,7 +163,8 @@ impl Reader<'_> {
         Ok(list)
     }
 
-    fn pairs_by_id(&mut self, ids: &[PairId]) -> Result<Vec<notion_sync_core::pair::PairState>> {
+    /// As many as were named: the caller bounds the answer by the question.
+    fn pairs_by_id(&mut self, ids: &[PairId]) -> Result<Vec<PairState>> {
         let mut ids: Vec<PairId> = ids
             .iter()
             .copied()
@@ -173,9 +174,6 @@ impl Reader<'_> {
         ids.dedup();
         let mut pairs = Vec::new();
         for id in ids {
-            if pairs.len() >= usize::try_from(self.limit).unwrap_or(usize::MAX) {
-                break;
-            }
             if let Some(stored) = load(self.connection, pk(self.link, id.0)?)? {
                 pairs.push(stored.into_state(id, self.connection, self.layouts)?);
             }
@@ -183,12 +181,7 @@ impl Reader<'_> {
         Ok(pairs)
     }
 
-    fn pairs_where(
-        &mut self,
-        condition: &str,
-        from: i64,
-        to: i64,
-    ) -> Result<Vec<notion_sync_core::pair::PairState>> {
+    fn pairs_where(&mut self, condition: &str, from: i64, to: i64) -> Result<Vec<PairState>> {
         let sql = format!(
             "SELECT {WHOLE} FROM _sync_pairs p JOIN _sync_bodies b ON b.pk = p.pk
              WHERE p.pk > ?1 AND p.pk < ?2 AND {condition} ORDER BY p.pk LIMIT ?3"

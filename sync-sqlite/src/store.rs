@@ -104,11 +104,11 @@ impl Store for SqliteStore {
             .ask(move |database| match ask {
                 LeaseAsk::Take { owner } => take(database, link, owner),
                 LeaseAsk::Renew(fence) if database.leases.is_held(&link, fence.number) => Ok(fence),
-                LeaseAsk::Renew(_) => Err(StoreError::Fenced.into()),
-                LeaseAsk::Release(fence) => {
+                LeaseAsk::Release(fence) if database.leases.is_held(&link, fence.number) => {
                     database.leases.release(&link, fence.number);
                     Ok(fence)
                 }
+                LeaseAsk::Renew(_) | LeaseAsk::Release(_) => Err(StoreError::Fenced.into()),
             })
             .await
     }

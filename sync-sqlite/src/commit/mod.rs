@@ -152,6 +152,7 @@ impl Work<'_> {
                 shadow: Some(observed),
             },
         )?;
+        self.pairs.set_dirty(pair, true)?;
         for change in then {
             self.apply(change)?;
         }

@@ -1,0 +1,557 @@
+//! Commits: effects beside people's edits, pending changes, conflicts, crashes.
+
+mod common;
+
+use common::{World, link, refusal, rows};
+use futures::executor::block_on;
+use notion_sync_core::conflict::{Conflict, Resolution};
+use notion_sync_core::link::{Side, Sides};
+use notion_sync_core::outbox::{Intent, IntentId, IntentState};
+use notion_sync_core::pair::{PairId, Presence, RecordState, SideState, Standing};
+use notion_sync_core::port::*;
+use notion_sync_core::record::Timestamp;
+use notion_sync_core::schema::FieldId;
+use notion_sync_core::value::Value;
+
+fn effect(pair: u64, command: Command, then: Vec<Change>) -> Effect {
+    Effect {
+        pair: PairId(pair),
+        side: Side::Right,
+        command,
+        then,
+    }
+}
+
+fn number(text: &str) -> Value {
+    Value::Number(text.parse().unwrap())
+}
+
+#[test]
+fn a_first_pull_fills_the_row_and_both_shadows_and_is_no_edit() {
+    let mut world = World::new();
+    let (pair, row) = world.pull("one", "3");
+    let person = world.person();
+    assert_eq!(
+        rows(
+            &person,
+            "SELECT _id, Name, Price, Done, Stage, Tags, Due, Total, _trashed FROM tasks"
+        ),
+        ["page-1|one|3|0|Todo||2026-06-15|42|0"]
+    );
+    let state = world.pair(pair);
+    assert_eq!(state.sides.right.key.unwrap().as_str(), row.to_string());
+    assert_eq!(state.sides.right.presence, Presence::Present);
+    assert!(!state.dirty);
+    let source = world.source(pair, "one", "3");
+    assert_eq!(state.base.unwrap(), world.image(&source).1);
+    assert_eq!(rows(&person, "SELECT * FROM _sync_capture"), [""; 0]);
+    assert_eq!(rows(&person, "SELECT * FROM changes"), [""; 0]);
+    assert_eq!(rows(&person, "SELECT applying FROM _sync_gate"), ["0"]);
+    assert_eq!(
+        rows(
+            &person,
+            "SELECT base IS NULL, layout IS NULL FROM _sync_bodies"
+        ),
+        ["1|0"],
+        "the base is stored short"
+    );
+}
+
+#[test]
+fn p08_an_effect_gives_way_to_a_person_who_was_faster() {
+    let mut world = World::new();
+    let (pair, row) = world.pull("one", "3");
+    world
+        .person()
+        .execute_batch("UPDATE tasks SET Price = 5")
+        .unwrap();
+    let stale = world.patch(row, "Price", Some(number("3")), number("4"));
+    let fine = world.patch(row, "Note", Some(Value::Empty), Value::text("hello"));
+    let attend = |pair| Change::Attend {
+        pair: PairId(pair),
+        dirty: false,
+        standing: None,
+    };
+    let outcomes = world.commit(
+        Vec::new(),
+        vec![
+            effect(
+                pair,
+                stale,
+                vec![attend(pair), Change::Forget(PairId(pair))],
+            ),
+            effect(pair, fine, vec![attend(pair)]),
+        ],
+    );
+    let Outcome::Stale(Some(current)) = &outcomes[0] else {
+        panic!("{outcomes:?}");
+    };
+    assert_eq!(
+        current.cells.complete(&FieldId::new("Price")),
+        Some(&number("5"))
+    );
+    assert!(matches!(outcomes[1], Outcome::Done(_)));
+    assert_eq!(
+        rows(&world.person(), "SELECT Price, Note FROM tasks"),
+        ["5|hello"]
+    );
+    // The shadow shows the person's edit now, so the planner has to look although the feed's
+    // record will equal it.
+    assert!(world.pair(pair).dirty);
+    assert_eq!(
+        rows(
+            &world.person(),
+            "SELECT \"column\", base, current FROM changes"
+        ),
+        ["Price|3|5"]
+    );
+}
+
+#[test]
+fn a_patch_of_a_row_trashed_meanwhile_is_stale() {
+    let mut world = World::new();
+    let (pair, row) = world.pull("one", "3");
+    world
+        .person()
+        .execute_batch("UPDATE tasks SET _trashed = 1")
+        .unwrap();
+    let patch = world.patch(row, "Price", Some(number("3")), number("4"));
+    let outcomes = world.commit(Vec::new(), vec![effect(pair, patch, Vec::new())]);
+    assert!(matches!(outcomes[0], Outcome::Stale(Some(_))));
+    let missing = world.patch(99, "Price", None, number("4"));
+    let outcomes = world.commit(Vec::new(), vec![effect(pair, missing, Vec::new())]);
+    assert_eq!(outcomes[0], Outcome::Stale(None));
+}
+
+#[test]
+fn e13_a_refused_effect_costs_itself_only() {
+    let mut world = World::new();
+    let (first, _) = world.pull("one", "3");
+    let (second, row) = world.pull("two", "4");
+    let mut twin = world.patch(row, "_id", None, Value::text("page-1"));
+    twin.cells.push(CellChange {
+        field: FieldId::new("Note"),
+        expected: None,
+        desired: Value::text("half"),
+    });
+    let wrong = world.patch(row, "Price", None, Value::text("x"));
+    let fine = world.patch(1, "Price", None, number("9"));
+    let outcomes = world.commit(
+        Vec::new(),
+        vec![
+            effect(second, twin, Vec::new()),
+            effect(second, wrong, Vec::new()),
+            effect(first, fine, Vec::new()),
+        ],
+    );
+    assert!(matches!(outcomes[0], Outcome::Rejected(_)), "{outcomes:?}");
+    assert!(matches!(outcomes[1], Outcome::Rejected(_)), "{outcomes:?}");
+    assert!(matches!(outcomes[2], Outcome::Done(_)), "{outcomes:?}");
+    assert_eq!(
+        rows(&world.person(), "SELECT _id, Note, Price FROM tasks"),
+        ["page-1||9", "page-2||4"]
+    );
+}
+
+#[test]
+fn an_edit_is_pending_until_its_base_is_settled() {
+    let mut world = World::new();
+    let (pair, row) = world.pull("one", "3");
+    let person = world.person();
+    person
+        .execute_batch("UPDATE tasks SET Price = 5, Note = 'n'")
+        .unwrap();
+    let (seen, cursor, _) = world.scan(None);
+    let observe = Change::Observe {
+        pair: PairId(pair),
+        side: Side::Right,
+        state: SideState::seen(seen[0].clone()),
+        dirty: true,
+    };
+    world.commit(vec![observe], Vec::new());
+    // The edit lands between observation and settlement.
+    person
+        .execute_batch("UPDATE tasks SET Note = 'later'")
+        .unwrap();
+    let mut base = world.pair(pair).base.unwrap();
+    for (name, value) in [("p1", number("5")), ("n1", Value::text("n"))] {
+        let field = world.mapping.field(&FieldId::new(name)).unwrap().clone();
+        base.settle(&field, Sides::new(value.clone(), value));
+    }
+    let settle = Change::Settle {
+        pair: PairId(pair),
+        base: base.clone(),
+    };
+    let mut memory = LinkMemory::default();
+    memory.sides.right.cursor = Some(cursor.clone());
+    world.commit(vec![settle, Change::Memory(memory)], Vec::new());
+    assert_eq!(world.pair(pair).base, Some(base));
+    assert_eq!(
+        rows(
+            &person,
+            "SELECT _row, \"column\", base, current FROM changes"
+        ),
+        [format!("{row}|Note|n|later")]
+    );
+    let (again, _, _) = world.scan(Some(&cursor));
+    assert_eq!(again.len(), 1, "the later edit comes with the next scan");
+    assert_eq!(rows(&person, "SELECT count(*) FROM _sync_capture"), ["1"]);
+    person.execute_batch("UPDATE tasks SET Note = 'n'").unwrap();
+    assert_eq!(rows(&person, "SELECT * FROM changes"), [""; 0]);
+}
+
+#[test]
+fn an_inserted_row_stays_pending_until_it_is_settled() {
+    let mut world = World::new();
+    let person = world.person();
+    person
+        .execute_batch(
+            "INSERT INTO tasks(Name, Price) VALUES ('mine', 1); UPDATE tasks SET Price = 2",
+        )
+        .unwrap();
+    assert_eq!(
+        rows(&person, "SELECT kind, \"column\", current FROM changes"),
+        ["insert||mine"]
+    );
+    let (seen, _, _) = world.scan(None);
+    person
+        .execute_batch("UPDATE tasks SET Name = 'mine too'")
+        .unwrap();
+    let pair = PairId(world.next);
+    world.next += 1;
+    let mut base = notion_sync_core::pair::Base::default();
+    for (name, value) in [("title", Value::text("mine")), ("p1", number("2"))] {
+        let field = world.mapping.field(&FieldId::new(name)).unwrap().clone();
+        base.settle(&field, Sides::new(value.clone(), value));
+    }
+    let observe = Change::Observe {
+        pair,
+        side: Side::Right,
+        state: SideState::seen(seen[0].clone()),
+        dirty: true,
+    };
+    world.commit(vec![observe, Change::Settle { pair, base }], Vec::new());
+    assert_eq!(
+        rows(
+            &person,
+            "SELECT kind, \"column\", base, current FROM changes"
+        ),
+        ["update|Name|mine|mine too"]
+    );
+    assert_eq!(world.pair(pair.0).base.unwrap().fields.len(), 2);
+}
+
+#[test]
+fn trash_and_untrash_are_effects_too() {
+    let mut world = World::new();
+    let (pair, row) = world.pull("one", "3");
+    for (kind, trashed) in [(CommandKind::Trash, "1"), (CommandKind::Untrash, "0")] {
+        let mut command = world.patch(row, "Price", Some(number("3")), number("3"));
+        command.kind = kind;
+        let outcomes = world.commit(Vec::new(), vec![effect(pair, command, Vec::new())]);
+        assert!(matches!(outcomes[0], Outcome::Done(_)));
+        assert_eq!(
+            rows(&world.person(), "SELECT _trashed FROM tasks"),
+            [trashed]
+        );
+    }
+}
+
+fn conflict(pair: u64) -> Conflict {
+    Conflict {
+        pair: PairId(pair),
+        field: FieldId::new("p1"),
+        base: Some(Sides::new(number("3"), number("3"))),
+        values: Sides::new(number("4"), number("5")),
+        opened_at: Timestamp(1_750_000_000_000),
+        resolution: None,
+    }
+}
+
+fn conflicts(world: &World) -> Vec<Conflict> {
+    match block_on(world.store.read(&link(), &Query::Conflicts, None, 10)).unwrap() {
+        Rows::Conflicts(conflicts) => conflicts,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn people_read_and_resolve_conflicts_in_sql() {
+    let mut world = World::new();
+    let (pair, row) = world.pull("one", "3");
+    world.commit(vec![Change::Conflict(conflict(pair))], Vec::new());
+    let person = world.person();
+    assert_eq!(
+        rows(
+            &person,
+            "SELECT \"table\", _row, _id, title, field, base, notion, sqlite, opened_at, resolution FROM conflicts"
+        ),
+        [format!(
+            "tasks|{row}|page-1|one|Price|3|4|5|2025-06-15T15:06:40Z|"
+        )]
+    );
+    assert_eq!(
+        refusal(&person, "UPDATE conflicts SET resolution = 'both'"),
+        "resolution is 'notion' or 'sqlite'"
+    );
+    assert_eq!(
+        refusal(&person, "UPDATE conflicts SET notion = '7'"),
+        "only resolution can be edited here"
+    );
+    assert!(!world.pair(pair).dirty);
+    person
+        .execute_batch("UPDATE conflicts SET resolution = 'notion' WHERE field = 'Price'")
+        .unwrap();
+    assert!(world.pair(pair).dirty);
+    assert_eq!(
+        conflicts(&world)[0].resolution,
+        Some(Resolution::Keep(Side::Left))
+    );
+    let mut later = conflict(pair);
+    later.values.right = number("6");
+    world.commit(vec![Change::Conflict(later.clone())], Vec::new());
+    later.resolution = Some(Resolution::Keep(Side::Left));
+    assert_eq!(conflicts(&world), [later]);
+    let resolve = Change::Resolve {
+        pair: PairId(pair),
+        field: FieldId::new("p1"),
+        resolution: Resolution::Keep(Side::Right),
+    };
+    world.commit(vec![resolve], Vec::new());
+    assert_eq!(
+        rows(&person, "SELECT resolution FROM conflicts"),
+        ["sqlite"]
+    );
+    world.commit(
+        vec![Change::CloseConflict {
+            pair: PairId(pair),
+            field: FieldId::new("p1"),
+        }],
+        Vec::new(),
+    );
+    assert!(conflicts(&world).is_empty());
+}
+
+#[test]
+fn standings_runs_and_journal_are_told() {
+    let mut world = World::new();
+    let (pair, _) = world.pull("one", "3");
+    let at = Timestamp(1_750_000_000_000);
+    let entry = |kind, at: i64| {
+        Change::Journal(JournalEntry {
+            run: RunId(Timestamp(1)),
+            at: Timestamp(at),
+            pair: PairId(pair),
+            side: Side::Right,
+            kind,
+            rule: "R05".into(),
+            field: None,
+            before: None,
+            after: None,
+        })
+    };
+    world.commit(
+        vec![
+            Change::Attend {
+                pair: PairId(pair),
+                dirty: false,
+                standing: Some(Standing {
+                    state: RecordState::Parked,
+                    reason: "no such option".into(),
+                }),
+            },
+            entry(CommandKind::Trash, 10),
+            entry(CommandKind::Trash, 20),
+            entry(CommandKind::Patch, 20),
+            Change::Run(RunRecord {
+                id: RunId(at),
+                ended_at: at,
+                outcome: "partial".into(),
+                settled: 1,
+                conflicts: 0,
+                refused: 0,
+            }),
+        ],
+        Vec::new(),
+    );
+    let person = world.person();
+    assert_eq!(
+        rows(
+            &person,
+            "SELECT parked, blocked, last_outcome, last_run_at FROM sync_status"
+        ),
+        ["1|0|partial|2025-06-15T15:06:40Z"]
+    );
+    assert_eq!(
+        rows(&person, "SELECT _row, _id, state, reason FROM sync_rows"),
+        ["1|page-1|parked|no such option"]
+    );
+    let read = |query: Query| block_on(world.store.read(&link(), &query, None, 10)).unwrap();
+    assert_eq!(
+        read(Query::DeletesSince(Side::Right, Timestamp(15))),
+        Rows::Count(1)
+    );
+    assert_eq!(
+        read(Query::DeletesSince(Side::Left, Timestamp(0))),
+        Rows::Count(0)
+    );
+    let Rows::Journal(journal) = read(Query::Journal) else {
+        panic!("no journal");
+    };
+    assert_eq!(journal[0].kind, CommandKind::Patch);
+    let Rows::Pairs(standing) = read(Query::Standing) else {
+        panic!("no pairs");
+    };
+    assert_eq!(standing.len(), 1);
+}
+
+#[test]
+fn intents_come_back_until_they_are_final() {
+    let world = World::new();
+    let intent = |id: u64, state| Intent {
+        id: IntentId(id),
+        pair: PairId(1),
+        side: Side::Left,
+        rule: "R02".into(),
+        command: world.patch(1, "x", None, Value::Empty),
+        fields: Vec::new(),
+        marker: None,
+        state,
+        attempts: 0,
+        attempted_at: None,
+        note: None,
+    };
+    let read = |dead| match block_on(
+        world
+            .store
+            .read(&link(), &Query::Intents { dead }, None, 10),
+    ) {
+        Ok(Rows::Intents(intents)) => intents.iter().map(|intent| intent.id.0).collect::<Vec<_>>(),
+        other => panic!("{other:?}"),
+    };
+    let put = |id, state| world.commit(vec![Change::Intent(intent(id, state))], Vec::new());
+    put(1, IntentState::Attempting);
+    put(2, IntentState::Planned);
+    put(3, IntentState::Dead);
+    assert_eq!(read(false), [1, 2]);
+    assert_eq!(read(true), [1, 2, 3]);
+    put(1, IntentState::Settled);
+    assert_eq!(read(true), [2, 3]);
+}
+
+#[test]
+fn e06_a_commit_that_fails_leaves_nothing_and_a_good_one_survives_reopening() {
+    let mut world = World::new();
+    let (pair, row) = world.pull("one", "3");
+    let before = block_on(world.store.open(&world.spec, OpenMode::Read)).unwrap();
+    let patch = world.patch(row, "Price", None, number("4"));
+    let moved = Commit {
+        expect: Some(Serial(77)),
+        ..Commit::default()
+    };
+    assert!(matches!(
+        block_on(world.store.commit(&world.fence, moved)),
+        Err(StoreError::SerialMoved)
+    ));
+    // An id out of range fails late, after the row was written.
+    let late = Change::Attend {
+        pair: PairId(u64::MAX),
+        dirty: true,
+        standing: None,
+    };
+    let failing = Commit {
+        effects: vec![effect(pair, patch.clone(), vec![late])],
+        ..Commit::default()
+    };
+    assert!(block_on(world.store.commit(&world.fence, failing)).is_err());
+    let after = block_on(world.store.open(&world.spec, OpenMode::Read)).unwrap();
+    assert_eq!(before, after);
+    assert_eq!(rows(&world.person(), "SELECT Price FROM tasks"), ["3"]);
+    assert_eq!(
+        rows(&world.person(), "SELECT applying FROM _sync_gate"),
+        ["0"]
+    );
+
+    let state = world.pair(pair);
+    let World {
+        dir,
+        store,
+        replica,
+        ..
+    } = world;
+    drop((store, replica));
+    let world = World::at(dir);
+    assert_eq!(world.pair(pair), state);
+    assert_eq!(world.next, before.next_id);
+}
+
+#[test]
+fn a_commit_whose_caller_is_gone_is_whole_or_nothing() {
+    let mut world = World::new();
+    let (pair, row) = world.pull("one", "3");
+    let patch = world.patch(row, "Price", None, number("4"));
+    let note = world.patch(row, "Note", None, Value::text("n"));
+    let commit = Commit {
+        effects: vec![
+            effect(pair, patch, Vec::new()),
+            effect(pair, note, Vec::new()),
+        ],
+        ..Commit::default()
+    };
+    let store = world.store.clone();
+    let waker = futures::task::noop_waker();
+    let mut context = std::task::Context::from_waker(&waker);
+    let mut future = store.commit(&world.fence, commit);
+    let _ = future.as_mut().poll(&mut context);
+    drop(future);
+    // The next answer comes after the abandoned commit.
+    let found = world.pair(pair).sides.right.shadow.unwrap();
+    assert_eq!(
+        found.cells.complete(&FieldId::new("Price")),
+        Some(&number("4"))
+    );
+    assert_eq!(
+        rows(&world.person(), "SELECT Price, Note FROM tasks"),
+        ["4|n"]
+    );
+}
+
+#[test]
+fn the_table_is_a_peer_of_its_own() {
+    let mut world = World::new();
+    world.pull("one", "3");
+    let cancel = Cancel::default();
+    let call = Call::new(&cancel);
+    let batch = |mode| Batch {
+        mode,
+        commands: vec![
+            world.patch(1, "Price", Some(number("3")), number("4")),
+            world.patch(1, "Note", Some(Value::text("no")), Value::text("x")),
+        ],
+    };
+    let outcomes = block_on(world.replica.apply(&call, &batch(Atomicity::AllOrNothing))).unwrap();
+    assert_eq!(outcomes[0], Outcome::NotSent);
+    assert_eq!(rows(&world.person(), "SELECT Price FROM tasks"), ["3"]);
+    let outcomes = block_on(world.replica.apply(&call, &batch(Atomicity::PerCommand))).unwrap();
+    assert!(matches!(outcomes[0], Outcome::Done(_)));
+    assert!(matches!(outcomes[1], Outcome::Stale(Some(_))));
+    assert_eq!(
+        rows(&world.person(), "SELECT count(*) FROM _sync_capture"),
+        ["0"]
+    );
+    let keys = ["1", "7"].map(notion_sync_core::record::Key::durable);
+    let found = block_on(world.replica.fetch(&call, &keys, &FieldSet::All)).unwrap();
+    assert!(matches!(found[0], Lookup::Here(_)));
+    assert_eq!(found[1], Lookup::Absent(Absence::Authoritative));
+    let values = [Value::text("page-1"), Value::text("page-9")];
+    let found = block_on(world.replica.find(&call, &FieldId::new("_id"), &values)).unwrap();
+    assert_eq!(found.records[0].len(), 1);
+    assert!(found.records[1].is_empty());
+    let description = block_on(world.replica.describe(&call)).unwrap();
+    let refused = block_on(
+        world
+            .replica
+            .alter(&call, &description.schema.version(), &[]),
+    );
+    assert!(refused.is_err());
+}

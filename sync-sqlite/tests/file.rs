@@ -1,0 +1,308 @@
+//! The file as a whole: who may open it, who may write, what a dry run leaves behind.
+
+mod common;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use common::{World, link, rows, schema, spec};
+use futures::executor::block_on;
+use notion_sync_core::link::{LinkId, Side, Sides};
+use notion_sync_core::port::*;
+use notion_sync_core::schema::{Access, FieldId, FieldType};
+use notion_sync_sqlite::{SqliteStore, StoreOptions};
+
+fn open(path: &Path) -> Result<SqliteStore, StoreError> {
+    SqliteStore::open(path, StoreOptions::default())
+}
+
+fn folder(path: &Path) -> BTreeMap<String, Vec<u8>> {
+    std::fs::read_dir(path)
+        .unwrap()
+        .map(|entry| {
+            let entry = entry.unwrap();
+            let bytes = std::fs::read(entry.path()).unwrap();
+            (entry.file_name().to_string_lossy().into_owned(), bytes)
+        })
+        .collect()
+}
+
+fn take(store: &SqliteStore, owner: &str) -> Result<Fence, StoreError> {
+    let owner = owner.to_owned();
+    block_on(store.lease(&link(), &LeaseAsk::Take { owner }))
+}
+
+#[test]
+fn e09_a_dry_run_over_no_file_makes_none() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(&dir.path().join("db.sqlite")).unwrap();
+    let replica = store.replica(&link()).build();
+    let mapping = block_on(replica.align(&schema(), None, false)).unwrap();
+    assert_eq!(replica.place().as_str(), "sqlite:tasks");
+    let opened = block_on(store.open(&spec(mapping), OpenMode::Read)).unwrap();
+    assert_eq!(opened.colocated, Some(Side::Right));
+    assert_eq!((opened.next_id, opened.serial), (1, Serial(0)));
+    let cancel = Cancel::default();
+    let call = Call::new(&cancel);
+    let page = block_on(replica.scan(&call, &ScanFrom::full(), &FieldSet::All, 10)).unwrap();
+    assert!(page.items.is_empty());
+    assert!(matches!(
+        page.next,
+        Next::End {
+            coverage: Coverage::Complete(Scope::All),
+            ..
+        }
+    ));
+    let described = block_on(replica.describe(&call)).unwrap();
+    assert_eq!(described.schema.fields.len(), schema().fields.len());
+    let read = block_on(store.read(&link(), &Query::Dirty, None, 10)).unwrap();
+    assert_eq!(read, Rows::Pairs(Vec::new()));
+    drop((store, replica));
+    assert!(folder(dir.path()).is_empty());
+}
+
+#[test]
+fn e09_a_dry_run_over_a_file_changes_no_byte() {
+    let mut world = World::new();
+    world.pull("a", "1");
+    let World {
+        dir,
+        store,
+        replica,
+        ..
+    } = world;
+    drop((store, replica));
+    let before = folder(dir.path());
+    {
+        let store = open(&dir.path().join("db.sqlite")).unwrap();
+        let replica = store.replica(&link()).build();
+        let mut wider = schema();
+        wider.fields.push(common::field(
+            "x1",
+            "Extra",
+            FieldType::Text,
+            Access::Writable,
+        ));
+        let mapping = block_on(replica.align(&wider, Some(&FieldId::new("m1")), false)).unwrap();
+        assert_eq!(mapping.fields.len(), wider.fields.len());
+        let opened = block_on(store.open(&spec(mapping), OpenMode::Read)).unwrap();
+        assert_eq!(opened.counts.live, Sides::new(1, 1));
+        let cancel = Cancel::default();
+        let call = Call::new(&cancel);
+        let page = block_on(replica.scan(&call, &ScanFrom::full(), &FieldSet::All, 10)).unwrap();
+        let Sighting::Seen(record) = &page.items[0] else {
+            panic!("{page:?}");
+        };
+        assert!(
+            record
+                .cells
+                .complete(&FieldId::new("Extra"))
+                .unwrap()
+                .is_empty()
+        );
+    }
+    assert_eq!(folder(dir.path()), before);
+}
+
+#[test]
+fn the_file_is_its_owners_alone() {
+    let world = World::new();
+    #[cfg(unix)]
+    for name in ["db.sqlite", "db.sqlite-lock", "db.sqlite-wal"] {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = std::fs::metadata(world.dir.path().join(name))
+            .unwrap()
+            .permissions()
+            .mode();
+        assert_eq!(mode & 0o777, 0o600, "{name}");
+    }
+    drop(world);
+}
+
+#[test]
+fn a_lease_keeps_others_out_until_it_is_given_back_or_its_owner_is_gone() {
+    let world = World::new();
+    let other = open(&world.path()).unwrap();
+    let Err(StoreError::Busy { owner }) = take(&other, "other") else {
+        panic!("let in");
+    };
+    assert_eq!(owner, "test");
+    assert!(matches!(
+        take(&world.store, "another engine"),
+        Err(StoreError::Busy { .. })
+    ));
+    block_on(
+        world
+            .store
+            .lease(&link(), &LeaseAsk::Release(world.fence.clone())),
+    )
+    .unwrap();
+    let fence = take(&other, "other").unwrap();
+    assert!(fence.number > world.fence.number);
+    assert!(matches!(
+        block_on(world.store.commit(&world.fence, Commit::default())),
+        Err(StoreError::Fenced)
+    ));
+    drop(other);
+    let again = take(&world.store, "test").unwrap();
+    assert!(again.number > fence.number);
+    block_on(world.store.commit(&again, Commit::default())).unwrap();
+}
+
+#[test]
+fn a_run_dropped_without_release_does_not_lock_out_the_next_of_its_owner() {
+    let world = World::new();
+    let again = take(&world.store, "test").unwrap();
+    assert!(matches!(
+        block_on(world.store.commit(&world.fence, Commit::default())),
+        Err(StoreError::Fenced)
+    ));
+    block_on(world.store.lease(&link(), &LeaseAsk::Renew(again))).unwrap();
+}
+
+#[test]
+fn a_later_format_is_refused_untouched() {
+    let world = World::new();
+    world
+        .person()
+        .execute_batch("UPDATE _sync_meta SET format = 7")
+        .unwrap();
+    let path = world.path();
+    assert!(matches!(
+        open(&path),
+        Err(StoreError::Newer { found: 7, known: 1 })
+    ));
+}
+
+#[test]
+fn other_places_and_other_files_are_refused() {
+    let world = World::new();
+    let mut elsewhere = world.spec.clone();
+    elsewhere.places.left = PlaceId::new("notion:2");
+    for mode in [OpenMode::Read, OpenMode::Write] {
+        assert!(matches!(
+            block_on(world.store.open(&elsewhere, mode)),
+            Err(StoreError::Copied { .. })
+        ));
+    }
+    let note = world.dir.path().join("note.txt");
+    std::fs::write(
+        &note,
+        "not a database, but long enough to be looked at".repeat(50),
+    )
+    .unwrap();
+    assert!(matches!(open(&note), Err(StoreError::Corrupt(_))));
+    let nowhere = open(&world.dir.path().join("no/such/folder.sqlite")).unwrap();
+    assert!(matches!(
+        block_on(nowhere.open(&world.spec, OpenMode::Write)),
+        Err(StoreError::Io { .. })
+    ));
+}
+
+#[test]
+fn a_writing_program_makes_the_store_busy_and_loses_nothing() {
+    let world = World::new();
+    let options = StoreOptions::default().busy_timeout(std::time::Duration::ZERO);
+    let World {
+        store,
+        replica,
+        dir,
+        spec,
+        ..
+    } = world;
+    drop((store, replica));
+    let path = dir.path().join("db.sqlite");
+    let store = SqliteStore::open(&path, options).unwrap();
+    let fence = take(&store, "test").unwrap();
+    let person = rusqlite::Connection::open(&path).unwrap();
+    person.execute_batch("BEGIN IMMEDIATE").unwrap();
+    assert!(matches!(
+        block_on(store.commit(&fence, Commit::default())),
+        Err(StoreError::Busy { .. })
+    ));
+    person.execute_batch("COMMIT").unwrap();
+    block_on(store.commit(&fence, Commit::default())).unwrap();
+    let opened = block_on(store.open(&spec, OpenMode::Read)).unwrap();
+    assert_eq!(opened.serial, Serial(1));
+}
+
+#[test]
+fn a_store_in_memory_is_a_whole_store() {
+    let store = SqliteStore::in_memory().unwrap();
+    let replica = store.replica(&link()).build();
+    let mapping = block_on(replica.align(&schema(), None, true)).unwrap();
+    let opened = block_on(store.open(&spec(mapping), OpenMode::Write)).unwrap();
+    assert_ne!(opened.lineage, 0);
+    assert_eq!(opened.colocated, Some(Side::Right));
+    let fence = take(&store, "one").unwrap();
+    assert!(matches!(take(&store, "two"), Err(StoreError::Busy { .. })));
+    block_on(store.commit(&fence, Commit::default())).unwrap();
+}
+
+#[test]
+fn names_are_frozen_and_new_fields_append() {
+    let world = World::new();
+    let mut schema = schema();
+    schema.title = "Renamed".into();
+    schema.fields.retain(|field| field.id.as_str() != "n1");
+    for field in &mut schema.fields {
+        if field.id.as_str() == "p1" {
+            field.name = "Cost".into();
+        }
+        if field.id.as_str() == "s1" {
+            field.ty = FieldType::Number;
+        }
+    }
+    schema.fields.push(common::field(
+        "z1",
+        "PRICE",
+        FieldType::Number,
+        Access::Writable,
+    ));
+    let mapping = block_on(world.replica.align(&schema, None, true)).unwrap();
+    let right = |left: &str| {
+        mapping
+            .field(&FieldId::new(left))
+            .map(|field| field.ids.right.to_string())
+    };
+    assert_eq!(right("p1").as_deref(), Some("Price"));
+    assert_eq!(right("z1").as_deref(), Some("PRICE 2"));
+    assert_eq!(right("s1").as_deref(), Some("Stage 2"));
+    assert_eq!(right("n1"), None);
+    let person = world.person();
+    let columns = rows(
+        &person,
+        "SELECT group_concat(name) FROM pragma_table_info('tasks')",
+    );
+    assert_eq!(
+        columns,
+        [
+            "_id,_url,_trashed,_created,_edited,Name,Note,Price,Done,Stage,Tags,Due,Total,Refs,Marker,_row,Stage 2,PRICE 2"
+        ]
+    );
+    person
+        .execute_batch("INSERT INTO tasks(Name, Note, \"PRICE 2\") VALUES ('x', 'kept', 5)")
+        .unwrap();
+    let again = block_on(world.replica.align(&common::schema(), None, true)).unwrap();
+    assert_eq!(
+        again.field(&FieldId::new("n1")).unwrap().ids.right.as_str(),
+        "Note"
+    );
+}
+
+#[test]
+fn two_links_of_one_title_get_two_tables() {
+    let world = World::new();
+    let other = world.store.replica(&LinkId::new("other")).build();
+    block_on(other.align(&schema(), None, true)).unwrap();
+    assert_eq!(other.place().as_str(), "sqlite:tasks_2");
+    assert_eq!(
+        rows(&world.person(), "SELECT \"table\" FROM sync_status"),
+        ["tasks", "tasks_2"]
+    );
+    let mut reserved = schema();
+    reserved.title = "Changes".into();
+    let third = world.store.replica(&LinkId::new("third")).build();
+    block_on(third.align(&reserved, None, true)).unwrap();
+    assert_eq!(third.place().as_str(), "sqlite:changes_records");
+}
