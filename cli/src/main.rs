@@ -1,2 +1,48 @@
-//! placeholder
-fn main() {}
+//! The `notion-sync` command: argument parsing, dispatch, exit codes. The work is done elsewhere.
+
+mod args;
+mod conflicts;
+mod connect;
+mod demo;
+mod exit;
+mod output;
+mod plan;
+mod resolve;
+mod run;
+mod status;
+
+use clap::Parser;
+
+use args::{Args, Command};
+use exit::Exit;
+
+fn main() -> std::process::ExitCode {
+    let args = Args::parse();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build();
+    let exit = match runtime {
+        Ok(runtime) => runtime.block_on(dispatch(&args)),
+        Err(error) => {
+            eprintln!("error: the async runtime did not start: {error}");
+            Exit::Failed
+        }
+    };
+    exit.into()
+}
+
+async fn dispatch(args: &Args) -> Exit {
+    let result = match &args.command {
+        Command::Demo => demo::demo(args).await,
+        Command::Run => run::run(args).await,
+        Command::Plan { check } => plan::plan(args, *check).await,
+        Command::Status => status::status(args).await,
+        Command::Conflicts => conflicts::conflicts(args).await,
+        Command::Resolve(what) => resolve::resolve(args, what).await,
+    };
+    result.unwrap_or_else(|failure| {
+        output::fail(args, &failure);
+        exit::of_failure(&failure)
+    })
+}

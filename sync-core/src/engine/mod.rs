@@ -6,6 +6,7 @@
 
 mod apply;
 mod cycle;
+mod decisions;
 mod marks;
 mod observe;
 mod overlay;
@@ -14,20 +15,15 @@ mod recover;
 mod report;
 mod settle;
 
+pub use decisions::Decisions;
 pub use report::{Event, Report, RunError, RunOutcome};
 
 use std::sync::Arc;
 
-use crate::conflict::{Conflict, Resolution};
 use crate::link::{LinkSpec, Side, Sides};
-use crate::outbox::{Intent, IntentEvent, IntentId};
-use crate::pair::PairId;
 use crate::plan::{Explanation, Plan};
-use crate::port::{
-    Cancel, Change, Clock, Commit, Description, Fence, LeaseAsk, OpenMode, Peer, Query, Rows, Store,
-};
+use crate::port::{Cancel, Clock, Description, Fence, LeaseAsk, OpenMode, Peer, Store};
 use crate::record::{Key, Timestamp};
-use crate::schema::FieldId;
 use cycle::Cycle;
 use overlay::Overlay;
 
@@ -178,117 +174,9 @@ impl Engine {
             .await
     }
 
-    /// Open conflicts.
-    ///
-    /// # Errors
-    /// When the store cannot be read.
-    pub async fn conflicts(&self) -> Result<Vec<Conflict>, RunError> {
-        let rows = self
-            .store
-            .read(&self.spec.id, &Query::Conflicts, None, u32::MAX)
-            .await?;
-        Ok(if let Rows::Conflicts(conflicts) = rows {
-            conflicts
-        } else {
-            Vec::new()
-        })
-    }
-
-    /// Intents that are unresolved or dead.
-    ///
-    /// # Errors
-    /// When the store cannot be read.
-    pub async fn outbox(&self) -> Result<Vec<Intent>, RunError> {
-        let query = Query::Intents { dead: true };
-        let rows = self
-            .store
-            .read(&self.spec.id, &query, None, u32::MAX)
-            .await?;
-        Ok(if let Rows::Intents(intents) = rows {
-            intents
-        } else {
-            Vec::new()
-        })
-    }
-
-    /// Writes down a person's decision on a conflict; the next run carries it out.
-    ///
-    /// # Errors
-    /// When another run holds the link or the store cannot be written.
-    pub async fn resolve(
-        &self,
-        pair: PairId,
-        field: &FieldId,
-        resolution: Resolution,
-    ) -> Result<(), RunError> {
-        let field = field.clone();
-        self.change(vec![Change::Resolve {
-            pair,
-            field,
-            resolution,
-        }])
-        .await
-    }
-
-    /// A person's word on a create whose outcome nobody can look up: it did not happen, so it may
-    /// be planned again.
-    ///
-    /// # Errors
-    /// When there is no such unresolved intent, another run holds the link, or the store fails.
-    pub async fn declare_not_sent(&self, intent: IntentId) -> Result<(), RunError> {
-        let mut intent = self.unresolved(intent).await?;
-        intent.apply(IntentEvent::Withdraw)?;
-        let pair = intent.pair;
-        let attend = Change::Attend {
-            pair,
-            dirty: true,
-            standing: None,
-        };
-        self.change(vec![Change::Intent(intent), attend]).await
-    }
-
-    /// A person's word on a create whose outcome nobody can look up: it made the record of that
-    /// pair, so the two are one.
-    ///
-    /// # Errors
-    /// When there is no such unresolved intent, another run holds the link, or the store fails.
-    pub async fn declare_created(&self, intent: IntentId, made: PairId) -> Result<(), RunError> {
-        let mut intent = self.unresolved(intent).await?;
-        intent.apply(IntentEvent::Withdraw)?;
-        let keep = intent.pair;
-        self.change(vec![
-            Change::Intent(intent),
-            Change::Join { keep, drop: made },
-        ])
-        .await
-    }
-
-    async fn unresolved(&self, id: IntentId) -> Result<Intent, RunError> {
-        let intents = self.outbox().await?;
-        let found = intents.into_iter().find(|intent| intent.id == id);
-        found
-            .filter(|intent| intent.state.is_unresolved())
-            .ok_or(RunError::NoSuchIntent(id))
-    }
-
-    async fn change(&self, changes: Vec<Change>) -> Result<(), RunError> {
-        let opened = self.store.open(&self.spec, OpenMode::Write).await?;
-        let ask = LeaseAsk::Take {
-            owner: "a person's decision".into(),
-        };
-        let fence = self.store.lease(&self.spec.id, &ask).await?;
-        let commit = Commit {
-            expect: None,
-            next_id: opened.next_id,
-            changes,
-            effects: Vec::new(),
-        };
-        let done = self.store.commit(&fence, commit).await;
-        self.store
-            .lease(&self.spec.id, &LeaseAsk::Release(fence))
-            .await?;
-        done?;
-        Ok(())
+    /// What waits for a person, and how a person decides it.
+    pub fn decisions(&self) -> Decisions<'_> {
+        Decisions::new(&*self.store, &self.spec.id)
     }
 }
 

@@ -146,6 +146,9 @@ pub enum RunError {
     /// No such unresolved command.
     #[error("there is no unresolved command {}", .0.0)]
     NoSuchIntent(IntentId),
+    /// No run has seen that record yet.
+    #[error("no run has seen record {0} yet; run once more, then decide")]
+    NotSeen(String),
     /// A bug: an intent was fed an event its state cannot take.
     #[error(transparent)]
     Outbox(#[from] IllegalTransition),

@@ -186,7 +186,7 @@ pub enum Rows {
 pub struct Commit {
     /// Refuse with [`StoreError::SerialMoved`] unless this is the last serial.
     pub expect: Option<Serial>,
-    /// The next unused id after this commit.
+    /// The next unused id after this commit; it is never lowered.
     pub next_id: u64,
     /// Changes of memory.
     pub changes: Vec<Change>,

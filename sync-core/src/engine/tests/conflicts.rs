@@ -36,13 +36,18 @@ fn pain_12_both_values_are_kept_until_a_person_decides() {
         assert_eq!(world.notion.value(&page, "notes"), Some(text("beside")));
 
         let engine = world.engine();
-        let conflicts = block_on(engine.conflicts()).unwrap();
+        let conflicts = block_on(engine.decisions().conflicts()).unwrap();
         assert_eq!(conflicts.len(), 1);
         let conflict = &conflicts[0];
         assert_eq!(conflict.values.left, text("from Notion"));
         assert_eq!(conflict.values.right, text("from SQLite"));
         assert_eq!(conflict.base.as_ref().unwrap().left, text("a"));
-        block_on(engine.resolve(conflict.pair, &conflict.field, Resolution::Keep(keep))).unwrap();
+        block_on(engine.decisions().resolve(
+            conflict.pair,
+            &conflict.field,
+            Resolution::Keep(keep),
+        ))
+        .unwrap();
         let report = world.settle();
         assert_eq!(report.open_conflicts, 0);
         world.assert_equal();
@@ -88,7 +93,7 @@ fn a_later_edit_updates_the_open_conflict_in_place() {
     world.run();
     world.notion.person_sets(&page, "title", text("z"));
     assert_eq!(world.run().open_conflicts, 1);
-    let conflicts = block_on(world.engine().conflicts()).unwrap();
+    let conflicts = block_on(world.engine().decisions().conflicts()).unwrap();
     assert_eq!(conflicts.len(), 1);
     assert_eq!(conflicts[0].values.left, text("z"));
 }

@@ -86,14 +86,13 @@ fn without_a_marker_a_lost_create_waits_and_its_page_is_not_pulled_as_another_ro
         assert_eq!(world.local.live().len(), 1, "never pulled as another row");
     }
     let engine = world.engine();
-    let intent = block_on(engine.outbox()).unwrap().remove(0);
+    let intent = block_on(engine.decisions().outbox()).unwrap().remove(0);
     let memory = world.store.memory(&world.spec.id);
-    let made = memory
+    let mut keys = memory
         .pairs()
-        .find(|pair| pair.sides.left.key.is_some())
-        .unwrap()
-        .id;
-    block_on(engine.declare_created(intent.id, made)).unwrap();
+        .filter_map(|pair| pair.sides.left.key.clone());
+    let made = keys.next().unwrap();
+    block_on(engine.decisions().declare_created(intent.id, &made)).unwrap();
     let report = world.settle();
     assert_eq!(report.waiting, 0);
     world.assert_equal();
@@ -112,8 +111,8 @@ fn without_a_marker_a_person_can_say_that_it_never_arrived() {
     world.notion.inject([Fault::LoseRequest]);
     assert_eq!(world.run().waiting, 1);
     let engine = world.engine();
-    let intent = block_on(engine.outbox()).unwrap().remove(0);
-    block_on(engine.declare_not_sent(intent.id)).unwrap();
+    let intent = block_on(engine.decisions().outbox()).unwrap().remove(0);
+    block_on(engine.decisions().declare_not_sent(intent.id)).unwrap();
     world.settle();
     world.assert_equal();
     assert_eq!(world.notion.live().len(), 1);

@@ -1,0 +1,123 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, Parser, Subcommand};
+
+/// Keep Notion and a SQLite file the same, both ways.
+#[derive(Debug, Parser)]
+#[command(name = "notion-sync", version, propagate_version = true)]
+#[command(after_help = "Exit codes: 0 clean, 1 failed or partial, 2 usage, 3 conflicts or refusals \
+left, 4 halted (credentials), 5 --check found a plan, 130 cancelled.\n\nThe token is read from \
+NOTION_TOKEN (or NOTION_API_TOKEN). Without one, try `notion-sync demo`.")]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+
+    /// The SQLite file.
+    #[arg(long, global = true, value_name = "FILE", default_value = "notion.sqlite")]
+    pub(crate) db: PathBuf,
+
+    /// A data source or database, by URL or id; may be given several times. Without it, those the
+    /// file already knows.
+    #[arg(long, global = true, value_name = "URL-OR-ID")]
+    pub(crate) data_source: Vec<String>,
+
+    /// Use an embedded simulator instead of Notion. Any token is ignored.
+    #[arg(long, global = true, conflicts_with = "base_url")]
+    pub(crate) sim: bool,
+
+    /// Fill the embedded simulator from recorded exchanges.
+    #[arg(long, global = true, value_name = "DIR", requires = "sim")]
+    pub(crate) load: Option<PathBuf>,
+
+    /// Another address of the API, for example that of a `notion-sim` process.
+    #[arg(long, global = true, value_name = "URL")]
+    pub(crate) base_url: Option<String>,
+
+    /// A text property in Notion that carries a ULID for every page made from here, so that a
+    /// create whose answer was lost is found again. Nothing is written there without this flag.
+    #[arg(long, global = true, value_name = "NAME")]
+    pub(crate) marker_field: Option<String>,
+
+    /// Requests a minute, or "off"; only with --sim or --base-url.
+    #[arg(long, global = true, value_name = "N|off", value_parser = rate_limit)]
+    pub(crate) rate_limit: Option<RateLimitArg>,
+
+    /// How long the API's queries may lag behind its writes [default: 60, with --sim 0].
+    #[arg(long, global = true, value_name = "SECONDS")]
+    pub(crate) index_lag: Option<u64>,
+
+    /// Let a run delete up to so many records per side; the guard against mass deletes asks for it.
+    #[arg(long, global = true, value_name = "N")]
+    pub(crate) max_deletes: Option<u64>,
+
+    /// Read both sides whole, whatever was read before.
+    #[arg(long, global = true)]
+    pub(crate) full: bool,
+
+    /// Print one JSON document on stdout and nothing else there.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Play the whole story against the embedded simulator, step by step. Needs no token.
+    Demo,
+    /// Carry changes both ways, once.
+    Run,
+    /// Show what a run would do, and write nothing.
+    Plan {
+        /// Exit with 5 if there is anything to do.
+        #[arg(long)]
+        check: bool,
+    },
+    /// Show every table: rows, pending changes, conflicts, the last run.
+    Status,
+    /// List open conflicts with both values.
+    Conflicts,
+    /// Decide a conflict, or what became of a create whose answer was lost.
+    Resolve(ResolveArgs),
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ResolveArgs {
+    /// Number of the conflict (`notion-sync conflicts`) or of the command (`notion-sync status`).
+    pub(crate) id: u64,
+    #[command(flatten)]
+    pub(crate) decision: Decision,
+}
+
+#[derive(Debug, ClapArgs)]
+#[group(required = true, multiple = false)]
+pub(crate) struct Decision {
+    /// Keep this side's value.
+    #[arg(long, value_name = "notion|sqlite")]
+    pub(crate) keep: Option<String>,
+    /// The create never arrived: plan it again.
+    #[arg(long)]
+    pub(crate) not_sent: bool,
+    /// The create made this page.
+    #[arg(long, value_name = "PAGE-URL-OR-ID")]
+    pub(crate) created: Option<String>,
+}
+
+/// A requests-per-minute limit from the command line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RateLimitArg {
+    /// None at all.
+    Off,
+    /// So many per minute.
+    PerMinute(u32),
+}
+
+fn rate_limit(text: &str) -> Result<RateLimitArg, String> {
+    if text == "off" {
+        return Ok(RateLimitArg::Off);
+    }
+    match text.parse() {
+        Ok(limit) if limit > 0 => Ok(RateLimitArg::PerMinute(limit)),
+        _ => Err("write a number of requests per minute, or \"off\"".to_owned()),
+    }
+}

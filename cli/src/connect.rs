@@ -1,0 +1,156 @@
+//! From the command line to a client, a store and the data sources to work on.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use notion_sync::client::limiter::RateLimit;
+use notion_sync::client::{Client, DataSourceId, Token};
+use notion_sync::core::link::MaxDelete;
+use notion_sync::sqlite::SqliteStore;
+use notion_sync::{Policy, Replica};
+use notion_sync_sim::NotionSim;
+
+use crate::args::{Args, RateLimitArg};
+use crate::exit::UsageError;
+
+/// Where requests go, and what keeps that place alive.
+pub(crate) struct Connection {
+    pub(crate) client: Client,
+    /// Lives as long as requests are made to it.
+    sim: Option<NotionSim>,
+    index_lag: Duration,
+}
+
+/// Refuses combinations that would be dangerous or do nothing.
+fn check(args: &Args) -> Result<()> {
+    if args.rate_limit.is_some() && !args.sim && args.base_url.is_none() {
+        let message = "--rate-limit works with --sim or --base-url only: the real API has its own";
+        return Err(UsageError(message.to_owned()).into());
+    }
+    Ok(())
+}
+
+/// Connects to the simulator, to another address, or to Notion.
+pub(crate) async fn connect(args: &Args) -> Result<Connection> {
+    check(args)?;
+    if args.sim {
+        return embedded(args).await;
+    }
+    let Some((name, secret)) = token_from_environment() else {
+        let message = "no token: set NOTION_TOKEN to the secret of your connection \
+                       (notion.so/profile/integrations), or try `notion-sync demo`";
+        return Err(UsageError(message.to_owned()).into());
+    };
+    let token = Token::new(secret)?.labelled(name);
+    let mut builder = Client::builder(token);
+    if let Some(url) = &args.base_url {
+        builder = builder.base_url(url.clone());
+    }
+    if let Some(limit) = args.rate_limit {
+        builder = builder.rate_limit(limit_of(limit));
+    }
+    let index_lag = Duration::from_secs(args.index_lag.unwrap_or(60));
+    Ok(Connection { client: builder.build()?, sim: None, index_lag })
+}
+
+async fn embedded(args: &Args) -> Result<Connection> {
+    let limit = args.rate_limit.unwrap_or(RateLimitArg::Off);
+    let per_minute = match limit {
+        RateLimitArg::Off => None,
+        RateLimitArg::PerMinute(limit) => Some(limit),
+    };
+    let lag = Duration::from_secs(args.index_lag.unwrap_or(0));
+    let mut builder = NotionSim::builder().rate_limit(per_minute).index_lag(lag);
+    if let Some(folder) = &args.load {
+        builder = builder.load(folder);
+    }
+    let sim = builder.start().await.context("the simulator did not start")?;
+    if args.load.is_none() {
+        sim.generate("Tasks", 25).map_err(|error| anyhow::anyhow!("{error}"))?;
+    }
+    let client = Client::builder(Token::new(sim.token())?.labelled("the simulator's token"))
+        .base_url(sim.base_url())
+        .rate_limit(limit_of(limit))
+        .build()?;
+    Ok(Connection { client, sim: Some(sim), index_lag: lag })
+}
+
+fn limit_of(limit: RateLimitArg) -> RateLimit {
+    match limit {
+        RateLimitArg::Off => RateLimit::Off,
+        RateLimitArg::PerMinute(requests) => {
+            RateLimit::Window { requests, per: Duration::from_secs(60) }
+        }
+    }
+}
+
+/// The variable a token was found in, and the token.
+fn token_from_environment() -> Option<(&'static str, String)> {
+    ["NOTION_TOKEN", "NOTION_API_TOKEN"].into_iter().find_map(|name| {
+        let value = std::env::var(name).ok()?;
+        (!value.trim().is_empty()).then(|| (name, value.trim().to_owned()))
+    })
+}
+
+impl Connection {
+    /// What to work on: what was asked for, else what the file knows, else — never with the real
+    /// API — everything the connection can see.
+    pub(crate) async fn data_sources(
+        &self,
+        args: &Args,
+        store: &SqliteStore,
+    ) -> Result<Vec<DataSourceId>> {
+        let mut asked = Vec::new();
+        for text in &args.data_source {
+            asked.push(notion_sync::notion::resolve(&self.client, text).await?);
+        }
+        if !asked.is_empty() {
+            return Ok(asked);
+        }
+        let known: Vec<DataSourceId> =
+            store.links().await?.iter().filter_map(|link| link.as_str().parse().ok()).collect();
+        let is_real = self.sim.is_none() && args.base_url.is_none();
+        if is_real && !known.is_empty() {
+            return Ok(known);
+        }
+        let visible = notion_sync::notion::list_data_sources(&self.client).await?;
+        if !is_real {
+            return Ok(visible.into_iter().map(|found| found.id).collect());
+        }
+        let mut message = String::from("which data source? Name one with --data-source.");
+        if visible.is_empty() {
+            message.push_str(
+                "\nThe connection can see none yet: in Notion open the database, choose ••• > \
+                 Connections, and add your connection.",
+            );
+        }
+        for found in visible {
+            message.push_str(&format!("\n  {}  {}", found.id, found.title));
+        }
+        Err(UsageError(message).into())
+    }
+
+    /// The link between a data source and the file, with the rules of the command line.
+    pub(crate) fn replica(&self, args: &Args, source: DataSourceId, store: &SqliteStore) -> Replica {
+        let mut policy = Policy::default();
+        policy.max_delete = MaxDelete { approved: args.max_deletes, ..policy.max_delete };
+        let replica = Replica::new(self.client.clone(), source, store)
+            .policy(policy)
+            .index_lag(self.index_lag);
+        match &args.marker_field {
+            Some(name) => replica.marker_field(name),
+            None => replica,
+        }
+    }
+}
+
+/// Opens the file of a command that writes.
+pub(crate) fn open(args: &Args) -> Result<SqliteStore> {
+    SqliteStore::open(&args.db, Default::default())
+        .with_context(|| format!("{} cannot be used", args.db.display()))
+}
+
+/// Opens the file of a command that only reads; one that is not there reads as empty.
+pub(crate) fn open_to_read(args: &Args) -> Result<SqliteStore> {
+    if args.db.exists() { open(args) } else { Ok(SqliteStore::in_memory()?) }
+}

@@ -1,0 +1,71 @@
+//! Exit codes: what a script can rely on.
+
+use notion_sync::{ReplicaError, Report, RunOutcome};
+
+/// How the command ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Exit {
+    /// Done, nothing is left.
+    Clean,
+    /// Done, but conflicts or refusals are left for a person.
+    Left,
+    /// `--check` found a plan.
+    PlanFound,
+    /// It failed, or part of it could not be done.
+    Failed,
+    /// Stopped at once: the credentials were refused.
+    Halted,
+    /// Stopped on request.
+    Cancelled,
+    /// The command line cannot be carried out as it stands.
+    Usage,
+}
+
+impl From<Exit> for std::process::ExitCode {
+    fn from(exit: Exit) -> Self {
+        let code = match exit {
+            Exit::Clean => 0,
+            Exit::Failed => 1,
+            Exit::Usage => 2,
+            Exit::Left => 3,
+            Exit::Halted => 4,
+            Exit::PlanFound => 5,
+            Exit::Cancelled => 130,
+        };
+        Self::from(code)
+    }
+}
+
+/// The command line asks for something that cannot be; the message says what to do instead.
+#[derive(Debug)]
+pub(crate) struct UsageError(pub(crate) String);
+
+impl std::fmt::Display for UsageError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for UsageError {}
+
+/// The exit code of a run. Partial is never hidden behind conflicts.
+pub(crate) fn of_report(report: &Report) -> Exit {
+    match report.outcome {
+        RunOutcome::Cancelled => Exit::Cancelled,
+        RunOutcome::Halted => Exit::Halted,
+        RunOutcome::Partial => Exit::Failed,
+        RunOutcome::Clean if report.open_conflicts > 0 || !report.refusals.is_empty() => Exit::Left,
+        RunOutcome::Clean => Exit::Clean,
+    }
+}
+
+/// The exit code of an error.
+pub(crate) fn of_failure(failure: &anyhow::Error) -> Exit {
+    if failure.downcast_ref::<UsageError>().is_some() {
+        return Exit::Usage;
+    }
+    match failure.downcast_ref::<ReplicaError>() {
+        Some(error) if error.is_unauthorized() => Exit::Halted,
+        _ => Exit::Failed,
+    }
+}

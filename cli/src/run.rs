@@ -1,0 +1,114 @@
+//! `notion-sync run`: carry changes both ways, once, for every data source.
+
+use std::sync::Arc;
+
+use anyhow::Result;
+use notion_sync::{Replica, Report, RunOptions};
+use serde_json::json;
+
+use crate::args::Args;
+use crate::connect;
+use crate::exit::{self, Exit};
+use crate::output::{self, Progress};
+
+pub(crate) async fn run(args: &Args) -> Result<Exit> {
+    let connection = connect::connect(args).await?;
+    let store = connect::open(args)?;
+    let sources = connection.data_sources(args, &store).await?;
+    let cancel = notion_sync::core::port::Cancel::default();
+    cancel_on_signal(cancel.clone());
+
+    let mut worst = Exit::Clean;
+    let mut links = Vec::new();
+    for source in sources {
+        let replica: Replica = connection.replica(args, source, &store);
+        let progress = Progress::new(args);
+        let options = RunOptions {
+            full: args.full,
+            cancel: cancel.clone(),
+            progress: Some(Arc::new(progress.listener())),
+            owner: format!("notion-sync, process {}", std::process::id()),
+        };
+        let result = replica.run(&options).await;
+        progress.finish();
+        let table = store.table_of(&replica.link()).await?;
+        let name = table.unwrap_or_else(|| source.to_string());
+        match result {
+            Ok(report) => {
+                worst = worst.max(exit::of_report(&report));
+                if !args.json {
+                    print_report(&name, &report);
+                }
+                links.push(json!({ "data_source": source.to_string(), "table": name, "report": report }));
+                if cancel.is_cancelled() {
+                    break;
+                }
+            }
+            // One failing data source does not stop the rest; refused credentials do.
+            Err(error) => {
+                let halted = error.is_unauthorized();
+                let error = anyhow::Error::from(error);
+                worst = worst.max(exit::of_failure(&error));
+                let message = output::sentence(&error);
+                eprintln!("error: {name}: {message}");
+                links.push(json!({ "data_source": source.to_string(), "table": name, "error": message }));
+                if halted {
+                    break;
+                }
+            }
+        }
+    }
+    if args.json {
+        output::print_json(&json!({ "command": "run", "links": links }));
+    } else if links.is_empty() {
+        println!("The connection can see no data source. Share one with it, then run again.");
+    } else {
+        println!("\n{} is up to date. Open it with any SQLite tool.", args.db.display());
+    }
+    Ok(worst)
+}
+
+fn print_report(name: &str, report: &Report) {
+    let count = |n: u64, what: &str| (n > 0).then(|| format!("{n} {what}"));
+    let side = |settled: &notion_sync::core::engine::Settled| {
+        let parts = [
+            count(settled.created, "created"),
+            count(settled.patched, "changed"),
+            count(settled.trashed, "trashed"),
+            count(settled.untrashed, "restored"),
+        ];
+        let said: Vec<String> = parts.into_iter().flatten().collect();
+        if said.is_empty() { "nothing to do".to_owned() } else { said.join(", ") }
+    };
+    println!(
+        "{name}: SQLite: {}; Notion: {}.",
+        side(&report.settled.right),
+        side(&report.settled.left)
+    );
+    for problem in &report.problems {
+        println!("  ! {problem}");
+    }
+    for refusal in &report.refusals {
+        println!("  refused ({:?}): {}", refusal.guard, refusal.reason);
+        println!("    what helps: {}", refusal.guard.remedy());
+    }
+    if report.open_conflicts > 0 {
+        println!(
+            "  {} conflict(s) wait for you: `notion-sync conflicts`, then `notion-sync resolve`",
+            report.open_conflicts
+        );
+    }
+}
+
+/// The first signal asks the run to stop at the next safe point; the second ends the process.
+fn cancel_on_signal(cancel: notion_sync::core::port::Cancel) {
+    tokio::spawn(async move {
+        if tokio::signal::ctrl_c().await.is_ok() {
+            eprintln!("\nstopping at the next safe point; press again to end at once");
+            cancel.cancel();
+            if tokio::signal::ctrl_c().await.is_ok() {
+                std::process::exit(130);
+            }
+        }
+    });
+}

@@ -1,0 +1,237 @@
+//! One Notion data source and one table of a SQLite file, kept the same.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use notion_sync_client::Client;
+use notion_sync_client::DataSourceId;
+use notion_sync_core::engine::{Described, Engine, Report, RunError, RunOptions};
+use notion_sync_core::link::{LinkId, LinkSpec, Policy, Side, Sides};
+use notion_sync_core::plan::Plan;
+use notion_sync_core::port::{Call, Clock, Peer, PeerError, Store, StoreError};
+use notion_sync_core::schema::{FieldId, Schema};
+use notion_sync_notion::{NotionOptions, NotionPeer};
+use notion_sync_sqlite::{SqliteReplica, SqliteStore};
+
+use crate::SystemClock;
+
+/// How often a run starts over because the fields in Notion changed under it.
+const SCHEMA_RETRIES: u32 = 3;
+
+/// One Notion data source and one table of a SQLite file, kept the same.
+///
+/// The table is made on the first run, after the data source's fields. Edit it with any SQLite
+/// tool; [`Replica::run`] carries edits both ways.
+pub struct Replica {
+    client: Client,
+    data_source: DataSourceId,
+    store: SqliteStore,
+    policy: Policy,
+    notion: NotionOptions,
+    marker: Option<String>,
+    clock: Arc<dyn Clock>,
+}
+
+/// A replica could not be set up or could not run.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReplicaError {
+    /// Notion could not be asked what the data source is.
+    #[error(transparent)]
+    Notion(#[from] PeerError),
+    /// The file failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The run broke off.
+    #[error(transparent)]
+    Run(#[from] RunError),
+    /// The marker field is not there.
+    #[error(
+        "the data source has no text property named {0:?}; add one in Notion, or leave the marker \
+         field out"
+    )]
+    NoMarkerField(String),
+}
+
+impl ReplicaError {
+    /// Whether Notion refused the token.
+    pub fn is_unauthorized(&self) -> bool {
+        match self {
+            Self::Notion(error) => error.is_fatal(),
+            Self::Run(error) => error.is_unauthorized(),
+            Self::Store(_) | Self::NoMarkerField(_) => false,
+        }
+    }
+}
+
+impl std::fmt::Debug for Replica {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Replica")
+            .field("data_source", &self.data_source)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Replica {
+    /// A replica with the safe defaults of [`Policy`].
+    pub fn new(client: Client, data_source: DataSourceId, store: &SqliteStore) -> Self {
+        Self {
+            client,
+            data_source,
+            store: store.clone(),
+            policy: Policy::default(),
+            notion: NotionOptions::default(),
+            marker: None,
+            clock: Arc::new(SystemClock::default()),
+        }
+    }
+
+    /// What the link may do.
+    #[must_use]
+    pub fn policy(mut self, policy: Policy) -> Self {
+        self.policy = policy;
+        self
+    }
+
+    /// The name of a text property in Notion that may carry a ULID for every page made from here.
+    /// With it a create whose answer was lost is found again instead of waiting for a person.
+    #[must_use]
+    pub fn marker_field(mut self, name: impl Into<String>) -> Self {
+        self.marker = Some(name.into());
+        self
+    }
+
+    /// How long Notion's queries may lag behind its writes; a minute unless told.
+    #[must_use]
+    pub fn index_lag(mut self, lag: Duration) -> Self {
+        self.notion.index_lag = lag;
+        self
+    }
+
+    /// Another clock, for tests.
+    #[must_use]
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// The name of the link in the store: the data source's id.
+    pub fn link(&self) -> LinkId {
+        LinkId::new(self.data_source.to_string())
+    }
+
+    /// Runs one cycle.
+    ///
+    /// # Errors
+    /// [`ReplicaError`] when the run could not start or had to break off. What was settled until
+    /// then stays settled; the next run goes on.
+    pub async fn run(&self, options: &RunOptions) -> Result<Report, ReplicaError> {
+        let mut tries = 0;
+        loop {
+            let engine = self.engine(Intent::Write).await?;
+            match engine.run(options).await {
+                Err(RunError::SchemaChanged(_)) if tries < SCHEMA_RETRIES => tries += 1,
+                result => return Ok(result?),
+            }
+        }
+    }
+
+    /// Plans one cycle and writes nothing anywhere.
+    ///
+    /// # Errors
+    /// As [`Replica::run`].
+    pub async fn plan(&self, options: &RunOptions) -> Result<Plan, ReplicaError> {
+        let engine = self.engine(Intent::Read).await?;
+        Ok(engine.plan(options).await?)
+    }
+
+    /// The engine of this link, for everything else it can do: explain, conflicts, decisions.
+    /// Writes nothing: a table that is not there yet is not made.
+    ///
+    /// # Errors
+    /// When the data source or the file cannot be read.
+    pub async fn inspect(&self) -> Result<Engine, ReplicaError> {
+        self.engine(Intent::Read).await
+    }
+
+    async fn engine(&self, intent: Intent) -> Result<Engine, ReplicaError> {
+        let link = self.link();
+        let cancel = notion_sync_core::port::Cancel::default();
+        let call = Call::new(&cancel);
+        let now = self.clock.now();
+
+        let mut notion = NotionOptions {
+            marker_field: self.marker.clone(),
+            ..self.notion.clone()
+        };
+        notion.index_lag = self.notion.index_lag;
+        let memory = self.store.memory(&link).await?.sides.left;
+        let remembered = memory.schema.zip(memory.described_at);
+        let fresh =
+            remembered.filter(|(_, at)| *at <= now && now.since(*at) < self.policy.describe_every);
+        let peer = NotionPeer::new(self.client.clone(), self.data_source, notion);
+        let (peer, description, at) = match fresh {
+            Some((schema, at)) => {
+                let peer = peer.with_schema(schema.clone());
+                let capabilities = peer.capabilities();
+                let description = notion_sync_core::port::Description {
+                    schema,
+                    capabilities,
+                };
+                (peer, description, at)
+            }
+            None => {
+                let description = peer.describe(&call).await?;
+                (peer, description, now)
+            }
+        };
+        let marker = self.marker_id(&description.schema)?;
+
+        let replica: SqliteReplica = self.store.replica(&link).build();
+        let write = intent == Intent::Write;
+        let mapping = replica
+            .align(&description.schema, marker.as_ref(), write)
+            .await?;
+        let table = Described {
+            description: replica.describe(&call).await?,
+            at: now,
+        };
+        let spec = LinkSpec {
+            id: link,
+            places: Sides::new(peer.place().clone(), replica.place().clone()),
+            names: Sides::new("Notion".to_owned(), "SQLite".to_owned()),
+            mapping,
+            policy: self.policy.clone(),
+        };
+        let described = Sides::new(Described { description, at }, table);
+        let peers: Sides<Arc<dyn Peer>> = Sides::new(Arc::new(peer), Arc::new(replica));
+        let store: Arc<dyn Store> = Arc::new(self.store.clone());
+        Ok(Engine::new(
+            spec,
+            described,
+            peers,
+            store,
+            Arc::clone(&self.clock),
+        ))
+    }
+
+    fn marker_id(&self, schema: &Schema) -> Result<Option<FieldId>, ReplicaError> {
+        let Some(name) = &self.marker else {
+            return Ok(None);
+        };
+        match schema.by_name(name) {
+            Some(field) => Ok(Some(field.id.clone())),
+            None => Err(ReplicaError::NoMarkerField(name.clone())),
+        }
+    }
+}
+
+/// What an engine is put together for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Intent {
+    Read,
+    Write,
+}
+
+/// The side Notion stands on in a [`Replica`].
+pub const NOTION: Side = Side::Left;
