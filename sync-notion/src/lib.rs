@@ -1,1 +1,19 @@
-//! placeholder
+#![doc = include_str!("../README.md")]
+
+mod alter;
+mod apply;
+mod decode;
+mod describe;
+pub mod discover;
+mod encode;
+mod failure;
+mod find;
+mod options;
+mod peer;
+mod scan;
+
+pub use describe::{CREATED, EDITED, ID, URL};
+pub use options::NotionOptions;
+pub use peer::NotionPeer;
+
+pub use notion_sync_client as client;

@@ -1,0 +1,156 @@
+use super::*;
+
+fn read(kind: &str, value: &str) -> Cell {
+    let raw = format!(r#"{{"id":"x%3A","type":"{kind}","{kind}":{value}}}"#);
+    cell(&PropertyType::from(kind), &raw)
+}
+
+fn complete(kind: &str, value: &str) -> Value {
+    match read(kind, value) {
+        Cell::Complete(value) => value,
+        other => panic!("{kind} {value}: {other:?}"),
+    }
+}
+
+#[test]
+fn numbers_are_exact_and_three_stays_three() {
+    for (literal, text) in [
+        ("3", "3"),
+        ("3.0", "3"),
+        ("9007199254740993", "9007199254740993"),
+        ("-0.10", "-0.1"),
+        ("1e21", "1000000000000000000000"),
+    ] {
+        assert_eq!(
+            complete("number", literal),
+            Value::Number(text.parse().unwrap())
+        );
+    }
+    assert_eq!(complete("number", "null"), Value::Empty);
+    assert!(matches!(read("number", "\"3\""), Cell::Unsupported(_)));
+}
+
+#[test]
+fn pain_15_dates_keep_their_offset_and_days_stay_days() {
+    for (start, text) in [
+        ("2026-06-15", "2026-06-15"),
+        ("2026-06-15T14:30:00.000+09:00", "2026-06-15T14:30:00+09:00"),
+        ("2026-06-15T14:30:00.000+00:00", "2026-06-15T14:30:00+00:00"),
+    ] {
+        let value = format!(r#"{{"start":"{start}","end":null,"time_zone":null}}"#);
+        assert_eq!(complete("date", &value), Value::Date(text.parse().unwrap()));
+    }
+    assert_eq!(complete("date", "null"), Value::Empty);
+    for odd in [
+        r#"{"start":"soon","end":null,"time_zone":null}"#,
+        r#"{"start":"2026-06-15T14:30:00","end":null,"time_zone":"Asia/Tokyo"}"#,
+    ] {
+        assert!(matches!(read("date", odd), Cell::Unsupported(_)), "{odd}");
+    }
+}
+
+#[test]
+fn empties_are_empty() {
+    for (kind, value) in [
+        ("title", "[]"),
+        ("rich_text", "[]"),
+        ("select", "null"),
+        ("status", "null"),
+        ("multi_select", "[]"),
+        ("url", "null"),
+        ("email", "\"\""),
+        ("phone_number", "null"),
+        ("people", "[]"),
+        ("files", "[]"),
+        ("relation", "[]"),
+        ("place", "null"),
+        ("verification", "null"),
+        ("unique_id", r#"{"prefix":"T","number":null}"#),
+        ("formula", r#"{"type":"string","string":null}"#),
+    ] {
+        assert_eq!(complete(kind, value), Value::Empty, "{kind}");
+    }
+    assert_eq!(complete("checkbox", "false"), Value::Bool(false));
+}
+
+#[test]
+fn computed_values_are_typed_or_kept_raw() {
+    assert_eq!(
+        complete("unique_id", r#"{"prefix":"TASK","number":42}"#),
+        Value::text("TASK-42")
+    );
+    assert_eq!(
+        complete("formula", r#"{"type":"boolean","boolean":true}"#),
+        Value::Bool(true)
+    );
+    assert_eq!(
+        complete("rollup", r#"{"type":"number","number":7,"function":"sum"}"#),
+        Value::Number(7.into())
+    );
+    for (kind, value) in [
+        ("formula", r#"{"type":"unsupported","unsupported":{}}"#),
+        ("rollup", r#"{"type":"incomplete","incomplete":{}}"#),
+        ("hologram", "{}"),
+        ("checkbox", "null"),
+        ("select", "[]"),
+    ] {
+        assert!(matches!(read(kind, value), Cell::Unsupported(_)), "{kind}");
+    }
+}
+
+#[test]
+fn pain_27_cut_values_are_never_whole() {
+    let id = r#"{"id":"1b2c3d4e-0000-4000-8000-00000000a001"}"#;
+    let raw = format!(r#"{{"id":"r","type":"relation","relation":[{id}],"has_more":true}}"#);
+    assert!(matches!(
+        cell(&PropertyType::Relation, &raw),
+        Cell::Truncated(Value::Raw(_))
+    ));
+    let many = vec![id; 25].join(",");
+    assert!(matches!(
+        read("people", &format!("[{many}]")),
+        Cell::Truncated(_)
+    ));
+    let mention = r#"{"type":"mention","mention":{"type":"user","user":{"id":"1b2c3d4e-0000-4000-8000-00000000a001"}},"plain_text":"@A"}"#;
+    let many = vec![mention; 25].join(",");
+    assert!(matches!(
+        read("rich_text", &format!("[{many}]")),
+        Cell::Truncated(Value::RichText(_))
+    ));
+}
+
+#[test]
+fn e11_no_signed_url_in_any_value() {
+    let signed = "https://prod-files.s3.us-west-2.amazonaws.com/a/b.png?X-Amz-Signature=s3cret&X-Amz-Expires=3600";
+    let file = format!(
+        r#"[{{"name":"b","type":"file","file":{{"url":"{signed}","expiry_time":"2026-01-01T00:00:00.000Z"}}}}]"#
+    );
+    for (kind, value) in [
+        ("files", file.clone()),
+        (
+            "rollup",
+            format!(
+                r#"{{"type":"array","array":[{{"type":"files","files":{file}}}],"function":"show_original"}}"#
+            ),
+        ),
+        ("hologram", format!(r#"{{"deep":[{{"x":"{signed}"}}]}}"#)),
+        (
+            "formula",
+            format!(r#"{{"type":"string","string":"{signed}"}}"#),
+        ),
+        ("created_by", format!(r#"{{"avatar_url":"{signed}"}}"#)),
+        (
+            "rich_text",
+            format!(
+                r#"[{{"type":"mention","mention":{{"type":"custom_emoji","custom_emoji":{{"url":"{signed}"}}}},"plain_text":":x:"}}]"#
+            ),
+        ),
+    ] {
+        let cell = read(kind, &value);
+        let shown = serde_json::to_string(&cell).unwrap();
+        assert!(
+            !shown.contains("s3cret") && !shown.contains("expiry_time"),
+            "{kind}: {shown}"
+        );
+    }
+}
