@@ -34,7 +34,7 @@ struct Place {
 
 impl Layout {
     /// The layout of a base that both shadows show; `None` if a value is found nowhere.
-    pub(crate) fn of(base: &Base, shadows: &Sides<&Record>, mapping: &Mapping) -> Option<Self> {
+    fn of(base: &Base, shadows: &Sides<&Record>, mapping: &Mapping) -> Option<Self> {
         let fields = base
             .fields
             .iter()
@@ -62,6 +62,28 @@ impl Layout {
             lifecycle: base.lifecycle,
             fields,
         })
+    }
+
+    /// Whether this layout, read off these shadows, yields this very base.
+    fn fits(&self, base: &Base, shadows: &Sides<&Record>) -> bool {
+        self.lifecycle == base.lifecycle
+            && self.fields.len() == base.fields.len()
+            && self.fields.iter().zip(&base.fields).all(|(place, settled)| {
+                let Sides { left, right } = &settled.values;
+                let shown = |id: &FieldId, shadow: &Record, value: &Value| {
+                    shadow.cells.complete(id) == Some(value)
+                };
+                place.lens == settled.lens
+                    && place.name == settled.name
+                    && match (&place.left, &place.right) {
+                        (Some(here), Some(there)) => {
+                            shown(here, shadows.left, left) && shown(there, shadows.right, right)
+                        }
+                        (Some(here), None) => left == right && shown(here, shadows.left, left),
+                        (None, Some(there)) => left == right && shown(there, shadows.right, right),
+                        (None, None) => false,
+                    }
+            })
     }
 
     /// The base, read off the shadows it was laid out over.
@@ -109,14 +131,29 @@ pub(crate) struct Layouts {
 }
 
 impl Layouts {
-    /// The number of a layout; a new one is stored.
-    pub(crate) fn intern(&mut self, connection: &Connection, layout: Layout) -> Result<i64> {
-        if let Some(last) = self
-            .last
-            .filter(|last| self.known.get(last) == Some(&layout))
-        {
+    /// The number of a layout that yields this base; `None` if it has to be kept whole.
+    pub(crate) fn lay_out(
+        &mut self,
+        connection: &Connection,
+        base: &Base,
+        shadows: &Sides<&Record>,
+        mapping: &Mapping,
+    ) -> Result<Option<i64>> {
+        // Neighbours are nearly always laid out alike.
+        let last = self.last.filter(|last| {
+            let layout = self.known.get(last);
+            layout.is_some_and(|layout| layout.fits(base, shadows))
+        });
+        if last.is_some() {
             return Ok(last);
         }
+        Layout::of(base, shadows, mapping)
+            .map(|layout| self.intern(connection, layout))
+            .transpose()
+    }
+
+    /// The number of a layout; a new one is stored.
+    fn intern(&mut self, connection: &Connection, layout: Layout) -> Result<i64> {
         let body = serde_json::to_string(&layout)?;
         let stored = connection
             .prepare_cached("SELECT id FROM _sync_layouts WHERE body = ?1")?

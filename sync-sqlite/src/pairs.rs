@@ -1,5 +1,6 @@
 //! Pairs as rows: reading them, and the working set of one commit, written back once at its end.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use notion_sync_core::link::{Mapping, Side, Sides};
@@ -10,7 +11,7 @@ use notion_sync_core::record::{Key, Lifecycle, Record};
 use notion_sync_core::value::Digest;
 use rusqlite::{Connection, Row};
 
-use crate::base::{Layout, Layouts};
+use crate::base::Layouts;
 use crate::ddl::ROOM;
 use crate::error::{Result, corrupt, failed};
 
@@ -106,8 +107,10 @@ struct StoredSide {
 enum Shadow {
     #[default]
     None,
-    Json(String),
-    Record(Record),
+    /// As stored, and read once somebody looked.
+    Stored(String, Option<Record>),
+    /// Observed in this commit.
+    Fresh(Record),
 }
 
 #[derive(Debug)]
@@ -120,20 +123,27 @@ enum StoredBase {
 
 impl Shadow {
     fn record(&mut self) -> Result<Option<&Record>> {
-        if let Self::Json(json) = self {
-            *self = Self::Record(serde_json::from_str(json)?);
-        }
         Ok(match self {
-            Self::Record(record) => Some(record),
-            _ => None,
+            Self::None => None,
+            Self::Fresh(record) => Some(record),
+            Self::Stored(_, Some(record)) => Some(record),
+            Self::Stored(json, unread) => Some(unread.insert(serde_json::from_str(json)?)),
         })
     }
 
-    fn json(&self) -> Result<Option<String>> {
+    fn into_record(mut self) -> Result<Option<Record>> {
+        self.record()?;
+        Ok(match self {
+            Self::Fresh(record) | Self::Stored(_, Some(record)) => Some(record),
+            Self::None | Self::Stored(_, None) => None,
+        })
+    }
+
+    fn json(&self) -> Result<Option<Cow<'_, str>>> {
         Ok(match self {
             Self::None => None,
-            Self::Json(json) => Some(json.clone()),
-            Self::Record(record) => Some(serde_json::to_string(record)?),
+            Self::Stored(json, _) => Some(json.as_str().into()),
+            Self::Fresh(record) => Some(serde_json::to_string(record)?.into()),
         })
     }
 }
@@ -163,7 +173,7 @@ impl Stored {
                 presence: presence_from(&row.get::<_, String>(3 + offset)?)?,
                 shadow: row
                     .get::<_, Option<String>>(5 + offset)?
-                    .map_or(Shadow::None, Shadow::Json),
+                    .map_or(Shadow::None, |json| Shadow::Stored(json, None)),
                 digest: row.get(12 + offset)?,
                 live: row.get(14 + offset)?,
             })
@@ -242,20 +252,10 @@ impl Stored {
     ) -> Result<PairState> {
         let base = self.base(connection, layouts)?.cloned();
         let side = |side: StoredSide| -> Result<SideState> {
-            let StoredSide {
-                key,
-                presence,
-                mut shadow,
-                ..
-            } = side;
-            shadow.record()?;
             Ok(SideState {
-                key,
-                presence,
-                shadow: match shadow {
-                    Shadow::Record(record) => Some(record),
-                    _ => None,
-                },
+                key: side.key,
+                presence: side.presence,
+                shadow: side.shadow.into_record()?,
             })
         };
         Ok(PairState {
@@ -285,7 +285,7 @@ impl Stored {
             live: present.is_some_and(|record| record.lifecycle == Lifecycle::Live),
             key: state.key,
             presence: state.presence,
-            shadow: state.shadow.map_or(Shadow::None, Shadow::Record),
+            shadow: state.shadow.map_or(Shadow::None, Shadow::Fresh),
         };
         self.head_changed = true;
         self.body_changed = true;
@@ -486,13 +486,13 @@ fn write_body(
         let left = stored.sides.left.shadow.record()?;
         let right = stored.sides.right.shadow.record()?;
         if let (Some(left), Some(right)) = (left, right) {
-            layout = Layout::of(base, &Sides::new(left, right), mapping);
+            layout = layouts.lay_out(connection, base, &Sides::new(left, right), mapping)?;
         }
     }
     let (base, layout) = match (&stored.base, layout) {
         (StoredBase::None, _) => (None, None),
         (StoredBase::Layout(id), _) => (None, Some(*id)),
-        (_, Some(layout)) => (None, Some(layouts.intern(connection, layout)?)),
+        (_, Some(id)) => (None, Some(id)),
         (StoredBase::Json(json), None) => (Some(json.clone()), None),
         (StoredBase::Value(base), None) => (Some(serde_json::to_string(base)?), None),
     };

@@ -1,5 +1,7 @@
 //! Law: what was settled reads back, however it is stored and whatever is observed afterwards.
 
+#![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
+
 mod common;
 
 use std::collections::BTreeMap;

@@ -1,5 +1,7 @@
 //! Commits: effects beside people's edits, pending changes, conflicts, crashes.
 
+#![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
+
 mod common;
 
 use common::{World, link, refusal, rows};

@@ -1,5 +1,7 @@
 //! The file as a whole: who may open it, who may write, what a dry run leaves behind.
 
+#![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
+
 mod common;
 
 use std::collections::BTreeMap;

@@ -1,5 +1,7 @@
 //! What a person may do to the table, and what is refused with which sentence.
 
+#![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
+
 mod common;
 
 use common::{World, refusal, rows};

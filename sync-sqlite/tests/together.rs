@@ -1,5 +1,7 @@
 //! A person and the engine writing at the same time.
 
+#![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
+
 mod common;
 
 use common::{World, rows};

@@ -127,8 +127,6 @@ pub struct Capabilities {
     pub requests_per_command: u32,
     /// Records per request of a full scan, for estimates; 0 for local peers.
     pub scan_page: u32,
-    /// Whether dates read back cut to whole milliseconds.
-    pub date_millis: bool,
     /// Whether option fields take any name (a text column), or only the options of the schema.
     pub free_options: bool,
 }
@@ -148,7 +146,6 @@ impl Capabilities {
             index_lag: Duration::ZERO,
             requests_per_command: 0,
             scan_page: 0,
-            date_millis: false,
             free_options: true,
         }
     }
@@ -167,7 +164,6 @@ impl Capabilities {
             index_lag: Duration::from_secs(60),
             requests_per_command: 1,
             scan_page: 100,
-            date_millis: true,
             free_options: false,
         }
     }

@@ -45,30 +45,43 @@ pub enum ParseDateError {
     Malformed,
 }
 
+/// How finely a field keeps an instant. Days are days at any precision.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DatePrecision {
+    /// Whole minutes: Notion answers `18:58:00.000` to `18:58:04.659`.
+    Minute,
+    /// Whole milliseconds.
+    Millisecond,
+}
+
 impl DateValue {
-    /// The same date with every instant cut to whole milliseconds, the finest Notion keeps.
+    /// The same date with every instant cut to this precision.
     #[must_use]
-    pub fn to_millis(&self) -> Self {
+    pub fn cut_to(&self, precision: DatePrecision) -> Self {
         Self {
-            start: self.start.to_millis(),
-            end: self.end.map(DatePoint::to_millis),
+            start: self.start.cut_to(precision),
+            end: self.end.map(|end| end.cut_to(precision)),
         }
     }
 }
 
 impl DatePoint {
-    fn to_millis(self) -> Self {
-        match self {
-            Self::Instant { local, offset } => {
-                let nanos = local.subsec_nanosecond() / 1_000_000 * 1_000_000;
-                let local = local
-                    .with()
-                    .subsec_nanosecond(nanos)
-                    .build()
-                    .unwrap_or(local);
-                Self::Instant { local, offset }
-            }
-            day @ Self::Day(_) => day,
+    fn cut_to(self, precision: DatePrecision) -> Self {
+        let Self::Instant { local, offset } = self else {
+            return self;
+        };
+        let (second, nanos) = match precision {
+            DatePrecision::Minute => (0, 0),
+            DatePrecision::Millisecond => (
+                local.second(),
+                local.subsec_nanosecond() / 1_000_000 * 1_000_000,
+            ),
+        };
+        let cut = local.with().second(second).subsec_nanosecond(nanos).build();
+        Self::Instant {
+            local: cut.unwrap_or(local),
+            offset,
         }
     }
 }

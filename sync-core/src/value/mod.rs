@@ -8,7 +8,7 @@ mod raw;
 mod rich_text;
 
 pub use choice::Choice;
-pub use date::{DatePoint, DateValue, ParseDateError};
+pub use date::{DatePoint, DatePrecision, DateValue, ParseDateError};
 pub use digest::Digest;
 pub use number::{Number, ParseNumberError};
 pub use raw::RawJson;

@@ -1,5 +1,7 @@
 //! Laying a table out after a source's schema, and making it so.
 
+use std::sync::OnceLock;
+
 use notion_sync_core::link::{LinkId, Side};
 use notion_sync_core::schema::{Access, FieldId, FieldType, Schema};
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
@@ -62,6 +64,7 @@ fn lay_out(connection: Option<&Connection>, ask: &Ask, reserved: &[String]) -> R
             source: ask.side,
             exists: false,
             columns: Vec::new(),
+            row_sql: OnceLock::new(),
         },
     };
     for column in &mut table.columns {

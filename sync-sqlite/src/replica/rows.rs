@@ -73,9 +73,11 @@ pub(crate) fn record(connection: &Connection, table: &Table, row: i64) -> Result
     if !table.exists {
         return Ok(None);
     }
-    let sql = format!("{} WHERE _row = ?1", select(table));
+    let sql = table
+        .row_sql
+        .get_or_init(|| format!("{} WHERE _row = ?1", select(table)));
     Ok(connection
-        .prepare_cached(&sql)?
+        .prepare_cached(sql)?
         .query_row([row], |row| read(table, &FieldSet::All, row))
         .optional()?)
 }

@@ -1,9 +1,11 @@
 //! The layout of a replica table: columns, what they hold, which field they follow.
 
+use std::sync::OnceLock;
+
 use notion_sync_core::link::{Lens, LinkId, MappedField, Mapping, Side, Sides};
 use notion_sync_core::port::PlaceId;
 use notion_sync_core::schema::{Access, Field, FieldId, FieldType, Limits, Schema};
-use notion_sync_core::value::Value;
+use notion_sync_core::value::{DatePrecision, Value};
 use rusqlite::types::Value as Sql;
 use rusqlite::{Connection, OptionalExtension};
 
@@ -22,6 +24,8 @@ pub(crate) struct Table {
     pub(crate) exists: bool,
     /// Columns of source fields, those that left the mapping included.
     pub(crate) columns: Vec<Column>,
+    /// The statement that reads one row; written once, used for every row of a commit.
+    pub(crate) row_sql: OnceLock<String>,
 }
 
 /// A column of a replica table.
@@ -137,6 +141,7 @@ impl Table {
             source: side_from(&source)?,
             exists: true,
             columns,
+            row_sql: OnceLock::new(),
         }))
     }
 
@@ -229,7 +234,10 @@ impl Table {
             "checkbox" => Lens::Checkbox,
             "select" | "status" => Lens::Choice,
             "multi_select" => Lens::Choices,
-            "date" => Lens::Date,
+            // As fine as Notion keeps them; the table keeps the seconds a person wrote.
+            "date" => Lens::Date {
+                precision: DatePrecision::Minute,
+            },
             _ => Lens::Identity,
         }
     }

@@ -1,6 +1,7 @@
 //! A file, a link and a person with a SQL tool.
 
 #![allow(dead_code, reason = "each test binary uses a part")]
+#![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
 
 use std::path::PathBuf;
 

@@ -9,7 +9,7 @@ mod splice;
 use serde::{Deserialize, Serialize};
 
 use super::{Side, Sides};
-use crate::value::{Choice, Digest, RichText, Value};
+use crate::value::{Choice, DatePrecision, Digest, RichText, Value};
 
 /// How a pair of fields agrees.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,8 +29,11 @@ pub enum Lens {
     Choice,
     /// Options as a set of names.
     Choices,
-    /// Dates, compared to the millisecond, offset included.
-    Date,
+    /// Dates, offset included, compared as finely as the coarser side keeps them.
+    Date {
+        /// How finely that is.
+        precision: DatePrecision,
+    },
     /// Read-only image of a field that one side computes.
     Projection {
         /// The side that computes.
@@ -76,8 +79,10 @@ impl Lens {
                 _ => false,
             },
             Self::Choices => names(left) == names(right) && names(left).is_some(),
-            Self::Date => match (left, right) {
-                (Value::Date(left), Value::Date(right)) => left.to_millis() == right.to_millis(),
+            Self::Date { precision } => match (left, right) {
+                (Value::Date(left), Value::Date(right)) => {
+                    left.cut_to(*precision) == right.cut_to(*precision)
+                }
                 (Value::Empty, Value::Empty) => true,
                 _ => false,
             },
@@ -138,7 +143,7 @@ impl Lens {
                     expected: "list of options",
                 }),
             },
-            Self::Date => match source {
+            Self::Date { .. } => match source {
                 Value::Empty | Value::Date(_) => Ok(source.clone()),
                 _ => Err(Unmappable::WrongKind { expected: "date" }),
             },

@@ -38,6 +38,7 @@ fn dates() -> impl Strategy<Value = Value> {
         "2026-06-15T14:30:00+09:00",
         "2026-06-15T05:30:00Z",
         "2026-06-15T05:30:00.0004Z",
+        "2026-06-15T05:30:07Z",
         "2026-06-15/2026-06-16",
     ])
     .prop_map(|text| Value::Date(text.parse().unwrap()))
@@ -100,7 +101,8 @@ fn cases() -> impl Strategy<Value = (Lens, Value, Value)> {
         ),
         (Just(Lens::Choices), choices(true), choices(false)),
         (
-            Just(Lens::Date),
+            prop::sample::select(vec![DatePrecision::Minute, DatePrecision::Millisecond])
+                .prop_map(|precision| Lens::Date { precision }),
             or_empty(dates().boxed()),
             or_empty(dates().boxed())
         ),
