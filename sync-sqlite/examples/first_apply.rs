@@ -160,7 +160,7 @@ fn record(id: u64) -> Record {
     let cells = schema().fields.into_iter().map(|field| {
         let value = match field.ty {
             FieldType::Number => Value::Number(i64::try_from(id).unwrap_or(0).into()),
-            FieldType::Checkbox => Value::Bool(id % 2 == 0),
+            FieldType::Checkbox => Value::Bool(id.is_multiple_of(2)),
             FieldType::Select(_) => Value::Choice(Choice::with_id("abc", "Todo")),
             FieldType::Date => "2026-06-15".parse().map_or(Value::Empty, Value::Date),
             FieldType::Title | FieldType::RichText => {

@@ -68,22 +68,29 @@ impl Layout {
     fn fits(&self, base: &Base, shadows: &Sides<&Record>) -> bool {
         self.lifecycle == base.lifecycle
             && self.fields.len() == base.fields.len()
-            && self.fields.iter().zip(&base.fields).all(|(place, settled)| {
-                let Sides { left, right } = &settled.values;
-                let shown = |id: &FieldId, shadow: &Record, value: &Value| {
-                    shadow.cells.complete(id) == Some(value)
-                };
-                place.lens == settled.lens
-                    && place.name == settled.name
-                    && match (&place.left, &place.right) {
-                        (Some(here), Some(there)) => {
-                            shown(here, shadows.left, left) && shown(there, shadows.right, right)
+            && self
+                .fields
+                .iter()
+                .zip(&base.fields)
+                .all(|(place, settled)| {
+                    let Sides { left, right } = &settled.values;
+                    let shown = |id: &FieldId, shadow: &Record, value: &Value| {
+                        shadow.cells.complete(id) == Some(value)
+                    };
+                    place.lens == settled.lens
+                        && place.name == settled.name
+                        && match (&place.left, &place.right) {
+                            (Some(here), Some(there)) => {
+                                shown(here, shadows.left, left)
+                                    && shown(there, shadows.right, right)
+                            }
+                            (Some(here), None) => left == right && shown(here, shadows.left, left),
+                            (None, Some(there)) => {
+                                left == right && shown(there, shadows.right, right)
+                            }
+                            (None, None) => false,
                         }
-                        (Some(here), None) => left == right && shown(here, shadows.left, left),
-                        (None, Some(there)) => left == right && shown(there, shadows.right, right),
-                        (None, None) => false,
-                    }
-            })
+                })
     }
 
     /// The base, read off the shadows it was laid out over.

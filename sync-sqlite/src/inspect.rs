@@ -1,0 +1,323 @@
+//! What a program shows people about the file: the views of `views.rs`, typed, and their decisions.
+
+use notion_sync_core::engine::{Decisions, RunError};
+use notion_sync_core::link::LinkId;
+use notion_sync_core::outbox::{Intent, IntentId};
+use notion_sync_core::port::{LinkMemory, StoreError};
+use notion_sync_core::record::Key;
+use rusqlite::types::{Value, ValueRef};
+use rusqlite::{OptionalExtension, Row};
+use serde::Serialize;
+
+use crate::links;
+use crate::store::SqliteStore;
+
+/// One table and how it stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct TableStatus {
+    /// Its name.
+    pub table: String,
+    /// Rows, trashed ones included.
+    pub rows: u64,
+    /// Rows that are not trashed.
+    pub live: u64,
+    /// Rows with edits that no run has carried out yet.
+    pub pending: u64,
+    /// Open conflicts.
+    pub conflicts: u64,
+    /// Rows with a field that cannot be brought to agreement.
+    pub parked: u64,
+    /// Rows that wait for something.
+    pub blocked: u64,
+    /// How the last run ended, in a word.
+    pub last_run: Option<String>,
+    /// When, in UTC.
+    pub last_run_at: Option<String>,
+}
+
+/// A row that is not clean.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct UnsettledRow {
+    /// Its table.
+    pub table: String,
+    /// Its `_row`; 0 where it has none yet.
+    pub row: i64,
+    /// Its `_id`, once it has one.
+    pub id: Option<String>,
+    /// pending, conflict, parked or blocked.
+    pub state: String,
+    /// Why, in a sentence.
+    pub reason: String,
+}
+
+/// An open conflict, readable.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ConflictRow {
+    /// Its number in this file.
+    pub id: u64,
+    /// Its table.
+    pub table: String,
+    /// The row's `_row`.
+    pub row: Option<i64>,
+    /// The row's title.
+    pub title: String,
+    /// The field's name.
+    pub field: String,
+    /// What both sides last agreed on.
+    pub base: Option<String>,
+    /// Each side's value, by the side's name.
+    pub values: Vec<(String, String)>,
+    /// The side a person decided for.
+    pub resolution: Option<String>,
+}
+
+/// A command whose outcome nobody knows yet.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct UnresolvedCommand {
+    /// Its number within its link.
+    pub id: u64,
+    /// Its link.
+    pub link: LinkId,
+    /// The link's table.
+    pub table: String,
+    /// The row it is about; empty where it has none.
+    pub row: String,
+    /// What is known, in a sentence.
+    pub note: String,
+}
+
+impl SqliteStore {
+    /// Links the file knows.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub async fn links(&self) -> Result<Vec<LinkId>, StoreError> {
+        self.select("SELECT name FROM _sync_links ORDER BY id", |row| {
+            row.get::<_, String>(0).map(LinkId::new)
+        })
+        .await
+    }
+
+    /// What the file remembers of a link; nothing for one it does not know.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub async fn memory(&self, link: &LinkId) -> Result<LinkMemory, StoreError> {
+        let link = link.clone();
+        self.worker()
+            .ask(move |database| {
+                let Some(reader) = database.reader()? else {
+                    return Ok(LinkMemory::default());
+                };
+                Ok(links::load(reader, &link)?.map(|row| row.memory).unwrap_or_default())
+            })
+            .await
+    }
+
+    /// The table of a link, once there is one.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub async fn table_of(&self, link: &LinkId) -> Result<Option<String>, StoreError> {
+        let link = link.clone();
+        self.worker()
+            .ask(move |database| {
+                if let Some(planned) = database.planned.get(&link) {
+                    return Ok(Some(planned.name.clone()));
+                }
+                let Some(reader) = database.reader()? else {
+                    return Ok(None);
+                };
+                let name = reader
+                    .prepare_cached(
+                        "SELECT t.name FROM _sync_tables t JOIN _sync_links l ON l.id = t.link
+                         WHERE l.name = ?1",
+                    )?
+                    .query_row([link.as_str()], |row| row.get(0))
+                    .optional()?;
+                Ok(name)
+            })
+            .await
+    }
+
+    /// Every table and how it stands.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub async fn status(&self) -> Result<Vec<TableStatus>, StoreError> {
+        self.select("SELECT * FROM sync_status ORDER BY 1", |row| {
+            Ok(TableStatus {
+                table: row.get("table")?,
+                rows: row.get("rows")?,
+                live: row.get("live")?,
+                pending: row.get("pending")?,
+                conflicts: row.get("conflicts")?,
+                parked: row.get("parked")?,
+                blocked: row.get("blocked")?,
+                last_run: row.get("last_outcome")?,
+                last_run_at: row.get("last_run_at")?,
+            })
+        })
+        .await
+    }
+
+    /// Rows that are not clean, at most `limit`.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub async fn unsettled_rows(&self, limit: u32) -> Result<Vec<UnsettledRow>, StoreError> {
+        let sql = format!("SELECT * FROM sync_rows ORDER BY 1, 2 LIMIT {limit}");
+        self.select(&sql, |row| {
+            Ok(UnsettledRow {
+                table: row.get("table")?,
+                row: row.get::<_, Option<i64>>("_row")?.unwrap_or_default(),
+                id: row.get("_id")?,
+                state: row.get("state")?,
+                reason: row.get::<_, Option<String>>("reason")?.unwrap_or_default(),
+            })
+        })
+        .await
+    }
+
+    /// Open conflicts of all tables.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub async fn open_conflicts(&self) -> Result<Vec<ConflictRow>, StoreError> {
+        const BEFORE_VALUES: usize = 7;
+        self.select("SELECT * FROM conflicts ORDER BY id", |row| {
+            let names: Vec<String> =
+                row.as_ref().column_names().into_iter().map(str::to_owned).collect();
+            // The columns between the fixed ones in front and behind are the sides.
+            let sides = BEFORE_VALUES..names.len().saturating_sub(2);
+            let mut values = Vec::new();
+            for at in sides {
+                if let Some(text) = readable(row.get_ref(at)?) {
+                    values.push((names[at].clone(), text));
+                }
+            }
+            Ok(ConflictRow {
+                id: row.get("id")?,
+                table: row.get::<_, Option<String>>("table")?.unwrap_or_default(),
+                row: row.get("_row")?,
+                title: readable(row.get_ref("title")?).unwrap_or_default(),
+                field: row.get("field")?,
+                base: readable(row.get_ref("base")?),
+                values,
+                resolution: row.get("resolution")?,
+            })
+        })
+        .await
+    }
+
+    /// Decides a conflict for a side, by its name in lower case. The next run carries it out.
+    ///
+    /// # Errors
+    /// When there is no such conflict or side, or the file cannot be written.
+    pub async fn resolve_conflict(&self, id: u64, side: &str) -> Result<(), StoreError> {
+        let side = side.to_owned();
+        self.worker()
+            .ask(move |database| {
+                let failed = |message: String| StoreError::Io { message, source: None };
+                if database.reader()?.is_none() {
+                    return Err(failed("the file holds no conflicts".to_owned()).into());
+                }
+                let writer = database.writer()?;
+                let known: bool = writer.query_row(
+                    "SELECT EXISTS (SELECT 1 FROM _sync_conflicts WHERE id = ?1)",
+                    [id],
+                    |row| row.get(0),
+                )?;
+                if !known {
+                    return Err(failed(format!("there is no open conflict {id}")).into());
+                }
+                writer.execute("UPDATE conflicts SET resolution = ?2 WHERE id = ?1", (id, side))?;
+                Ok(())
+            })
+            .await
+    }
+
+    /// Commands whose outcome nobody knows yet, of all links.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub async fn unresolved_commands(&self) -> Result<Vec<UnresolvedCommand>, RunError> {
+        let mut commands = Vec::new();
+        for link in self.links().await? {
+            let table = self.table_of(&link).await?.unwrap_or_default();
+            let outbox = Decisions::new(self, &link).outbox().await?;
+            for intent in outbox.into_iter().filter(|intent| intent.state.is_unresolved()) {
+                let row = self.row_of(&link, &intent).await?;
+                commands.push(UnresolvedCommand {
+                    id: intent.id.0,
+                    link: link.clone(),
+                    table: table.clone(),
+                    row,
+                    note: intent.note.unwrap_or_default(),
+                });
+            }
+        }
+        Ok(commands)
+    }
+
+    /// A person's word: that create never arrived.
+    ///
+    /// # Errors
+    /// See [`Decisions::declare_not_sent`].
+    pub async fn declare_not_sent(&self, link: &LinkId, id: IntentId) -> Result<(), RunError> {
+        Decisions::new(self, link).declare_not_sent(id).await
+    }
+
+    /// A person's word: that create made this record.
+    ///
+    /// # Errors
+    /// See [`Decisions::declare_created`].
+    pub async fn declare_created(
+        &self,
+        link: &LinkId,
+        id: IntentId,
+        key: &Key,
+    ) -> Result<(), RunError> {
+        Decisions::new(self, link).declare_created(id, key).await
+    }
+
+    async fn row_of(&self, link: &LinkId, intent: &Intent) -> Result<String, RunError> {
+        use notion_sync_core::port::{Query, Rows, Store};
+        let rows = self.read(link, &Query::Pairs(vec![intent.pair]), None, 1).await?;
+        let Rows::Pairs(pairs) = rows else {
+            return Ok(String::new());
+        };
+        let other = intent.side.other();
+        let key = pairs.first().and_then(|pair| pair.sides[other].key.clone());
+        Ok(key.map_or_else(String::new, |key| key.to_string()))
+    }
+
+    /// Reads rows; a file that is not there, or holds nothing yet, has none.
+    async fn select<T: Send + 'static>(
+        &self,
+        sql: &str,
+        read: impl Fn(&Row<'_>) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<Vec<T>, StoreError> {
+        let sql = sql.to_owned();
+        self.worker()
+            .ask(move |database| {
+                let Some(reader) = database.reader()? else {
+                    return Ok(Vec::new());
+                };
+                let mut statement = reader.prepare(&sql)?;
+                let rows = statement.query_map([], |row| read(row))?;
+                Ok(rows.collect::<rusqlite::Result<Vec<T>>>()?)
+            })
+            .await
+    }
+}
+
+fn readable(value: ValueRef<'_>) -> Option<String> {
+    match Value::from(value) {
+        Value::Null => None,
+        Value::Integer(number) => Some(number.to_string()),
+        Value::Real(number) => Some(number.to_string()),
+        Value::Text(text) => Some(text),
+        Value::Blob(bytes) => Some(format!("{} bytes", bytes.len())),
+    }
+}
