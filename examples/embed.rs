@@ -24,7 +24,10 @@ async fn main() -> anyhow::Result<()> {
     println!("{} rows to pull", plan.counts.create.right);
 
     let report = tasks.run(&RunOptions::default()).await?;
-    println!("{:?}: {} rows made", report.outcome, report.settled.right.created);
+    println!(
+        "{:?}: {} rows made",
+        report.outcome, report.settled.right.created
+    );
 
     let report = tasks.run(&RunOptions::default()).await?;
     assert!(report.is_quiet());

@@ -6,7 +6,7 @@ use std::time::Duration;
 use notion_sync_client::Client;
 use notion_sync_client::DataSourceId;
 use notion_sync_core::engine::{Described, Engine, Report, RunError, RunOptions};
-use notion_sync_core::link::{LinkId, LinkSpec, Policy, Side, Sides};
+use notion_sync_core::link::{LinkId, LinkSpec, Policy, Sides};
 use notion_sync_core::plan::Plan;
 use notion_sync_core::port::{Call, Clock, Peer, PeerError, Store, StoreError};
 use notion_sync_core::schema::{FieldId, Schema};
@@ -160,30 +160,16 @@ impl Replica {
         let call = Call::new(&cancel);
         let now = self.clock.now();
 
-        let mut notion = NotionOptions {
-            marker_field: self.marker.clone(),
-            ..self.notion.clone()
-        };
-        notion.index_lag = self.notion.index_lag;
+        let mut notion = self.notion.clone();
+        notion.marker_field.clone_from(&self.marker);
         let memory = self.store.memory(&link).await?.sides.left;
         let remembered = memory.schema.zip(memory.described_at);
         let fresh =
             remembered.filter(|(_, at)| *at <= now && now.since(*at) < self.policy.describe_every);
         let peer = NotionPeer::new(self.client.clone(), self.data_source, notion);
-        let (peer, description, at) = match fresh {
-            Some((schema, at)) => {
-                let peer = peer.with_schema(schema.clone());
-                let capabilities = peer.capabilities();
-                let description = notion_sync_core::port::Description {
-                    schema,
-                    capabilities,
-                };
-                (peer, description, at)
-            }
-            None => {
-                let description = peer.describe(&call).await?;
-                (peer, description, now)
-            }
+        let (description, at) = match fresh {
+            Some((schema, at)) => (peer.describe_from(schema)?, at),
+            None => (peer.describe(&call).await?, now),
         };
         let marker = self.marker_id(&description.schema)?;
 
@@ -232,6 +218,3 @@ enum Intent {
     Read,
     Write,
 }
-
-/// The side Notion stands on in a [`Replica`].
-pub const NOTION: Side = Side::Left;

@@ -7,15 +7,22 @@ use clap::{Args as ClapArgs, Parser, Subcommand};
 /// Keep Notion and a SQLite file the same, both ways.
 #[derive(Debug, Parser)]
 #[command(name = "notion-sync", version, propagate_version = true)]
-#[command(after_help = "Exit codes: 0 clean, 1 failed or partial, 2 usage, 3 conflicts or refusals \
+#[command(
+    after_help = "Exit codes: 0 clean, 1 failed or partial, 2 usage, 3 conflicts or refusals \
 left, 4 halted (credentials), 5 --check found a plan, 130 cancelled.\n\nThe token is read from \
-NOTION_TOKEN (or NOTION_API_TOKEN). Without one, try `notion-sync demo`.")]
+NOTION_TOKEN (or NOTION_API_TOKEN). Without one, try `notion-sync demo`."
+)]
 pub(crate) struct Args {
     #[command(subcommand)]
     pub(crate) command: Command,
 
     /// The SQLite file.
-    #[arg(long, global = true, value_name = "FILE", default_value = "notion.sqlite")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        default_value = "notion.sqlite"
+    )]
     pub(crate) db: PathBuf,
 
     /// A data source or database, by URL or id; may be given several times. Without it, those the

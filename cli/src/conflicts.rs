@@ -16,7 +16,15 @@ pub(crate) async fn conflicts(args: &Args) -> Result<Exit> {
     } else if conflicts.is_empty() {
         println!("No conflicts.");
     } else {
-        let head = ["id", "table", "record", "field", "was", "side: value", "decided"];
+        let head = [
+            "id",
+            "table",
+            "record",
+            "field",
+            "was",
+            "side: value",
+            "decided",
+        ];
         let rows = conflicts.iter().map(|conflict| {
             let values: Vec<String> = conflict
                 .values
@@ -36,6 +44,8 @@ pub(crate) async fn conflicts(args: &Args) -> Result<Exit> {
         println!("{}", output::table(&head, rows));
         println!("Decide with `notion-sync resolve ID --keep notion` or `--keep sqlite`.");
     }
-    let undecided = conflicts.iter().any(|conflict| conflict.resolution.is_none());
+    let undecided = conflicts
+        .iter()
+        .any(|conflict| conflict.resolution.is_none());
     Ok(if undecided { Exit::Left } else { Exit::Clean })
 }

@@ -50,7 +50,11 @@ pub(crate) async fn connect(args: &Args) -> Result<Connection> {
         builder = builder.rate_limit(limit_of(limit));
     }
     let index_lag = Duration::from_secs(args.index_lag.unwrap_or(60));
-    Ok(Connection { client: builder.build()?, sim: None, index_lag })
+    Ok(Connection {
+        client: builder.build()?,
+        sim: None,
+        index_lag,
+    })
 }
 
 async fn embedded(args: &Args) -> Result<Connection> {
@@ -64,32 +68,43 @@ async fn embedded(args: &Args) -> Result<Connection> {
     if let Some(folder) = &args.load {
         builder = builder.load(folder);
     }
-    let sim = builder.start().await.context("the simulator did not start")?;
+    let sim = builder
+        .start()
+        .await
+        .context("the simulator did not start")?;
     if args.load.is_none() {
-        sim.generate("Tasks", 25).map_err(|error| anyhow::anyhow!("{error}"))?;
+        sim.generate("Tasks", 25)
+            .map_err(|error| anyhow::anyhow!("{error}"))?;
     }
     let client = Client::builder(Token::new(sim.token())?.labelled("the simulator's token"))
         .base_url(sim.base_url())
         .rate_limit(limit_of(limit))
         .build()?;
-    Ok(Connection { client, sim: Some(sim), index_lag: lag })
+    Ok(Connection {
+        client,
+        sim: Some(sim),
+        index_lag: lag,
+    })
 }
 
 fn limit_of(limit: RateLimitArg) -> RateLimit {
     match limit {
         RateLimitArg::Off => RateLimit::Off,
-        RateLimitArg::PerMinute(requests) => {
-            RateLimit::Window { requests, per: Duration::from_secs(60) }
-        }
+        RateLimitArg::PerMinute(requests) => RateLimit::Window {
+            requests,
+            period: Duration::from_secs(60),
+        },
     }
 }
 
 /// The variable a token was found in, and the token.
 fn token_from_environment() -> Option<(&'static str, String)> {
-    ["NOTION_TOKEN", "NOTION_API_TOKEN"].into_iter().find_map(|name| {
-        let value = std::env::var(name).ok()?;
-        (!value.trim().is_empty()).then(|| (name, value.trim().to_owned()))
-    })
+    ["NOTION_TOKEN", "NOTION_API_TOKEN"]
+        .into_iter()
+        .find_map(|name| {
+            let value = std::env::var(name).ok()?;
+            (!value.trim().is_empty()).then(|| (name, value.trim().to_owned()))
+        })
 }
 
 impl Connection {
@@ -107,8 +122,12 @@ impl Connection {
         if !asked.is_empty() {
             return Ok(asked);
         }
-        let known: Vec<DataSourceId> =
-            store.links().await?.iter().filter_map(|link| link.as_str().parse().ok()).collect();
+        let known: Vec<DataSourceId> = store
+            .links()
+            .await?
+            .iter()
+            .filter_map(|link| link.as_str().parse().ok())
+            .collect();
         let is_real = self.sim.is_none() && args.base_url.is_none();
         if is_real && !known.is_empty() {
             return Ok(known);
@@ -131,9 +150,17 @@ impl Connection {
     }
 
     /// The link between a data source and the file, with the rules of the command line.
-    pub(crate) fn replica(&self, args: &Args, source: DataSourceId, store: &SqliteStore) -> Replica {
+    pub(crate) fn replica(
+        &self,
+        args: &Args,
+        source: DataSourceId,
+        store: &SqliteStore,
+    ) -> Replica {
         let mut policy = Policy::default();
-        policy.max_delete = MaxDelete { approved: args.max_deletes, ..policy.max_delete };
+        policy.max_delete = MaxDelete {
+            approved: args.max_deletes,
+            ..policy.max_delete
+        };
         let replica = Replica::new(self.client.clone(), source, store)
             .policy(policy)
             .index_lag(self.index_lag);
@@ -152,5 +179,9 @@ pub(crate) fn open(args: &Args) -> Result<SqliteStore> {
 
 /// Opens the file of a command that only reads; one that is not there reads as empty.
 pub(crate) fn open_to_read(args: &Args) -> Result<SqliteStore> {
-    if args.db.exists() { open(args) } else { Ok(SqliteStore::in_memory()?) }
+    if args.db.exists() {
+        open(args)
+    } else {
+        Ok(SqliteStore::in_memory()?)
+    }
 }

@@ -47,7 +47,9 @@ pub(crate) fn fail(args: &Args, error: &anyhow::Error) {
 /// A table for people; lines are drawn only on a terminal.
 pub(crate) fn table(head: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
     let mut table = Table::new();
-    table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+    table
+        .load_style(presets::NOTHING)
+        .set_content_arrangement(ContentArrangement::Dynamic);
     table.set_header(head.to_vec());
     table.add_rows(rows);
     table.trim_fmt()
@@ -86,7 +88,11 @@ pub(crate) fn render_plan(name: &str, plan: &Plan) -> String {
             let expected = field.expected.as_ref().map(|value| value.display());
             let expected = expected.unwrap_or_default();
             let name = field.target.as_str();
-            format!("{name}: {} → {}", short(&expected), short(&field.desired.display()))
+            format!(
+                "{name}: {} → {}",
+                short(&expected),
+                short(&field.desired.display())
+            )
         });
         let fields: Vec<String> = fields.collect();
         vec![
@@ -99,7 +105,10 @@ pub(crate) fn render_plan(name: &str, plan: &Plan) -> String {
     });
     out.push_str(&table(&["", "on", "record", "fields", "why"], rows));
     if total > SHOWN {
-        out.push_str(&format!("\n… and {} more; --json lists them all", total - SHOWN));
+        out.push_str(&format!(
+            "\n… and {} more; --json lists them all",
+            total - SHOWN
+        ));
     }
     for conflict in &plan.conflicts {
         out.push_str(&format!(
@@ -127,12 +136,20 @@ fn short(text: &str) -> String {
     if text.chars().nth(40).is_some() {
         short.push('…');
     }
-    if short.is_empty() { "(empty)".to_owned() } else { short.replace('\n', " ") }
+    if short.is_empty() {
+        "(empty)".to_owned()
+    } else {
+        short.replace('\n', " ")
+    }
 }
 
 fn span(duration: Duration) -> String {
     let seconds = duration.as_secs();
-    if seconds < 90 { format!("{seconds} s") } else { format!("{} min", seconds.div_ceil(60)) }
+    if seconds < 90 {
+        format!("{seconds} s")
+    } else {
+        format!("{} min", seconds.div_ceil(60))
+    }
 }
 
 /// A progress bar on stderr, on terminals only.
@@ -141,8 +158,11 @@ pub(crate) struct Progress(ProgressBar);
 impl Progress {
     pub(crate) fn new(args: &Args) -> Self {
         let hidden = args.json || !std::io::stderr().is_terminal();
-        let target =
-            if hidden { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
+        let target = if hidden {
+            ProgressDrawTarget::hidden()
+        } else {
+            ProgressDrawTarget::stderr()
+        };
         let bar = ProgressBar::with_draw_target(None, target);
         bar.set_style(spinner());
         Self(bar)
@@ -152,7 +172,11 @@ impl Progress {
     pub(crate) fn listener(&self) -> impl Fn(&Event) + Send + Sync + use<> {
         let bar = self.0.clone();
         move |event| match event {
-            Event::Scanned { side, records, expected } => {
+            Event::Scanned {
+                side,
+                records,
+                expected,
+            } => {
                 match expected {
                     Some(expected) => {
                         bar.set_style(counted());

@@ -17,7 +17,10 @@ pub(crate) async fn plan(args: &Args, check: bool) -> Result<Exit> {
     let mut links = Vec::new();
     for source in sources {
         let replica = connection.replica(args, source, &store);
-        let options = RunOptions { full: args.full, ..RunOptions::default() };
+        let options = RunOptions {
+            full: args.full,
+            ..RunOptions::default()
+        };
         let plan = replica.plan(&options).await?;
         found |= !plan.is_empty();
         let table = store.table_of(&replica.link()).await?;
@@ -31,5 +34,9 @@ pub(crate) async fn plan(args: &Args, check: bool) -> Result<Exit> {
     if args.json {
         output::print_json(&json!({ "command": "plan", "links": links }));
     }
-    Ok(if check && found { Exit::PlanFound } else { Exit::Clean })
+    Ok(if check && found {
+        Exit::PlanFound
+    } else {
+        Exit::Clean
+    })
 }

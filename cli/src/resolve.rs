@@ -15,9 +15,15 @@ pub(crate) async fn resolve(args: &Args, what: &ResolveArgs) -> Result<Exit> {
         return Err(UsageError(format!("{} is not there", args.db.display())).into());
     }
     let store = connect::open(args)?;
-    let Decision { keep, not_sent, created } = &what.decision;
+    let Decision {
+        keep,
+        not_sent,
+        created,
+    } = &what.decision;
     let said = if let Some(side) = keep {
-        store.resolve_conflict(what.id, &side.to_lowercase()).await?;
+        store
+            .resolve_conflict(what.id, &side.to_lowercase())
+            .await?;
         format!("conflict {} is decided for {side}", what.id)
     } else {
         let commands = store.unresolved_commands().await?;
@@ -28,8 +34,11 @@ pub(crate) async fn resolve(args: &Args, what: &ResolveArgs) -> Result<Exit> {
         let intent = IntentId(command.id);
         if let Some(page) = created {
             let page = notion_sync::client::url::NotionUrl::best_for_page(page)
-                .with_context(|| format!("{page:?} is neither a page id nor a page URL"))?;
-            store.declare_created(&command.link, intent, &Key::durable(page.to_string())).await?;
+                .with_context(|| format!("{page:?} is neither a page id nor a page URL"))?
+                .page();
+            store
+                .declare_created(&command.link, intent, &Key::durable(page.to_string()))
+                .await?;
             format!("command {} made page {page}", what.id)
         } else {
             debug_assert!(not_sent, "clap asks for one of the three");

@@ -39,7 +39,9 @@ pub(crate) async fn run(args: &Args) -> Result<Exit> {
                 if !args.json {
                     print_report(&name, &report);
                 }
-                links.push(json!({ "data_source": source.to_string(), "table": name, "report": report }));
+                links.push(
+                    json!({ "data_source": source.to_string(), "table": name, "report": report }),
+                );
                 if cancel.is_cancelled() {
                     break;
                 }
@@ -51,7 +53,9 @@ pub(crate) async fn run(args: &Args) -> Result<Exit> {
                 worst = worst.max(exit::of_failure(&error));
                 let message = output::sentence(&error);
                 eprintln!("error: {name}: {message}");
-                links.push(json!({ "data_source": source.to_string(), "table": name, "error": message }));
+                links.push(
+                    json!({ "data_source": source.to_string(), "table": name, "error": message }),
+                );
                 if halted {
                     break;
                 }
@@ -63,7 +67,10 @@ pub(crate) async fn run(args: &Args) -> Result<Exit> {
     } else if links.is_empty() {
         println!("The connection can see no data source. Share one with it, then run again.");
     } else {
-        println!("\n{} is up to date. Open it with any SQLite tool.", args.db.display());
+        println!(
+            "\n{} is up to date. Open it with any SQLite tool.",
+            args.db.display()
+        );
     }
     Ok(worst)
 }
@@ -78,7 +85,11 @@ fn print_report(name: &str, report: &Report) {
             count(settled.untrashed, "restored"),
         ];
         let said: Vec<String> = parts.into_iter().flatten().collect();
-        if said.is_empty() { "nothing to do".to_owned() } else { said.join(", ") }
+        if said.is_empty() {
+            "nothing to do".to_owned()
+        } else {
+            said.join(", ")
+        }
     };
     println!(
         "{name}: SQLite: {}; Notion: {}.",

@@ -16,16 +16,23 @@ pub(crate) async fn status(args: &Args) -> Result<Exit> {
     let tables = store.status().await?;
     let unsettled = store.unsettled_rows(LISTED).await?;
     let commands = store.unresolved_commands().await?;
-    let left = tables.iter().any(|table| table.conflicts + table.blocked + table.parked > 0);
+    let left = tables
+        .iter()
+        .any(|table| table.conflicts + table.blocked + table.parked > 0);
     if args.json {
         let document = json!({
             "command": "status", "tables": tables, "rows": unsettled, "commands": commands,
         });
         output::print_json(&document);
     } else if tables.is_empty() {
-        println!("{} holds no table yet: `notion-sync run` makes one.", args.db.display());
+        println!(
+            "{} holds no table yet: `notion-sync run` makes one.",
+            args.db.display()
+        );
     } else {
-        let head = ["table", "rows", "pending", "conflict", "parked", "blocked", "last run"];
+        let head = [
+            "table", "rows", "pending", "conflict", "parked", "blocked", "last run",
+        ];
         let rows = tables.iter().map(|table| {
             vec![
                 table.table.clone(),
@@ -39,7 +46,10 @@ pub(crate) async fn status(args: &Args) -> Result<Exit> {
         });
         println!("{}", output::table(&head, rows));
         for row in &unsettled {
-            println!("{} row {}: {} – {}", row.table, row.row, row.state, row.reason);
+            println!(
+                "{} row {}: {} – {}",
+                row.table, row.row, row.state, row.reason
+            );
         }
         for command in &commands {
             println!(
@@ -49,5 +59,9 @@ pub(crate) async fn status(args: &Args) -> Result<Exit> {
             );
         }
     }
-    Ok(if left || !commands.is_empty() { Exit::Left } else { Exit::Clean })
+    Ok(if left || !commands.is_empty() {
+        Exit::Left
+    } else {
+        Exit::Clean
+    })
 }

@@ -4,7 +4,7 @@ mod alter;
 mod apply;
 mod decode;
 mod describe;
-pub mod discover;
+mod discover;
 mod encode;
 mod failure;
 mod find;
@@ -13,6 +13,7 @@ mod peer;
 mod scan;
 
 pub use describe::{CREATED, EDITED, ID, URL};
+pub use discover::{DataSourceSummary, ResolveError, list_data_sources, resolve};
 pub use options::NotionOptions;
 pub use peer::NotionPeer;
 

@@ -65,6 +65,25 @@ impl NotionPeer {
         self
     }
 
+    /// What `describe` would answer for this schema, without asking; scans read rows by it.
+    ///
+    /// # Errors
+    /// When the marker field is not a text property of the schema.
+    pub fn describe_from(&self, schema: Schema) -> Result<Description, PeerError> {
+        let known = self.remember(schema);
+        let mut capabilities = Capabilities::remote();
+        capabilities.create = self.create_safety(&known.schema)?;
+        capabilities.index_lag = self.options.index_lag;
+        capabilities.max_batch = 1;
+        capabilities.max_fetch = 1;
+        capabilities.max_find = crate::find::MAX_VALUES;
+        capabilities.scan_page = u32::from(self.options.page_size);
+        Ok(Description {
+            schema: known.schema.clone(),
+            capabilities,
+        })
+    }
+
     /// The schema as last read or given.
     pub fn schema(&self) -> Option<Schema> {
         self.known().map(|known| known.schema.clone())
@@ -259,18 +278,7 @@ impl Peer for NotionPeer {
 
     async fn describe(&self, call: &Call<'_>) -> Result<Description, PeerError> {
         self.go_on(call)?;
-        let known = self.remember(describe::schema(&self.read_source().await?));
-        let mut capabilities = Capabilities::remote();
-        capabilities.create = self.create_safety(&known.schema)?;
-        capabilities.index_lag = self.options.index_lag;
-        capabilities.max_batch = 1;
-        capabilities.max_fetch = 1;
-        capabilities.max_find = crate::find::MAX_VALUES;
-        capabilities.scan_page = u32::from(self.options.page_size);
-        Ok(Description {
-            schema: known.schema.clone(),
-            capabilities,
-        })
+        self.describe_from(describe::schema(&self.read_source().await?))
     }
 
     async fn scan(

@@ -5,7 +5,7 @@ use notion_sync_core::link::LinkId;
 use notion_sync_core::outbox::{Intent, IntentId};
 use notion_sync_core::port::{LinkMemory, StoreError};
 use notion_sync_core::record::Key;
-use rusqlite::types::{Value, ValueRef};
+use rusqlite::types::ValueRef;
 use rusqlite::{OptionalExtension, Row};
 use serde::Serialize;
 
@@ -109,7 +109,9 @@ impl SqliteStore {
                 let Some(reader) = database.reader()? else {
                     return Ok(LinkMemory::default());
                 };
-                Ok(links::load(reader, &link)?.map(|row| row.memory).unwrap_or_default())
+                Ok(links::load(reader, &link)?
+                    .map(|row| row.memory)
+                    .unwrap_or_default())
             })
             .await
     }
@@ -186,8 +188,12 @@ impl SqliteStore {
     pub async fn open_conflicts(&self) -> Result<Vec<ConflictRow>, StoreError> {
         const BEFORE_VALUES: usize = 7;
         self.select("SELECT * FROM conflicts ORDER BY id", |row| {
-            let names: Vec<String> =
-                row.as_ref().column_names().into_iter().map(str::to_owned).collect();
+            let names: Vec<String> = row
+                .as_ref()
+                .column_names()
+                .into_iter()
+                .map(str::to_owned)
+                .collect();
             // The columns between the fixed ones in front and behind are the sides.
             let sides = BEFORE_VALUES..names.len().saturating_sub(2);
             let mut values = Vec::new();
@@ -218,7 +224,10 @@ impl SqliteStore {
         let side = side.to_owned();
         self.worker()
             .ask(move |database| {
-                let failed = |message: String| StoreError::Io { message, source: None };
+                let failed = |message: String| StoreError::Io {
+                    message,
+                    source: None,
+                };
                 if database.reader()?.is_none() {
                     return Err(failed("the file holds no conflicts".to_owned()).into());
                 }
@@ -231,7 +240,10 @@ impl SqliteStore {
                 if !known {
                     return Err(failed(format!("there is no open conflict {id}")).into());
                 }
-                writer.execute("UPDATE conflicts SET resolution = ?2 WHERE id = ?1", (id, side))?;
+                writer.execute(
+                    "UPDATE conflicts SET resolution = ?2 WHERE id = ?1",
+                    (id, side),
+                )?;
                 Ok(())
             })
             .await
@@ -246,7 +258,10 @@ impl SqliteStore {
         for link in self.links().await? {
             let table = self.table_of(&link).await?.unwrap_or_default();
             let outbox = Decisions::new(self, &link).outbox().await?;
-            for intent in outbox.into_iter().filter(|intent| intent.state.is_unresolved()) {
+            for intent in outbox
+                .into_iter()
+                .filter(|intent| intent.state.is_unresolved())
+            {
                 let row = self.row_of(&link, &intent).await?;
                 commands.push(UnresolvedCommand {
                     id: intent.id.0,
@@ -283,7 +298,9 @@ impl SqliteStore {
 
     async fn row_of(&self, link: &LinkId, intent: &Intent) -> Result<String, RunError> {
         use notion_sync_core::port::{Query, Rows, Store};
-        let rows = self.read(link, &Query::Pairs(vec![intent.pair]), None, 1).await?;
+        let rows = self
+            .read(link, &Query::Pairs(vec![intent.pair]), None, 1)
+            .await?;
         let Rows::Pairs(pairs) = rows else {
             return Ok(String::new());
         };
@@ -313,11 +330,11 @@ impl SqliteStore {
 }
 
 fn readable(value: ValueRef<'_>) -> Option<String> {
-    match Value::from(value) {
-        Value::Null => None,
-        Value::Integer(number) => Some(number.to_string()),
-        Value::Real(number) => Some(number.to_string()),
-        Value::Text(text) => Some(text),
-        Value::Blob(bytes) => Some(format!("{} bytes", bytes.len())),
+    match value {
+        ValueRef::Null => None,
+        ValueRef::Integer(number) => Some(number.to_string()),
+        ValueRef::Real(number) => Some(number.to_string()),
+        ValueRef::Text(text) => Some(String::from_utf8_lossy(text).into_owned()),
+        ValueRef::Blob(bytes) => Some(format!("{} bytes", bytes.len())),
     }
 }

@@ -10,6 +10,7 @@ mod commit;
 mod database;
 mod ddl;
 mod error;
+mod inspect;
 mod lease;
 mod links;
 mod pairs;
@@ -20,5 +21,6 @@ mod views;
 mod worker;
 
 pub use database::StoreOptions;
+pub use inspect::{ConflictRow, TableStatus, UnresolvedCommand, UnsettledRow};
 pub use replica::{ReplicaBuilder, SqliteReplica};
 pub use store::SqliteStore;

@@ -70,6 +70,11 @@ impl SqliteStore {
         ReplicaBuilder::new(self.worker.clone(), link.clone())
     }
 
+    /// The thread that holds the file.
+    pub(crate) fn worker(&self) -> &Worker {
+        &self.worker
+    }
+
     fn start(mut database: Database) -> std::result::Result<Self, StoreError> {
         database.reader().map_err(|fault| fault.0)?;
         Ok(Self {

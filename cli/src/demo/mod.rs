@@ -40,7 +40,11 @@ fn file(args: &Args) -> Result<PathBuf> {
         let message = format!("{} exists; the demo makes a new file", args.db.display());
         return Err(UsageError(message).into());
     }
-    let file = if given { args.db.clone() } else { PathBuf::from(FILE) };
+    let file = if given {
+        args.db.clone()
+    } else {
+        PathBuf::from(FILE)
+    };
     for suffix in ["", "-wal", "-shm", "-lock"] {
         let mut path = file.clone().into_os_string();
         path.push(suffix);
@@ -57,7 +61,10 @@ fn file(args: &Args) -> Result<PathBuf> {
 async fn first_pull(stage: &mut Stage) -> Result<()> {
     stage.step("First pull: six pages become six rows of an ordinary table");
     let report = stage.run().await?;
-    ensure!(report.settled.right.created == 6, "six rows were expected: {report:?}");
+    ensure!(
+        report.settled.right.created == 6,
+        "six rows were expected: {report:?}"
+    );
     stage.show("SELECT Name, Status, Estimate, Due FROM Tasks ORDER BY _row")?;
     stage.no_writes()
 }
@@ -68,10 +75,16 @@ async fn local_edit(stage: &mut Stage) -> Result<()> {
     stage.show("SELECT \"table\", \"column\", base, current FROM changes")?;
     stage.run().await?;
     let writes = stage.writes();
-    ensure!(writes.len() == 1 && writes[0].properties.len() == 1, "one property: {writes:?}");
+    ensure!(
+        writes.len() == 1 && writes[0].properties.len() == 1,
+        "one property: {writes:?}"
+    );
     stage.tell_writes(&writes);
     let page = stage.page("Write the press release")?;
-    ensure!(page["properties"]["Estimate"]["number"] == 8, "Notion has it");
+    ensure!(
+        page["properties"]["Estimate"]["number"] == 8,
+        "Notion has it"
+    );
     Ok(())
 }
 
@@ -84,7 +97,10 @@ async fn merge(stage: &mut Stage) -> Result<()> {
     ensure!(report.open_conflicts == 0, "no conflict: {report:?}");
     stage.show("SELECT Name, Status, Notes FROM Tasks WHERE Name = 'Book the venue'")?;
     let page = stage.page(name)?;
-    ensure!(text(&page, "Notes") == "deposit paid", "the local edit is in Notion");
+    ensure!(
+        text(&page, "Notes") == "deposit paid",
+        "the local edit is in Notion"
+    );
     let status = stage.cell("SELECT Status FROM Tasks WHERE Name = 'Book the venue'")?;
     ensure!(status == "Done", "the edit in Notion is in the table");
     stage.writes();
@@ -99,15 +115,24 @@ async fn conflict(stage: &mut Stage) -> Result<()> {
     let report = stage.run().await?;
     ensure!(report.open_conflicts == 1, "one conflict: {report:?}");
     stage.show("SELECT id, title, field, notion, sqlite FROM conflicts")?;
-    ensure!(text(&stage.page(name)?, "Notes") == "ask Ada first", "Notion keeps its value");
+    ensure!(
+        text(&stage.page(name)?, "Notes") == "ask Ada first",
+        "Notion keeps its value"
+    );
     stage.no_writes()?;
     let report = stage.run().await?;
-    ensure!(report.open_conflicts == 1, "a later run does not repeat it: {report:?}");
+    ensure!(
+        report.open_conflicts == 1,
+        "a later run does not repeat it: {report:?}"
+    );
 
     stage.sql("UPDATE conflicts SET resolution = 'sqlite'")?;
     let report = stage.run().await?;
     ensure!(report.open_conflicts == 0, "settled: {report:?}");
-    ensure!(text(&stage.page(name)?, "Notes") == "ask Grace first", "the decision is in Notion");
+    ensure!(
+        text(&stage.page(name)?, "Notes") == "ask Grace first",
+        "the decision is in Notion"
+    );
     stage.tell("decided for SQLite; the other value stays in the journal");
     stage.writes();
     Ok(())
@@ -130,14 +155,20 @@ async fn trash(stage: &mut Stage) -> Result<()> {
     stage.step("Trash, from both sides, and back");
     stage.sql("UPDATE Tasks SET _trashed = 1 WHERE Name = 'Order the badges'")?;
     stage.run().await?;
-    ensure!(stage.pages_named("Order the badges")? == 0, "in the trash in Notion");
+    ensure!(
+        stage.pages_named("Order the badges")? == 0,
+        "in the trash in Notion"
+    );
     stage.person_trashes("Print the programme", true)?;
     stage.run().await?;
     let sql = "SELECT _trashed FROM Tasks WHERE Name = 'Print the programme'";
     ensure!(stage.cell(sql)? == "1", "in the trash in the table");
     stage.person_trashes("Print the programme", false)?;
     let report = stage.run().await?;
-    ensure!(stage.cell(sql)? == "0" && report.open_conflicts == 0, "restored: {report:?}");
+    ensure!(
+        stage.cell(sql)? == "0" && report.open_conflicts == 0,
+        "restored: {report:?}"
+    );
     stage.show("SELECT Name, _trashed FROM Tasks ORDER BY _row")?;
     stage.writes();
     Ok(())
@@ -147,11 +178,17 @@ async fn crash_after_send(stage: &mut Stage) -> Result<()> {
     stage.step("A crash between send and settle: the page was made, nobody remembers");
     stage.sql("INSERT INTO Tasks (Name, Status) VALUES ('Thank the sponsors', 'Todo')")?;
     stage.crash_during_create().await?;
-    ensure!(stage.pages_named("Thank the sponsors")? == 1, "the page is there");
+    ensure!(
+        stage.pages_named("Thank the sponsors")? == 1,
+        "the page is there"
+    );
     stage.tell("the process is gone; a new one looks the create up by its marker");
     let report = stage.run().await?;
     ensure!(report.outcome == RunOutcome::Clean, "recovered: {report:?}");
-    ensure!(stage.pages_named("Thank the sponsors")? == 1, "no duplicate page");
+    ensure!(
+        stage.pages_named("Thank the sponsors")? == 1,
+        "no duplicate page"
+    );
     let sql = "SELECT count(*) FROM Tasks WHERE Name = 'Thank the sponsors' AND _id IS NOT NULL";
     ensure!(stage.cell(sql)? == "1", "one row, and it knows its page");
     stage.writes();
@@ -161,7 +198,9 @@ async fn crash_after_send(stage: &mut Stage) -> Result<()> {
 async fn lost_answer(stage: &mut Stage) -> Result<()> {
     stage.step("An answer lost on the way: looked up, never sent twice");
     stage.sql("INSERT INTO Tasks (Name, Status) VALUES ('Send the invoices', 'Todo')")?;
-    let fault = FaultRule::next(Fault::DropAfterCommit).method("POST").path("/v1/pages");
+    let fault = FaultRule::next(Fault::DropAfterCommit)
+        .method("POST")
+        .path("/v1/pages");
     stage.sim().inject(fault);
     stage.run().await?;
     ensure!(stage.pages_named("Send the invoices")? == 1, "one page");
@@ -172,7 +211,10 @@ async fn lost_answer(stage: &mut Stage) -> Result<()> {
 async fn nothing_to_do(stage: &mut Stage) -> Result<()> {
     stage.step("A last run: nothing to do");
     let report = stage.run().await?;
-    ensure!(report.is_quiet() && report.open_conflicts == 0, "quiet: {report:?}");
+    ensure!(
+        report.is_quiet() && report.open_conflicts == 0,
+        "quiet: {report:?}"
+    );
     stage.no_writes()?;
     let requests = stage.requests();
     stage.tell(&format!("{requests} request(s), no write anywhere"));
@@ -184,6 +226,11 @@ fn rich_text(words: &str) -> Value {
 }
 
 fn text(page: &Value, property: &str) -> String {
-    let runs = page["properties"][property]["rich_text"].as_array().cloned().unwrap_or_default();
-    runs.iter().filter_map(|run| run["plain_text"].as_str()).collect()
+    let runs = page["properties"][property]["rich_text"]
+        .as_array()
+        .cloned()
+        .unwrap_or_default();
+    runs.iter()
+        .filter_map(|run| run["plain_text"].as_str())
+        .collect()
 }

@@ -60,7 +60,14 @@ impl Stage {
             sim.create_page(&data_source, &properties)?;
         }
         sim.clear_ledger();
-        let stage = Self { sim, data_source, file, json, number: 0, steps: Vec::new() };
+        let stage = Self {
+            sim,
+            data_source,
+            file,
+            json,
+            number: 0,
+            steps: Vec::new(),
+        };
         stage.tell("A Notion workspace with one data source, \"Tasks\", runs inside this process.");
         Ok(stage)
     }
@@ -72,7 +79,8 @@ impl Stage {
     /// A heading.
     pub(super) fn step(&mut self, title: &str) {
         self.number += 1;
-        self.steps.push(json!({ "step": self.number, "title": title }));
+        self.steps
+            .push(json!({ "step": self.number, "title": title }));
         if !self.json {
             println!("\n{}. {title}", self.number);
         }
@@ -88,7 +96,10 @@ impl Stage {
     pub(super) async fn run(&mut self) -> Result<Report> {
         let store = SqliteStore::open(&self.file, Default::default())?;
         let client = self.client()?.build()?;
-        let report = self.replica(client, &store)?.run(&RunOptions::default()).await?;
+        let report = self
+            .replica(client, &store)?
+            .run(&RunOptions::default())
+            .await?;
         let settled = report.settled;
         self.tell(&format!(
             "run: {} written to SQLite, {} to Notion, {} open conflict(s)",
@@ -105,7 +116,7 @@ impl Stage {
     /// A run that dies right after a create was sent and answered, before anything is noted.
     pub(super) async fn crash_during_create(&mut self) -> Result<()> {
         let store = SqliteStore::open(&self.file, Default::default())?;
-        let (transport, sent) = CrashAfterSend::new()?;
+        let (transport, sent) = CrashAfterSend::new();
         let client = self.client()?.transport(transport).build()?;
         let replica = self.replica(client, &store)?;
         until_sent(replica.run(&RunOptions::default()), sent).await
@@ -120,7 +131,9 @@ impl Stage {
     fn replica(&self, client: Client, store: &SqliteStore) -> Result<Replica> {
         let source = self.data_source.parse()?;
         let replica = Replica::new(client, source, store);
-        Ok(replica.marker_field(MARKER).index_lag(std::time::Duration::ZERO))
+        Ok(replica
+            .marker_field(MARKER)
+            .index_lag(std::time::Duration::ZERO))
     }
 
     /// A person with any SQLite tool.
@@ -136,11 +149,16 @@ impl Stage {
         self.tell(&format!("sqlite> {query};"));
         let connection = self.person_at_the_file()?;
         let mut statement = connection.prepare(query)?;
-        let names: Vec<String> =
-            statement.column_names().into_iter().map(str::to_owned).collect();
+        let names: Vec<String> = statement
+            .column_names()
+            .into_iter()
+            .map(str::to_owned)
+            .collect();
         let columns = names.len();
         let rows = statement.query_map([], |row| {
-            (0..columns).map(|at| row.get(at).map(readable)).collect::<Result<Vec<_>, _>>()
+            (0..columns)
+                .map(|at| row.get(at).map(readable))
+                .collect::<Result<Vec<_>, _>>()
         })?;
         let rows = rows.collect::<Result<Vec<_>, _>>()?;
         let head: Vec<&str> = names.iter().map(String::as_str).collect();
@@ -152,7 +170,9 @@ impl Stage {
 
     /// One value of the file.
     pub(super) fn cell(&self, query: &str) -> Result<String> {
-        Ok(self.person_at_the_file()?.query_row(query, [], |row| row.get(0).map(readable))?)
+        Ok(self
+            .person_at_the_file()?
+            .query_row(query, [], |row| row.get(0).map(readable))?)
     }
 
     fn person_at_the_file(&self) -> Result<rusqlite::Connection> {
@@ -162,7 +182,11 @@ impl Stage {
     /// A person in Notion changes properties of the page with that title.
     pub(super) fn person(&self, name: &str, properties: &Value) -> Result<()> {
         let page = self.page(name)?;
-        let fields: Vec<&String> = properties.as_object().into_iter().flat_map(|o| o.keys()).collect();
+        let fields: Vec<&String> = properties
+            .as_object()
+            .into_iter()
+            .flat_map(|o| o.keys())
+            .collect();
         self.tell(&format!("in Notion somebody edits {fields:?} of {name:?}"));
         Ok(self.sim.edit_as_person(id(&page)?, properties)?)
     }
@@ -178,7 +202,9 @@ impl Stage {
     /// The page with that title, in the trash or not.
     pub(super) fn page(&self, name: &str) -> Result<Value> {
         let mut pages = self.sim.pages(&self.data_source)?.into_iter();
-        pages.find(|page| title(page) == name).with_context(|| format!("no page named {name:?}"))
+        pages
+            .find(|page| title(page) == name)
+            .with_context(|| format!("no page named {name:?}"))
     }
 
     /// Live pages with that title.
@@ -192,18 +218,32 @@ impl Stage {
     pub(super) fn writes(&self) -> Vec<LedgerEntry> {
         let entries = self.sim.ledger();
         self.sim.clear_ledger();
-        entries.into_iter().filter(|entry| entry.committed).collect()
+        entries
+            .into_iter()
+            .filter(|entry| entry.committed)
+            .collect()
     }
 
     pub(super) fn tell_writes(&self, writes: &[LedgerEntry]) {
         for write in writes {
-            self.tell(&format!("{} {} {:?}", write.method, write.path, write.properties));
+            self.tell(&format!(
+                "{} {} {:?}",
+                write.method, write.path, write.properties
+            ));
         }
     }
 
     pub(super) fn no_writes(&self) -> Result<()> {
-        let written = self.sim.ledger().iter().filter(|entry| entry.committed).count();
-        ensure!(written == 0, "{written} writes to Notion where there should be none");
+        let written = self
+            .sim
+            .ledger()
+            .iter()
+            .filter(|entry| entry.committed)
+            .count();
+        ensure!(
+            written == 0,
+            "{written} writes to Notion where there should be none"
+        );
         Ok(())
     }
 
@@ -217,7 +257,10 @@ impl Stage {
             let file = self.file.display().to_string();
             output::print_json(&json!({ "command": "demo", "file": file, "steps": self.steps }));
         } else {
-            println!("\nEvery step was checked. The file is {}.", self.file.display());
+            println!(
+                "\nEvery step was checked. The file is {}.",
+                self.file.display()
+            );
             println!("Look at it with any SQLite tool; views: changes, conflicts, sync_status.");
         }
     }
@@ -228,8 +271,13 @@ fn id(page: &Value) -> Result<&str> {
 }
 
 fn title(page: &Value) -> String {
-    let runs = page["properties"]["Name"]["title"].as_array().cloned().unwrap_or_default();
-    runs.iter().filter_map(|run| run["plain_text"].as_str()).collect()
+    let runs = page["properties"]["Name"]["title"]
+        .as_array()
+        .cloned()
+        .unwrap_or_default();
+    runs.iter()
+        .filter_map(|run| run["plain_text"].as_str())
+        .collect()
 }
 
 fn readable(value: rusqlite::types::Value) -> String {

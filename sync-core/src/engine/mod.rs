@@ -16,7 +16,7 @@ mod report;
 mod settle;
 
 pub use decisions::Decisions;
-pub use report::{Event, Report, RunError, RunOutcome};
+pub use report::{Event, Report, RunError, RunOutcome, Settled};
 
 use std::sync::Arc;
 
