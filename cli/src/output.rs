@@ -7,7 +7,7 @@ use comfy_table::{ContentArrangement, Table, presets};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use notion_sync::Event;
 use notion_sync::Plan;
-use notion_sync::core::plan::{PlanItem, PlannedCommand};
+use notion_sync::core::plan::{Estimate, PlanItem, PlannedCommand};
 use notion_sync::core::port::CommandKind;
 use serde_json::json;
 
@@ -187,16 +187,11 @@ impl Progress {
                 bar.set_position(*records);
                 bar.set_message(format!("reading {side}"));
             }
-            Event::Planned(plan) => {
-                if plan.estimate.requests > ANNOUNCE_ABOVE {
-                    bar.suspend(|| {
-                        eprintln!(
-                            "{} request(s) to make, about {}",
-                            plan.estimate.requests,
-                            span(plan.estimate.duration)
-                        );
-                    });
-                }
+            Event::Planned(plan) if plan.estimate.requests > ANNOUNCE_ABOVE => {
+                let Estimate { requests, duration } = plan.estimate;
+                bar.suspend(|| {
+                    eprintln!("{requests} request(s) to make, about {}", span(duration))
+                });
             }
             Event::Applied { side, done, total } => {
                 bar.set_style(counted());

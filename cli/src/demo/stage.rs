@@ -139,8 +139,7 @@ impl Stage {
     /// A person with any SQLite tool.
     pub(super) fn sql(&self, statement: &str) -> Result<()> {
         self.tell(&format!("sqlite> {statement};"));
-        let changed = self.person_at_the_file()?.execute(statement, [])?;
-        ensure!(changed == 1, "{changed} rows changed");
+        self.person_at_the_file()?.execute(statement, [])?;
         Ok(())
     }
 
