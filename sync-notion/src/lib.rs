@@ -13,7 +13,7 @@ mod peer;
 mod scan;
 
 pub use describe::{CREATED, EDITED, ID, URL};
-pub use discover::{DataSourceSummary, ResolveError, list_data_sources, resolve};
+pub use discover::{DataSourceChoice, DataSourceSummary, ResolveError, list_data_sources, resolve};
 pub use options::NotionOptions;
 pub use peer::NotionPeer;
 

@@ -5,7 +5,7 @@
 mod support;
 
 use notion_sync_notion::client::{Json, RawRequest, http};
-use notion_sync_notion::discover::{ResolveError, list_data_sources, resolve};
+use notion_sync_notion::{ResolveError, list_data_sources, resolve};
 use serde_json::json;
 use support::{client, world};
 
