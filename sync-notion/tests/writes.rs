@@ -441,3 +441,33 @@ async fn schema_changes_keep_every_option() {
         .unwrap();
     assert_eq!(stale, [Outcome::Stale(None)]);
 }
+
+#[tokio::test]
+async fn texts_that_notion_cuts_are_read_whole() {
+    let world = world().await;
+    let target = world.row("target");
+    let key = world.row("many");
+    let mention = json!({"mention": {"page": {"id": target.as_str()}}});
+    let many = json!({"Text": {"rich_text": vec![mention; 40]}});
+    world.sim.edit_as_person(key.as_str(), &many).unwrap();
+    let field = world.field("Text").await;
+    let runs = |record: &notion_sync_core::record::Record| match record.cells.complete(&field) {
+        Some(Value::RichText(text)) => text.runs().len(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(runs(&world.here(&key).await), 40);
+    let scanned = world.scan(ScanFrom::full()).await.records;
+    let scanned = scanned.iter().find(|record| record.key == key).unwrap();
+    assert_eq!(scanned, &world.here(&key).await);
+    // What a PATCH answers is cut too; then the receipt shows nothing.
+    let text = world
+        .here(&key)
+        .await
+        .cells
+        .complete(&field)
+        .unwrap()
+        .clone();
+    let receipt = done(world.patch(&key, &[("Text", text)]).await);
+    assert!(receipt.observed.is_none());
+    assert_eq!(runs(&world.here(&key).await), 40);
+}

@@ -99,7 +99,7 @@ fn computed_values_are_typed_or_kept_raw() {
 }
 
 #[test]
-fn pain_27_cut_values_are_never_whole() {
+fn pain_01_cut_values_are_never_whole() {
     let id = r#"{"id":"1b2c3d4e-0000-4000-8000-00000000a001"}"#;
     let raw = format!(r#"{{"id":"r","type":"relation","relation":[{id}],"has_more":true}}"#);
     assert!(matches!(
