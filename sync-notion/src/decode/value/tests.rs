@@ -154,3 +154,16 @@ fn e11_no_signed_url_in_any_value() {
         );
     }
 }
+
+#[test]
+fn the_order_of_members_does_not_matter() {
+    let expected = Cell::Complete(Value::Number(3.into()));
+    for raw in [
+        r#"{"id":"x","type":"number","number":3}"#,
+        r#"{"number":3,"type":"number","id":"x"}"#,
+        r#"{"id":"x","type":"number","number":3,"hint":4}"#,
+        r#"{ "id": "x", "type": "number", "number": 3 }"#,
+    ] {
+        assert_eq!(cell(&PropertyType::Number, raw), expected, "{raw}");
+    }
+}
