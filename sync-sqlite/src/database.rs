@@ -135,7 +135,7 @@ impl Database {
         connection.set_prepared_statement_cache_capacity(128);
         connection.execute_batch(
             "PRAGMA foreign_keys = ON; PRAGMA synchronous = NORMAL; PRAGMA temp_store = MEMORY;
-             PRAGMA cache_size = -16384;",
+             PRAGMA cache_size = -16384; PRAGMA wal_autocheckpoint = 4000;",
         )?;
         self.connection = Some(connection);
         Ok(())

@@ -22,7 +22,7 @@ use crate::record::{Key, Timestamp};
 /// A field that a peer keeps rewriting is left alone after this many writes in one run.
 const MAX_PASSES: u32 = 8;
 /// Pairs read and committed at a time.
-pub(super) const CHUNK: u32 = 2_000;
+pub(super) const CHUNK: u32 = 500;
 
 pub(super) struct Cycle<'a> {
     pub(super) engine: &'a Engine,

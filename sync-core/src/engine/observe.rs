@@ -1,6 +1,7 @@
 //! Observe: read a side page by page, remember what is new, notice what is missing.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::cycle::Cycle;
 use super::marks::Marks;
@@ -9,8 +10,8 @@ use crate::link::Side;
 use crate::pair::{PairHead, PairId, PairState, Presence, SideState};
 use crate::plan::{Guard, Refusal};
 use crate::port::{
-    Absence, Bookmark, Call, Change, ChangeFeed, Coverage, FieldSet, Lookup, Next, Proof, Query,
-    Rows, ScanFrom, Scope, Sighting,
+    Absence, Bookmark, Call, Change, ChangeFeed, Coverage, FieldSet, Lookup, Next, PeerError,
+    Proof, Query, Rows, ScanFrom, ScanPage, Scope, Sighting,
 };
 use crate::record::{Key, Lifecycle, Record};
 
@@ -26,19 +27,15 @@ impl Cycle<'_> {
     pub(super) async fn observe(&mut self, side: Side) -> Result<(), RunError> {
         let full = self.wants_full(side);
         let since = self.memory.sides[side].cursor.clone().filter(|_| !full);
-        let mut from = since.map_or_else(ScanFrom::full, ScanFrom::since);
         let mut marks = Marks::default();
         let started = self.engine.clock.now();
         let expected = full
             .then_some(self.opened.counts.live[side])
             .filter(|live| *live > 0);
+        let mut page = self.scan(side, &ScanFrom::full_or_since(since)).await?;
         let coverage = loop {
             self.stop_if_asked()?;
-            let call = Call::new(&self.options.cancel);
-            let peer = &self.engine.peers[side];
-            let page = peer.scan(&call, &from, &FieldSet::All, SCAN_LIMIT).await?;
             self.report.scanned[side] += page.items.len() as u64;
-            let changes = self.take_in(side, page.items, &mut marks).await?;
             let records = self.report.scanned[side];
             self.say(|| Event::Scanned {
                 side: self.engine.spec.names[side].clone(),
@@ -47,12 +44,16 @@ impl Cycle<'_> {
             });
             match page.next {
                 Next::More(token) => {
-                    if !changes.is_empty() {
-                        self.commit(changes, Vec::new()).await?;
-                    }
-                    from = ScanFrom::Next(token);
+                    // The next page is on its way while this one is remembered.
+                    let from = ScanFrom::Next(token);
+                    let next = self.scan(side, &from);
+                    let remember = self.remember(side, page.items, &mut marks);
+                    let (remembered, next) = futures::future::join(remember, next).await;
+                    remembered?;
+                    page = next?;
                 }
                 Next::End { coverage, cursor } => {
+                    let changes = self.take_in(side, page.items, &mut marks).await?;
                     let complete = coverage == Coverage::Complete(Scope::All);
                     let memory = &mut self.memory.sides[side];
                     memory.scanned_at = Some(started);
@@ -91,6 +92,33 @@ impl Cycle<'_> {
                     count: 0,
                 });
             }
+        }
+        Ok(())
+    }
+
+    /// One page. Borrows nothing of the cycle, so that it can be under way beside other work.
+    fn scan<'f>(
+        &self,
+        side: Side,
+        from: &'f ScanFrom,
+    ) -> impl Future<Output = Result<ScanPage, PeerError>> + Send + use<'f> {
+        let peer = Arc::clone(&self.engine.peers[side]);
+        let cancel = self.options.cancel.clone();
+        async move {
+            let call = Call::new(&cancel);
+            peer.scan(&call, from, &FieldSet::All, SCAN_LIMIT).await
+        }
+    }
+
+    async fn remember(
+        &mut self,
+        side: Side,
+        items: Vec<Sighting>,
+        marks: &mut Marks,
+    ) -> Result<(), RunError> {
+        let changes = self.take_in(side, items, marks).await?;
+        if !changes.is_empty() {
+            self.commit(changes, Vec::new()).await?;
         }
         Ok(())
     }

@@ -246,8 +246,13 @@ impl ScanFrom {
 
     /// An incremental scan.
     pub fn since(cursor: Cursor) -> Self {
+        Self::full_or_since(Some(cursor))
+    }
+
+    /// An incremental scan where there is a cursor, else a full one.
+    pub fn full_or_since(since: Option<Cursor>) -> Self {
         Self::Start {
-            since: Some(cursor),
+            since,
             scope: Scope::All,
         }
     }

@@ -2,21 +2,21 @@
 
 use std::borrow::Borrow;
 use std::fmt;
-use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
 
 use crate::value::{Choice, Digest};
 
 /// Identity of a field within its collection. Notion: the property id, stable across renames;
-/// SQL: the column name. Cheap to clone.
+/// SQL: the column name. Short ids, the usual ones, take no allocation.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct FieldId(Arc<str>);
+pub struct FieldId(SmolStr);
 
 impl FieldId {
     /// Takes a peer's own id.
-    pub fn new(id: impl Into<Arc<str>>) -> Self {
+    pub fn new(id: impl Into<SmolStr>) -> Self {
         Self(id.into())
     }
 
@@ -40,7 +40,7 @@ impl fmt::Display for FieldId {
 
 impl fmt::Debug for FieldId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&self.0, f)
+        fmt::Debug::fmt(self.as_str(), f)
     }
 }
 
