@@ -128,7 +128,7 @@ impl Replica {
     pub async fn run(&self, options: &RunOptions) -> Result<Report, ReplicaError> {
         let mut tries = 0;
         loop {
-            let engine = self.engine(Intent::Write).await?;
+            let engine = self.engine(Intent::Write, options.full).await?;
             match engine.run(options).await {
                 Err(RunError::SchemaChanged(_)) if tries < SCHEMA_RETRIES => tries += 1,
                 result => return Ok(result?),
@@ -141,7 +141,7 @@ impl Replica {
     /// # Errors
     /// As [`Replica::run`].
     pub async fn plan(&self, options: &RunOptions) -> Result<Plan, ReplicaError> {
-        let engine = self.engine(Intent::Read).await?;
+        let engine = self.engine(Intent::Read, options.full).await?;
         Ok(engine.plan(options).await?)
     }
 
@@ -151,10 +151,10 @@ impl Replica {
     /// # Errors
     /// When the data source or the file cannot be read.
     pub async fn inspect(&self) -> Result<Engine, ReplicaError> {
-        self.engine(Intent::Read).await
+        self.engine(Intent::Read, false).await
     }
 
-    async fn engine(&self, intent: Intent) -> Result<Engine, ReplicaError> {
+    async fn engine(&self, intent: Intent, afresh: bool) -> Result<Engine, ReplicaError> {
         let link = self.link();
         let cancel = notion_sync_core::port::Cancel::default();
         let call = Call::new(&cancel);
@@ -164,8 +164,8 @@ impl Replica {
         notion.marker_field.clone_from(&self.marker);
         let memory = self.store.memory(&link).await?.sides.left;
         let remembered = memory.schema.zip(memory.described_at);
-        let fresh =
-            remembered.filter(|(_, at)| *at <= now && now.since(*at) < self.policy.describe_every);
+        let fresh = remembered
+            .filter(|(_, at)| !afresh && *at <= now && now.since(*at) < self.policy.describe_every);
         let peer = NotionPeer::new(self.client.clone(), self.data_source, notion);
         let (description, at) = match fresh {
             Some((schema, at)) => (peer.describe_from(schema)?, at),

@@ -1,5 +1,6 @@
 //! Exit codes: what a script can rely on.
 
+use notion_sync::client::{self, ErrorKind};
 use notion_sync::{ReplicaError, Report, RunOutcome};
 
 /// How the command ended.
@@ -64,8 +65,12 @@ pub(crate) fn of_failure(failure: &anyhow::Error) -> Exit {
     if failure.downcast_ref::<UsageError>().is_some() {
         return Exit::Usage;
     }
-    match failure.downcast_ref::<ReplicaError>() {
-        Some(error) if error.is_unauthorized() => Exit::Halted,
-        _ => Exit::Failed,
-    }
+    let run = failure.downcast_ref::<ReplicaError>();
+    // Credentials are also refused where no run has begun: while a data source is looked for.
+    let request = failure
+        .chain()
+        .find_map(|cause| cause.downcast_ref::<client::Error>());
+    let refused = run.is_some_and(ReplicaError::is_unauthorized)
+        || request.is_some_and(|error| error.kind() == ErrorKind::Unauthorized);
+    if refused { Exit::Halted } else { Exit::Failed }
 }

@@ -9,6 +9,7 @@ use notion_sync::Event;
 use notion_sync::Plan;
 use notion_sync::core::plan::{Estimate, PlanItem, PlannedCommand};
 use notion_sync::core::port::CommandKind;
+use notion_sync::core::schema::FieldId;
 use serde_json::json;
 
 use crate::args::Args;
@@ -87,7 +88,7 @@ pub(crate) fn render_plan(name: &str, plan: &Plan) -> String {
         let fields = command.fields.iter().map(|field| {
             let expected = field.expected.as_ref().map(|value| value.display());
             let expected = expected.unwrap_or_default();
-            let name = field.target.as_str();
+            let name = field_name(plan, &field.name);
             format!(
                 "{name}: {} → {}",
                 short(&expected),
@@ -113,7 +114,7 @@ pub(crate) fn render_plan(name: &str, plan: &Plan) -> String {
     for conflict in &plan.conflicts {
         out.push_str(&format!(
             "\nconflict in {}: {} says {}, {} says {}",
-            conflict.field,
+            field_name(plan, &conflict.field),
             plan.names.left,
             short(&conflict.values.left.display()),
             plan.names.right,
@@ -129,6 +130,12 @@ pub(crate) fn render_plan(name: &str, plan: &Plan) -> String {
         ));
     }
     out
+}
+
+fn field_name<'a>(plan: &'a Plan, field: &'a FieldId) -> &'a str {
+    plan.field_names
+        .get(field)
+        .map_or(field.as_str(), String::as_str)
 }
 
 fn short(text: &str) -> String {

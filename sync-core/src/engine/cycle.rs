@@ -44,6 +44,7 @@ pub(super) struct Cycle<'a> {
     pub(super) refused: BTreeSet<PairId>,
     /// Pairs whose missing sides were read directly in this run.
     pub(super) probed: BTreeSet<PairId>,
+    pub(super) full_due: bool,
     pub(super) checked_schema: bool,
     planned_refusals: Vec<Refusal>,
     pub(super) report: Report,
@@ -77,6 +78,7 @@ impl<'a> Cycle<'a> {
             dead: BTreeMap::new(),
             refused: BTreeSet::new(),
             probed: BTreeSet::new(),
+            full_due: false,
             checked_schema: false,
             planned_refusals: Vec::new(),
             report: Report::new(),
@@ -143,8 +145,8 @@ impl<'a> Cycle<'a> {
         for _ in 0..MAX_PASSES {
             let plan = self.survey().await?;
             let held = self.guard(&plan).await?;
-            let busy = !plan.items.is_empty();
-            if busy {
+            // A refusal may only stand because an option was added since the schema was read.
+            if !plan.items.is_empty() || !plan.refusals.is_empty() {
                 self.check_schema().await?;
             }
             self.say(|| Event::Planned(Box::new(plan.clone())));
@@ -208,6 +210,9 @@ impl<'a> Cycle<'a> {
             return Ok(());
         }
         let known = self.memory.mapping.replace(digest).is_some();
+        // Shadows lack the cells of a field that was not mapped before, and adding a field moves
+        // no record's edit time: only a full scan reads them.
+        self.full_due = known;
         let attend = if known {
             vec![Change::AttendAll]
         } else {

@@ -35,7 +35,7 @@ impl Cycle<'_> {
     }
 
     async fn survey_once(&mut self) -> Result<(Plan, Vec<PairId>), RunError> {
-        let mut plan = Plan::new(self.engine.spec.names.clone());
+        let mut plan = Plan::new(&self.engine.spec, &self.described);
         let mut probe = Vec::new();
         let mut after = None;
         loop {

@@ -1,5 +1,6 @@
 //! A whole plan as data: what a person reviews before anything is written.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -8,9 +9,10 @@ use super::guards::Refusal;
 use super::pair::{PairPlan, PlannedCommand};
 use super::rows::RowRule;
 use crate::conflict::Conflict;
-use crate::link::Sides;
+use crate::link::{LinkSpec, Sides};
 use crate::pair::PairId;
-use crate::port::CommandKind;
+use crate::port::{CommandKind, Description};
+use crate::schema::FieldId;
 
 /// Version of the plan's JSON.
 const FORMAT: u32 = 1;
@@ -22,6 +24,8 @@ pub struct Plan {
     pub format: u32,
     /// What the sides are called.
     pub names: Sides<String>,
+    /// What people call each pair of fields, by its name in the mapping.
+    pub field_names: BTreeMap<FieldId, String>,
     /// Pairs with commands, in order of pair.
     pub items: Vec<PlanItem>,
     /// Conflicts this plan opens or updates.
@@ -88,11 +92,17 @@ impl Estimate {
 }
 
 impl Plan {
-    /// An empty plan.
-    pub fn new(names: Sides<String>) -> Self {
+    /// An empty plan for a link.
+    pub fn new(spec: &LinkSpec, described: &Sides<Description>) -> Self {
+        let field_names = spec.mapping.fields.iter().map(|mapped| {
+            let field = described.left.schema.field(&mapped.ids.left);
+            let name = field.map_or(mapped.name().as_str(), |field| &field.name);
+            (mapped.name().clone(), name.to_owned())
+        });
         Self {
             format: FORMAT,
-            names,
+            names: spec.names.clone(),
+            field_names: field_names.collect(),
             items: Vec::new(),
             conflicts: Vec::new(),
             refusals: Vec::new(),

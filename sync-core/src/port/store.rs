@@ -267,7 +267,8 @@ pub enum Change {
 /// A command for the colocated side, executed inside the commit.
 ///
 /// On `Done` the store makes the receipt's record the side's shadow (present, with its key) and
-/// applies `then`.
+/// applies `then`. If that record shows more than the command wrote, somebody edited the row since
+/// it was last observed: the pair stays dirty whatever `then` says.
 #[derive(Clone, Debug)]
 pub struct Effect {
     /// The pair.

@@ -13,6 +13,7 @@ use crate::port::{
     Bookmark, Change, Commit, Committed, Effect, Fence, LeaseAsk, OpenMode, Opened, Outcome, Peer,
     Query, Rows, Serial, Store, StoreError,
 };
+use crate::record::Cell;
 
 /// Where a commit fails, once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -190,11 +191,26 @@ fn run_effect(memory: &mut Memory, peer: Option<&MemoryPeer>, effect: Effect) ->
     let Some(peer) = peer else {
         return Outcome::NotSent;
     };
+    let (pair, side) = (effect.pair, effect.side);
+    let before = memory
+        .pair(pair)
+        .and_then(|pair| pair.sides[side].shadow.clone());
     let outcome = peer.execute(&effect.command);
     if let Outcome::Done(receipt) = &outcome {
+        let overtaken = receipt
+            .observed
+            .as_ref()
+            .zip(before)
+            .is_some_and(|(now, mut before)| {
+                for cell in &effect.command.cells {
+                    before
+                        .cells
+                        .put(cell.field.clone(), Cell::Complete(cell.desired.clone()));
+                }
+                before.cells != now.cells
+            });
         if let Some(record) = receipt.observed.clone() {
             let state = SideState::seen(record);
-            let (pair, side) = (effect.pair, effect.side);
             memory.apply(Change::Observe {
                 pair,
                 side,
@@ -206,6 +222,13 @@ fn run_effect(memory: &mut Memory, peer: Option<&MemoryPeer>, effect: Effect) ->
             .then
             .into_iter()
             .for_each(|change| memory.apply(change));
+        if overtaken {
+            memory.apply(Change::Attend {
+                pair,
+                dirty: true,
+                standing: None,
+            });
+        }
     }
     outcome
 }
