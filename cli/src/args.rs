@@ -31,11 +31,11 @@ pub(crate) struct Args {
     pub(crate) data_source: Vec<String>,
 
     /// Use an embedded simulator instead of Notion. Any token is ignored.
-    #[arg(long, global = true, conflicts_with = "base_url")]
+    #[arg(long, global = true)]
     pub(crate) sim: bool,
 
     /// Fill the embedded simulator from recorded exchanges.
-    #[arg(long, global = true, value_name = "DIR", requires = "sim")]
+    #[arg(long, global = true, value_name = "DIR")]
     pub(crate) load: Option<PathBuf>,
 
     /// Another address of the API, for example that of a `notion-sim` process.

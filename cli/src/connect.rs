@@ -21,13 +21,20 @@ pub(crate) struct Connection {
     index_lag: Duration,
 }
 
-/// Refuses combinations that would be dangerous or do nothing.
+/// Refuses combinations that would be dangerous or do nothing. Not left to clap, which compares
+/// flags before the command only with each other, and those after it likewise.
 fn check(args: &Args) -> Result<()> {
-    if args.rate_limit.is_some() && !args.sim && args.base_url.is_none() {
-        let message = "--rate-limit works with --sim or --base-url only: the real API has its own";
-        return Err(UsageError(message.to_owned()).into());
-    }
-    Ok(())
+    let elsewhere = args.sim || args.base_url.is_some();
+    let message = if args.sim && args.base_url.is_some() {
+        "--sim and --base-url name two places: choose one"
+    } else if args.load.is_some() && !args.sim {
+        "--load fills the embedded simulator: it needs --sim"
+    } else if args.rate_limit.is_some() && !elsewhere {
+        "--rate-limit works with --sim or --base-url only: the real API has its own"
+    } else {
+        return Ok(());
+    };
+    Err(UsageError(message.to_owned()).into())
 }
 
 /// Connects to the simulator, to another address, or to Notion.

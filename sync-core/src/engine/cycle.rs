@@ -44,7 +44,6 @@ pub(super) struct Cycle<'a> {
     pub(super) refused: BTreeSet<PairId>,
     /// Pairs whose missing sides were read directly in this run.
     pub(super) probed: BTreeSet<PairId>,
-    pub(super) full_due: bool,
     pub(super) checked_schema: bool,
     planned_refusals: Vec<Refusal>,
     pub(super) report: Report,
@@ -78,7 +77,6 @@ impl<'a> Cycle<'a> {
             dead: BTreeMap::new(),
             refused: BTreeSet::new(),
             probed: BTreeSet::new(),
-            full_due: false,
             checked_schema: false,
             planned_refusals: Vec::new(),
             report: Report::new(),
@@ -212,7 +210,10 @@ impl<'a> Cycle<'a> {
         let known = self.memory.mapping.replace(digest).is_some();
         // Shadows lack the cells of a field that was not mapped before, and adding a field moves
         // no record's edit time: only a full scan reads them.
-        self.full_due = known;
+        // Without a cursor the next scan is full, in this run or after a crash in a later one.
+        for side in Side::BOTH {
+            self.memory.sides[side].cursor = None;
+        }
         let attend = if known {
             vec![Change::AttendAll]
         } else {

@@ -128,10 +128,7 @@ impl Cycle<'_> {
     fn wants_full(&self, side: Side) -> bool {
         let memory = &self.memory.sides[side];
         let capabilities = &self.described[side].capabilities;
-        if self.options.full
-            || self.full_due
-            || memory.cursor.is_none()
-            || capabilities.changes == ChangeFeed::None
+        if self.options.full || memory.cursor.is_none() || capabilities.changes == ChangeFeed::None
         {
             return true;
         }
