@@ -100,7 +100,7 @@ impl Cycle<'_> {
                 Ok(Go::On)
             }
             Ok(Some(Outcome::Stale(record))) => {
-                self.report.stale += 1;
+                self.report.raise(Guard::StaleBase, 1);
                 let changes = record
                     .map(|record| observed(pair.id, intent.side, record))
                     .into_iter();
@@ -183,7 +183,7 @@ impl Cycle<'_> {
         let note = intent.note.clone().unwrap_or_default();
         match kind {
             RejectionKind::Conflict => {
-                self.report.stale += 1;
+                self.report.raise(Guard::StaleBase, 1);
                 self.withdraw(intent, Vec::new()).await
             }
             RejectionKind::NotFound | RejectionKind::Denied => {
@@ -223,7 +223,7 @@ impl Cycle<'_> {
         match answer {
             Some(Lookup::Here(record)) if self.holds(intent, pair, &record) => Ok(true),
             Some(answer) => {
-                self.report.stale += 1;
+                self.report.raise(Guard::StaleBase, 1);
                 let change = self.classified(pair, intent.side, answer);
                 self.withdraw(intent.clone(), vec![change]).await?;
                 Ok(false)

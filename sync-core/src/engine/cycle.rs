@@ -101,6 +101,10 @@ impl<'a> Cycle<'a> {
             }
         }
         self.report.refusals.append(&mut self.planned_refusals);
+        for refusal in std::mem::take(&mut self.report.refusals) {
+            self.report.raise(refusal.guard, refusal.count.max(1));
+            self.report.refusals.push(refusal);
+        }
         self.report.waiting = self
             .intents
             .values()

@@ -343,7 +343,7 @@ impl Cycle<'_> {
                 }
                 Outcome::Stale(record) => {
                     queue.moved = true;
-                    self.report.stale += 1;
+                    self.report.raise(Guard::StaleBase, 1);
                     if let Some(record) = record {
                         changes.push(super::observe::observed(pair, side, record));
                     }

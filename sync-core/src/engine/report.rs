@@ -1,10 +1,12 @@
 //! What a run tells: progress on the way, a report at its end, or why it could not go on.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use crate::link::Sides;
 use crate::outbox::{IllegalTransition, IntentId};
-use crate::plan::{Plan, Refusal};
+use crate::plan::{Guard, Plan, Refusal};
 use crate::port::{PeerError, StoreError};
 
 /// Progress of a run.
@@ -65,8 +67,9 @@ pub struct Report {
     pub full_scan: Sides<bool>,
     /// Commands settled per side, by kind.
     pub settled: Sides<Settled>,
-    /// Commands found stale and planned again.
-    pub stale: u64,
+    /// How often each guard held something back, also where its cause was gone before the run
+    /// ended: a command found stale is planned again at once.
+    pub raised: BTreeMap<Guard, u64>,
     /// Conflicts open now.
     pub open_conflicts: u64,
     /// Commands whose outcome is still unknown.
@@ -105,7 +108,7 @@ impl Report {
             scanned: Sides::default(),
             full_scan: Sides::default(),
             settled: Sides::default(),
-            stale: 0,
+            raised: BTreeMap::new(),
             open_conflicts: 0,
             waiting: 0,
             refusals: Vec::new(),
@@ -117,6 +120,15 @@ impl Report {
         self.settled.left.total() + self.settled.right.total() == 0
             && self.outcome == RunOutcome::Clean
             && self.refusals.is_empty()
+    }
+
+    /// How often a guard held something back.
+    pub fn raised(&self, guard: Guard) -> u64 {
+        self.raised.get(&guard).copied().unwrap_or(0)
+    }
+
+    pub(super) fn raise(&mut self, guard: Guard, count: u64) {
+        *self.raised.entry(guard).or_default() += count;
     }
 
     pub(super) fn problem(&mut self, outcome: RunOutcome, what: impl Into<String>) {

@@ -176,7 +176,10 @@ fn p6_an_edit_the_scan_could_not_show_yet_stops_the_trash() {
         .notion
         .person_sets(&pages[9], "notes", text("edited just now"));
     let report = world.run();
-    assert_eq!((report.settled.left.trashed, report.stale), (0, 1));
+    assert_eq!(
+        (report.settled.left.trashed, report.raised(Guard::StaleBase)),
+        (0, 1)
+    );
     assert_eq!(world.notion.live().len(), 150);
     assert_eq!(
         world.local.value(&row, "notes"),
