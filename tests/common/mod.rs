@@ -12,7 +12,7 @@ use notion_sync::client::{Client, RateLimit, Timer, Token};
 use notion_sync::core::port::Clock;
 use notion_sync::core::record::Timestamp;
 use notion_sync::sqlite::SqliteStore;
-use notion_sync::{Policy, Replica, ReplicaError, Report, RunOptions, RunOutcome};
+use notion_sync::{Event, Policy, Replica, ReplicaError, Report, RunOptions, RunOutcome};
 use notion_sync_sim::{Builder, LedgerEntry, NotionSim};
 use serde_json::{Value, json};
 
@@ -27,6 +27,8 @@ pub(crate) struct World {
     pub(crate) clock: StandingClock,
     pub(crate) marker: bool,
     pub(crate) policy: Policy,
+    /// How long queries may lag, as the replica is told.
+    pub(crate) index_lag: Duration,
     _folder: tempfile::TempDir,
 }
 
@@ -65,6 +67,7 @@ impl World {
             clock,
             marker: false,
             policy: Policy::default(),
+            index_lag: Duration::ZERO,
             sim,
             _folder: folder,
         }
@@ -123,7 +126,7 @@ impl World {
         let source = self.data_source.parse().unwrap();
         let replica = Replica::new(client, source, store)
             .policy(self.policy.clone())
-            .index_lag(Duration::ZERO)
+            .index_lag(self.index_lag)
             .clock(Arc::new(self.clock.clone()));
         if self.marker {
             replica.marker_field(MARKER)
@@ -141,6 +144,29 @@ impl World {
         let store = self.store();
         let replica = self.replica(self.client(), &store);
         replica.run(&RunOptions::default()).await
+    }
+
+    /// A run during which something happens at the first event that `when` picks.
+    pub(crate) async fn run_while(
+        &self,
+        when: impl Fn(&Event) -> bool + Send + Sync + 'static,
+        happens: impl FnOnce() + Send + 'static,
+    ) -> Report {
+        let happens = Mutex::new(Some(happens));
+        let listener = move |event: &Event| {
+            if when(event)
+                && let Some(happens) = happens.lock().unwrap().take()
+            {
+                happens();
+            }
+        };
+        let options = RunOptions {
+            progress: Some(Arc::new(listener)),
+            ..RunOptions::default()
+        };
+        let store = self.store();
+        let replica = self.replica(self.client(), &store);
+        replica.run(&options).await.unwrap()
     }
 
     /// A run that must do nothing at all.
