@@ -80,7 +80,11 @@ impl Memory {
             }
             Change::Conflict(mut conflict) => {
                 let at = (conflict.pair, conflict.field.clone());
-                if let Some(open) = self.conflicts.get(&at) {
+                let same = self
+                    .conflicts
+                    .get(&at)
+                    .filter(|open| open.values == conflict.values);
+                if let Some(open) = same {
                     conflict.resolution = conflict.resolution.or_else(|| open.resolution.clone());
                 }
                 self.conflicts.insert(at, conflict);
@@ -132,6 +136,11 @@ impl Memory {
     /// All pairs in order.
     pub fn pairs(&self) -> impl Iterator<Item = &PairState> {
         self.pairs.values()
+    }
+
+    /// Pairs from this one on, in order.
+    pub fn pairs_from(&self, first: PairId) -> impl Iterator<Item = &PairState> {
+        self.pairs.range(first..).map(|(_, pair)| pair)
     }
 
     /// Finished runs, oldest first.

@@ -145,7 +145,8 @@ fn trash(key: &Key) -> Batch {
     Batch {
         mode: Atomicity::PerCommand,
         commands: vec![Command {
-            kind: CommandKind::Trash,
+                holding: Vec::new(),
+                kind: CommandKind::Trash,
             key: Some(key.clone()),
             cells: Vec::new(),
         }],

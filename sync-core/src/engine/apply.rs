@@ -8,7 +8,7 @@ use crate::outbox::{Intent, IntentEvent, IntentState};
 use crate::pair::PairState;
 use crate::plan::Guard;
 use crate::port::{
-    Atomicity, Batch, Call, Change, CommandKind, FieldSet, Lookup, Outcome, PeerError,
+    Atomicity, Batch, Call, Change, Command, CommandKind, FieldSet, Lookup, Outcome, PeerError,
     PeerErrorKind, Receipt, RejectionKind, Sent,
 };
 use crate::record::{Key, Lifecycle, Record};
@@ -45,10 +45,16 @@ impl Cycle<'_> {
             self.withdraw(intent, Vec::new()).await?;
             return Ok(Go::On);
         };
-        if self.needs_precheck(intent.side, intent.command.kind)
-            && !self.is_as_expected(&intent, &pair).await?
-        {
-            return Ok(Go::On);
+        if self.needs_precheck(intent.side, intent.command.kind) {
+            match self.is_as_expected(&intent, &pair).await {
+                Ok(true) => {}
+                Ok(false) => return Ok(Go::On),
+                Err(RunError::Peer(error)) => {
+                    self.withdraw(intent, Vec::new()).await?;
+                    return self.after_failure(error);
+                }
+                Err(other) => return Err(other),
+            }
         }
         let mut intent = intent;
         loop {
@@ -83,6 +89,8 @@ impl Cycle<'_> {
         let answer = self.engine.peers[intent.side].apply(&call, &batch).await;
         match answer.map(|outcomes| outcomes.into_iter().next()) {
             Ok(Some(Outcome::Done(receipt))) => {
+                let mut intent = intent;
+                intent.command.key = Some(receipt.key.clone());
                 let record = self.read_back(&intent, receipt).await;
                 match record {
                     Ok(Some(record)) => self.judge(intent, pair, record).await?,
@@ -221,14 +229,18 @@ impl Cycle<'_> {
             .into_iter()
             .next();
         match answer {
-            Some(Lookup::Here(record)) if self.holds(intent, pair, &record) => Ok(true),
+            Some(Lookup::Here(record)) if holds(&intent.command, &record) => Ok(true),
             Some(answer) => {
                 self.report.raise(Guard::StaleBase, 1);
                 let change = self.classified(pair, intent.side, answer);
                 self.withdraw(intent.clone(), vec![change]).await?;
                 Ok(false)
             }
-            None => Ok(true),
+            // No answer proves nothing: planned again.
+            None => {
+                self.withdraw(intent.clone(), Vec::new()).await?;
+                Ok(false)
+            }
         }
     }
 
@@ -246,26 +258,19 @@ impl Cycle<'_> {
         );
         Ok(Go::Stop)
     }
+}
 
-    /// Whether the record still is what the command expects: the cells it writes, or for a trash
-    /// every cell a person could have written.
-    fn holds(&self, intent: &Intent, pair: &PairState, record: &Record) -> bool {
-        let kind = intent.command.kind;
-        let trashed = record.lifecycle == Lifecycle::Trashed;
-        let unedited = || {
-            let shadow = pair.sides[intent.side].shadow.as_ref();
-            self.engine.spec.mapping.fields.iter().all(|field| {
-                let id = &field.ids[intent.side];
-                let computed = field.lens.projects_from() == Some(intent.side);
-                computed || shadow.and_then(|s| s.cells.complete(id)) == record.cells.complete(id)
-            })
-        };
-        let as_expected = intent.command.cells.iter().all(|cell| {
-            let now = record.cells.complete(&cell.field);
-            cell.expected.is_none() || now == cell.expected.as_ref()
-        });
-        trashed == (kind == CommandKind::Untrash)
-            && as_expected
-            && (kind != CommandKind::Trash || unedited())
-    }
+/// Whether the record still is what the command expects: alive or not, the cells it writes, and
+/// for a trash every cell a person could have written.
+fn holds(command: &Command, record: &Record) -> bool {
+    let trashed = record.lifecycle == Lifecycle::Trashed;
+    let written = command.cells.iter().all(|cell| {
+        let now = record.cells.complete(&cell.field);
+        cell.expected.is_none() || now == cell.expected.as_ref()
+    });
+    let untouched = command.holding.iter();
+    let mut untouched = untouched.map(|(field, value)| (record.cells.complete(field), value));
+    trashed == (command.kind == CommandKind::Untrash)
+        && written
+        && untouched.all(|(now, value)| now == Some(value))
 }

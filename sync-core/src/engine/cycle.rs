@@ -19,7 +19,7 @@ use crate::port::{
 };
 use crate::record::{Key, Timestamp};
 
-/// A field that a peer keeps rewriting is left alone after this many writes in one run.
+/// Looks at what is left to do per run; more would mean that something keeps changing.
 const MAX_PASSES: u32 = 8;
 /// Pairs read and committed at a time.
 pub(super) const CHUNK: u32 = 500;
@@ -37,13 +37,15 @@ pub(super) struct Cycle<'a> {
     /// Pairs returned by this run's scan, per side; `None` where every pair counts as returned.
     pub(super) returned: Sides<Option<Marks>>,
     pub(super) scan_empty: Sides<bool>,
+    /// When this run's scans began, on the clock that does not jump.
+    pub(super) scan_elapsed: Sides<Option<Duration>>,
     pub(super) conflicts: BTreeMap<PairId, Vec<Conflict>>,
     pub(super) intents: BTreeMap<(PairId, Side), Intent>,
     pub(super) dead: BTreeMap<PairId, Vec<Intent>>,
     /// Pairs a peer refused for lack of permission in this run: tried again in the next.
     pub(super) refused: BTreeSet<PairId>,
     /// Pairs whose missing sides were read directly in this run.
-    pub(super) probed: BTreeSet<PairId>,
+    pub(super) probed: BTreeSet<(PairId, Side)>,
     pub(super) checked_schema: bool,
     planned_refusals: Vec<Refusal>,
     pub(super) report: Report,
@@ -72,6 +74,7 @@ impl<'a> Cycle<'a> {
             fence,
             returned: Sides::default(),
             scan_empty: Sides::default(),
+            scan_elapsed: Sides::default(),
             conflicts: BTreeMap::new(),
             intents: BTreeMap::new(),
             dead: BTreeMap::new(),
@@ -144,6 +147,7 @@ impl<'a> Cycle<'a> {
         self.recover().await?;
         self.observe(Side::Left).await?;
         self.observe(Side::Right).await?;
+        let mut moved = true;
         for _ in 0..MAX_PASSES {
             let plan = self.survey().await?;
             let held = self.guard(&plan).await?;
@@ -156,10 +160,14 @@ impl<'a> Cycle<'a> {
             self.planned_refusals.clone_from(&plan.refusals);
             self.planned_refusals.extend(held.refusals.iter().cloned());
             let queue = self.commit_plan(&held).await?;
-            let moved = self.apply(queue).await?;
+            moved = self.apply(queue).await?;
             if !moved {
                 break;
             }
+        }
+        if moved {
+            let what = "some records keep changing as they are written; the next run goes on";
+            self.report.problem(RunOutcome::Partial, what);
         }
         Ok(())
     }
@@ -205,25 +213,31 @@ impl<'a> Cycle<'a> {
         Ok(())
     }
 
-    /// A new mapping, lens or policy makes every pair worth a look.
+    /// A new mapping, lens or schema makes every pair worth a look.
     async fn attend_to_mapping(&mut self) -> Result<(), RunError> {
         let digest = self.engine.spec.mapping.digest();
-        if self.memory.mapping == Some(digest) {
-            return Ok(());
-        }
-        let known = self.memory.mapping.replace(digest).is_some();
-        // Shadows lack the cells of a field that was not mapped before, and adding a field moves
-        // no record's edit time: only a full scan reads them.
-        // Without a cursor the next scan is full, in this run or after a crash in a later one.
+        let known = self.memory.mapping.is_some();
+        let mapping_changed = self.memory.mapping.replace(digest) != Some(digest);
+        let mut schema_changed = false;
         for side in Side::BOTH {
-            self.memory.sides[side].cursor = None;
+            let schema = &self.described[side].schema;
+            let memory = &mut self.memory.sides[side];
+            schema_changed |= memory.schema.as_ref() != Some(schema);
+            memory.schema = Some(schema.clone());
         }
-        let attend = if known {
-            vec![Change::AttendAll]
-        } else {
-            Vec::new()
-        };
-        self.commit(attend, Vec::new()).await?;
+        if mapping_changed {
+            // Shadows lack the cells of a field that was not mapped before, and adding a field
+            // moves no record's edit time: only a full scan reads them. Without a cursor the next
+            // scan is full, in this run or after a crash in a later one.
+            for side in Side::BOTH {
+                self.memory.sides[side].cursor = None;
+            }
+        }
+        if mapping_changed || schema_changed {
+            let attend = known.then_some(Change::AttendAll);
+            self.commit(attend.into_iter().collect(), Vec::new())
+                .await?;
+        }
         Ok(())
     }
 
@@ -319,6 +333,9 @@ impl<'a> Cycle<'a> {
             let note = intent.note.clone();
             return Some(note.unwrap_or_else(|| FieldRule::F13.reason().to_owned()));
         }
+        if let Some(first) = self.late_duplicate_of(pair) {
+            return Some(late_duplicate(first));
+        }
         self.may_be_lost_create(pair)
     }
 
@@ -328,14 +345,20 @@ impl<'a> Cycle<'a> {
         mut changes: Vec<Change>,
         effects: Vec<Effect>,
     ) -> Result<Committed, RunError> {
-        changes.push(Change::Memory(self.memory.clone()));
+        if self.memory != self.opened.memory {
+            changes.push(Change::Memory(self.memory.clone()));
+        }
         let commit = Commit {
             expect: None,
             next_id: self.next_id,
             changes,
             effects,
         };
-        Ok(self.store.commit(&self.fence, commit).await?)
+        let committed = self.store.commit(&self.fence, commit).await?;
+        if self.memory != self.opened.memory {
+            self.opened.memory = self.memory.clone();
+        }
+        Ok(committed)
     }
 
     pub(super) fn mint(&mut self) -> u64 {
@@ -387,10 +410,13 @@ impl<'a> Cycle<'a> {
         RunId(self.started)
     }
 
-    /// How long ago a side was read in this run.
+    /// How old the newest state is that the scan of this run can have shown.
     pub(super) fn age_of_scan(&self, side: Side) -> Duration {
-        let scanned = self.memory.sides[side].scanned_at.unwrap_or_default();
-        self.engine.clock.now().since(scanned)
+        let lag = self.described[side].capabilities.index_lag;
+        match self.scan_elapsed[side] {
+            Some(began) => self.engine.clock.elapsed().saturating_sub(began) + lag,
+            None => Duration::MAX,
+        }
     }
 
     fn remember_schemas(&mut self) {
@@ -429,4 +455,13 @@ impl<'a> Cycle<'a> {
                 .sum(),
         }
     }
+}
+
+/// What people are told of a record that a create sent twice may have made.
+pub(super) fn late_duplicate(first: PairId) -> String {
+    format!(
+        "it carries the marker of record {}, whose create was sent twice: the first request may \
+         have arrived late",
+        first.0
+    )
 }

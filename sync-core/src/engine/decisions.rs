@@ -4,8 +4,8 @@ use super::RunError;
 use crate::conflict::{Conflict, Resolution};
 use crate::link::{LinkId, Side};
 use crate::outbox::{Intent, IntentEvent, IntentId};
-use crate::pair::PairId;
-use crate::port::{Change, Commit, LeaseAsk, Query, Rows, Store};
+use crate::pair::{PairHead, PairId};
+use crate::port::{Change, CommandKind, Commit, LeaseAsk, Query, Rows, Store};
 use crate::record::Key;
 use crate::schema::FieldId;
 
@@ -79,12 +79,13 @@ impl<'a> Decisions<'a> {
         .await
     }
 
-    /// A create whose outcome nobody can look up did not happen: it may be planned again.
+    /// A command whose outcome nobody can look up did not happen, or one that was refused shall be
+    /// tried once more: it may be planned again.
     ///
     /// # Errors
-    /// When there is no such unresolved command, another run holds the link, or the store fails.
+    /// When there is no such command, another run holds the link, or the store fails.
     pub async fn declare_not_sent(&self, intent: IntentId) -> Result<(), RunError> {
-        let mut intent = self.unresolved(intent).await?;
+        let mut intent = self.open(intent).await?;
         intent.apply(IntentEvent::Withdraw)?;
         let pair = intent.pair;
         let attend = Change::Attend {
@@ -98,12 +99,22 @@ impl<'a> Decisions<'a> {
     /// A create whose outcome nobody can look up made the record with this key: the two are one.
     ///
     /// # Errors
-    /// When there is no such unresolved command, no run has seen that record yet, another run
-    /// holds the link, or the store fails.
+    /// When there is no such unresolved create, no run has seen that record yet, it already belongs
+    /// to another one, another run holds the link, or the store fails.
     pub async fn declare_created(&self, intent: IntentId, key: &Key) -> Result<(), RunError> {
-        let mut intent = self.unresolved(intent).await?;
+        let mut intent = self.open(intent).await?;
+        let is_lost_create =
+            intent.command.kind == CommandKind::Create && intent.state.is_unresolved();
+        if !is_lost_create {
+            return Err(RunError::NoSuchIntent(intent.id));
+        }
         let side = intent.side;
         let made = self.pair_of(side, key).await?;
+        let taken = made.keys[side.other()].is_some() || made.id == intent.pair;
+        if taken {
+            return Err(RunError::AlreadyPaired(key.to_string()));
+        }
+        let made = made.id;
         intent.apply(IntentEvent::Withdraw)?;
         let keep = intent.pair;
         self.change(vec![
@@ -113,7 +124,7 @@ impl<'a> Decisions<'a> {
         .await
     }
 
-    async fn pair_of(&self, side: Side, key: &Key) -> Result<PairId, RunError> {
+    async fn pair_of(&self, side: Side, key: &Key) -> Result<PairHead, RunError> {
         let query = Query::Heads(side, vec![key.clone()]);
         let rows = self.store.read(self.link, &query, None, 1).await?;
         let heads = if let Rows::Heads(heads) = rows {
@@ -121,18 +132,14 @@ impl<'a> Decisions<'a> {
         } else {
             Vec::new()
         };
-        heads
-            .first()
-            .map(|head| head.id)
-            .ok_or_else(|| RunError::NotSeen(key.to_string()))
+        let head = heads.into_iter().next();
+        head.ok_or_else(|| RunError::NotSeen(key.to_string()))
     }
 
-    async fn unresolved(&self, id: IntentId) -> Result<Intent, RunError> {
+    async fn open(&self, id: IntentId) -> Result<Intent, RunError> {
         let intents = self.outbox().await?;
         let found = intents.into_iter().find(|intent| intent.id == id);
-        found
-            .filter(|intent| intent.state.is_unresolved())
-            .ok_or(RunError::NoSuchIntent(id))
+        found.ok_or(RunError::NoSuchIntent(id))
     }
 
     async fn change(&self, changes: Vec<Change>) -> Result<(), RunError> {

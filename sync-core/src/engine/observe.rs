@@ -29,6 +29,7 @@ impl Cycle<'_> {
         let since = self.memory.sides[side].cursor.clone().filter(|_| !full);
         let mut marks = Marks::default();
         let started = self.engine.clock.now();
+        let began = self.engine.clock.elapsed();
         let expected = full
             .then_some(self.opened.counts.live[side])
             .filter(|live| *live > 0);
@@ -53,29 +54,30 @@ impl Cycle<'_> {
                     page = next?;
                 }
                 Next::End { coverage, cursor } => {
-                    let changes = self.take_in(side, page.items, &mut marks).await?;
+                    self.remember(side, page.items, &mut marks).await?;
                     let complete = coverage == Coverage::Complete(Scope::All);
+                    if complete {
+                        // What is missing is remembered before the scan counts as done.
+                        self.scan_empty[side] = self.report.scanned[side] == 0;
+                        self.find_missing(side, &marks).await?;
+                    }
                     let memory = &mut self.memory.sides[side];
                     memory.scanned_at = Some(started);
                     if full && complete {
                         memory.full_scan_at = Some(started);
                     }
-                    // The cursor moves only with the page that ends the scan.
                     if cursor.is_some() && !matches!(coverage, Coverage::Partial(_)) {
                         memory.cursor = cursor;
                     }
-                    self.commit(changes, Vec::new()).await?;
+                    self.scan_elapsed[side] = Some(began);
+                    self.commit(Vec::new(), Vec::new()).await?;
                     break coverage;
                 }
             }
         };
         self.report.full_scan[side] = full;
         match coverage {
-            Coverage::Complete(Scope::All) => {
-                self.scan_empty[side] = self.report.scanned[side] == 0;
-                self.find_missing(side, &marks).await?;
-            }
-            Coverage::Delta => {}
+            Coverage::Complete(Scope::All) | Coverage::Delta => {}
             Coverage::Window => self.returned[side] = Some(marks),
             Coverage::Partial(reason) => {
                 self.returned[side] = Some(marks);
@@ -139,7 +141,8 @@ impl Cycle<'_> {
         let live = self.opened.counts.live[side];
         let per_page = u64::from(capabilities.scan_page.max(1));
         let cheap = live < per_page * u64::from(policy.sweep_below_requests);
-        let last = memory.full_scan_at;
+        // A sweep that lies in the future was dated by a clock that has jumped back since.
+        let last = memory.full_scan_at.filter(|last| *last <= self.started);
         cheap || last.is_none_or(|last| self.started.since(last) >= policy.sweep_every)
     }
 
@@ -289,24 +292,24 @@ impl Cycle<'_> {
             for chunk in pairs.chunks(super::cycle::CHUNK as usize) {
                 let states = self.pairs(&Query::Pairs(chunk.to_vec()), None).await?;
                 missing.extend(states.into_iter().filter(|pair| {
-                    pair.sides[side].presence == Presence::Gone && !self.probed.contains(&pair.id)
+                    let unproved = [Presence::Gone, Presence::Denied];
+                    unproved.contains(&pair.sides[side].presence)
+                        && !self.probed.contains(&(pair.id, side))
                 }));
             }
-            if remote && missing.len() > PROBE_BUDGET {
-                let left = missing.len() - PROBE_BUDGET;
+            let budget = PROBE_BUDGET.saturating_sub(self.probed.len());
+            if remote && missing.len() > budget {
+                let left = missing.len() - budget;
                 let name = &self.engine.spec.names[side];
                 let what =
                     format!("{left} records missing on {name} will be looked up in later runs");
                 self.report.problem(RunOutcome::Partial, what);
-                missing.truncate(PROBE_BUDGET);
+                missing.truncate(budget);
             }
-            let mut alive = 0;
-            for (at, batch) in missing
-                .chunks(capabilities.max_fetch.max(1) as usize)
-                .enumerate()
-            {
+            let (mut alive, mut asked) = (0, 0);
+            for batch in missing.chunks(capabilities.max_fetch.max(1) as usize) {
                 self.stop_if_asked()?;
-                if remote && at == PROBE_SAMPLE && alive == at {
+                if remote && asked >= PROBE_SAMPLE && alive == asked {
                     let name = &self.engine.spec.names[side];
                     let what = format!(
                         "{name} did not return records that are there; the scan is not trusted"
@@ -322,9 +325,10 @@ impl Cycle<'_> {
                 let answers = self.engine.peers[side]
                     .fetch(&call, &keys, &FieldSet::All)
                     .await?;
+                asked += batch.len();
                 let mut changes = Vec::new();
                 for (pair, answer) in batch.iter().zip(answers) {
-                    self.probed.insert(pair.id);
+                    self.probed.insert((pair.id, side));
                     alive += usize::from(matches!(&answer, Lookup::Here(record)
                         if record.lifecycle == Lifecycle::Live));
                     changes.push(self.classified(pair, side, answer));
@@ -337,7 +341,7 @@ impl Cycle<'_> {
     }
 
     /// What a direct read says about a side.
-    pub(super) fn classified(&mut self, pair: &PairState, side: Side, answer: Lookup) -> Change {
+    pub(super) fn classified(&self, pair: &PairState, side: Side, answer: Lookup) -> Change {
         match answer {
             Lookup::Here(record) => observed(pair.id, side, record),
             Lookup::Elsewhere(place) => gone(pair, side, Presence::Moved(place)),
@@ -345,22 +349,28 @@ impl Cycle<'_> {
                 gone(pair, side, Presence::Deleted(Proof::AuthoritativeAbsence))
             }
             Lookup::Absent(Absence::Ambiguous) | Lookup::Denied => {
-                let name = &self.engine.spec.names[side];
-                let key = pair.sides[side].key.as_ref().map_or("", Key::as_str);
-                self.report.refusals.push(Refusal {
-                    guard: Guard::Permission,
-                    pair: Some(pair.id),
-                    side: Some(side),
-                    field: None,
-                    reason: format!(
-                        "{name} does not show record {key} any more: purged, or no longer shared; \
-                         it is not taken for a delete"
-                    ),
-                    count: 1,
-                });
                 gone(pair, side, Presence::Denied)
             }
         }
+    }
+
+    /// What people are told of a record that a side does not show any more.
+    pub(super) fn denied(&self, pair: &PairState) -> Option<Refusal> {
+        let denied = |side: &Side| pair.sides[*side].presence == Presence::Denied;
+        let side = Side::BOTH.into_iter().find(denied)?;
+        let name = &self.engine.spec.names[side];
+        let key = pair.sides[side].key.as_ref().map_or("", Key::as_str);
+        Some(Refusal {
+            guard: Guard::Permission,
+            pair: Some(pair.id),
+            side: Some(side),
+            field: None,
+            reason: format!(
+                "{name} does not show record {key} any more: purged, or no longer shared; it is \
+                 not taken for a delete"
+            ),
+            count: 1,
+        })
     }
 }
 

@@ -64,7 +64,7 @@ impl Overlay {
             let low = PairId(from.map_or(0, |Bookmark(id)| id.saturating_add(1)));
             found.extend(page.into_iter().filter(|pair| !self.hidden(pair.id)));
             self.with(|state| {
-                let ours = state.memory.pairs().filter(|pair| pair.id >= low);
+                let ours = state.memory.pairs_from(low);
                 let ours = ours.filter(|pair| last || Some(pair.id) <= upto);
                 found.extend(ours.filter(|pair| keep(pair)).cloned());
             });
@@ -174,7 +174,7 @@ impl Store for Overlay {
                 let low = PairId(after.map_or(0, |Bookmark(id)| id.saturating_add(1)));
                 let mut found = heads;
                 self.with(|state| {
-                    let ours = state.memory.pairs().filter(|pair| pair.id >= low);
+                    let ours = state.memory.pairs_from(low);
                     let ours = ours.filter(|pair| last || Some(pair.id) <= upto);
                     // A pair this layer holds and finds dead stays in the page as the lower layer
                     // shows it: the page must not look short. Callers skip what they have seen.

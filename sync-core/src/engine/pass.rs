@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::cycle::{CHUNK, Cycle};
+use super::cycle::{CHUNK, Cycle, late_duplicate};
 use super::settle::{base_after, journal};
 use super::{RunError, RunOutcome};
 use crate::link::{Side, Sides};
-use crate::outbox::{Intent, IntentField, IntentId, IntentState};
+use crate::outbox::{Intent, IntentEvent, IntentField, IntentId, IntentState};
 use crate::pair::{PairId, PairState, RecordState, Standing};
 use crate::plan::guards::{DeleteFacts, check_deletes};
 use crate::plan::{Estimate, Guard, PairPlan, Plan, PlannedCommand, PlannedField, Refusal};
@@ -43,10 +43,26 @@ impl Cycle<'_> {
             let pairs = self.pairs(&Query::Dirty, after).await?;
             for pair in &pairs {
                 let decided = self.decide(pair);
-                if decided.probe {
+                let unshown = self.denied(pair);
+                // A record that was not shown is asked for again with every full scan.
+                let again = |refusal: &Refusal| {
+                    refusal.side.is_some_and(|side| self.report.full_scan[side])
+                };
+                if decided.probe || unshown.as_ref().is_some_and(again) {
                     probe.push(pair.id);
                 }
+                plan.refusals.extend(unshown);
                 plan.add(&decided);
+                if let Some(first) = self.late_duplicate_of(pair) {
+                    plan.refusals.push(Refusal {
+                        guard: Guard::LateDuplicate,
+                        pair: Some(pair.id),
+                        side: None,
+                        field: None,
+                        reason: format!("{:?}: {}", decided.label, late_duplicate(first)),
+                        count: 1,
+                    });
+                }
             }
             match pairs.last() {
                 Some(last) if pairs.len() >= CHUNK as usize => after = Some(Bookmark(last.id.0)),
@@ -94,7 +110,9 @@ impl Cycle<'_> {
             } else {
                 0
             };
-            let live = self.opened.counts.live[side];
+            // Deletes of this run are among the recent ones and still among the live ones.
+            let own = self.report.settled[side].trashed;
+            let live = self.opened.counts.live[side].saturating_sub(own);
             let source_empty = self.scan_empty[side.other()];
             facts[side] = DeleteFacts {
                 wanted,
@@ -156,6 +174,9 @@ impl Cycle<'_> {
     fn write_pair(&mut self, pair: &PairState, decided: PairPlan, held: &Held, chunk: &mut Chunk) {
         let id = pair.id;
         if decided.forget {
+            for field in &decided.close {
+                self.close_conflict(id, field, &mut chunk.changes);
+            }
             chunk.changes.push(Change::Forget(id));
             chunk.moved = true;
             return;
@@ -169,6 +190,7 @@ impl Cycle<'_> {
         for field in &decided.close {
             self.close_conflict(id, field, &mut chunk.changes);
         }
+        self.discard_dead_letters(id, &decided, &mut chunk.changes);
         let mut pair = std::borrow::Cow::Borrowed(pair);
         if let Some(base) = &decided.settle {
             chunk.changes.push(Change::Settle {
@@ -254,6 +276,22 @@ impl Cycle<'_> {
                 then,
             });
             chunk.planned.push(command.clone());
+        }
+    }
+
+    /// A dead letter stays as long as planning leads to the very same command again.
+    fn discard_dead_letters(&mut self, id: PairId, plan: &PairPlan, changes: &mut Vec<Change>) {
+        let still_refused = plan
+            .refusals
+            .iter()
+            .any(|refusal| refusal.guard == Guard::Rejected);
+        if still_refused {
+            return;
+        }
+        for mut letter in self.dead.remove(&id).into_iter().flatten() {
+            if letter.apply(IntentEvent::Withdraw).is_ok() {
+                changes.push(Change::Intent(letter));
+            }
         }
     }
 
@@ -414,14 +452,14 @@ impl Cycle<'_> {
         use crate::link::Precheck;
         let guarded = self.described[side].capabilities.update == UpdateSafety::Precheck;
         let age = || self.age_of_scan(side);
-        guarded
+        (guarded || kind == CommandKind::Trash)
             && kind != CommandKind::Create
             && match self.engine.spec.policy.precheck {
                 // A record about to be trashed is always read first: "not returned" is no proof
                 // that nobody edited it.
                 _ if kind == CommandKind::Trash => true,
                 Precheck::Always => true,
-                Precheck::IfStale(after) => age() > after,
+                Precheck::IfStale(after) => age() >= after,
                 Precheck::Never => false,
             }
     }

@@ -6,9 +6,9 @@ use super::settle::{Verdict, verify};
 use super::{Event, RunError};
 use crate::link::Side;
 use crate::outbox::{Intent, IntentEvent, IntentState};
-use crate::pair::PairState;
+use crate::pair::{PairId, PairState, Presence};
 use crate::port::{Call, Change, CommandKind, FieldSet, Lookup};
-use crate::record::{Lifecycle, Record};
+use crate::record::{Key, Lifecycle, Record};
 use crate::value::Value;
 
 /// What a lookup says about an unresolved command.
@@ -62,6 +62,16 @@ impl Cycle<'_> {
             Finding::Unknown(note) => {
                 let mut intent = intent;
                 intent.note = Some(note);
+                self.advance(intent, IntentEvent::OutcomeUnknown, Vec::new())
+                    .await
+            }
+            Finding::Unreadable(_) if intent.command.kind == CommandKind::Create => {
+                let mut intent = intent;
+                let key = intent.command.key.as_ref().map_or("", Key::as_str);
+                let name = &self.engine.spec.names[intent.side];
+                intent.note = Some(format!(
+                    "{name} says it made {key} and does not show it yet"
+                ));
                 self.advance(intent, IntentEvent::OutcomeUnknown, Vec::new())
                     .await
             }
@@ -129,8 +139,20 @@ impl Cycle<'_> {
         let side = intent.side;
         let pair_id = pair.id;
         if settlement.verdict == Verdict::NotApplied && intent.command.kind != CommandKind::Create {
+            // Sent again while there is budget; then it is a dead letter with this note.
+            let spent = intent.attempts >= self.engine.spec.policy.max_attempts;
+            let name = &self.engine.spec.names[side];
+            intent.note = Some(format!(
+                "{name} took the change {} times and shows none of it",
+                intent.attempts
+            ));
+            let event = if spent {
+                IntentEvent::Refused
+            } else {
+                IntentEvent::NotApplied
+            };
             return self
-                .withdraw(intent, vec![observed(pair_id, side, record)])
+                .advance(intent, event, vec![observed(pair_id, side, record)])
                 .await;
         }
         let kind = intent.command.kind;
@@ -145,11 +167,22 @@ impl Cycle<'_> {
         }
         let now = self.engine.clock.now();
         let rule = intent.rule.clone();
-        let written =
-            super::settle::journal(self.run_id(), now, pair, side, kind, &rule, &intent.fields);
-        changes.extend(written.into_iter().map(Change::Journal));
         let applied = settlement.verdict == Verdict::Applied || kind == CommandKind::Create;
+        // Only what was seen to have arrived is evidence.
+        let mut arrived = intent.fields.clone();
+        arrived.retain(|field| settlement.fields.contains(&field.name));
+        let written = super::settle::journal(self.run_id(), now, pair, side, kind, &rule, &arrived);
+        let written = written
+            .into_iter()
+            .filter(|entry| applied || entry.field.is_some());
+        changes.extend(written.map(Change::Journal));
         if applied {
+            if kind == CommandKind::Create
+                && intent.attempts > 1
+                && let Some(marker) = &intent.marker
+            {
+                self.memory.sent_twice.insert(marker.clone(), pair_id);
+            }
             self.count(side, kind, self.only_projects(&intent));
             self.advance(intent, IntentEvent::Verified, changes).await
         } else {
@@ -227,6 +260,22 @@ impl Cycle<'_> {
         open.cloned()
     }
 
+    /// The pair whose create, sent twice, may have made this record too.
+    pub(super) fn late_duplicate_of(&self, pair: &PairState) -> Option<PairId> {
+        if pair.base.is_some() || self.memory.sent_twice.is_empty() {
+            return None;
+        }
+        Side::BOTH.into_iter().find_map(|side| {
+            let field = self.engine.spec.mapping.markers[side].as_ref()?;
+            let shadow = pair.sides[side].shadow.as_ref()?;
+            let marker = shadow.cells.complete(field)?.display();
+            let first = self.memory.sent_twice.get(&marker)?;
+            let there = pair.sides[side].presence == Presence::Present
+                && shadow.lifecycle == Lifecycle::Live;
+            (*first != pair.id && there).then_some(*first)
+        })
+    }
+
     /// A scan returned the record that an unresolved create made.
     pub(super) async fn found_created(
         &mut self,
@@ -241,7 +290,8 @@ impl Cycle<'_> {
             return Ok(Vec::new());
         }
         // It was about to be sent again: it arrived late instead.
-        self.withdraw(intent, vec![observed(pair.id, pair_side(&pair), record)])
+        let side = intent.side;
+        self.withdraw(intent, vec![observed(pair.id, side, record)])
             .await?;
         Ok(Vec::new())
     }
@@ -260,6 +310,7 @@ impl Cycle<'_> {
             let new_there = pair.sides[side.other()].key.is_none();
             unproven
                 && new_there
+                && pair.sides[side].presence == Presence::Present
                 && pair.sides[side].shadow.as_ref().is_some_and(|shadow| {
                     intent.fields.iter().all(|field| {
                         let Some(mapped) = self.engine.spec.mapping.field(&field.name) else {
@@ -282,14 +333,5 @@ impl Cycle<'_> {
              `resolve`",
             intent.id.0
         ))
-    }
-}
-
-/// The side a pair has no key on yet, where a create was on its way to.
-fn pair_side(pair: &PairState) -> Side {
-    if pair.sides.left.key.is_none() {
-        Side::Left
-    } else {
-        Side::Right
     }
 }

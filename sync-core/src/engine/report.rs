@@ -161,6 +161,12 @@ pub enum RunError {
     /// No run has seen that record yet.
     #[error("no run has seen record {0} yet; run once more, then decide")]
     NotSeen(String),
+    /// The record has a counterpart of its own already.
+    #[error(
+        "record {0} already belongs to a row of its own; move one of the two rows to the trash, \
+         then say that the create never arrived"
+    )]
+    AlreadyPaired(String),
     /// A bug: an intent was fed an event its state cannot take.
     #[error(transparent)]
     Outbox(#[from] IllegalTransition),

@@ -134,8 +134,10 @@ pub(super) fn base_after(spec: &LinkSpec, pair: &PairState, planned: &PlannedCom
         && let Some(source) = &pair.sides[to.other()].shadow
     {
         for mapped in &spec.mapping.fields {
+            // What the target computes is known only after it was read.
+            let computed = mapped.lens.projects_from() == Some(to);
             let empty = source.cells.complete(&mapped.ids[to.other()]) == Some(&Value::Empty);
-            if empty && base.field(mapped).is_none() {
+            if empty && !computed && base.field(mapped).is_none() {
                 base.settle(mapped, Sides::new(Value::Empty, Value::Empty));
             }
         }

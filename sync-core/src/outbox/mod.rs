@@ -71,7 +71,8 @@ pub enum IntentState {
     Ambiguous,
     /// Verified by reading back. Final.
     Settled,
-    /// Refused by the peer or out of attempts: a dead letter with a next step. Final.
+    /// Refused by the peer or out of attempts: a dead letter with a next step. Final, until it is
+    /// discarded.
     Dead,
     /// Withdrawn before it had any effect; the planner decides afresh. Final.
     Dropped,
@@ -123,6 +124,8 @@ impl IntentState {
         use IntentEvent as E;
         use IntentState as S;
         match (self, event) {
+            // A dead letter goes when its cause is gone or a person says so.
+            (S::Dead, E::Withdraw) => Ok(S::Dropped),
             (S::Settled | S::Dead | S::Dropped, E::Attempt) => {
                 Err(IllegalTransition { state: self, event })
             }
@@ -189,10 +192,13 @@ mod tests {
             IntentState::Dead,
             IntentState::Dropped,
         ] {
-            for event in EVENTS
-                .into_iter()
-                .filter(|event| *event != IntentEvent::Attempt)
-            {
+            let late = [
+                IntentEvent::Verified,
+                IntentEvent::NotApplied,
+                IntentEvent::OutcomeUnknown,
+                IntentEvent::Refused,
+            ];
+            for event in late {
                 assert_eq!(state.after(event), Ok(state));
             }
             assert!(state.after(IntentEvent::Attempt).is_err());

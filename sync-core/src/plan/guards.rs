@@ -26,6 +26,8 @@ pub enum Guard {
     LossyWrite,
     /// The peer refused this very command before; it is not sent again until something changes.
     Rejected,
+    /// A second record with the marker of a create that was sent twice.
+    LateDuplicate,
 }
 
 impl Guard {
@@ -43,6 +45,9 @@ impl Guard {
             Self::Permission => "share the page or data source with the connection, then run again",
             Self::ValueLimits => "shorten the value",
             Self::LossyWrite => "choose a value the other side knows",
+            Self::LateDuplicate => {
+                "compare the two records and move the one you do not want to the trash"
+            }
             Self::Rejected => "change the value, or mend what the message says",
         }
     }

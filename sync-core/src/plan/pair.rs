@@ -9,7 +9,7 @@ use super::rows::{RowAction, RowDecision, RowRule, decide_row};
 use super::status::{BaseState, SideStatus};
 use crate::conflict::{Conflict, Resolution};
 use crate::link::{LensContext, LinkSpec, MappedField, Side, Sides, Unmappable};
-use crate::pair::{Base, PairId, PairState, RecordState, Standing};
+use crate::pair::{Base, PairId, PairState, Presence, RecordState, Standing};
 use crate::port::{Capabilities, CellChange, Command, CommandKind, Description};
 use crate::record::{Key, Lifecycle, Record, Timestamp};
 use crate::schema::{FieldId, FieldType};
@@ -80,6 +80,9 @@ pub struct PlannedCommand {
     pub rule: RowRule,
     /// The fields to write.
     pub fields: Vec<PlannedField>,
+    /// Cells that must hold though they are not written.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub holding: Vec<(FieldId, Value)>,
     /// Whether it only refreshes computed fields of a projection: not counted in guards.
     pub projection_only: bool,
 }
@@ -138,6 +141,7 @@ impl PlannedCommand {
             kind: self.kind,
             key: self.key.clone(),
             cells,
+            holding: self.holding.clone(),
         }
     }
 }
@@ -167,8 +171,12 @@ impl PairPlan {
         if !self.commands.is_empty() {
             return say(RecordState::Pending, self.rule.reason().to_owned());
         }
-        let blocked = self.blocked.iter().find(|blocked| !blocked.lasting)?;
-        say(RecordState::Blocked, blocked.reason.clone())
+        let waits = self.blocked.iter().find(|blocked| !blocked.lasting);
+        if let Some(blocked) = waits {
+            return say(RecordState::Blocked, blocked.reason.clone());
+        }
+        let parked = self.blocked.first()?;
+        say(RecordState::Parked, parked.reason.clone())
     }
 
     /// Whether the planner has to look again even if nothing new is observed.
@@ -248,14 +256,34 @@ impl Decider<'_, '_> {
                 self.settle_lifecycle(Lifecycle::Live);
             }
             RowAction::Trash(on) => self.trash(on),
-            RowAction::SettleTrashed => self.settle_lifecycle(Lifecycle::Trashed),
+            RowAction::SettleTrashed => {
+                self.settle_lifecycle(Lifecycle::Trashed);
+                self.close_conflicts();
+            }
+            // Gone for good: nothing to bring back, so it is made again for the same pair.
+            RowAction::Untrash(on) if self.is_gone(on) => self.create(on),
             RowAction::Untrash(on) => self.fields(Some(on)),
             RowAction::Probe => self.plan.probe = true,
             RowAction::Create(on) => self.create(on),
-            RowAction::Forget => self.plan.forget = true,
+            RowAction::Forget => {
+                self.plan.forget = true;
+                self.close_conflicts();
+            }
             RowAction::Detach | RowAction::Keep => self.block(true),
             RowAction::Defer => self.block(false),
         }
+    }
+
+    /// A record in the trash on both sides has nothing left to disagree about.
+    fn close_conflicts(&mut self) {
+        let open = self.flight.conflicts.iter();
+        self.plan
+            .close
+            .extend(open.map(|conflict| conflict.field.clone()));
+    }
+
+    fn is_gone(&self, side: Side) -> bool {
+        matches!(self.pair.sides[side].presence, Presence::Deleted(_))
     }
 
     fn in_trash(&self) -> bool {
@@ -291,12 +319,20 @@ impl Decider<'_, '_> {
     }
 
     fn trash(&mut self, on: Side) {
+        let shadow = self.pair.sides[on].shadow.as_ref();
+        let editable = self.context.spec.mapping.fields.iter();
+        let editable = editable.filter(|field| field.lens.projects_from().is_none());
+        let holding = editable.filter_map(|field| {
+            let id = &field.ids[on];
+            Some((id.clone(), shadow?.cells.complete(id)?.clone()))
+        });
         let command = PlannedCommand {
             side: on,
             kind: CommandKind::Trash,
             key: self.pair.sides[on].key.clone(),
             rule: self.decision.rule,
             fields: Vec::new(),
+            holding: holding.collect(),
             projection_only: false,
         };
         self.push(command);
@@ -338,6 +374,7 @@ impl Decider<'_, '_> {
             key: None,
             rule,
             fields,
+            holding: Vec::new(),
             projection_only: false,
         });
     }
@@ -369,12 +406,18 @@ impl Decider<'_, '_> {
                 mapped.is_some_and(|mapped| mapped.lens.projects_from().is_some())
             };
             let projection_only = kind == CommandKind::Patch && fields.iter().all(projected);
+            if self.decision.rule == RowRule::R01 {
+                // Nothing was edited, but a field was never settled, or a person decided.
+                self.decision.rule = RowRule::R02;
+                self.plan.rule = RowRule::R02;
+            }
             self.push(PlannedCommand {
                 side,
                 kind,
                 key: self.pair.sides[side].key.clone(),
                 rule: self.decision.rule,
                 fields,
+                holding: Vec::new(),
                 projection_only,
             });
         }
@@ -410,10 +453,18 @@ impl Decider<'_, '_> {
             agree,
             set: base.is_some() && field.lens == crate::link::Lens::Choices,
             computed: field.lens.projects_from(),
-            conflict: match conflict.map(|conflict| &conflict.resolution) {
+            conflict: match conflict {
                 None => ConflictStatus::None,
-                Some(None) => ConflictStatus::Open,
-                Some(Some(Resolution::Keep(side))) => ConflictStatus::Keep(*side),
+                Some(open) => match open.resolution {
+                    // A decision is about the values a person saw: it does not cover a later edit
+                    // of the side that loses.
+                    Some(Resolution::Keep(side))
+                        if cells[side.other()] == Some(&open.values[side.other()]) =>
+                    {
+                        ConflictStatus::Keep(side)
+                    }
+                    _ => ConflictStatus::Open,
+                },
             },
             in_flight: false,
             exists: Side::BOTH.into_iter().all(|side| {
@@ -592,16 +643,10 @@ impl Decider<'_, '_> {
     /// Adds a command unless the peer refused the very same one for good.
     fn push(&mut self, planned: PlannedCommand) {
         let command = planned.to_command();
+        // The very same: also over the same former values. After another value in between it is
+        // a new command.
         let dead = self.flight.dead.iter().find(|(dead, side, _)| {
-            let same_cells = dead
-                .cells
-                .iter()
-                .map(|cell| (&cell.field, &cell.desired))
-                .eq(command
-                    .cells
-                    .iter()
-                    .map(|cell| (&cell.field, &cell.desired)));
-            *side == planned.side && dead.kind == command.kind && same_cells
+            *side == planned.side && dead.kind == command.kind && dead.cells == command.cells
         });
         match dead {
             None => self.plan.commands.push(planned),

@@ -109,13 +109,12 @@ impl SideStatus {
     }
 }
 
-/// Whether a mapped cell differs from its own settled cell, or has never been settled.
+/// Whether a mapped cell differs from its own settled cell. A cell that was never settled is not
+/// an edit: it goes through the field table and does not outweigh a delete.
 fn differs(base: &Base, shadow: &Record, side: Side, mapping: &Mapping) -> bool {
     mapping.fields.iter().any(|field| {
-        let Some(now) = shadow.cells.complete(&field.ids[side]) else {
-            return false;
-        };
-        base.field(field)
-            .is_none_or(|settled| settled[side] != *now)
+        let now = shadow.cells.complete(&field.ids[side]);
+        let settled = base.field(field).map(|settled| &settled[side]);
+        now.is_some() && settled.is_some() && now != settled
     })
 }

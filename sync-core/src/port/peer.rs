@@ -404,6 +404,10 @@ pub struct Command {
     pub key: Option<Key>,
     /// The cells to write, and only those.
     pub cells: Vec<CellChange>,
+    /// Cells that are not written and must hold all the same: a trash names every cell a person
+    /// could have edited. A peer that compares answers `Stale` if one does not.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub holding: Vec<(FieldId, Value)>,
 }
 
 /// Kind of a command.

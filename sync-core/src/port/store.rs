@@ -1,5 +1,6 @@
 //! Durable memory of links.
 
+use std::collections::BTreeMap;
 use std::error::Error as StdError;
 
 use async_trait::async_trait;
@@ -75,6 +76,10 @@ pub struct LinkMemory {
     pub mapping: Option<Digest>,
     /// Per side.
     pub sides: Sides<SideMemory>,
+    /// Markers of creates that were sent more than once: an earlier attempt may still arrive, and
+    /// must not be taken for another record. By marker, the pair it belongs to.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub sent_twice: BTreeMap<String, PairId>,
 }
 
 /// Per-link, per-side facts.
@@ -240,7 +245,8 @@ pub enum Change {
     Memory(LinkMemory),
     /// An intent, new or moved on.
     Intent(Intent),
-    /// A conflict, opened or updated in place. A resolution already stored is kept.
+    /// A conflict, opened or updated in place. A resolution already stored is kept if it was about
+    /// these very values.
     Conflict(Conflict),
     /// A person's decision on an open conflict.
     Resolve {

@@ -34,6 +34,7 @@ struct Inner {
     next_key: u64,
     seq: u64,
     faults: VecDeque<Fault>,
+    late: Vec<Command>,
     mutations: Vec<Mutation>,
     requests: u64,
     cap: Option<usize>,
@@ -44,6 +45,7 @@ struct Row {
     record: Record,
     created: u64,
     seq: u64,
+    born: Timestamp,
     edited: Timestamp,
 }
 
@@ -54,6 +56,8 @@ pub enum Fault {
     LoseAnswer,
     /// It never arrives, and the sender cannot tell.
     LoseRequest,
+    /// It arrives after the next command, and the sender cannot tell.
+    ArriveLate,
     /// It is refused for good.
     Reject,
     /// The credentials are refused.
@@ -89,6 +93,7 @@ impl MemoryPeer {
             next_key: 1,
             seq: 0,
             faults: VecDeque::new(),
+            late: Vec::new(),
             mutations: Vec::new(),
             requests: 0,
             cap: None,
@@ -242,6 +247,7 @@ impl Inner {
             record,
             created: self.seq,
             seq: self.seq,
+            born: now,
             edited: now,
         };
         self.rows.insert(key.clone(), row);
@@ -281,7 +287,12 @@ impl Inner {
                     cell.expected.is_none() || cell.expected.as_ref() == now
                 };
                 let compares = self.capabilities.update == UpdateSafety::CompareAndSwap;
-                if compares && !command.cells.iter().all(fits) {
+                let held =
+                    |(field, value): &(FieldId, Value)| record.cells.complete(field) == Some(value);
+                let alive = record.lifecycle == Lifecycle::Live || kind != CommandKind::Patch;
+                let as_expected =
+                    alive && command.cells.iter().all(fits) && command.holding.iter().all(held);
+                if compares && !as_expected {
                     return Outcome::Stale(Some(record));
                 }
                 self.touch(key, now, |record| {
@@ -372,7 +383,13 @@ impl Peer for MemoryPeer {
                 (ChangeFeed::Delta, Some(since)) => i64::try_from(row.seq).unwrap_or(0) > since,
                 (ChangeFeed::Delta, None) => true,
                 (_, since) => {
-                    let visible = now.since(row.edited) >= lag;
+                    // The index knows the record from its first version on; a later one is late too.
+                    let settled = if since.is_some() {
+                        row.edited
+                    } else {
+                        row.born
+                    };
+                    let visible = now.since(settled) >= lag;
                     row.record.lifecycle == Lifecycle::Live
                         && visible
                         && !inner.hidden.contains(&row.record.key)
@@ -442,7 +459,7 @@ impl Peer for MemoryPeer {
                 let here = row.record.cells.complete(field).map(Value::display);
                 here == Some(value.display())
                     && row.record.lifecycle == Lifecycle::Live
-                    && now.since(row.edited) >= lag
+                    && now.since(row.born) >= lag
             });
             rows.map(|row| row.record.clone()).collect()
         };
@@ -466,6 +483,11 @@ impl Peer for MemoryPeer {
                     let message = "the answer was lost";
                     return Err(self.error(PeerErrorKind::Unavailable, message, Sent::Maybe));
                 }
+                Fault::ArriveLate => {
+                    inner.late.push(command.clone());
+                    let message = "no answer in time";
+                    return Err(self.error(PeerErrorKind::Unavailable, message, Sent::Maybe));
+                }
                 Fault::LoseRequest => {
                     let message = "the connection broke";
                     return Err(self.error(PeerErrorKind::Unavailable, message, Sent::Maybe));
@@ -479,6 +501,9 @@ impl Peer for MemoryPeer {
                     return Err(self.error(PeerErrorKind::Unauthorized, message, Sent::No));
                 }
             }
+        }
+        for command in std::mem::take(&mut inner.late) {
+            inner.execute(&self.place, now, &command);
         }
         Ok(outcomes)
     }

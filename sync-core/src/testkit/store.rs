@@ -10,8 +10,8 @@ use crate::link::{LinkId, LinkSpec, Side};
 use crate::memory::Memory;
 use crate::pair::SideState;
 use crate::port::{
-    Bookmark, Change, Commit, Committed, Effect, Fence, LeaseAsk, OpenMode, Opened, Outcome, Peer,
-    Query, Rows, Serial, Store, StoreError,
+    Bookmark, Change, CommandKind, Commit, Committed, Effect, Fence, LeaseAsk, OpenMode, Opened,
+    Outcome, Peer, Query, Rows, Serial, Store, StoreError,
 };
 use crate::record::Cell;
 
@@ -207,7 +207,8 @@ fn run_effect(memory: &mut Memory, peer: Option<&MemoryPeer>, effect: Effect) ->
                         .cells
                         .put(cell.field.clone(), Cell::Complete(cell.desired.clone()));
                 }
-                before.cells != now.cells
+                let patched = effect.command.kind == CommandKind::Patch;
+                before.cells != now.cells || (patched && before.lifecycle != now.lifecycle)
             });
         if let Some(record) = receipt.observed.clone() {
             let state = SideState::seen(record);

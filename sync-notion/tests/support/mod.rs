@@ -157,6 +157,7 @@ impl World {
         let batch = Batch {
             mode: Atomicity::PerCommand,
             commands: vec![Command {
+                holding: Vec::new(),
                 kind,
                 key: key.cloned(),
                 cells: changes,

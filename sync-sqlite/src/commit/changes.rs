@@ -97,7 +97,9 @@ impl Work<'_> {
                    left_value = excluded.left_value, right_value = excluded.right_value,
                    base_text = excluded.base_text, left_text = excluded.left_text,
                    right_text = excluded.right_text,
-                   resolution = coalesce(excluded.resolution, resolution)",
+                   resolution = coalesce(excluded.resolution, CASE
+                     WHEN left_value = excluded.left_value AND right_value = excluded.right_value
+                     THEN resolution END)",
             )?
             .execute((
                 pk(self.link.id, conflict.pair.0)?,

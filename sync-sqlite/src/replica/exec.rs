@@ -4,6 +4,8 @@ use notion_sync_core::port::{
     CellChange, Command, CommandKind, Outcome, Receipt, Rejection, RejectionKind,
 };
 use notion_sync_core::record::{Lifecycle, Record};
+use notion_sync_core::schema::FieldId;
+use notion_sync_core::value::Value;
 use rusqlite::types::Value as Sql;
 use rusqlite::{Connection, ErrorCode, params_from_iter};
 
@@ -99,6 +101,10 @@ fn columns(
 /// trashed since is not what was planned for.
 fn is_expected(table: &Table, command: &Command, current: &Record) -> bool {
     if command.kind == CommandKind::Patch && current.lifecycle != Lifecycle::Live {
+        return false;
+    }
+    let holds = |field: &FieldId, value: &Value| current.cells.complete(field) == Some(value);
+    if !command.holding.iter().all(|(field, value)| holds(field, value)) {
         return false;
     }
     command.cells.iter().all(|change| {

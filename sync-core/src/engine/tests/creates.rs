@@ -171,3 +171,22 @@ fn a_lost_answer_to_a_patch_is_settled_by_reading() {
         world.assert_equal();
     }
 }
+
+#[test]
+fn e2_a_create_that_arrives_late_beside_its_repetition_is_shown_not_pulled() {
+    let world = World::new();
+    world.local.person_creates(&[("title", text("mine"))]);
+    world.notion.inject([Fault::ArriveLate]);
+    world.run();
+    assert_eq!(world.notion.live().len(), 2, "the request came after all");
+    for _ in 0..2 {
+        let report = world.run();
+        assert_eq!(report.refusals[0].guard, Guard::LateDuplicate);
+        assert_eq!(world.local.live().len(), 1, "one row, not two");
+    }
+    // A person who copies a page in Notion copies the marker too: that is another record.
+    let late = world.notion.live()[1].key.clone();
+    world.notion.person_trashes(&late, true);
+    assert_eq!(world.settle().refusals, []);
+    world.assert_equal();
+}
