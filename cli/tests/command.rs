@@ -494,6 +494,38 @@ async fn pain_29_resolve_created_ends_the_wait() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn pain_29_resolve_ends_the_wait_of_the_table_it_was_said_of() {
+    let world = World::new(&[]).await;
+    let schema = common::schema();
+    world.sim.create_data_source("Other", &schema).unwrap();
+    world.run().code(0);
+    for table in ["Tasks", "Other"] {
+        world.sql(&format!("INSERT INTO {table} (Name) VALUES ('new')"));
+    }
+    let both = lost_create(Fault::DropBefore).times(2);
+    world.sim.inject(both);
+    world.run();
+    let status = world.say(&["status", "--json"]).code(3).json();
+    let waiting = |status: &serde_json::Value| {
+        let commands = status["commands"].as_array().unwrap().iter();
+        let each = commands.map(|command| (command["id"].to_string(), command["link"].clone()));
+        each.collect::<Vec<_>>()
+    };
+    let before = waiting(&status);
+    assert_eq!(before.len(), 2, "{status}");
+    assert_eq!(before[0].0, before[1].0, "each table counts its own");
+    let (id, source) = &before[1];
+    let source = source.as_str().unwrap();
+    let unclear = world.say(&["resolve", id, "--not-sent"]).code(2);
+    unclear.says(&format!("--data-source {source}"));
+    world
+        .say(&["resolve", id, "--not-sent", "--data-source", source])
+        .code(0);
+    let after = waiting(&world.say(&["status", "--json"]).code(3).json());
+    assert_eq!(after, before[..1], "the other one still waits");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn pain_21_a_database_url_names_its_data_source() {
     let world = World::new(&["one"]).await;
     let state = world.sim.state();

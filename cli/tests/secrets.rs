@@ -127,6 +127,16 @@ async fn e11_failures_tell_no_secret_either() {
     failing(Fault::DropBefore);
     failing(Fault::TruncateBody);
     failing(Fault::HtmlEdge { status: 502 });
+    // Notion's messages repeat what was sent.
+    failing(Fault::Status {
+        status: 400,
+        code: None,
+        message: Some(format!(
+            "Count should be a number, instead was `{SIGNED}=abc`."
+        )),
+        retry_after: None,
+        reason: None,
+    });
     world.sim.set_token(TOKEN, false);
     clean_words(&world.run().code(4));
     clean_words(&world.say(&["run", "--json"]).code(4));
