@@ -51,7 +51,8 @@ pub(crate) struct Args {
     #[arg(long, global = true, value_name = "N|off", value_parser = rate_limit)]
     pub(crate) rate_limit: Option<RateLimitArg>,
 
-    /// How long the API's queries may lag behind its writes [default: 60, with --sim 0].
+    /// How long the API's queries may lag behind its writes [default: 60; 0 with --sim and for
+    /// a loopback --base-url].
     #[arg(long, global = true, value_name = "SECONDS")]
     pub(crate) index_lag: Option<u64>,
 

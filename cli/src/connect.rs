@@ -56,7 +56,7 @@ pub(crate) async fn connect(args: &Args) -> Result<Connection> {
     if let Some(limit) = args.rate_limit {
         builder = builder.rate_limit(limit_of(limit));
     }
-    let index_lag = Duration::from_secs(args.index_lag.unwrap_or(60));
+    let index_lag = Duration::from_secs(args.index_lag.unwrap_or_else(|| default_lag(args)));
     Ok(Connection {
         client: builder.build()?,
         sim: None,
@@ -92,6 +92,24 @@ async fn embedded(args: &Args) -> Result<Connection> {
         sim: Some(sim),
         index_lag: lag,
     })
+}
+
+/// Notion documents no bound for how far its queries lag; a loopback address is a simulator, which
+/// shows writes at once unless it was told otherwise.
+fn default_lag(args: &Args) -> u64 {
+    let local = |url: &String| {
+        ["http://127.0.0.1", "http://localhost", "http://[::1]"]
+            .iter()
+            .any(|host| {
+                url.strip_prefix(host)
+                    .is_some_and(|rest| rest.is_empty() || rest.starts_with([':', '/']))
+            })
+    };
+    if args.base_url.as_ref().is_some_and(local) {
+        0
+    } else {
+        60
+    }
 }
 
 fn limit_of(limit: RateLimitArg) -> RateLimit {

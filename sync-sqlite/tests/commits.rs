@@ -309,11 +309,18 @@ fn people_read_and_resolve_conflicts_in_sql() {
         conflicts(&world)[0].resolution,
         Some(Resolution::Keep(Side::Left))
     );
+    let mut again = conflict(pair);
+    world.commit(vec![Change::Conflict(again.clone())], Vec::new());
+    again.resolution = Some(Resolution::Keep(Side::Left));
+    assert_eq!(conflicts(&world), [again], "said about these values");
     let mut later = conflict(pair);
     later.values.right = number("6");
     world.commit(vec![Change::Conflict(later.clone())], Vec::new());
-    later.resolution = Some(Resolution::Keep(Side::Left));
-    assert_eq!(conflicts(&world), [later]);
+    assert_eq!(
+        conflicts(&world),
+        [later],
+        "nobody decided about a later edit"
+    );
     let resolve = Change::Resolve {
         pair: PairId(pair),
         field: FieldId::new("p1"),

@@ -207,8 +207,8 @@ impl World {
                 pair,
                 side: Side::Right,
                 command: Command {
-                holding: Vec::new(),
-                kind: CommandKind::Create,
+                    holding: Vec::new(),
+                    kind: CommandKind::Create,
                     key: None,
                     cells,
                 },
@@ -236,8 +236,8 @@ impl World {
         desired: Value,
     ) -> Command {
         Command {
-                holding: Vec::new(),
-                kind: CommandKind::Patch,
+            holding: Vec::new(),
+            kind: CommandKind::Patch,
             key: Some(Key::durable(row.to_string())),
             cells: vec![CellChange {
                 field: FieldId::new(column),
