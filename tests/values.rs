@@ -345,11 +345,10 @@ async fn pain_14_bold_words_stay_bold_when_others_are_edited_in_sql() {
     world.run().await;
     let runs = world.held("one", "Notes");
     let run = |text: &str| {
-        let found = runs.as_array().unwrap().iter();
+        let mut found = runs.as_array().unwrap().iter();
         found
-            .filter(|run| run["plain_text"].as_str().unwrap().contains(text))
+            .find(|run| run["plain_text"].as_str().unwrap().contains(text))
             .cloned()
-            .next()
             .unwrap()
     };
     assert_eq!(run("Bold")["annotations"]["bold"], true, "{runs}");

@@ -76,8 +76,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 pair,
                 side: Side::Right,
                 command: Command {
-                holding: Vec::new(),
-                kind: CommandKind::Create,
+                    holding: Vec::new(),
+                    kind: CommandKind::Create,
                     key: None,
                     cells,
                 },

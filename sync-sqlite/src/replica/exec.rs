@@ -104,7 +104,11 @@ fn is_expected(table: &Table, command: &Command, current: &Record) -> bool {
         return false;
     }
     let holds = |field: &FieldId, value: &Value| current.cells.complete(field) == Some(value);
-    if !command.holding.iter().all(|(field, value)| holds(field, value)) {
+    if !command
+        .holding
+        .iter()
+        .all(|(field, value)| holds(field, value))
+    {
         return false;
     }
     command.cells.iter().all(|change| {

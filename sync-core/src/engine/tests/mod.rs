@@ -4,5 +4,7 @@ mod conflicts;
 mod crashes;
 mod creates;
 mod deletes;
+mod edges;
 mod edits;
+mod hostile;
 mod world;
