@@ -110,3 +110,39 @@ fn the_same_edit_on_both_sides_is_no_conflict_and_no_write() {
     assert_eq!(report.open_conflicts, 0);
     assert!(report.is_quiet());
 }
+
+#[test]
+fn an_edit_made_after_the_decision_is_not_overwritten_by_it() {
+    let world = World::new();
+    let (page, row) = world.settled_pair();
+    world.notion.person_sets(&page, "title", text("l"));
+    world.local.person_sets(&row, "title", text("r"));
+    world.run();
+    let engine = world.engine();
+    let conflict = block_on(engine.decisions().conflicts()).unwrap().remove(0);
+    let keep = Resolution::Keep(Side::Left);
+    block_on(
+        engine
+            .decisions()
+            .resolve(conflict.pair, &conflict.field, keep),
+    )
+    .unwrap();
+    world.local.person_sets(&row, "title", text("r again"));
+    world.run();
+    assert_eq!(world.local.value(&row, "title"), Some(text("r again")));
+}
+
+#[test]
+fn a_conflict_closes_when_both_sides_delete_the_record() {
+    let world = World::new();
+    let (page, row) = world.settled_pair();
+    world.notion.person_sets(&page, "title", text("l"));
+    world.local.person_sets(&row, "title", text("r"));
+    assert_eq!(world.run().open_conflicts, 1);
+    world.notion.person_trashes(&page, true);
+    world.local.person_trashes(&row, true);
+    world.later(2);
+    assert_eq!(world.run_full().open_conflicts, 0);
+    assert_eq!(world.notion.live().len(), 9);
+    assert_eq!(world.local.live().len(), 9);
+}

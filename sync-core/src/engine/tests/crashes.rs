@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use futures::executor::block_on;
 use proptest::prelude::*;
 
-use super::world::{World, names, tags, text};
-use crate::link::Side;
+use super::world::{World, is_live, names, tags, text};
+use crate::engine::RunOptions;
+use crate::link::{Policy, Side};
 use crate::record::Key;
 use crate::testkit::{CrashPoint, Fault};
 
@@ -84,6 +86,37 @@ fn e6_a_crash_at_any_commit_recovers_to_the_outcome_of_a_run_without() {
                 "a duplicate after {point:?}"
             );
         }
+    }
+}
+
+/// The scan is written down, its cursor with it, and what it did not show was not looked up yet.
+#[test]
+fn a_crash_after_a_whole_scan_does_not_forget_what_was_missing_in_it() {
+    let policy = Policy {
+        sweep_below_requests: 0,
+        ..Policy::default()
+    };
+    let options = RunOptions {
+        full: true,
+        ..RunOptions::default()
+    };
+    for commit in 1..=4 {
+        let world = World::with(true, policy.clone());
+        let (page, row) = world.settled_pair();
+        world.clock.advance(Duration::from_secs(120));
+        world.run();
+        world.notion.person_trashes(&page, true);
+        world.clock.advance(Duration::from_secs(120));
+        let at = world.store.serial() + commit;
+        world.store.crash_at(Some(CrashPoint::After(at)));
+        let _ = block_on(world.engine().run(&options));
+        world.store.crash_at(None);
+        world.store.break_lease(&world.spec.id);
+        for _ in 0..5 {
+            world.clock.advance(Duration::from_secs(600));
+            world.run();
+        }
+        assert!(!is_live(&world.local, &row), "after commit {commit}");
     }
 }
 
@@ -183,7 +216,6 @@ fn play(world: &World, steps: &[Step]) {
         }
     }
     world.store.crash_at(None);
-    world.notion.inject(std::iter::repeat_n(Fault::None, 0));
 }
 
 proptest! {

@@ -1,15 +1,18 @@
 //! Creates: at most one record per create, whatever happens to the answer.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::executor::block_on;
 
-use super::world::{World, text};
-use crate::engine::RunOutcome;
-use crate::link::{Policy, Side};
+use super::odd_peer::{Habit, OddPeer};
+use super::world::{World, is_live, text};
+use crate::engine::{RunError, RunOptions, RunOutcome};
+use crate::link::{Policy, Side, Sides};
 use crate::plan::Guard;
-use crate::port::Capabilities;
-use crate::testkit::Fault;
+use crate::port::{Capabilities, CommandKind, Peer};
+use crate::record::Key;
+use crate::testkit::{CrashPoint, Fault};
 
 #[test]
 fn a_row_made_locally_becomes_one_page() {
@@ -119,26 +122,6 @@ fn without_a_marker_a_person_can_say_that_it_never_arrived() {
 }
 
 #[test]
-fn defect_15_a_command_refused_for_good_is_not_sent_again_until_something_changes() {
-    let world = World::new();
-    let page = world.notion.person_creates(&[("title", text("a"))]);
-    world.settle();
-    let row = world.partner(Side::Left, &page);
-    world.local.person_sets(&row, "title", text("bad"));
-    world.notion.inject([Fault::Reject]);
-    let report = world.run();
-    assert_eq!(report.refusals[0].guard, Guard::Rejected);
-    let report = world.run();
-    assert_eq!(report.refusals[0].guard, Guard::Rejected, "still said");
-    assert_eq!(world.notion.take_mutations(), []);
-    assert_eq!(world.notion.take_requests(), 1, "and not sent again");
-    world.local.person_sets(&row, "title", text("good"));
-    let report = world.settle();
-    assert_eq!(report.refusals, []);
-    world.assert_equal();
-}
-
-#[test]
 fn pain_34_refused_credentials_halt_at_once() {
     let world = World::new();
     for n in 0..3 {
@@ -189,4 +172,122 @@ fn e2_a_create_that_arrives_late_beside_its_repetition_is_shown_not_pulled() {
     world.notion.person_trashes(&late, true);
     assert_eq!(world.settle().refusals, []);
     world.assert_equal();
+}
+
+/// Its key is known, so it is looked up by key, however long that shows nothing.
+#[test]
+fn a_create_known_by_its_key_alone_is_one_record_once_it_is_shown() {
+    let world = World::new();
+    world.local.person_creates(&[("title", text("mine"))]);
+    let hiding = OddPeer::new(&world.notion, Habit::HidesWhatItMade);
+    let peers: Sides<Arc<dyn Peer>> = Sides::new(Arc::new(hiding), Arc::new(world.local.clone()));
+    block_on(world.engine_between(peers).run(&RunOptions::default())).unwrap();
+    let made = world.notion.records().remove(0).key;
+    world.notion.hide(&made, false);
+    for _ in 0..3 {
+        world.clock.advance(Duration::from_secs(3601));
+        world.run_full();
+    }
+    let live = (world.notion.live().len(), world.local.live().len());
+    assert_eq!(live, (1, 1));
+    world.assert_equal();
+}
+
+/// A row whose lost create made a page that was edited at once, so that it was pulled as another
+/// row: the page, the row and its copy.
+fn pulled_as_another_row() -> (World, Key, Key, Key) {
+    let world = World::with(false, Policy::default());
+    let row = world
+        .local
+        .person_creates(&[("title", text("x")), ("notes", text("n"))]);
+    world.notion.inject([Fault::LoseAnswer]);
+    world.run();
+    let page = world.notion.live().remove(0).key;
+    world
+        .notion
+        .person_sets(&page, "notes", text("edited there"));
+    world.run();
+    world.run();
+    let copy = world.partner(Side::Left, &page);
+    assert_ne!(copy, row);
+    (world, page, row, copy)
+}
+
+#[test]
+fn a_record_with_a_counterpart_is_not_given_to_a_lost_create() {
+    let (world, page, ..) = pulled_as_another_row();
+    let engine = world.engine();
+    let lost = block_on(engine.decisions().outbox()).unwrap().remove(0);
+    let before = world.state();
+    let refused = block_on(engine.decisions().declare_created(lost.id, &page));
+    assert!(
+        matches!(&refused, Err(RunError::AlreadyPaired(key)) if *key == page.to_string()),
+        "{refused:?}"
+    );
+    assert_eq!(world.state(), before);
+    assert_eq!(block_on(engine.decisions().outbox()).unwrap(), [lost]);
+}
+
+/// What [`RunError::AlreadyPaired`] advises does end it, whichever of the two rows goes.
+#[test]
+fn a_lost_create_pulled_as_another_row_ends_as_one_record_by_trashing_either() {
+    for keep_copy in [true, false] {
+        let (world, _, row, copy) = pulled_as_another_row();
+        let (kept, gone) = if keep_copy { (copy, row) } else { (row, copy) };
+        world.local.person_trashes(&gone, true);
+        let engine = world.engine();
+        let lost = block_on(engine.decisions().outbox()).unwrap().remove(0);
+        block_on(engine.decisions().declare_not_sent(lost.id)).unwrap();
+        world.later(3);
+        assert!(world.settle().is_quiet());
+        let live = (world.notion.live().len(), world.local.live().len());
+        assert_eq!(live, (1, 1), "the copy is kept: {keep_copy}");
+        assert!(is_live(&world.local, &kept));
+        world.assert_equal();
+    }
+}
+
+#[test]
+fn only_a_lost_create_can_be_declared_created() {
+    let world = World::with(false, Policy::default());
+    let page = world.notion.person_creates(&[("title", text("a"))]);
+    let other = world.notion.person_creates(&[("title", text("z"))]);
+    world.settle();
+    let row = world.partner(Side::Left, &page);
+    let refuses = |kind: CommandKind, is_unresolved: bool| {
+        let engine = world.engine();
+        let intents = block_on(engine.decisions().outbox()).unwrap();
+        let intent = intents.iter().find(|intent| intent.command.kind == kind);
+        let Some(intent) = intent.filter(|i| i.state.is_unresolved() == is_unresolved) else {
+            return false;
+        };
+        let before = world.state();
+        let refused = block_on(engine.decisions().declare_created(intent.id, &other));
+        assert!(
+            matches!(refused, Err(RunError::NoSuchIntent(id)) if id == intent.id),
+            "{refused:?}"
+        );
+        assert_eq!(world.state(), before);
+        true
+    };
+
+    // A patch that nobody can tell the outcome of: the run died while it was on its way.
+    world.local.person_sets(&row, "title", text("b"));
+    let on_its_way = (1..12).any(|commit| {
+        let at = world.store.serial() + commit;
+        world.store.crash_at(Some(CrashPoint::After(at)));
+        let _ = world.try_run();
+        world.store.crash_at(None);
+        world.store.break_lease(&world.spec.id);
+        refuses(CommandKind::Patch, true)
+    });
+    assert!(on_its_way);
+    world.settle();
+    world.assert_equal();
+
+    // A create that was refused: nothing is lost.
+    world.local.person_creates(&[("title", text("mine"))]);
+    world.notion.inject([Fault::Reject]);
+    world.run();
+    assert!(refuses(CommandKind::Create, false));
 }

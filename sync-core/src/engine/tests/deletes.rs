@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
-use super::world::{World, text};
+use super::world::{World, is_live, names, text};
 use crate::engine::RunOutcome;
 use crate::link::{MaxDelete, Policy, Side};
 use crate::plan::Guard;
-use crate::record::Key;
+use crate::port::Clock;
+use crate::record::{Key, Timestamp};
+use crate::testkit::VirtualClock;
 
 fn filled(rows: usize) -> (World, Vec<Key>) {
     filled_with(rows, Policy::default())
@@ -210,4 +212,74 @@ fn explain_says_which_rule_and_why() {
         .unwrap();
     assert_eq!(title.rule, crate::plan::FieldRule::F16);
     assert_eq!(title.values.right, Some(text("two")));
+}
+
+#[test]
+fn an_edit_between_the_plan_and_the_trash_brings_the_record_back() {
+    let world = World::new();
+    let (page, row) = world.settled_pair();
+    world.notion.person_trashes(&page, true);
+    let (local, key) = (world.local.clone(), row.clone());
+    world.run_while(move || local.person_sets(&key, "notes", text("still needed")));
+    world.later(4);
+    assert!(is_live(&world.local, &row), "the edit wins over the trash");
+    assert_eq!(
+        world.notion.value(&page, "notes"),
+        Some(text("still needed"))
+    );
+    world.assert_equal();
+}
+
+#[test]
+fn a_refused_field_does_not_keep_a_deleted_record_alive() {
+    for side in Side::BOTH {
+        let world = World::new();
+        world.settled_pair();
+        let row = world
+            .local
+            .person_creates(&[("title", text("x")), ("tags", names(&["nope"]))]);
+        world.run();
+        let report = world.run();
+        assert_eq!(report.refusals[0].guard, Guard::LossyWrite);
+        let page = world.partner(Side::Right, &row);
+        match side {
+            Side::Left => world.notion.person_trashes(&page, true),
+            Side::Right => world.local.person_trashes(&row, true),
+        }
+        world.later(2);
+        let alive = (is_live(&world.notion, &page), is_live(&world.local, &row));
+        assert_eq!(alive, (false, false), "deleted on {side:?}");
+    }
+}
+
+#[test]
+fn a_field_mapped_later_does_not_keep_a_deleted_record_alive() {
+    let mut world = World::new();
+    let all = world.spec.mapping.fields.clone();
+    let mapped = &mut world.spec.mapping.fields;
+    mapped.retain(|field| field.name().as_str() != "notes");
+    let (page, row) = world.settled_pair();
+    world.notion.person_trashes(&page, true);
+    world.spec.mapping.fields = all;
+    world.later(2);
+    assert!(!is_live(&world.local, &row));
+    assert!(!is_live(&world.notion, &page));
+}
+
+#[test]
+fn a_clock_set_back_a_year_does_not_stop_the_sweeps() {
+    let policy = Policy {
+        sweep_below_requests: 0,
+        ..Policy::default()
+    };
+    let mut world = World::with(true, policy);
+    let (page, row) = world.settled_pair();
+    world.notion.person_trashes(&page, true);
+    let year = 365 * 86_400_000;
+    world.clock = VirtualClock::at(Timestamp(world.clock.now().0 - year));
+    for _ in 0..3 {
+        world.clock.advance(Duration::from_secs(3600));
+        world.run();
+    }
+    assert!(!is_live(&world.local, &row));
 }

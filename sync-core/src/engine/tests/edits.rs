@@ -1,9 +1,16 @@
 //! Edits: exactly what changed is written, once, and nothing else.
 
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::executor::block_on;
+
+use super::odd_peer::{Habit, OddPeer};
 use super::world::{World, names, tags, text};
-use crate::link::Side;
+use crate::engine::{RunOptions, RunOutcome};
+use crate::link::{Policy, Side, Sides};
 use crate::plan::Guard;
-use crate::port::CommandKind;
+use crate::port::{CommandKind, Peer};
 use crate::schema::FieldId;
 use crate::value::Value;
 
@@ -191,15 +198,9 @@ fn e9_a_dry_run_writes_nothing_and_plans_what_a_run_does() {
     let row = world.partner(Side::Left, &page);
     world.local.person_sets(&row, "notes", text("x"));
     world.notion.person_creates(&[("title", text("new"))]);
-    let before = (
-        world.store.serial(),
-        format!("{:?}", world.store.memory(&world.spec.id)),
-    );
+    let before = world.state();
     let plan = world.plan();
-    let after = (
-        world.store.serial(),
-        format!("{:?}", world.store.memory(&world.spec.id)),
-    );
+    let after = world.state();
     assert_eq!(before, after);
     assert_eq!(
         (world.notion.take_mutations(), world.local.take_mutations()),
@@ -227,4 +228,91 @@ fn e10_an_idle_run_costs_one_request_and_an_edit_one_more() {
     world.local.person_sets(&row, "title", text("b"));
     world.run();
     assert_eq!(world.notion.take_requests(), 2);
+}
+
+/// The row is edited in the store's own file while the run writes another field of it there.
+#[test]
+fn an_edit_beside_the_field_a_run_is_writing_is_not_lost() {
+    let world = World::new();
+    let (page, row) = world.settled_pair();
+    world.notion.person_sets(&page, "title", text("b"));
+    let (local, key) = (world.local.clone(), row.clone());
+    world.run_while(move || local.person_sets(&key, "notes", text("beside")));
+    world.later(2);
+    assert_eq!(world.notion.value(&page, "notes"), Some(text("beside")));
+    assert_eq!(world.local.value(&row, "title"), Some(text("b")));
+    world.assert_equal();
+}
+
+/// The index is a minute late: no scan of the run shows what was edited in Notion.
+#[test]
+fn an_edit_the_index_does_not_show_yet_is_not_overwritten() {
+    let policy = Policy {
+        sweep_below_requests: 0,
+        ..Policy::default()
+    };
+    let world = World::with(true, policy);
+    let (page, row) = world.settled_pair();
+    world.clock.advance(Duration::from_secs(600));
+    world.notion.lag(Duration::from_secs(60));
+    world.run();
+    world.clock.advance(Duration::from_secs(120));
+    world
+        .notion
+        .person_sets(&page, "title", text("from Notion"));
+    world.local.person_sets(&row, "title", text("from SQLite"));
+    world.clock.advance(Duration::from_secs(20));
+    world.run();
+    assert_eq!(
+        world.notion.value(&page, "title"),
+        Some(text("from Notion"))
+    );
+    world.later(2);
+    assert_eq!(world.run().open_conflicts, 1, "both values are kept");
+    assert_eq!(world.local.value(&row, "title"), Some(text("from SQLite")));
+}
+
+#[test]
+fn an_edit_of_a_field_that_is_gone_for_a_while_is_sent_when_it_is_back() {
+    let world = World::new();
+    let (page, row) = world.settled_pair();
+    world.local.person_sets(&row, "notes", text("kept"));
+    let lacking = OddPeer::new(&world.notion, Habit::Lacks(FieldId::new("notes")));
+    let peers: Sides<Arc<dyn Peer>> =
+        Sides::new(Arc::new(lacking.clone()), Arc::new(world.local.clone()));
+    block_on(world.engine_between(peers).run(&RunOptions::default())).unwrap();
+    assert_eq!(lacking.take_applied(), 0);
+    world.later(2);
+    assert_eq!(world.notion.value(&page, "notes"), Some(text("kept")));
+    world.assert_equal();
+}
+
+/// Incremental scans show no record again just because more of it is mapped now.
+#[test]
+fn a_field_mapped_later_is_read_from_records_that_did_not_change() {
+    let policy = Policy {
+        sweep_below_requests: 0,
+        ..Policy::default()
+    };
+    let mut world = World::with(true, policy);
+    let all = world.spec.mapping.fields.clone();
+    let mapped = &mut world.spec.mapping.fields;
+    mapped.retain(|field| field.name().as_str() != "notes");
+    let page = world
+        .notion
+        .person_creates(&[("title", text("a")), ("notes", text("filled"))]);
+    let omits = Habit::Omits(FieldId::new("notes"));
+    let left = OddPeer::new(&world.notion, omits.clone());
+    let right = OddPeer::new(&world.local, omits);
+    for _ in 0..3 {
+        let peers: Sides<Arc<dyn Peer>> =
+            Sides::new(Arc::new(left.clone()), Arc::new(right.clone()));
+        block_on(world.engine_between(peers).run(&RunOptions::default())).unwrap();
+        world.clock.advance(Duration::from_secs(120));
+    }
+    let row = world.partner(Side::Left, &page);
+    assert_ne!(world.local.value(&row, "notes"), Some(text("filled")));
+    world.spec.mapping.fields = all;
+    assert_eq!(world.run().outcome, RunOutcome::Clean);
+    assert_eq!(world.local.value(&row, "notes"), Some(text("filled")));
 }

@@ -1,11 +1,12 @@
 //! A small world: "Notion" on the left, "SQLite" on the right, one store, one clock.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures::executor::block_on;
 
-use crate::engine::{Described, Engine, Report, RunError, RunOptions};
+use crate::engine::{Described, Engine, Event, Report, RunError, RunOptions};
 use crate::link::{Lens, LinkId, LinkSpec, MappedField, Mapping, Policy, Side, Sides};
 use crate::plan::Plan;
 use crate::port::{Call, Cancel, Capabilities, Clock, Peer};
@@ -116,23 +117,38 @@ impl World {
         }
     }
 
+    /// A page among ten and its row, both sides quiet: few enough changes for every guard.
+    pub(super) fn settled_pair(&self) -> (Key, Key) {
+        for n in 0..9 {
+            self.notion
+                .person_creates(&[("title", text(&format!("other {n}")))]);
+        }
+        let page = self.notion.person_creates(&[("title", text("a"))]);
+        self.settle();
+        let row = self.partner(Side::Left, &page);
+        (page, row)
+    }
+
     pub(super) fn engine(&self) -> Engine {
+        let notion: Arc<dyn Peer> = Arc::new(self.notion.clone());
+        let local: Arc<dyn Peer> = Arc::new(self.local.clone());
+        self.engine_between(Sides::new(notion, local))
+    }
+
+    /// An engine between other peers than the two of this world.
+    pub(super) fn engine_between(&self, peers: Sides<Arc<dyn Peer>>) -> Engine {
         let cancel = Cancel::default();
         let call = Call::new(&cancel);
-        let described = |peer: &MemoryPeer| Described {
+        let described = |peer: &Arc<dyn Peer>| Described {
             description: block_on(peer.describe(&call)).unwrap(),
             at: self.clock.now(),
         };
-        let described = Sides::new(described(&self.notion), described(&self.local));
-        let notion: Arc<dyn Peer> = Arc::new(self.notion.clone());
-        let local: Arc<dyn Peer> = Arc::new(self.local.clone());
-        let peers = Sides::new(notion, local);
-        let store = Arc::new(self.store.clone());
+        let described = Sides::new(described(&peers.left), described(&peers.right));
         Engine::new(
             self.spec.clone(),
             described,
             peers,
-            store,
+            Arc::new(self.store.clone()),
             Arc::new(self.clock.clone()),
         )
     }
@@ -147,6 +163,31 @@ impl World {
         let report = self.try_run().unwrap();
         self.clock.advance(Duration::from_secs(1));
         report
+    }
+
+    /// Runs, and calls this once when the plan is made and nothing is written yet.
+    pub(super) fn run_while(&self, act: impl Fn() + Send + Sync + 'static) -> Report {
+        let done = AtomicBool::new(false);
+        let progress = move |event: &Event| {
+            if matches!(event, Event::Planned(_)) && !done.swap(true, Ordering::SeqCst) {
+                act();
+            }
+        };
+        let options = RunOptions {
+            progress: Some(Arc::new(progress)),
+            ..RunOptions::default()
+        };
+        let report = block_on(self.engine().run(&options)).unwrap();
+        self.clock.advance(Duration::from_secs(1));
+        report
+    }
+
+    /// So many full runs, a minute and more between them.
+    pub(super) fn later(&self, runs: usize) {
+        for _ in 0..runs {
+            self.clock.advance(Duration::from_secs(61));
+            self.run_full();
+        }
     }
 
     pub(super) fn run_full(&self) -> Report {
@@ -186,6 +227,16 @@ impl World {
             .expect("the pair is whole")
     }
 
+    /// All that the store and the two peers hold: equal when nothing was written.
+    pub(super) fn state(&self) -> (u64, String, Vec<Record>, Vec<Record>) {
+        (
+            self.store.serial(),
+            format!("{:?}", self.store.memory(&self.spec.id)),
+            self.notion.records(),
+            self.local.records(),
+        )
+    }
+
     /// Mapped values of all live records, sorted: equal on both sides when they agree.
     pub(super) fn contents(&self, peer: &MemoryPeer) -> Vec<[String; 3]> {
         let row = |record: Record| {
@@ -204,6 +255,11 @@ impl World {
     pub(super) fn assert_equal(&self) {
         assert_eq!(self.contents(&self.notion), self.contents(&self.local));
     }
+}
+
+/// Whether the record is there and not in the trash.
+pub(super) fn is_live(peer: &MemoryPeer, key: &Key) -> bool {
+    peer.live().iter().any(|record| record.key == *key)
 }
 
 pub(super) fn text(text: &str) -> Value {

@@ -1,0 +1,156 @@
+//! A peer with one odd habit around a reference peer, and a count of what it was asked to write.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use async_trait::async_trait;
+
+use crate::port::{
+    Batch, Call, CommandKind, Description, FieldSet, Found, Lookup, Outcome, Peer, PeerError,
+    PlaceId, Receipt, ScanFrom, ScanPage, Sighting,
+};
+use crate::record::{Cell, Key, Record};
+use crate::schema::{FieldId, SchemaChange, SchemaVersion};
+use crate::testkit::MemoryPeer;
+use crate::value::Value;
+
+/// What is odd about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Habit {
+    /// Patches are answered with "done" and change nothing.
+    IgnoresPatches,
+    /// The answer to a create tells its key but not its outcome, and the record is not shown.
+    HidesWhatItMade,
+    /// Records do not show this field.
+    Omits(FieldId),
+    /// There is no such field, neither in the schema nor in the records.
+    Lacks(FieldId),
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct OddPeer {
+    inner: MemoryPeer,
+    habit: Habit,
+    applied: Arc<AtomicUsize>,
+}
+
+impl OddPeer {
+    pub(super) fn new(inner: &MemoryPeer, habit: Habit) -> Self {
+        Self {
+            inner: inner.clone(),
+            habit,
+            applied: Arc::default(),
+        }
+    }
+
+    /// Calls to write since the last time this was asked.
+    pub(super) fn take_applied(&self) -> usize {
+        self.applied.swap(0, Ordering::SeqCst)
+    }
+
+    fn show(&self, mut record: Record) -> Record {
+        if let Habit::Omits(field) | Habit::Lacks(field) = &self.habit {
+            record.cells.put(field.clone(), Cell::Missing);
+        }
+        record
+    }
+
+    async fn ignore(&self, call: &Call<'_>, key: &Key) -> Result<Outcome, PeerError> {
+        let keys = std::slice::from_ref(key);
+        let mut found = self.inner.fetch(call, keys, &FieldSet::All).await?;
+        let observed = match found.pop() {
+            Some(Lookup::Here(record)) => Some(record),
+            _ => None,
+        };
+        Ok(Outcome::Done(Receipt {
+            key: key.clone(),
+            version: None,
+            observed,
+        }))
+    }
+}
+
+#[async_trait]
+impl Peer for OddPeer {
+    fn place(&self) -> &PlaceId {
+        self.inner.place()
+    }
+
+    async fn describe(&self, call: &Call<'_>) -> Result<Description, PeerError> {
+        let mut description = self.inner.describe(call).await?;
+        if let Habit::Lacks(gone) = &self.habit {
+            description.schema.fields.retain(|field| field.id != *gone);
+        }
+        Ok(description)
+    }
+
+    async fn scan(
+        &self,
+        call: &Call<'_>,
+        from: &ScanFrom,
+        fields: &FieldSet,
+        limit: u32,
+    ) -> Result<ScanPage, PeerError> {
+        let mut page = self.inner.scan(call, from, fields, limit).await?;
+        let show = |item| match item {
+            Sighting::Seen(record) => Sighting::Seen(self.show(record)),
+            other => other,
+        };
+        page.items = page.items.into_iter().map(show).collect();
+        Ok(page)
+    }
+
+    async fn fetch(
+        &self,
+        call: &Call<'_>,
+        keys: &[Key],
+        fields: &FieldSet,
+    ) -> Result<Vec<Lookup>, PeerError> {
+        let show = |lookup| match lookup {
+            Lookup::Here(record) => Lookup::Here(self.show(record)),
+            other => other,
+        };
+        let found = self.inner.fetch(call, keys, fields).await?;
+        Ok(found.into_iter().map(show).collect())
+    }
+
+    async fn find(
+        &self,
+        call: &Call<'_>,
+        field: &FieldId,
+        values: &[Value],
+    ) -> Result<Found, PeerError> {
+        self.inner.find(call, field, values).await
+    }
+
+    async fn apply(&self, call: &Call<'_>, batch: &Batch) -> Result<Vec<Outcome>, PeerError> {
+        self.applied.fetch_add(1, Ordering::SeqCst);
+        let command = &batch.commands[0];
+        match (&self.habit, command.kind, &command.key) {
+            (Habit::IgnoresPatches, CommandKind::Patch, Some(key)) => {
+                Ok(vec![self.ignore(call, key).await?])
+            }
+            (Habit::HidesWhatItMade, CommandKind::Create, _) => {
+                let mut outcomes = self.inner.apply(call, batch).await?;
+                for outcome in &mut outcomes {
+                    if let Outcome::Done(Receipt { key, .. }) = outcome {
+                        self.inner.hide(key, true);
+                        let key = Some(key.clone());
+                        *outcome = Outcome::Ambiguous { key };
+                    }
+                }
+                Ok(outcomes)
+            }
+            _ => self.inner.apply(call, batch).await,
+        }
+    }
+
+    async fn alter(
+        &self,
+        call: &Call<'_>,
+        expected: &SchemaVersion,
+        changes: &[SchemaChange],
+    ) -> Result<Vec<Outcome>, PeerError> {
+        self.inner.alter(call, expected, changes).await
+    }
+}

@@ -1,0 +1,75 @@
+//! Refused commands: told in every report, sent again only when something changed.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::executor::block_on;
+
+use super::odd_peer::{Habit, OddPeer};
+use super::world::{World, text};
+use crate::engine::RunOptions;
+use crate::link::{Side, Sides};
+use crate::plan::Guard;
+use crate::port::Peer;
+use crate::testkit::Fault;
+
+#[test]
+fn defect_15_a_command_refused_for_good_is_not_sent_again_until_something_changes() {
+    let world = World::new();
+    let page = world.notion.person_creates(&[("title", text("a"))]);
+    world.settle();
+    let row = world.partner(Side::Left, &page);
+    world.local.person_sets(&row, "title", text("bad"));
+    world.notion.inject([Fault::Reject]);
+    let report = world.run();
+    assert_eq!(report.refusals[0].guard, Guard::Rejected);
+    let report = world.run();
+    assert_eq!(report.refusals[0].guard, Guard::Rejected, "still said");
+    assert_eq!(world.notion.take_mutations(), []);
+    assert_eq!(world.notion.take_requests(), 1, "and not sent again");
+    world.local.person_sets(&row, "title", text("good"));
+    let report = world.settle();
+    assert_eq!(report.refusals, []);
+    world.assert_equal();
+}
+
+#[test]
+fn a_value_refused_once_is_sent_again_after_another_one_went_through() {
+    let world = World::new();
+    let (page, row) = world.settled_pair();
+    world.notion.inject([Fault::Reject]);
+    for value in ["A", "B", "A"] {
+        world.local.person_sets(&row, "title", text(value));
+        world.run();
+    }
+    assert_eq!(world.notion.value(&page, "title"), Some(text("A")));
+    assert_eq!(world.settle().refusals, []);
+}
+
+/// A locked page, a rule of the workspace: the answer is "done" and the old value stays.
+#[test]
+fn a_patch_answered_with_done_that_changes_nothing_is_given_up_and_told() {
+    let world = World::new();
+    let (page, row) = world.settled_pair();
+    world.local.person_sets(&row, "title", text("b"));
+    let ignoring = OddPeer::new(&world.notion, Habit::IgnoresPatches);
+    let peers: Sides<Arc<dyn Peer>> =
+        Sides::new(Arc::new(ignoring.clone()), Arc::new(world.local.clone()));
+    let attempts = world.spec.policy.max_attempts as usize;
+    for run in 0..6 {
+        let engine = world.engine_between(peers.clone());
+        let report = block_on(engine.run(&RunOptions::default())).unwrap();
+        let guards: Vec<_> = report.refusals.iter().map(|r| r.guard).collect();
+        assert_eq!(guards, [Guard::Rejected], "in run {run}");
+        assert_eq!(report.waiting, 0);
+        let applied = ignoring.take_applied();
+        if run == 0 {
+            assert!((1..=attempts).contains(&applied), "sent {applied} times");
+        } else {
+            assert_eq!(applied, 0, "sent again in run {run}");
+        }
+        world.clock.advance(Duration::from_secs(100));
+    }
+    assert_eq!(world.notion.value(&page, "title"), Some(text("a")));
+    assert_eq!(world.local.value(&row, "title"), Some(text("b")));
+}
