@@ -155,8 +155,8 @@ pub enum RunError {
     /// Stopped on request.
     #[error("stopped on request; run again to go on")]
     Cancelled,
-    /// No such unresolved command.
-    #[error("there is no unresolved command {}", .0.0)]
+    /// No command of that number waits for such a decision.
+    #[error("no command {} waits for that decision", .0.0)]
     NoSuchIntent(IntentId),
     /// No run has seen that record yet.
     #[error("no run has seen record {0} yet; run once more, then decide")]
