@@ -234,7 +234,6 @@ async fn a_page_the_index_does_not_show_yet_is_neither_gone_nor_made_again() {
 }
 
 #[tokio::test]
-#[ignore = "a row that a lagging query still shows as it was counts as edited"]
 async fn a_value_the_index_does_not_show_yet_is_not_taken_back() {
     let world = lagging(false).await;
     world.sql("UPDATE Tasks SET Count = 1 WHERE Name = 'one'");
@@ -251,7 +250,6 @@ async fn a_value_the_index_does_not_show_yet_is_not_taken_back() {
 }
 
 #[tokio::test]
-#[ignore = "a row that a lagging query still shows as it was counts as edited"]
 async fn two_edits_in_sql_within_the_lag_are_no_conflict() {
     let world = lagging(false).await;
     for count in [1, 2] {
@@ -268,7 +266,6 @@ async fn two_edits_in_sql_within_the_lag_are_no_conflict() {
 }
 
 #[tokio::test]
-#[ignore = "a row that a lagging query still shows as it was counts as edited"]
 async fn a_trash_the_index_does_not_show_yet_is_not_taken_back() {
     let world = lagging(false).await;
     world.sql("UPDATE Tasks SET _trashed = 1 WHERE Name = 'one'");

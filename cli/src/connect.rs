@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use notion_sync::client::limiter::RateLimit;
+use notion_sync::client::url::NotionUrl;
 use notion_sync::client::{Client, DataSourceId, Token};
 use notion_sync::core::link::MaxDelete;
 use notion_sync::sqlite::SqliteStore;
@@ -140,21 +141,25 @@ impl Connection {
         args: &Args,
         store: &SqliteStore,
     ) -> Result<Vec<DataSourceId>> {
+        let links = store.links().await?;
+        let known: Vec<DataSourceId> = links
+            .iter()
+            .filter_map(|link| link.as_str().parse().ok())
+            .collect();
         let mut asked = Vec::new();
         for text in &args.data_source {
-            asked.push(notion_sync::notion::resolve(&self.client, text).await?);
+            let named = NotionUrl::best_for_data_source(text).map(|found| found.data_source());
+            // The id of a data source that the file knows needs no request to be recognised.
+            match named.filter(|id| known.contains(id)) {
+                Some(id) => asked.push(id),
+                None => asked.push(notion_sync::notion::resolve(&self.client, text).await?),
+            }
         }
         if !asked.is_empty() {
             return Ok(asked);
         }
-        let known: Vec<DataSourceId> = store
-            .links()
-            .await?
-            .iter()
-            .filter_map(|link| link.as_str().parse().ok())
-            .collect();
         let is_real = self.sim.is_none() && args.base_url.is_none();
-        if is_real && !known.is_empty() {
+        if self.sim.is_none() && !known.is_empty() {
             return Ok(known);
         }
         let visible = notion_sync::notion::list_data_sources(&self.client).await?;

@@ -145,8 +145,8 @@ fn trash(key: &Key) -> Batch {
     Batch {
         mode: Atomicity::PerCommand,
         commands: vec![Command {
-                holding: Vec::new(),
-                kind: CommandKind::Trash,
+            holding: Vec::new(),
+            kind: CommandKind::Trash,
             key: Some(key.clone()),
             cells: Vec::new(),
         }],

@@ -174,6 +174,7 @@ impl Cycle<'_> {
                         (Some((pair, seen)), _) => {
                             marks.mark(pair);
                             if seen != Some(record.digest()) {
+                                let record = self.unless_outdated(side, pair, record).await?;
                                 changes.push(observed(pair, side, record));
                             }
                         }
@@ -229,6 +230,46 @@ impl Cycle<'_> {
         let pair = PairId(self.mint());
         changes.push(observed(pair, side, record));
         Ok(pair)
+    }
+
+    /// A record that we know better than the index yet does is read directly: the scan may show it
+    /// as it was before our own write.
+    async fn unless_outdated(
+        &self,
+        side: Side,
+        pair: PairId,
+        record: Record,
+    ) -> Result<Record, RunError> {
+        if !self.is_ahead_of_index(side, pair) {
+            return Ok(record);
+        }
+        let call = Call::new(&self.options.cancel);
+        let keys = [record.key.clone()];
+        let answers = self.engine.peers[side]
+            .fetch(&call, &keys, &FieldSet::All)
+            .await?;
+        Ok(match answers.into_iter().next() {
+            Some(Lookup::Here(now)) => now,
+            _ => record,
+        })
+    }
+
+    fn is_ahead_of_index(&self, side: Side, pair: PairId) -> bool {
+        let lag = self.described[side].capabilities.index_lag;
+        let known = self.memory.sides[side].ahead_of_index.get(&pair);
+        known.is_some_and(|at| self.engine.clock.now().since(*at) < lag)
+    }
+
+    /// Remembers that a record was written or read directly just now.
+    pub(super) fn note_direct(&mut self, side: Side, pair: PairId) {
+        let lag = self.described[side].capabilities.index_lag;
+        if lag.is_zero() {
+            return;
+        }
+        let now = self.engine.clock.now();
+        let ahead = &mut self.memory.sides[side].ahead_of_index;
+        ahead.retain(|_, at| now.since(*at) < lag);
+        ahead.insert(pair, now);
     }
 
     async fn heads(&self, side: Side, keys: Vec<Key>) -> Result<Vec<PairHead>, RunError> {
@@ -341,7 +382,8 @@ impl Cycle<'_> {
     }
 
     /// What a direct read says about a side.
-    pub(super) fn classified(&self, pair: &PairState, side: Side, answer: Lookup) -> Change {
+    pub(super) fn classified(&mut self, pair: &PairState, side: Side, answer: Lookup) -> Change {
+        self.note_direct(side, pair.id);
         match answer {
             Lookup::Here(record) => observed(pair.id, side, record),
             Lookup::Elsewhere(place) => gone(pair, side, Presence::Moved(place)),

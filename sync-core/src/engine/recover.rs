@@ -138,6 +138,7 @@ impl Cycle<'_> {
         let settlement = verify(&self.engine.spec, &intent, pair, &record);
         let side = intent.side;
         let pair_id = pair.id;
+        self.note_direct(side, pair_id);
         if settlement.verdict == Verdict::NotApplied && intent.command.kind != CommandKind::Create {
             // Sent again while there is budget; then it is a dead letter with this note.
             let spent = intent.attempts >= self.engine.spec.policy.max_attempts;

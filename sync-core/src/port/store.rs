@@ -96,6 +96,10 @@ pub struct SideMemory {
     pub schema: Option<Schema>,
     /// When.
     pub described_at: Option<Timestamp>,
+    /// Records written or read directly less than the peer's index lag ago: a scan may still show
+    /// them as they were before.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub ahead_of_index: BTreeMap<PairId, Timestamp>,
 }
 
 /// Numbers the guards need.
