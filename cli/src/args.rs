@@ -101,7 +101,7 @@ pub(crate) struct ResolveArgs {
 #[group(required = true, multiple = false)]
 pub(crate) struct Decision {
     /// Keep this side's value.
-    #[arg(long, value_name = "notion|sqlite")]
+    #[arg(long, value_parser = ["notion", "sqlite"], ignore_case = true)]
     pub(crate) keep: Option<String>,
     /// The create never arrived: plan it again.
     #[arg(long)]

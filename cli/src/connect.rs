@@ -150,9 +150,12 @@ impl Connection {
         for text in &args.data_source {
             let named = NotionUrl::best_for_data_source(text).map(|found| found.data_source());
             // The id of a data source that the file knows needs no request to be recognised.
-            match named.filter(|id| known.contains(id)) {
-                Some(id) => asked.push(id),
-                None => asked.push(notion_sync::notion::resolve(&self.client, text).await?),
+            let id = match named.filter(|id| known.contains(id)) {
+                Some(id) => id,
+                None => notion_sync::notion::resolve(&self.client, text).await?,
+            };
+            if !asked.contains(&id) {
+                asked.push(id);
             }
         }
         if !asked.is_empty() {

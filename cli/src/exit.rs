@@ -1,6 +1,7 @@
 //! Exit codes: what a script can rely on.
 
 use notion_sync::client::{self, ErrorKind};
+use notion_sync::notion::ResolveError;
 use notion_sync::{ReplicaError, Report, RunOutcome};
 
 /// How the command ended.
@@ -62,7 +63,14 @@ pub(crate) fn of_report(report: &Report) -> Exit {
 
 /// The exit code of an error.
 pub(crate) fn of_failure(failure: &anyhow::Error) -> Exit {
-    if failure.downcast_ref::<UsageError>().is_some() {
+    let unclear = matches!(
+        failure.downcast_ref::<ResolveError>(),
+        Some(ResolveError::NoId | ResolveError::Several(_) | ResolveError::IsPage)
+    );
+    let usage = failure.downcast_ref::<UsageError>().is_some()
+        || failure.downcast_ref::<client::BuildError>().is_some()
+        || failure.downcast_ref::<client::InvalidToken>().is_some();
+    if usage || unclear {
         return Exit::Usage;
     }
     let run = failure.downcast_ref::<ReplicaError>();

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::args::Args;
 use crate::connect;
-use crate::exit::Exit;
+use crate::exit::{self, Exit};
 use crate::output;
 
 pub(crate) async fn plan(args: &Args, check: bool) -> Result<Exit> {
@@ -14,6 +14,7 @@ pub(crate) async fn plan(args: &Args, check: bool) -> Result<Exit> {
     let store = connect::open_to_read(args)?;
     let sources = connection.data_sources(args, &store).await?;
     let mut found = false;
+    let mut worst = Exit::Clean;
     let mut links = Vec::new();
     for source in sources {
         let replica = connection.replica(args, source, &store);
@@ -21,22 +22,39 @@ pub(crate) async fn plan(args: &Args, check: bool) -> Result<Exit> {
             full: args.full,
             ..RunOptions::default()
         };
-        let plan = replica.plan(&options).await?;
-        found |= !plan.is_empty();
+        let result = replica.plan(&options).await;
         let table = store.table_of(&replica.link()).await?;
         let name = table.unwrap_or_else(|| source.to_string());
-        if args.json {
-            links.push(json!({ "data_source": source.to_string(), "table": name, "plan": plan }));
-        } else {
-            println!("{}", output::render_plan(&name, &plan));
+        match result {
+            Ok(plan) => {
+                found |= !plan.is_empty();
+                if args.json {
+                    links.push(
+                        json!({ "data_source": source.to_string(), "table": name, "plan": plan }),
+                    );
+                } else {
+                    println!("{}", output::render_plan(&name, &plan));
+                }
+            }
+            // One failing data source does not hide the plans of the rest; refused credentials do.
+            Err(error) if error.is_unauthorized() => return Err(error.into()),
+            Err(error) => {
+                let error = anyhow::Error::from(error);
+                worst = worst.max(exit::of_failure(&error));
+                let message = output::sentence(&error);
+                eprintln!("error: {name}: {message}");
+                links.push(
+                    json!({ "data_source": source.to_string(), "table": name, "error": message }),
+                );
+            }
         }
     }
     if args.json {
         output::print_json(&json!({ "command": "plan", "links": links }));
     }
     Ok(if check && found {
-        Exit::PlanFound
+        worst.max(Exit::PlanFound)
     } else {
-        Exit::Clean
+        worst
     })
 }

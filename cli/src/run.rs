@@ -67,10 +67,15 @@ pub(crate) async fn run(args: &Args) -> Result<Exit> {
     } else if links.is_empty() {
         println!("The connection can see no data source. Share one with it, then run again.");
     } else {
-        println!(
-            "\n{} is up to date. Open it with any SQLite tool.",
-            args.db.display()
-        );
+        match worst {
+            Exit::Clean => println!(
+                "\n{} is up to date. Open it with any SQLite tool.",
+                args.db.display()
+            ),
+            Exit::Left => println!("\nDone, but for what is listed above."),
+            Exit::Cancelled => println!("\nStopped on request; run again to go on."),
+            _ => {}
+        }
     }
     Ok(worst)
 }

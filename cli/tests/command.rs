@@ -416,7 +416,7 @@ async fn pain_12_resolve_for_sqlite_settles_a_conflict() {
     let world = World::pulled(&["one", "two"]).await;
     world.conflict();
     let id = conflict_number(&world);
-    world.say(&["resolve", &id, "--keep", "nobody"]).code(1);
+    world.say(&["resolve", &id, "--keep", "nobody"]).code(2);
     world.say(&["resolve", &id, "--keep", "SQLite"]).code(0);
     world.say(&["conflicts"]).code(0);
     world.run().code(0);
@@ -536,7 +536,7 @@ async fn pain_21_a_database_url_names_its_data_source() {
     let url = format!("https://www.notion.so/team/{database}?v=0123456789abcdef0123456789abcdef");
     world.say(&["run", "--data-source", &url]).code(0);
     assert_eq!(world.text("SELECT count(*) FROM Tasks"), "1");
-    world.say(&["run", "--data-source", "not an id"]).code(1);
+    world.say(&["run", "--data-source", "not an id"]).code(2);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -127,16 +127,24 @@ async fn e11_failures_tell_no_secret_either() {
     failing(Fault::DropBefore);
     failing(Fault::TruncateBody);
     failing(Fault::HtmlEdge { status: 502 });
-    // Notion's messages repeat what was sent.
-    failing(Fault::Status {
+    // Notion's messages repeat what was sent, and a proxy may echo the token: on writes and reads.
+    let quoting = |message: String| Fault::Status {
         status: 400,
         code: None,
-        message: Some(format!(
-            "Count should be a number, instead was `{SIGNED}=abc`."
-        )),
+        message: Some(message),
         retry_after: None,
         reason: None,
-    });
+    };
+    let quoted = format!("Count should be a number, instead was `{SIGNED}=abc`.");
+    let echoed = format!("Authorization `Bearer {TOKEN}` is bad");
+    failing(quoting(quoted.clone()));
+    for message in [quoted, echoed] {
+        world
+            .sim
+            .inject(FaultRule::next(quoting(message)).path("query"));
+        clean_words(&world.run().code(1));
+        world.sim.clear_faults();
+    }
     world.sim.set_token(TOKEN, false);
     clean_words(&world.run().code(4));
     clean_words(&world.say(&["run", "--json"]).code(4));

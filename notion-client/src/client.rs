@@ -194,6 +194,10 @@ impl Client {
         let inner = &*self.inner;
         let (mut number, mut waited) = (1, Duration::ZERO);
         loop {
+            let wait = inner.limiter.paused_for();
+            if waited.saturating_add(wait) > inner.retry.max_wait {
+                return Err(Error::Paused { wait });
+            }
             inner.limiter.acquire().await;
             let (error, outcome) = match inner.transport.send(inner.request(call)).await {
                 Ok(response) => match inner.judge(call, &response) {
@@ -235,6 +239,10 @@ impl Client {
             let Decision::Retry { after } = decision else {
                 return Err(error);
             };
+            // An unbuildable request or an oversized answer fails the same way every time.
+            if !error.is_retryable() {
+                return Err(error);
+            }
             inner.timer.sleep(after).await;
             waited += after;
             number += 1;

@@ -52,6 +52,13 @@ pub enum Error {
     /// Walking a list had to stop.
     #[error(transparent)]
     Paging(#[from] PagingError),
+    /// The API asked everybody to wait, for longer than one request may wait
+    /// ([`RetryPolicy::max_wait`](crate::RetryPolicy)). Nothing was sent.
+    #[error("the api asked to wait {} s more; try again then", .wait.as_secs())]
+    Paused {
+        /// How much longer.
+        wait: Duration,
+    },
 }
 
 /// What kind of failure it is, for code that decides by it.
@@ -112,6 +119,7 @@ impl Error {
             Self::Edge(_) => ErrorKind::Edge,
             Self::Invalid(_) => ErrorKind::Invalid,
             Self::Paging(_) => ErrorKind::Paging,
+            Self::Paused { .. } => ErrorKind::RateLimited,
         }
     }
 
@@ -130,6 +138,7 @@ impl Error {
                 TransportErrorKind::Request | TransportErrorKind::TooLarge
             ),
             Self::Edge(error) => matches!(error.status, 429 | 500..),
+            Self::Paused { .. } => true,
             Self::Decode { .. } | Self::Invalid(_) | Self::Paging(_) => false,
         }
     }
@@ -141,7 +150,7 @@ impl Error {
             Self::Api(error) => error.sent,
             Self::Transport { sent, .. } | Self::Decode { sent, .. } => *sent,
             Self::Edge(error) => error.sent,
-            Self::Invalid(_) | Self::Paging(_) => Sent::No,
+            Self::Invalid(_) | Self::Paging(_) | Self::Paused { .. } => Sent::No,
         }
     }
 
@@ -160,6 +169,7 @@ impl Error {
         match self {
             Self::Api(error) => error.retry_after,
             Self::Edge(error) => error.retry_after,
+            Self::Paused { wait } => Some(*wait),
             _ => None,
         }
     }
@@ -316,7 +326,11 @@ impl ApiError {
             path: context.path.to_owned(),
             status: context.status,
             code: ErrorCode::from(&*code),
-            message: fields.string("message").unwrap_or_default(),
+            // A proxy may echo what was sent to it.
+            message: fields
+                .string("message")
+                .unwrap_or_default()
+                .replace(context.token.secret(), "…"),
             request_id: fields
                 .string("request_id")
                 .or_else(|| context.request_id.map(str::to_owned)),
@@ -338,16 +352,17 @@ impl fmt::Display for ApiError {
             "{} {}: {} ({})",
             self.method, self.path, self.code, self.status
         )?;
-        if !self.message.is_empty() {
-            let end = self
-                .message
+        // What follows quotes the value that was refused.
+        let shown = self.message.split(", instead was").next().unwrap_or("");
+        if !shown.is_empty() {
+            let end = shown
                 .char_indices()
                 .nth(SHOWN)
-                .map_or(self.message.len(), |(at, _)| at);
+                .map_or(shown.len(), |(at, _)| at);
             write!(
                 f,
                 ", {}{}",
-                &self.message[..end],
+                &shown[..end],
                 if end < self.message.len() { "…" } else { "" }
             )?;
         }

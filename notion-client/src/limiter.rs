@@ -165,6 +165,13 @@ impl Limiter {
         }
     }
 
+    /// How much longer a pause lasts; zero when there is none.
+    #[must_use]
+    pub fn paused_for(&self) -> Duration {
+        let now = self.shared.timer.now();
+        self.shared.state().window.paused_until.saturating_sub(now)
+    }
+
     /// Lets nothing of any sharer start before `wait` is over.
     pub fn pause(&self, wait: Duration) {
         let until = self.shared.timer.now().saturating_add(wait);

@@ -45,8 +45,10 @@ fn rate_limit(text: &str) -> Result<RateLimit, String> {
         "off" => Ok(RateLimit(None)),
         number => number
             .parse()
+            .ok()
+            .filter(|number| *number > 0)
             .map(|number| RateLimit(Some(number)))
-            .map_err(|_| "a number or `off` is expected".to_owned()),
+            .ok_or_else(|| "a number above 0 or `off` is expected".to_owned()),
     }
 }
 

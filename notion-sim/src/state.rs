@@ -180,7 +180,7 @@ pub(crate) fn restore(simulation: &mut Simulation, document: &Value) -> Result<(
     }
     if let Ok(tokens) = read::<BTreeMap<String, bool>>(document, "tokens") {
         for (token, valid) in tokens {
-            simulation.tokens.entry(token).or_insert(valid);
+            simulation.tokens.insert(token, valid);
         }
     }
     simulation.world = world;

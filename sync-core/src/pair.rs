@@ -85,14 +85,14 @@ pub struct BaseField {
     pub name: FieldId,
     /// The values that agreed.
     pub values: Sides<Value>,
-    /// Tag of the lens they agreed through.
+    /// Tag of the pair of fields and the lens they agreed through.
     pub lens: u64,
 }
 
 impl Base {
     /// The settled values of a mapped field, if they were settled through the lens it has now.
     pub fn field(&self, field: &MappedField) -> Option<&Sides<Value>> {
-        let tag = field.lens.tag();
+        let tag = field.tag();
         let settled = self
             .fields
             .iter()
@@ -105,7 +105,7 @@ impl Base {
         let settled = BaseField {
             name: field.name().clone(),
             values,
-            lens: field.lens.tag(),
+            lens: field.tag(),
         };
         match self
             .fields

@@ -56,7 +56,10 @@ impl NotionPeer {
             return self.refused(error);
         }
         // The option list is declarative: only a fresh read shows that none was lost.
-        let before = std::mem::replace(source, self.read_source().await?);
+        let Ok(now) = self.read_source().await else {
+            return Ok(Outcome::Ambiguous { key: None });
+        };
+        let before = std::mem::replace(source, now);
         self.remember(describe::schema(source));
         Ok(match settled(&before, source, change) {
             Some(id) => done(&id),

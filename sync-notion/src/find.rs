@@ -62,7 +62,11 @@ impl NotionPeer {
                     return Err(self.protocol("more rows have these values than Notion hands out"));
                 }
                 for row in list.into_pages() {
-                    let Some(page) = row.ok() else { continue };
+                    // It has one of these values: "not found" would be untrue.
+                    let Some(page) = row.ok() else {
+                        let why = "a row with one of these values could not be read";
+                        return Err(self.protocol(why));
+                    };
                     let record = self
                         .whole(&known.decoder, &page, &selection, &mut budget)
                         .await;

@@ -9,8 +9,8 @@ use notion_sync_core::port::StoreError;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior};
 
 use crate::base::Layouts;
-use crate::ddl::{FORMAT, TABLES};
-use crate::error::{Result, corrupt, file_failed};
+use crate::ddl::{FORMAT, RESERVED, TABLES};
+use crate::error::{Result, corrupt, failed, file_failed};
 use crate::lease::Leases;
 use crate::replica::Table;
 
@@ -179,6 +179,13 @@ fn create_tables(connection: &mut Connection) -> Result<()> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     // Another process may have been faster.
     if !check_format(&transaction)? {
+        for name in RESERVED {
+            let there = "SELECT 1 FROM sqlite_master WHERE name = ?1 COLLATE NOCASE";
+            if transaction.prepare(there)?.exists([name])? {
+                let message = format!("the file has its own {name}; choose another file");
+                return Err(failed(message));
+            }
+        }
         transaction.execute_batch(TABLES)?;
         let lineage = uuid::Uuid::new_v4().simple().to_string();
         transaction.execute(

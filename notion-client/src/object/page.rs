@@ -89,12 +89,13 @@ impl Page {
         }
         let id: PageId = fields.required("page", "id")?;
         // The official clients tell full from partial by the URL.
-        let Some(url) = fields.string("url") else {
+        if fields.raw("url").is_none() {
             return Ok(Decoded::Partial(Partial {
                 object: "page".into(),
                 id: id.to_string(),
             }));
-        };
+        }
+        let url = fields.string("url").unwrap_or_default();
         let user = |key| fields.present(key).and_then(|raw| User::decode(raw).ok());
         let flag = |key| fields.soft::<bool>(key);
         Ok(Decoded::Full(Self {

@@ -83,6 +83,22 @@ impl MappedField {
     pub fn name(&self) -> &FieldId {
         &self.ids.left
     }
+
+    /// A tag of this pair of fields and their lens: what was settled under another tag, in another
+    /// column say, counts as never settled. Written to stores.
+    pub fn tag(&self) -> u64 {
+        // FNV-1a: short, stable, and no security rests on it.
+        let step = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+        let ids = self
+            .ids
+            .left
+            .as_str()
+            .bytes()
+            .chain([0])
+            .chain(self.ids.right.as_str().bytes());
+        ids.chain(self.lens.tag().to_le_bytes())
+            .fold(0xcbf2_9ce4_8422_2325, step)
+    }
 }
 
 impl Mapping {

@@ -3,6 +3,7 @@
 //! [`rows`] and [`fields`] are the two tables, as functions that a test enumerates whole.
 //! [`plan_pair`] applies them to one pair; [`guards`] looks at the sum.
 
+mod decide;
 mod explain;
 pub mod fields;
 pub mod guards;

@@ -300,7 +300,7 @@ pub struct Committed {
     pub effects: Vec<Outcome>,
 }
 
-/// One settled change, with what it replaced.
+/// One change that was seen to have arrived, with what it replaced.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JournalEntry {
     /// Which run.

@@ -1,6 +1,6 @@
 //! Reference parts for tests: a peer and a store in memory, a clock that a test moves.
 //!
-//! They state what the ports mean: an adapter that behaves like these is right.
+//! They show in the shortest form what the ports ask for; where the two differ, the port's words hold.
 
 mod clock;
 mod peer;

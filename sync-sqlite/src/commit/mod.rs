@@ -137,9 +137,9 @@ impl Work<'_> {
             return Ok(outcome);
         };
         let overtaken = match self.pairs.pair(pair)?.shadow(side)? {
-            Some(before) => before.cells.iter().any(|(field, cell)| {
+            Some(before) => observed.cells.iter().any(|(field, cell)| {
                 command.cells.iter().all(|change| change.field != *field)
-                    && observed.cells.cell(field) != Some(cell)
+                    && before.cells.cell(field) != Some(cell)
             }),
             None => false,
         };

@@ -10,7 +10,7 @@ use super::names::{FIXED, column_name, quote, same, table_name};
 use super::table::{Column, Table, form_of, kind_of};
 use super::triggers;
 use crate::database::Database;
-use crate::error::Result;
+use crate::error::{Result, failed};
 use crate::links;
 use crate::read::side_text;
 use crate::views;
@@ -67,6 +67,10 @@ fn lay_out(connection: Option<&Connection>, ask: &Ask, reserved: &[String]) -> R
             row_sql: OnceLock::new(),
         },
     };
+    let there = match connection {
+        Some(connection) if table.exists => column_names(connection, &table.name)?,
+        _ => Vec::new(),
+    };
     for column in &mut table.columns {
         column.mapped = false;
     }
@@ -81,7 +85,9 @@ fn lay_out(connection: Option<&Connection>, ask: &Ask, reserved: &[String]) -> R
             .columns
             .iter_mut()
             .rev()
-            .find(|column| column.field == field.id && column.form().is_like(form_of(&kind)));
+            // Only the newest column of a field: an older one holds values from before a retype.
+            .find(|column| column.field == field.id)
+            .filter(|column| column.form().is_like(form_of(&kind)));
         match kept {
             Some(column) => {
                 column.label.clone_from(&field.name);
@@ -90,8 +96,11 @@ fn lay_out(connection: Option<&Connection>, ask: &Ask, reserved: &[String]) -> R
                 column.mapped = true;
             }
             None => {
-                let taken =
-                    |name: &str| table.columns.iter().any(|column| same(&column.name, name));
+                // A column that a person added is theirs.
+                let taken = |name: &str| {
+                    table.columns.iter().any(|column| same(&column.name, name))
+                        || there.iter().any(|column| same(column, name))
+                };
                 let name = if fixed {
                     field.id.to_string()
                 } else {
@@ -141,7 +150,15 @@ fn make(connection: &Connection, table: &Table, ask: &Ask) -> Result<()> {
         .optional()?
         .is_some();
     if is_there {
+        refuse_unique_indexes(connection, table)?;
         add_columns(connection, table)?;
+    } else if table.exists {
+        // Made anew it would hand out row numbers that already stand for other records.
+        return Err(failed(format!(
+            "the table {} was dropped or renamed by hand; name it back, restore the file, or start \
+             with a new one",
+            table.name
+        )));
     } else {
         connection.execute_batch(&create_sql(table))?;
     }
@@ -173,16 +190,42 @@ fn create_sql(table: &Table) -> String {
     sql
 }
 
+fn column_names(connection: &Connection, table: &str) -> Result<Vec<String>> {
+    let mut statement = connection.prepare("SELECT name FROM pragma_table_info(?1)")?;
+    let names = statement.query_map([table], |row| row.get(0))?;
+    Ok(names.collect::<rusqlite::Result<_>>()?)
+}
+
+/// A unique index makes `INSERT OR REPLACE` delete rows that no trigger sees.
+fn refuse_unique_indexes(connection: &Connection, table: &Table) -> Result<()> {
+    let found: Option<String> = connection
+        .prepare("SELECT name FROM pragma_index_list(?1) WHERE \"unique\" AND origin = 'c'")?
+        .query_row([&table.name], |row| row.get(0))
+        .optional()?;
+    match found {
+        None => Ok(()),
+        Some(index) => Err(failed(format!(
+            "the index {index} on {} is UNIQUE, and INSERT OR REPLACE would delete rows unseen; \
+             use a plain index",
+            table.name
+        ))),
+    }
+}
+
 fn add_columns(connection: &Connection, table: &Table) -> Result<()> {
-    let there: Vec<String> = connection
-        .prepare("SELECT name FROM pragma_table_info(?1)")?
-        .query_map([&table.name], |row| row.get(0))?
-        .collect::<rusqlite::Result<_>>()?;
-    for column in own_columns(table) {
-        if !there
-            .iter()
-            .any(|name| name.eq_ignore_ascii_case(&column.name))
-        {
+    let there = column_names(connection, &table.name)?;
+    for column in &table.columns {
+        if there.iter().any(|name| same(name, &column.name)) {
+            continue;
+        }
+        if column.exists && column.mapped {
+            // An empty column in its place would look like an edit that clears every value.
+            return Err(failed(format!(
+                "column {:?} of {} was renamed or dropped by hand; name it back",
+                column.name, table.name
+            )));
+        }
+        if !column.exists {
             connection.execute_batch(&format!(
                 "ALTER TABLE {} ADD COLUMN {} {}",
                 table.quoted(),

@@ -33,9 +33,15 @@ pub(crate) fn table_name(title: &str, is_taken: impl Fn(&str) -> bool) -> String
     let name = match name.chars().next() {
         None => "records".to_owned(),
         Some(first) if first.is_numeric() => format!("t_{name}"),
-        Some(_) if name.starts_with("sqlite") || RESERVED.contains(&name.as_str()) => {
-            format!("{name}_records")
+        // Names that belong to SQLite and to its table-valued functions.
+        Some(_)
+            if ["sqlite", "json_", "pragma_"]
+                .iter()
+                .any(|own| name.starts_with(own)) =>
+        {
+            format!("t_{name}")
         }
+        Some(_) if RESERVED.contains(&name.as_str()) => format!("{name}_records"),
         Some(_) => name,
     };
     first_free(&name, "_", is_taken)
@@ -94,7 +100,7 @@ mod tests {
             assert_eq!(table_name(reserved, free), format!("{reserved}_records"));
         }
         assert_eq!(table_name("_sync_pairs", free), "sync_pairs");
-        assert_eq!(table_name("sqlite_master", free), "sqlite_master_records");
+        assert_eq!(table_name("sqlite_master", free), "t_sqlite_master");
         assert_eq!(table_name("Tasks", |name| name == "tasks"), "tasks_2");
         assert_eq!(column_name("Due \"date\"", free), "Due \"date\"");
         assert_eq!(column_name("_ID", free), "_ID 2");

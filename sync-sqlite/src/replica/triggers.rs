@@ -63,6 +63,11 @@ impl Writer<'_> {
             "  UPDATE _sync_gate SET replacing = EXISTS (SELECT 1 FROM {table} WHERE _id = NEW._id)
     OR EXISTS (SELECT 1 FROM {table} WHERE _row = NEW._row);\n"
         );
+        // The largest number would leave no room for the next row. It is -1 here when left out.
+        body.push_str(&refuse(
+            "leave _row empty: it is counted here",
+            "NEW._row > 4503599627370496",
+        ));
         self.checks(&mut body);
         body
     }

@@ -1,0 +1,165 @@
+//! What people do to the file itself: rename, drop, add. Refused with a sentence, never taken for
+//! an edit of the values.
+
+mod common;
+
+use common::{World, field, link, refusal, rows, schema};
+use futures::executor::block_on;
+use notion_sync_core::link::LinkId;
+use notion_sync_core::schema::{Access, FieldId, FieldType, Schema};
+use notion_sync_sqlite::{SqliteStore, StoreOptions};
+
+fn align(world: &World, schema: &Schema) -> Result<(), String> {
+    let marker = FieldId::new("m1");
+    let aligned = block_on(world.replica.align(schema, Some(&marker), true));
+    aligned.map(drop).map_err(|error| error.to_string())
+}
+
+#[test]
+fn a_renamed_or_dropped_column_is_not_an_edit_that_clears_it() {
+    for sql in [
+        "ALTER TABLE tasks RENAME COLUMN Note TO Remark",
+        "ALTER TABLE tasks RENAME COLUMN _url TO address",
+    ] {
+        let mut world = World::new();
+        world.pull("one", "3");
+        world.person().execute_batch(sql).unwrap();
+        let error = align(&world, &schema()).unwrap_err();
+        assert!(error.contains("name it back"), "{error}");
+    }
+}
+
+#[test]
+fn a_dropped_table_is_not_made_again_with_row_numbers_of_other_records() {
+    let mut world = World::new();
+    world.pull("one", "3");
+    world
+        .person()
+        .execute_batch("ALTER TABLE tasks RENAME TO mine")
+        .unwrap();
+    let error = align(&world, &schema()).unwrap_err();
+    assert!(error.contains("dropped or renamed by hand"), "{error}");
+    world
+        .person()
+        .execute_batch("ALTER TABLE mine RENAME TO tasks")
+        .unwrap();
+    assert_eq!(align(&world, &schema()), Ok(()));
+}
+
+#[test]
+fn e14_a_column_that_a_person_added_stays_theirs() {
+    let world = World::new();
+    world
+        .person()
+        .execute_batch("ALTER TABLE tasks ADD COLUMN Priv TEXT")
+        .unwrap();
+    let mut grown = schema();
+    grown
+        .fields
+        .push(field("x1", "Priv", FieldType::RichText, Access::Writable));
+    let marker = FieldId::new("m1");
+    let mapping = block_on(world.replica.align(&grown, Some(&marker), true)).unwrap();
+    let mapped = mapping.field(&FieldId::new("x1")).unwrap();
+    assert_ne!(mapped.ids.right.as_str(), "Priv");
+}
+
+#[test]
+fn a_retyped_property_gets_a_column_without_old_values_each_time() {
+    let world = World::new();
+    let marker = FieldId::new("m1");
+    let column = |ty: FieldType| {
+        let mut retyped = schema();
+        retyped
+            .fields
+            .iter_mut()
+            .find(|field| field.id.as_str() == "p1")
+            .unwrap()
+            .ty = ty;
+        let mapping = block_on(world.replica.align(&retyped, Some(&marker), true)).unwrap();
+        mapping.field(&FieldId::new("p1")).unwrap().clone()
+    };
+    let number = column(FieldType::Number);
+    let url = column(FieldType::Url);
+    let again = column(FieldType::Number);
+    assert_ne!(number.ids.right, url.ids.right);
+    assert_ne!(
+        number.ids.right, again.ids.right,
+        "the first column holds values of back then"
+    );
+    // What was settled with one column says nothing about another, though the lens is the same.
+    assert_eq!(number.lens, url.lens);
+    assert_ne!(number.tag(), url.tag());
+}
+
+#[test]
+fn a_unique_index_is_refused_because_replace_would_delete_rows_unseen() {
+    let world = World::new();
+    let person = world.person();
+    person
+        .execute_batch("CREATE UNIQUE INDEX u ON tasks(Name)")
+        .unwrap();
+    assert!(
+        align(&world, &schema())
+            .unwrap_err()
+            .contains("use a plain index")
+    );
+    person
+        .execute_batch("DROP INDEX u; CREATE INDEX u ON tasks(Name)")
+        .unwrap();
+    assert_eq!(align(&world, &schema()), Ok(()));
+}
+
+#[test]
+fn a_row_number_of_ones_own_does_not_use_up_all_others() {
+    let world = World::new();
+    let person = world.person();
+    let sql = "INSERT INTO tasks(_row, Name) VALUES (9007199254740991, 'x')";
+    assert_eq!(
+        refusal(&person, sql),
+        "leave _row empty: it is counted here"
+    );
+    person
+        .execute_batch("INSERT INTO tasks(Name) VALUES ('y')")
+        .unwrap();
+}
+
+#[test]
+fn another_programs_file_is_left_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("theirs.sqlite");
+    let person = rusqlite::Connection::open(&path).unwrap();
+    person
+        .execute_batch("CREATE TABLE log(a); CREATE VIEW changes AS SELECT a FROM log")
+        .unwrap();
+    let store = SqliteStore::open(&path, StoreOptions::default()).unwrap();
+    let replica = store.replica(&link()).build();
+    let error = block_on(replica.align(&schema(), None, true))
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("choose another file"), "{error}");
+    assert_eq!(
+        rows(&person, "SELECT name FROM sqlite_master ORDER BY 1"),
+        ["changes", "log"]
+    );
+}
+
+#[test]
+fn titles_that_sqlite_keeps_for_itself_still_get_a_table() {
+    for (title, table) in [
+        ("SQLite notes", "t_sqlite_notes"),
+        ("json each", "t_json_each"),
+    ] {
+        let store = SqliteStore::in_memory().unwrap();
+        let replica = store.replica(&LinkId::new(title)).build();
+        let titled = Schema {
+            title: title.into(),
+            ..schema()
+        };
+        block_on(replica.align(&titled, None, true)).unwrap();
+        let link = LinkId::new(title);
+        assert_eq!(
+            block_on(store.table_of(&link)).unwrap().as_deref(),
+            Some(table)
+        );
+    }
+}
