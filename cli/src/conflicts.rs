@@ -14,7 +14,7 @@ pub(crate) async fn conflicts(args: &Args) -> Result<Exit> {
     if args.json {
         output::print_json(&json!({ "command": "conflicts", "conflicts": conflicts }));
     } else if conflicts.is_empty() {
-        println!("No conflicts.");
+        say!("No conflicts.");
     } else {
         let head = [
             "id",
@@ -41,8 +41,8 @@ pub(crate) async fn conflicts(args: &Args) -> Result<Exit> {
                 conflict.resolution.clone().unwrap_or_default(),
             ]
         });
-        println!("{}", output::table(&head, rows));
-        println!("Decide with `notion-sync resolve ID --keep notion` or `--keep sqlite`.");
+        say!("{}", output::table(&head, rows));
+        say!("Decide with `notion-sync resolve ID --keep notion` or `--keep sqlite`.");
     }
     let undecided = conflicts
         .iter()

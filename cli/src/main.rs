@@ -1,11 +1,12 @@
 //! The `notion-sync` command: argument parsing, dispatch, exit codes. The work is done elsewhere.
 
+#[macro_use]
+mod output;
 mod args;
 mod conflicts;
 mod connect;
 mod demo;
 mod exit;
-mod output;
 mod plan;
 mod resolve;
 mod run;

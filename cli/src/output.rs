@@ -1,6 +1,6 @@
 //! What is printed: results on stdout, progress and errors on stderr.
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::time::Duration;
 
 use comfy_table::{ContentArrangement, Table, presets};
@@ -19,9 +19,27 @@ const SHOWN: usize = 60;
 /// Longer work is announced with an estimate first.
 const ANNOUNCE_ABOVE: u64 = 30;
 
+/// Prints a line on stdout. A reader that has seen enough (`| head`) is no failure, and does not
+/// stop a run half-way.
+pub(crate) fn say(line: std::fmt::Arguments<'_>) {
+    let written = writeln!(std::io::stdout().lock(), "{line}");
+    if let Err(error) = written
+        && error.kind() != std::io::ErrorKind::BrokenPipe
+    {
+        eprintln!("error: stdout cannot be written: {error}");
+    }
+}
+
+/// Prints a line on stdout, like `println!`, without its panic.
+macro_rules! say {
+    ($($part:tt)*) => {
+        $crate::output::say(format_args!($($part)*))
+    };
+}
+
 /// Prints the one document of `--json`.
 pub(crate) fn print_json(document: &serde_json::Value) {
-    println!("{document:#}");
+    say!("{document:#}");
 }
 
 /// An error with its causes, one sentence; never with values.

@@ -33,7 +33,7 @@ pub(crate) async fn plan(args: &Args, check: bool) -> Result<Exit> {
                         json!({ "data_source": source.to_string(), "table": name, "plan": plan }),
                     );
                 } else {
-                    println!("{}", output::render_plan(&name, &plan));
+                    say!("{}", output::render_plan(&name, &plan));
                 }
             }
             // One failing data source does not hide the plans of the rest; refused credentials do.

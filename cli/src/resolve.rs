@@ -47,7 +47,7 @@ pub(crate) async fn resolve(args: &Args, what: &ResolveArgs) -> Result<Exit> {
     if args.json {
         output::print_json(&json!({ "command": "resolve", "id": what.id, "said": said }));
     } else {
-        println!("{said}; the next `notion-sync run` carries it out.");
+        say!("{said}; the next `notion-sync run` carries it out.");
     }
     Ok(Exit::Clean)
 }

@@ -65,15 +65,15 @@ pub(crate) async fn run(args: &Args) -> Result<Exit> {
     if args.json {
         output::print_json(&json!({ "command": "run", "links": links }));
     } else if links.is_empty() {
-        println!("The connection can see no data source. Share one with it, then run again.");
+        say!("The connection can see no data source. Share one with it, then run again.");
     } else {
         match worst {
-            Exit::Clean => println!(
+            Exit::Clean => say!(
                 "\n{} is up to date. Open it with any SQLite tool.",
                 args.db.display()
             ),
-            Exit::Left => println!("\nDone, but for what is listed above."),
-            Exit::Cancelled => println!("\nStopped on request; run again to go on."),
+            Exit::Left => say!("\nDone, but for what is listed above."),
+            Exit::Cancelled => say!("\nStopped on request; run again to go on."),
             _ => {}
         }
     }
@@ -96,20 +96,20 @@ fn print_report(name: &str, report: &Report) {
             said.join(", ")
         }
     };
-    println!(
+    say!(
         "{name}: SQLite: {}; Notion: {}.",
         side(&report.settled.right),
         side(&report.settled.left)
     );
     for problem in &report.problems {
-        println!("  ! {problem}");
+        say!("  ! {problem}");
     }
     for refusal in &report.refusals {
-        println!("  refused ({:?}): {}", refusal.guard, refusal.reason);
-        println!("    what helps: {}", refusal.guard.remedy());
+        say!("  refused ({:?}): {}", refusal.guard, refusal.reason);
+        say!("    what helps: {}", refusal.guard.remedy());
     }
     if report.open_conflicts > 0 {
-        println!(
+        say!(
             "  {} conflict(s) wait for you: `notion-sync conflicts`, then `notion-sync resolve`",
             report.open_conflicts
         );

@@ -25,7 +25,7 @@ pub(crate) async fn status(args: &Args) -> Result<Exit> {
         });
         output::print_json(&document);
     } else if tables.is_empty() {
-        println!(
+        say!(
             "{} holds no table yet: `notion-sync run` makes one.",
             args.db.display()
         );
@@ -44,18 +44,25 @@ pub(crate) async fn status(args: &Args) -> Result<Exit> {
                 table.last_run.clone().unwrap_or_default(),
             ]
         });
-        println!("{}", output::table(&head, rows));
+        say!("{}", output::table(&head, rows));
         for row in &unsettled {
-            println!(
+            say!(
                 "{} row {}: {} – {}",
-                row.table, row.row, row.state, row.reason
+                row.table,
+                row.row,
+                row.state,
+                row.reason
             );
         }
         for command in &commands {
-            println!(
+            say!(
                 "command {} on {} row {}: {}\n  decide with `notion-sync resolve {} --not-sent` or \
                  `--created PAGE`",
-                command.id, command.table, command.row, command.note, command.id
+                command.id,
+                command.table,
+                command.row,
+                command.note,
+                command.id
             );
         }
     }

@@ -82,13 +82,13 @@ impl Stage {
         self.steps
             .push(json!({ "step": self.number, "title": title }));
         if !self.json {
-            println!("\n{}. {title}", self.number);
+            say!("\n{}. {title}", self.number);
         }
     }
 
     pub(super) fn tell(&self, what: &str) {
         if !self.json {
-            println!("   {what}");
+            say!("   {what}");
         }
     }
 
@@ -256,11 +256,11 @@ impl Stage {
             let file = self.file.display().to_string();
             output::print_json(&json!({ "command": "demo", "file": file, "steps": self.steps }));
         } else {
-            println!(
+            say!(
                 "\nEvery step was checked. The file is {}.",
                 self.file.display()
             );
-            println!("Look at it with any SQLite tool; views: changes, conflicts, sync_status.");
+            say!("Look at it with any SQLite tool; views: changes, conflicts, sync_status.");
         }
     }
 }
