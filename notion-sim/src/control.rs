@@ -32,7 +32,14 @@ pub(crate) async fn respond(shared: &Shared, request: &Inbound) -> Outbound {
     let reply = match saved {
         Some(Ok(written)) => Ok(json!({"saved": shared.has_file(), "written": written})),
         Some(Err(error)) => Err(refusal(500, &error.to_string())),
-        None => carry_out(&mut simulation, request),
+        None => {
+            let reply = carry_out(&mut simulation, request);
+            if reply.is_ok() && request.method == "POST" {
+                // Clock, tokens and settings are part of the state that is kept.
+                simulation.world.revision += 1;
+            }
+            reply
+        }
     };
     if simulation.world.revision != before {
         shared.changed.notify_one();

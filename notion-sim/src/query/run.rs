@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::cursor::Position;
@@ -51,8 +51,16 @@ pub(crate) fn query(
     let filter = Filter::parse(&source.schema, body.get("filter"), world.now, world.bot)?;
     let sorts = sort::parse(&source.schema, body.get("sorts"))?;
     let positions = crate::endpoint::shown_positions(&source.schema, shown)?;
-    let archived = body.get("is_archived") == Some(&json!(true));
-    let wiki_only = body.get("result_type") == Some(&json!("data_source"));
+    let archived = crate::endpoint::flag(body, "is_archived")?.unwrap_or(false);
+    let wiki_only = match body.get("result_type") {
+        None => false,
+        Some(kind) if kind == "page" => false,
+        Some(kind) if kind == "data_source" => true,
+        Some(other) => {
+            let wanted = "`\"page\"` or `\"data_source\"`";
+            return Err(ApiError::body("body.result_type", wanted, Some(other)));
+        }
+    };
     let key = format!(
         "{}|{}|{archived}|{wiki_only}",
         body.get("filter").unwrap_or(&Value::Null),
