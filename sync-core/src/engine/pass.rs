@@ -1,11 +1,7 @@
 //! Plan, guard, commit: survey every dirty pair, look at the sum, then write it down in chunks.
 
 use std::collections::BTreeSet;
-use std::future::ready;
-use std::sync::Arc;
 use std::time::Duration;
-
-use futures::future::{BoxFuture, poll_immediate};
 
 use super::cycle::{CHUNK, Cycle, late_duplicate};
 use super::settle::{base_after, journal};
@@ -16,8 +12,7 @@ use crate::pair::{PairId, PairState, RecordState, Standing};
 use crate::plan::guards::{DeleteFacts, check_deletes};
 use crate::plan::{Estimate, Guard, PairPlan, Plan, PlannedCommand, PlannedField, Refusal};
 use crate::port::{
-    Bookmark, Change, CommandKind, Commit, Committed, CreateSafety, Effect, Outcome, Query, Rows,
-    StoreError, UpdateSafety,
+    Bookmark, Change, CommandKind, Commit, CreateSafety, Effect, Outcome, Query, Rows, UpdateSafety,
 };
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
@@ -42,14 +37,10 @@ impl Cycle<'_> {
     async fn survey_once(&mut self) -> Result<(Plan, Vec<PairId>), RunError> {
         let mut plan = Plan::new(&self.engine.spec, &self.described);
         let mut probe = Vec::new();
-        let mut pairs = self.pairs(&Query::Dirty, None).await?;
+        let mut after = None;
         loop {
             self.stop_if_asked()?;
-            let after = pairs.last().filter(|_| pairs.len() >= CHUNK as usize);
-            let after = after.map(|last| Bookmark(last.id.0));
-            // The store reads one page while the one before is looked at.
-            let mut next = self.dirty_after(after);
-            let early = poll_immediate(&mut next).await;
+            let pairs = self.pairs(&Query::Dirty, after).await?;
             for pair in &pairs {
                 let decided = self.decide(pair);
                 let unshown = self.denied(pair);
@@ -73,35 +64,13 @@ impl Cycle<'_> {
                     });
                 }
             }
-            if after.is_none() {
-                break;
+            match pairs.last() {
+                Some(last) if pairs.len() >= CHUNK as usize => after = Some(Bookmark(last.id.0)),
+                _ => break,
             }
-            pairs = match early {
-                Some(page) => page?,
-                None => next.await?,
-            };
         }
         plan.estimate = self.estimate(&plan);
         Ok((plan, probe))
-    }
-
-    /// Dirty pairs after the bookmark, none without one. Borrows nothing of the cycle.
-    fn dirty_after(
-        &self,
-        after: Option<Bookmark>,
-    ) -> BoxFuture<'static, Result<Vec<PairState>, StoreError>> {
-        if after.is_none() {
-            return Box::pin(ready(Ok(Vec::new())));
-        }
-        let (store, link) = (Arc::clone(&self.store), self.engine.spec.id.clone());
-        Box::pin(async move {
-            let rows = store.read(&link, &Query::Dirty, after, CHUNK).await?;
-            Ok(if let Rows::Pairs(pairs) = rows {
-                pairs
-            } else {
-                Vec::new()
-            })
-        })
     }
 
     fn estimate(&self, plan: &Plan) -> Estimate {
@@ -179,31 +148,23 @@ impl Cycle<'_> {
             }
         }
         let mut after = None;
-        let mut waiting = Chunk::default();
         loop {
             self.stop_if_asked()?;
             let pairs = self.pairs(&Query::Dirty, after).await?;
-            // The store works on one chunk while the next is decided.
-            let mut underway = self.launch(&mut waiting);
-            let early = poll_immediate(&mut underway).await;
             let mut chunk = Chunk::default();
-            for pair in pairs.iter().filter(|pair| !resent.contains(&pair.id)) {
+            for pair in &pairs {
+                if resent.contains(&pair.id) {
+                    continue;
+                }
                 let decided = self.decide(pair);
                 self.write_pair(pair, decided, held, &mut chunk);
             }
-            let committed = match early {
-                Some(committed) => committed?,
-                None => underway.await?,
-            };
-            self.finish(waiting, committed, &mut queue).await?;
-            waiting = chunk;
+            self.commit_chunk(chunk, &mut queue).await?;
             match pairs.last() {
                 Some(last) if pairs.len() >= CHUNK as usize => after = Some(Bookmark(last.id.0)),
                 _ => break,
             }
         }
-        let committed = self.launch(&mut waiting).await?;
-        self.finish(waiting, committed, &mut queue).await?;
         queue
             .intents
             .sort_by_key(|intent| (intent.command.kind, intent.id));
@@ -382,44 +343,31 @@ impl Cycle<'_> {
         Some((field, ulid.to_string()))
     }
 
-    /// Starts to commit a chunk. Borrows nothing, so that the next can be decided meanwhile.
-    fn launch(
-        &self,
-        chunk: &mut Chunk,
-    ) -> BoxFuture<'static, Result<Option<Committed>, StoreError>> {
-        let changes = std::mem::take(&mut chunk.changes);
-        let effects = std::mem::take(&mut chunk.effects);
-        if changes.is_empty() && effects.is_empty() {
-            return Box::pin(ready(Ok(None)));
+    async fn commit_chunk(&mut self, chunk: Chunk, queue: &mut Queue) -> Result<(), RunError> {
+        queue.moved |= chunk.moved;
+        if chunk.changes.is_empty() && chunk.effects.is_empty() {
+            return Ok(());
         }
-        chunk.targets = effects
+        let effects: Vec<(PairId, Side)> = chunk
+            .effects
             .iter()
             .map(|effect| (effect.pair, effect.side))
             .collect();
         let commit = Commit {
             expect: None,
             next_id: self.next_id,
-            changes,
-            effects,
+            changes: chunk.changes,
+            effects: chunk.effects,
         };
-        let (store, fence) = (Arc::clone(&self.store), self.fence.clone());
-        Box::pin(async move { store.commit(&fence, commit).await.map(Some) })
-    }
-
-    /// Takes note of what a committed chunk did.
-    async fn finish(
-        &mut self,
-        chunk: Chunk,
-        committed: Option<Committed>,
-        queue: &mut Queue,
-    ) -> Result<(), RunError> {
-        queue.moved |= chunk.moved;
-        queue.intents.extend(chunk.intents);
-        let effects = committed
-            .map(|committed| committed.effects)
-            .unwrap_or_default();
+        let committed = self.store.commit(&self.fence, commit).await?;
+        for intent in chunk.intents {
+            queue.intents.push(intent);
+        }
         let mut changes = Vec::new();
-        let outcomes = chunk.targets.into_iter().zip(&chunk.planned).zip(effects);
+        let outcomes = effects
+            .into_iter()
+            .zip(&chunk.planned)
+            .zip(committed.effects);
         for (((pair, side), planned), outcome) in outcomes {
             match outcome {
                 Outcome::Done(_) => {
@@ -537,8 +485,6 @@ pub(super) struct Queue {
 struct Chunk {
     changes: Vec<Change>,
     effects: Vec<Effect>,
-    /// Where the effects go, once they are under way.
-    targets: Vec<(PairId, Side)>,
     planned: Vec<PlannedCommand>,
     intents: Vec<Intent>,
     moved: bool,
