@@ -41,7 +41,8 @@ impl Default for Policy {
 pub enum Precheck {
     /// Before every write: one more request each.
     Always,
-    /// When the last observation is older than this.
+    /// When the last observation, aged by the peer's index lag, is at least this old. A trash is
+    /// prechecked whatever its age.
     IfStale(Duration),
     /// Never: for programs that own the target alone.
     Never,
