@@ -47,6 +47,10 @@ pub(super) struct Cycle<'a> {
     /// Pairs whose missing sides were read directly in this run.
     pub(super) probed: BTreeSet<(PairId, Side)>,
     pub(super) checked_schema: bool,
+    /// What is planned and not carried out: new records are not taken over at first sight.
+    pub(super) dry: bool,
+    /// What was decided and carried out at first sight, while records were read.
+    pub(super) at_sight: Plan,
     planned_refusals: Vec<Refusal>,
     pub(super) report: Report,
 }
@@ -59,14 +63,16 @@ impl<'a> Cycle<'a> {
         opened: Opened,
         fence: Fence,
     ) -> Self {
+        let described = engine
+            .described
+            .as_ref()
+            .map(|side| side.description.clone());
         Self {
             engine,
             store,
             options,
-            described: engine
-                .described
-                .as_ref()
-                .map(|side| side.description.clone()),
+            at_sight: Plan::new(&engine.spec, &described),
+            described,
             started: engine.clock.now(),
             next_id: opened.next_id,
             memory: opened.memory.clone(),
@@ -81,6 +87,7 @@ impl<'a> Cycle<'a> {
             refused: BTreeSet::new(),
             probed: BTreeSet::new(),
             checked_schema: false,
+            dry: false,
             planned_refusals: Vec::new(),
             report: Report::new(),
         }
@@ -145,8 +152,7 @@ impl<'a> Cycle<'a> {
         self.load().await?;
         self.attend_to_mapping().await?;
         self.recover().await?;
-        self.observe(Side::Left).await?;
-        self.observe(Side::Right).await?;
+        self.observe_both().await?;
         let mut moved = true;
         for _ in 0..MAX_PASSES {
             let plan = self.survey().await?;
@@ -174,11 +180,11 @@ impl<'a> Cycle<'a> {
 
     /// The cycle up to its plan.
     pub(super) async fn plan(mut self) -> Result<Plan, RunError> {
+        self.dry = true;
         self.load().await?;
         self.attend_to_mapping().await?;
         self.recover().await?;
-        self.observe(Side::Left).await?;
-        self.observe(Side::Right).await?;
+        self.observe_both().await?;
         let mut plan = self.survey().await?;
         let held = self.guard(&plan).await?;
         plan.refusals.extend(held.refusals);
@@ -242,7 +248,7 @@ impl<'a> Cycle<'a> {
     }
 
     /// Reads the schema of a remote side once before the first write of the run.
-    async fn check_schema(&mut self) -> Result<(), RunError> {
+    pub(super) async fn check_schema(&mut self) -> Result<(), RunError> {
         if self.checked_schema {
             return Ok(());
         }

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use super::cycle::Cycle;
 use super::marks::Marks;
+use super::pass::{Chunk, Held};
 use super::{Event, RunError, RunOutcome};
-use crate::link::Side;
+use crate::link::{Side, Sides};
 use crate::pair::{PairHead, PairId, PairState, Presence, SideState};
 use crate::plan::{Guard, Refusal};
 use crate::port::{
@@ -23,8 +24,16 @@ const PROBE_BUDGET: usize = 100;
 const PROBE_SAMPLE: usize = 10;
 
 impl Cycle<'_> {
+    /// Scans both sides: the one that lives in the store first, so that what the other side brings
+    /// is not read back.
+    pub(super) async fn observe_both(&mut self) -> Result<(), RunError> {
+        let first = self.opened.colocated.unwrap_or(Side::Left);
+        self.observe(first).await?;
+        self.observe(first.other()).await
+    }
+
     /// Scans one side, whole or since the last cursor.
-    pub(super) async fn observe(&mut self, side: Side) -> Result<(), RunError> {
+    async fn observe(&mut self, side: Side) -> Result<(), RunError> {
         let full = self.wants_full(side);
         let since = self.memory.sides[side].cursor.clone().filter(|_| !full);
         let mut marks = Marks::default();
@@ -118,10 +127,11 @@ impl Cycle<'_> {
         items: Vec<Sighting>,
         marks: &mut Marks,
     ) -> Result<(), RunError> {
-        let changes = self.take_in(side, items, marks).await?;
-        if !changes.is_empty() {
-            self.commit(changes, Vec::new()).await?;
+        let chunk = self.take_in(side, items, marks).await?;
+        if chunk.has_effects() {
+            self.check_schema().await?;
         }
+        self.commit_chunk(chunk).await?;
         Ok(())
     }
 
@@ -152,7 +162,7 @@ impl Cycle<'_> {
         side: Side,
         items: Vec<Sighting>,
         marks: &mut Marks,
-    ) -> Result<Vec<Change>, RunError> {
+    ) -> Result<Chunk, RunError> {
         let keys: Vec<Key> = items.iter().filter_map(key_of).cloned().collect();
         let heads = self.heads(side, keys).await?;
         let head = |key: &Key| {
@@ -161,7 +171,7 @@ impl Cycle<'_> {
                 .ok()
                 .map(|at| &heads[at])
         };
-        let mut changes = Vec::new();
+        let mut chunk = Chunk::default();
         let mut tombstones = Vec::new();
         let mut fresh: BTreeMap<Key, PairId> = BTreeMap::new();
         for item in items {
@@ -175,14 +185,14 @@ impl Cycle<'_> {
                             marks.mark(pair);
                             if seen != Some(record.digest()) {
                                 let record = self.unless_outdated(side, pair, record).await?;
-                                changes.push(observed(pair, side, record));
+                                chunk.changes.push(observed(pair, side, record));
                             }
                         }
-                        (None, Some(pair)) => changes.push(observed(pair, side, record)),
+                        (None, Some(pair)) => chunk.changes.push(observed(pair, side, record)),
                         (None, None) if record.lifecycle == Lifecycle::Trashed => {}
                         (None, None) => {
                             let key = record.key.clone();
-                            let pair = self.take_in_new(side, record, &mut changes).await?;
+                            let pair = self.take_in_new(side, record, &mut chunk).await?;
                             marks.mark(pair);
                             fresh.insert(key, pair);
                         }
@@ -209,10 +219,12 @@ impl Cycle<'_> {
         }
         for (pair, proof) in tombstones {
             if let Some(state) = self.pair(pair).await? {
-                changes.push(gone(&state, side, Presence::Deleted(proof)));
+                chunk
+                    .changes
+                    .push(gone(&state, side, Presence::Deleted(proof)));
             }
         }
-        Ok(changes)
+        Ok(chunk)
     }
 
     /// A record nobody knew: perhaps the one that an unresolved create made, else a new pair.
@@ -220,16 +232,51 @@ impl Cycle<'_> {
         &mut self,
         side: Side,
         record: Record,
-        changes: &mut Vec<Change>,
+        chunk: &mut Chunk,
     ) -> Result<PairId, RunError> {
         if let Some(intent) = self.made_by(side, &record) {
             let pair = intent.pair;
-            changes.extend(self.found_created(intent, record).await?);
+            chunk
+                .changes
+                .extend(self.found_created(intent, record).await?);
             return Ok(pair);
         }
-        let pair = PairId(self.mint());
-        changes.push(observed(pair, side, record));
-        Ok(pair)
+        let id = PairId(self.mint());
+        let mut sides = Sides::<SideState>::default();
+        sides[side] = SideState::seen(record);
+        let pair = PairState {
+            id,
+            sides,
+            base: None,
+            dirty: true,
+            standing: None,
+        };
+        let at = chunk.changes.len();
+        self.at_first_sight(side, &pair, chunk);
+        let mut sides = pair.sides;
+        let state = std::mem::take(&mut sides[side]);
+        let seen = Change::Observe {
+            pair: id,
+            side,
+            state,
+            dirty: true,
+        };
+        chunk.changes.insert(at, seen);
+        Ok(id)
+    }
+
+    /// A new record that only has to be made on the side the store executes itself is made in the
+    /// commit that remembers it: it needs no sum to look at, and is not read again.
+    fn at_first_sight(&mut self, side: Side, pair: &PairState, chunk: &mut Chunk) {
+        let to = side.other();
+        if self.dry || self.opened.colocated != Some(to) {
+            return;
+        }
+        let decided = self.decide(pair);
+        if decided.only_creates(to) {
+            self.at_sight.add(&decided);
+            self.write_pair(pair, decided, &Held::default(), chunk);
+        }
     }
 
     /// A record that we know better than the index yet does is read directly: the scan may show it

@@ -12,8 +12,9 @@ use crate::pair::{PairId, PairState, RecordState, Standing};
 use crate::plan::guards::{DeleteFacts, check_deletes};
 use crate::plan::{Estimate, Guard, PairPlan, Plan, PlannedCommand, PlannedField, Refusal};
 use crate::port::{
-    Bookmark, Change, CommandKind, Commit, CreateSafety, Effect, Outcome, Query, Rows, UpdateSafety,
+    Bookmark, Change, CommandKind, CreateSafety, Effect, Outcome, Query, Rows, UpdateSafety,
 };
+use crate::schema::FieldId;
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
@@ -27,16 +28,19 @@ pub(super) struct Held {
 impl Cycle<'_> {
     /// Plans every dirty pair. Pairs whose absence is unproved are read directly first.
     pub(super) async fn survey(&mut self) -> Result<Plan, RunError> {
-        let (plan, probe) = self.survey_once().await?;
+        let nothing = Plan::new(&self.engine.spec, &self.described);
+        let at_sight = std::mem::replace(&mut self.at_sight, nothing);
+        let (plan, probe) = self.survey_once(at_sight.clone()).await?;
         if !probe.is_empty() && self.probe(probe).await? {
-            return Ok(self.survey_once().await?.0);
+            return Ok(self.survey_once(at_sight).await?.0);
         }
         Ok(plan)
     }
 
-    async fn survey_once(&mut self) -> Result<(Plan, Vec<PairId>), RunError> {
-        let mut plan = Plan::new(&self.engine.spec, &self.described);
+    /// Adds every dirty pair to a plan.
+    async fn survey_once(&mut self, mut plan: Plan) -> Result<(Plan, Vec<PairId>), RunError> {
         let mut probe = Vec::new();
+        let at_sight = plan.items.len();
         let mut after = None;
         loop {
             self.stop_if_asked()?;
@@ -52,7 +56,13 @@ impl Cycle<'_> {
                     probe.push(pair.id);
                 }
                 plan.refusals.extend(unshown);
-                plan.add(&decided);
+                // Tried at first sight and not done: planned already.
+                let tried = plan.items[..at_sight]
+                    .binary_search_by_key(&pair.id, |item| item.pair)
+                    .is_ok();
+                if !tried {
+                    plan.add(&decided);
+                }
                 if let Some(first) = self.late_duplicate_of(pair) {
                     plan.refusals.push(Refusal {
                         guard: Guard::LateDuplicate,
@@ -69,6 +79,7 @@ impl Cycle<'_> {
                 _ => break,
             }
         }
+        plan.items.sort_by_key(|item| item.pair);
         plan.estimate = self.estimate(&plan);
         Ok((plan, probe))
     }
@@ -159,7 +170,8 @@ impl Cycle<'_> {
                 let decided = self.decide(pair);
                 self.write_pair(pair, decided, held, &mut chunk);
             }
-            self.commit_chunk(chunk, &mut queue).await?;
+            queue.intents.append(&mut chunk.intents);
+            queue.moved |= self.commit_chunk(chunk).await?;
             match pairs.last() {
                 Some(last) if pairs.len() >= CHUNK as usize => after = Some(Bookmark(last.id.0)),
                 _ => break,
@@ -171,7 +183,14 @@ impl Cycle<'_> {
         Ok(queue)
     }
 
-    fn write_pair(&mut self, pair: &PairState, decided: PairPlan, held: &Held, chunk: &mut Chunk) {
+    /// Turns a decision into changes, effects and intents.
+    pub(super) fn write_pair(
+        &mut self,
+        pair: &PairState,
+        decided: PairPlan,
+        held: &Held,
+        chunk: &mut Chunk,
+    ) {
         let id = pair.id;
         if decided.forget {
             for field in &decided.close {
@@ -203,8 +222,9 @@ impl Cycle<'_> {
         let open = self.conflicts.get(&id).map_or(0, Vec::len);
         let mut standing = decided.standing(open);
         let mut dirty = decided.stays_dirty();
+        let planned = decided.commands.len();
         let mut effects = Vec::new();
-        for command in &decided.commands {
+        for command in decided.commands {
             let side = command.side;
             if command.kind == CommandKind::Trash && held.deletes[side] {
                 let reason = held.refusals.iter().find(|r| r.side == Some(side));
@@ -218,12 +238,12 @@ impl Cycle<'_> {
             } else if self.opened.colocated == Some(side) {
                 effects.push(command);
             } else {
-                let intent = self.intent(&pair, command);
+                let intent = self.intent(&pair, &command);
                 chunk.changes.push(Change::Intent(intent.clone()));
                 chunk.intents.push(intent);
             }
         }
-        let alone = effects.len() == decided.commands.len() && !effects.is_empty();
+        let alone = effects.len() == planned && !effects.is_empty();
         let mut after_effects = Vec::new();
         if alone && decided.refusals.is_empty() && decided.blocked.is_empty() {
             // The effect is all that was left: with it the pair is clean, or only in conflict.
@@ -248,35 +268,50 @@ impl Cycle<'_> {
             }
             then.push(Change::Settle {
                 pair: id,
-                base: base_after(&self.engine.spec, &pair, command),
+                base: base_after(&self.engine.spec, &pair, &command),
             });
-            for field in command.fields.iter().filter(|field| field.source.is_some()) {
-                then.push(Change::CloseConflict {
-                    pair: id,
-                    field: field.name.clone(),
-                });
-            }
-            let fields: Vec<IntentField> = command.fields.iter().map(intent_field).collect();
-            let rule = command.rule.to_string();
-            let now = self.engine.clock.now();
+            let settles: Vec<FieldId> = self.conflicts_settled_by(id, &command);
+            let close = |field| Change::CloseConflict { pair: id, field };
+            then.extend(settles.iter().cloned().map(close));
+            let fields: Vec<IntentField> = match command.kind {
+                CommandKind::Create => Vec::new(),
+                _ => command.fields.iter().map(intent_field).collect(),
+            };
             let written = journal(
                 self.run_id(),
-                now,
+                self.engine.clock.now(),
                 &pair,
                 command.side,
                 command.kind,
-                &rule,
+                &command.rule.to_string(),
                 &fields,
             );
             then.extend(written.into_iter().map(Change::Journal));
+            let (side, kind) = (command.side, command.kind);
+            chunk.sent.push(SentEffect {
+                kind,
+                projection_only: command.projection_only,
+                settles,
+            });
             chunk.effects.push(Effect {
                 pair: id,
-                side: command.side,
+                side,
                 command: command.to_command(),
                 then,
             });
-            chunk.planned.push(command.clone());
         }
+    }
+
+    /// Fields with an open conflict that a command brings to agreement.
+    fn conflicts_settled_by(&self, id: PairId, command: &PlannedCommand) -> Vec<FieldId> {
+        let open = self.conflicts.get(&id).into_iter().flatten();
+        let settles = |name: &FieldId| {
+            let mut fields = command.fields.iter();
+            fields.any(|field| field.name == *name && field.source.is_some())
+        };
+        open.map(|conflict| conflict.field.clone())
+            .filter(settles)
+            .collect()
     }
 
     /// A dead letter stays as long as planning leads to the very same command again.
@@ -324,7 +359,7 @@ impl Cycle<'_> {
     }
 
     /// The marker of a pair's create: a ULID that only this store and this pair can have.
-    fn marker(&self, pair: &PairState, side: Side) -> Option<(crate::schema::FieldId, String)> {
+    fn marker(&self, pair: &PairState, side: Side) -> Option<(FieldId, String)> {
         if self.described[side].capabilities.create == CreateSafety::Keyed {
             return None;
         }
@@ -343,44 +378,31 @@ impl Cycle<'_> {
         Some((field, ulid.to_string()))
     }
 
-    async fn commit_chunk(&mut self, chunk: Chunk, queue: &mut Queue) -> Result<(), RunError> {
-        queue.moved |= chunk.moved;
+    /// Returns whether anything moved.
+    pub(super) async fn commit_chunk(&mut self, chunk: Chunk) -> Result<bool, RunError> {
+        let mut moved = chunk.moved;
         if chunk.changes.is_empty() && chunk.effects.is_empty() {
-            return Ok(());
+            return Ok(moved);
         }
         let effects: Vec<(PairId, Side)> = chunk
             .effects
             .iter()
             .map(|effect| (effect.pair, effect.side))
             .collect();
-        let commit = Commit {
-            expect: None,
-            next_id: self.next_id,
-            changes: chunk.changes,
-            effects: chunk.effects,
-        };
-        let committed = self.store.commit(&self.fence, commit).await?;
-        for intent in chunk.intents {
-            queue.intents.push(intent);
-        }
+        let committed = self.commit(chunk.changes, chunk.effects).await?;
         let mut changes = Vec::new();
-        let outcomes = effects
-            .into_iter()
-            .zip(&chunk.planned)
-            .zip(committed.effects);
-        for (((pair, side), planned), outcome) in outcomes {
+        let outcomes = effects.into_iter().zip(chunk.sent).zip(committed.effects);
+        for (((pair, side), sent), outcome) in outcomes {
             match outcome {
                 Outcome::Done(_) => {
-                    queue.moved = true;
-                    self.count(side, planned.kind, planned.projection_only);
-                    for field in planned.fields.iter().filter(|field| field.source.is_some()) {
-                        if let Some(open) = self.conflicts.get_mut(&pair) {
-                            open.retain(|conflict| conflict.field != field.name);
-                        }
+                    moved = true;
+                    self.count(side, sent.kind, sent.projection_only);
+                    if let Some(open) = self.conflicts.get_mut(&pair) {
+                        open.retain(|conflict| !sent.settles.contains(&conflict.field));
                     }
                 }
                 Outcome::Stale(record) => {
-                    queue.moved = true;
+                    moved = true;
                     self.report.raise(Guard::StaleBase, 1);
                     if let Some(record) = record {
                         changes.push(super::observe::observed(pair, side, record));
@@ -402,13 +424,13 @@ impl Cycle<'_> {
         if !changes.is_empty() {
             self.commit(changes, Vec::new()).await?;
         }
-        Ok(())
+        Ok(moved)
     }
 
     pub(super) fn close_conflict(
         &mut self,
         pair: PairId,
-        field: &crate::schema::FieldId,
+        field: &FieldId,
         changes: &mut Vec<Change>,
     ) {
         if let Some(open) = self.conflicts.get_mut(&pair) {
@@ -481,11 +503,26 @@ pub(super) struct Queue {
     pub(super) moved: bool,
 }
 
+/// What is to be committed together.
 #[derive(Default)]
-struct Chunk {
-    changes: Vec<Change>,
+pub(super) struct Chunk {
+    pub(super) changes: Vec<Change>,
     effects: Vec<Effect>,
-    planned: Vec<PlannedCommand>,
+    /// Of each effect, what its outcome is told by.
+    sent: Vec<SentEffect>,
     intents: Vec<Intent>,
     moved: bool,
+}
+
+struct SentEffect {
+    kind: CommandKind,
+    projection_only: bool,
+    /// Fields whose open conflicts are over with it.
+    settles: Vec<FieldId>,
+}
+
+impl Chunk {
+    pub(super) fn has_effects(&self) -> bool {
+        !self.effects.is_empty()
+    }
 }

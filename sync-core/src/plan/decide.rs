@@ -419,6 +419,10 @@ impl Decider<'_, '_> {
 
     /// Adds a command unless the peer refused the very same one for good.
     fn push(&mut self, planned: PlannedCommand) {
+        if self.flight.dead.is_empty() {
+            self.plan.commands.push(planned);
+            return;
+        }
         let command = planned.to_command();
         // The very same: also over the same former values. After another value in between it is
         // a new command.

@@ -168,6 +168,20 @@ impl PairPlan {
         say(RecordState::Parked, parked.reason.clone())
     }
 
+    /// Whether all there is to do is to make the record on a side.
+    pub(crate) fn only_creates(&self, side: Side) -> bool {
+        let creates =
+            |command: &PlannedCommand| command.kind == CommandKind::Create && command.side == side;
+        matches!(&self.commands[..], [command] if creates(command))
+            && self.settle.is_none()
+            && self.conflicts.is_empty()
+            && self.close.is_empty()
+            && self.refusals.is_empty()
+            && self.blocked.is_empty()
+            && !self.forget
+            && !self.probe
+    }
+
     /// Whether the planner has to look again even if nothing new is observed.
     pub fn stays_dirty(&self) -> bool {
         self.probe
