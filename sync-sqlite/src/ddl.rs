@@ -46,19 +46,19 @@ CREATE TABLE _sync_pairs(
   left_digest TEXT, right_digest TEXT,
   left_live INTEGER NOT NULL, right_live INTEGER NOT NULL,
   dirty INTEGER NOT NULL,
-  state TEXT, reason TEXT
+  state TEXT, reason TEXT,
+  -- What was settled, or where in the shadows it is read off.
+  base TEXT,
+  layout INTEGER
 ) STRICT;
 CREATE INDEX _sync_pairs_left ON _sync_pairs(link, left_key) WHERE left_key IS NOT NULL;
 CREATE INDEX _sync_pairs_right ON _sync_pairs(link, right_key) WHERE right_key IS NOT NULL;
 CREATE INDEX _sync_pairs_dirty ON _sync_pairs(pk) WHERE dirty = 1;
 CREATE INDEX _sync_pairs_state ON _sync_pairs(pk) WHERE state IS NOT NULL;
--- Shadows as JSON records. A base that can be read off the shadows is stored as its layout only.
-CREATE TABLE _sync_bodies(
-  pk INTEGER PRIMARY KEY,
-  left_shadow TEXT, right_shadow TEXT,
-  base TEXT,
-  layout INTEGER
-) STRICT;
+-- Shadows as JSON `[lifecycle, cells]`, the text that digests are made of. A table for each side:
+-- an observation of one side rewrites nothing of the other.
+CREATE TABLE _sync_left(pk INTEGER PRIMARY KEY, content TEXT NOT NULL, version TEXT) STRICT;
+CREATE TABLE _sync_right(pk INTEGER PRIMARY KEY, content TEXT NOT NULL, version TEXT) STRICT;
 CREATE TABLE _sync_layouts(id INTEGER PRIMARY KEY, body TEXT NOT NULL UNIQUE) STRICT;
 CREATE TABLE _sync_intents(
   pk INTEGER PRIMARY KEY,

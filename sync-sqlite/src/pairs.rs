@@ -7,13 +7,14 @@ use notion_sync_core::link::{Mapping, Side, Sides};
 use notion_sync_core::pair::{
     Base, PairHead, PairId, PairState, Presence, RecordState, SideState, Standing,
 };
-use notion_sync_core::record::{Key, Lifecycle, Record};
+use notion_sync_core::record::{Key, Lifecycle, Record, Version};
 use notion_sync_core::value::Digest;
 use rusqlite::{Connection, Row};
 
 use crate::base::Layouts;
 use crate::ddl::ROOM;
 use crate::error::{Result, corrupt, failed};
+use crate::read::side_text;
 
 /// The number of a pair's (or intent's) row.
 pub(crate) fn pk(link: i64, id: u64) -> Result<i64> {
@@ -39,11 +40,11 @@ pub(crate) fn bounds(link: i64, after: Option<u64>) -> Result<(i64, i64)> {
 }
 
 /// A key as it is stored: durable keys as they are, so that people can join on them.
-pub(crate) fn key_text(key: &Key) -> String {
+pub(crate) fn key_text(key: &Key) -> Cow<'_, str> {
     match key {
-        Key::Durable(text) if text.starts_with(['?', '\\']) => format!("\\{text}"),
-        Key::Durable(text) => text.to_string(),
-        Key::Provisional(text) => format!("?{text}"),
+        Key::Durable(text) if text.starts_with(['?', '\\']) => format!("\\{text}").into(),
+        Key::Durable(text) => (&**text).into(),
+        Key::Provisional(text) => format!("?{text}").into(),
     }
 }
 
@@ -55,16 +56,19 @@ fn key_from(text: &str) -> Key {
     }
 }
 
+fn text_or_null<'r>(row: &'r Row<'_>, at: usize) -> rusqlite::Result<Option<&'r str>> {
+    Ok(row.get_ref(at)?.as_str_or_null()?)
+}
+
 /// Columns of [`head`], in its order.
 pub(crate) const HEAD: &str = "p.pk, p.left_key, p.right_key, p.left_digest, p.right_digest";
 
 /// Reads a head.
 pub(crate) fn head(row: &Row<'_>) -> rusqlite::Result<PairHead> {
-    let key = |at: usize| -> rusqlite::Result<Option<Key>> {
-        Ok(row.get_ref(at)?.as_str_or_null()?.map(key_from))
-    };
+    let key =
+        |at: usize| -> rusqlite::Result<Option<Key>> { Ok(text_or_null(row, at)?.map(key_from)) };
     let digest = |at: usize| -> rusqlite::Result<Option<Digest>> {
-        Ok(row.get_ref(at)?.as_str_or_null()?.and_then(Digest::parse))
+        Ok(text_or_null(row, at)?.and_then(Digest::parse))
     };
     Ok(PairHead {
         id: PairId(id_of(row.get(0)?)),
@@ -75,8 +79,8 @@ pub(crate) fn head(row: &Row<'_>) -> rusqlite::Result<PairHead> {
 
 /// Columns of [`Stored::from_row`], in its order.
 pub(crate) const WHOLE: &str = "p.pk, p.left_key, p.right_key, p.left_presence, p.right_presence,
-    b.left_shadow, b.right_shadow, b.base, b.layout, p.dirty, p.state, p.reason,
-    p.left_digest, p.right_digest, p.left_live, p.right_live";
+    l.content, r.content, p.base, p.layout, p.dirty, p.state, p.reason,
+    p.left_digest, p.right_digest, p.left_live, p.right_live, l.version, r.version";
 
 /// A pair as it is in the file or will be: JSON is read only when somebody looks.
 #[derive(Debug)]
@@ -87,8 +91,10 @@ pub(crate) struct Stored {
     standing: Option<Standing>,
     /// Whether the file has a row.
     known: bool,
+    /// Whether the row of `_sync_pairs` has to be written.
     head_changed: bool,
-    body_changed: bool,
+    /// Whether a side's shadow has to be written.
+    shadow_changed: Sides<bool>,
     /// Never seen, or forgotten: nothing but an observation makes it.
     absent: bool,
 }
@@ -103,14 +109,19 @@ struct StoredSide {
     live: bool,
 }
 
+/// A record as it was last observed, with its content as it is stored: what a digest is made of.
 #[derive(Debug, Default)]
 enum Shadow {
     #[default]
     None,
-    /// As stored, and read once somebody looked.
-    Stored(String, Option<Record>),
-    /// Observed in this commit.
-    Fresh(Record),
+    /// As stored, not read yet.
+    Stored {
+        key: Key,
+        version: Option<Version>,
+        content: String,
+    },
+    /// Read, or observed in this commit.
+    Read { record: Record, content: String },
 }
 
 #[derive(Debug)]
@@ -122,29 +133,57 @@ enum StoredBase {
 }
 
 impl Shadow {
+    fn fresh(record: Record) -> Result<Self> {
+        let content = serde_json::to_string(&record.content())?;
+        Ok(Self::Read { record, content })
+    }
+
     fn record(&mut self) -> Result<Option<&Record>> {
+        if let Self::Stored {
+            key,
+            version,
+            content,
+        } = self
+        {
+            let (lifecycle, cells) = serde_json::from_str(content)?;
+            *self = Self::Read {
+                record: Record {
+                    key: key.clone(),
+                    lifecycle,
+                    version: version.take(),
+                    cells,
+                },
+                content: std::mem::take(content),
+            };
+        }
         Ok(match self {
-            Self::None => None,
-            Self::Fresh(record) => Some(record),
-            Self::Stored(_, Some(record)) => Some(record),
-            Self::Stored(json, unread) => Some(unread.insert(serde_json::from_str(json)?)),
+            Self::Read { record, .. } => Some(record),
+            Self::None | Self::Stored { .. } => None,
         })
     }
 
     fn into_record(mut self) -> Result<Option<Record>> {
         self.record()?;
         Ok(match self {
-            Self::Fresh(record) | Self::Stored(_, Some(record)) => Some(record),
-            Self::None | Self::Stored(_, None) => None,
+            Self::Read { record, .. } => Some(record),
+            Self::None | Self::Stored { .. } => None,
         })
     }
 
-    fn json(&self) -> Result<Option<Cow<'_, str>>> {
-        Ok(match self {
+    fn content(&self) -> Option<&str> {
+        match self {
             Self::None => None,
-            Self::Stored(json, _) => Some(json.as_str().into()),
-            Self::Fresh(record) => Some(serde_json::to_string(record)?.into()),
-        })
+            Self::Stored { content, .. } | Self::Read { content, .. } => Some(content),
+        }
+    }
+
+    fn version(&self) -> Option<&str> {
+        let version = match self {
+            Self::None => None,
+            Self::Stored { version, .. } => version.as_ref(),
+            Self::Read { record, .. } => record.version.as_ref(),
+        };
+        version.map(|version| version.0.as_str())
     }
 }
 
@@ -157,7 +196,7 @@ impl Stored {
             standing: None,
             known: false,
             head_changed: true,
-            body_changed: true,
+            shadow_changed: Sides::default(),
             absent: true,
         }
     }
@@ -166,14 +205,23 @@ impl Stored {
     pub(crate) fn from_row(row: &Row<'_>) -> Result<Self> {
         // The right side's columns follow the left side's.
         let side = |offset: usize| -> Result<StoredSide> {
+            let key = text_or_null(row, 1 + offset)?.map(key_from);
+            let content: Option<String> = row.get(5 + offset)?;
+            let shadow = match (&key, content) {
+                (_, None) => Shadow::None,
+                (Some(key), Some(content)) => Shadow::Stored {
+                    key: key.clone(),
+                    version: row.get::<_, Option<String>>(16 + offset)?.map(Version),
+                    content,
+                },
+                (None, Some(_)) => {
+                    return Err(corrupt("an observation has lost its key; restore a backup"));
+                }
+            };
             Ok(StoredSide {
-                key: row
-                    .get::<_, Option<String>>(1 + offset)?
-                    .map(|text| key_from(&text)),
-                presence: presence_from(&row.get::<_, String>(3 + offset)?)?,
-                shadow: row
-                    .get::<_, Option<String>>(5 + offset)?
-                    .map_or(Shadow::None, |json| Shadow::Stored(json, None)),
+                key,
+                presence: presence_from(text_or_null(row, 3 + offset)?.unwrap_or_default())?,
+                shadow,
                 digest: row.get(12 + offset)?,
                 live: row.get(14 + offset)?,
             })
@@ -198,7 +246,7 @@ impl Stored {
             standing,
             known: true,
             head_changed: false,
-            body_changed: false,
+            shadow_changed: Sides::default(),
             absent: false,
         })
     }
@@ -268,11 +316,15 @@ impl Stored {
     }
 
     /// A new observation of a side. The base must have been read off the old one before.
-    fn observe(&mut self, side: Side, state: SideState) {
+    fn observe(&mut self, side: Side, state: SideState) -> Result<()> {
         let present = state
             .shadow
             .as_ref()
             .filter(|_| state.presence == Presence::Present);
+        let live = present.is_some_and(|record| record.lifecycle == Lifecycle::Live);
+        let present = present.is_some();
+        let shadow = state.shadow.map_or(Ok(Shadow::None), Shadow::fresh)?;
+        let content = shadow.content().filter(|_| present);
         if self.absent {
             *self = Self {
                 known: self.known,
@@ -281,14 +333,15 @@ impl Stored {
             };
         }
         self.sides[side] = StoredSide {
-            digest: present.map(|record| record.digest().to_text()),
-            live: present.is_some_and(|record| record.lifecycle == Lifecycle::Live),
+            digest: content.map(|content| Digest::of(content.as_bytes()).to_text()),
+            live,
             key: state.key,
             presence: state.presence,
-            shadow: state.shadow.map_or(Shadow::None, Shadow::Fresh),
+            shadow,
         };
         self.head_changed = true;
-        self.body_changed = true;
+        self.shadow_changed[side] = true;
+        Ok(())
     }
 }
 
@@ -340,15 +393,14 @@ impl<'a> WorkingSet<'a> {
         if matches!(stored.base, StoredBase::Layout(_)) {
             self.materialise(id)?;
         }
-        self.pair(id)?.observe(side, state);
-        Ok(())
+        self.pair(id)?.observe(side, state)
     }
 
     pub(crate) fn settle(&mut self, id: PairId, base: Base) -> Result<()> {
         let stored = self.pair(id)?;
         if !stored.absent {
             stored.base = StoredBase::Value(base);
-            stored.body_changed = true;
+            stored.head_changed = true;
         }
         Ok(())
     }
@@ -400,11 +452,11 @@ impl<'a> WorkingSet<'a> {
         for side in Side::BOTH {
             if target.sides[side].key.is_none() {
                 target.sides[side] = std::mem::take(&mut sides[side]);
+                target.shadow_changed[side] = true;
             }
         }
         target.dirty = true;
         target.head_changed = true;
-        target.body_changed = true;
         Ok(())
     }
 
@@ -431,25 +483,26 @@ impl<'a> WorkingSet<'a> {
             let pk = pk(self.link, id.0)?;
             if stored.absent {
                 if stored.known {
-                    self.connection
-                        .prepare_cached("DELETE FROM _sync_pairs WHERE pk = ?1")?
-                        .execute([pk])?;
-                    self.connection
-                        .prepare_cached("DELETE FROM _sync_bodies WHERE pk = ?1")?
-                        .execute([pk])?;
+                    for table in ["_sync_pairs", "_sync_left", "_sync_right"] {
+                        self.connection
+                            .prepare_cached(&format!("DELETE FROM {table} WHERE pk = ?1"))?
+                            .execute([pk])?;
+                    }
                     stored.known = false;
                 }
                 continue;
             }
-            if stored.body_changed || !stored.known {
-                write_body(self.connection, self.layouts, self.mapping, pk, stored)?;
+            for side in Side::BOTH {
+                if std::mem::take(&mut stored.shadow_changed[side]) {
+                    write_shadow(self.connection, pk, side, &stored.sides[side].shadow)?;
+                }
             }
-            if stored.head_changed || !stored.known {
-                write_head(self.connection, self.link, pk, stored)?;
+            if stored.head_changed {
+                let base = write_base(self.connection, self.layouts, self.mapping, stored)?;
+                write_head(self.connection, self.link, pk, stored, base)?;
             }
             stored.known = true;
             stored.head_changed = false;
-            stored.body_changed = false;
         }
         Ok(())
     }
@@ -464,67 +517,84 @@ impl<'a> WorkingSet<'a> {
     }
 }
 
+/// A pair's row with its shadows.
+pub(crate) const FROM: &str = "_sync_pairs p
+    LEFT JOIN _sync_left l ON l.pk = p.pk LEFT JOIN _sync_right r ON r.pk = p.pk";
+
 /// Reads a pair.
 pub(crate) fn load(connection: &Connection, pk: i64) -> Result<Option<Stored>> {
-    let sql = format!(
-        "SELECT {WHOLE} FROM _sync_pairs p JOIN _sync_bodies b ON b.pk = p.pk WHERE p.pk = ?1"
-    );
+    let sql = format!("SELECT {WHOLE} FROM {FROM} WHERE p.pk = ?1");
     let mut statement = connection.prepare_cached(&sql)?;
     let mut rows = statement.query([pk])?;
     rows.next()?.map(Stored::from_row).transpose()
 }
 
-fn write_body(
+fn write_shadow(connection: &Connection, pk: i64, side: Side, shadow: &Shadow) -> Result<()> {
+    let side = side_text(side);
+    let Some(content) = shadow.content() else {
+        connection
+            .prepare_cached(&format!("DELETE FROM _sync_{side} WHERE pk = ?1"))?
+            .execute([pk])?;
+        return Ok(());
+    };
+    connection
+        .prepare_cached(&format!(
+            "INSERT INTO _sync_{side}(pk, content, version) VALUES (?1, ?2, ?3)
+             ON CONFLICT (pk) DO UPDATE SET content = excluded.content, version = excluded.version"
+        ))?
+        .execute((pk, content, shadow.version()))?;
+    Ok(())
+}
+
+/// How a base is stored: as JSON, or as a layout over the shadows.
+type BaseColumns = (Option<String>, Option<i64>);
+
+fn write_base(
     connection: &Connection,
     layouts: &mut Layouts,
     mapping: Option<&Mapping>,
-    pk: i64,
     stored: &mut Stored,
-) -> Result<()> {
+) -> Result<BaseColumns> {
+    let base = match &stored.base {
+        StoredBase::None => return Ok((None, None)),
+        StoredBase::Layout(id) => return Ok((None, Some(*id))),
+        StoredBase::Json(json) => return Ok((Some(json.clone()), None)),
+        StoredBase::Value(base) => base,
+    };
     let mut layout = None;
-    if let (StoredBase::Value(base), Some(mapping)) = (&stored.base, mapping) {
+    if let Some(mapping) = mapping {
         let left = stored.sides.left.shadow.record()?;
         let right = stored.sides.right.shadow.record()?;
         if let (Some(left), Some(right)) = (left, right) {
             layout = layouts.lay_out(connection, base, &Sides::new(left, right), mapping)?;
         }
     }
-    let (base, layout) = match (&stored.base, layout) {
-        (StoredBase::None, _) => (None, None),
-        (StoredBase::Layout(id), _) => (None, Some(*id)),
-        (_, Some(id)) => (None, Some(id)),
-        (StoredBase::Json(json), None) => (Some(json.clone()), None),
-        (StoredBase::Value(base), None) => (Some(serde_json::to_string(base)?), None),
+    let Some(id) = layout else {
+        return Ok((Some(serde_json::to_string(base)?), None));
     };
-    if let Some(id) = layout {
-        stored.base = StoredBase::Layout(id);
-    }
-    let sql = if stored.known {
-        "UPDATE _sync_bodies SET left_shadow = ?2, right_shadow = ?3, base = ?4, layout = ?5 WHERE pk = ?1"
-    } else {
-        "INSERT INTO _sync_bodies(pk, left_shadow, right_shadow, base, layout) VALUES (?1, ?2, ?3, ?4, ?5)"
-    };
-    connection.prepare_cached(sql)?.execute((
-        pk,
-        stored.sides.left.shadow.json()?,
-        stored.sides.right.shadow.json()?,
-        base,
-        layout,
-    ))?;
-    Ok(())
+    stored.base = StoredBase::Layout(id);
+    Ok((None, Some(id)))
 }
 
-fn write_head(connection: &Connection, link: i64, pk: i64, stored: &Stored) -> Result<()> {
+fn write_head(
+    connection: &Connection,
+    link: i64,
+    pk: i64,
+    stored: &Stored,
+    (base, layout): BaseColumns,
+) -> Result<()> {
     let Sides { left, right } = &stored.sides;
     let sql = if stored.known {
         "UPDATE _sync_pairs SET link = ?2, left_key = ?3, right_key = ?4, left_presence = ?5,
            right_presence = ?6, left_digest = ?7, right_digest = ?8, left_live = ?9,
-           right_live = ?10, dirty = ?11, state = ?12, reason = ?13 WHERE pk = ?1"
+           right_live = ?10, dirty = ?11, state = ?12, reason = ?13, base = ?14, layout = ?15
+         WHERE pk = ?1"
     } else {
         "INSERT INTO _sync_pairs(pk, link, left_key, right_key, left_presence, right_presence,
-           left_digest, right_digest, left_live, right_live, dirty, state, reason)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)"
+           left_digest, right_digest, left_live, right_live, dirty, state, reason, base, layout)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)"
     };
+    let standing = stored.standing.as_ref();
     connection.prepare_cached(sql)?.execute((
         pk,
         link,
@@ -537,23 +607,19 @@ fn write_head(connection: &Connection, link: i64, pk: i64, stored: &Stored) -> R
         left.live,
         right.live,
         stored.dirty,
-        stored
-            .standing
-            .as_ref()
-            .map(|standing| standing.state.as_str()),
-        stored
-            .standing
-            .as_ref()
-            .map(|standing| standing.reason.as_str()),
+        standing.map(|standing| standing.state.as_str()),
+        standing.map(|standing| standing.reason.as_str()),
+        base,
+        layout,
     ))?;
     Ok(())
 }
 
-fn presence_text(presence: &Presence) -> Result<String> {
+fn presence_text(presence: &Presence) -> Result<Cow<'static, str>> {
     Ok(match presence {
-        Presence::Never => "never".to_owned(),
-        Presence::Present => "present".to_owned(),
-        other => serde_json::to_string(other)?,
+        Presence::Never => "never".into(),
+        Presence::Present => "present".into(),
+        other => serde_json::to_string(other)?.into(),
     })
 }
 

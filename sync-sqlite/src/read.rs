@@ -14,7 +14,7 @@ use crate::base::Layouts;
 use crate::database::Database;
 use crate::error::{Result, corrupt, failed};
 use crate::links;
-use crate::pairs::{HEAD, Stored, WHOLE, bounds, head, id_of, key_text, load, pk};
+use crate::pairs::{FROM, HEAD, Stored, WHOLE, bounds, head, id_of, key_text, load, pk};
 
 /// The word a side is stored by.
 pub(crate) fn side_text(side: Side) -> &'static str {
@@ -183,7 +183,7 @@ impl Reader<'_> {
 
     fn pairs_where(&mut self, condition: &str, from: i64, to: i64) -> Result<Vec<PairState>> {
         let sql = format!(
-            "SELECT {WHOLE} FROM _sync_pairs p JOIN _sync_bodies b ON b.pk = p.pk
+            "SELECT {WHOLE} FROM {FROM}
              WHERE p.pk > ?1 AND p.pk < ?2 AND {condition} ORDER BY p.pk LIMIT ?3"
         );
         let found = self.list(&sql, &[&from, &to, &self.limit], |row| {

@@ -262,7 +262,7 @@ fn the_short_form_is_given_up_only_when_a_shadow_moves_on() {
     let mut world = World::new();
     let (pair, _) = world.pull("one", "3");
     let person = world.person();
-    let form = "SELECT base IS NULL, layout IS NULL FROM _sync_bodies";
+    let form = "SELECT base IS NULL, layout IS NULL FROM _sync_pairs";
     assert_eq!(common::rows(&person, form), ["1|0"]);
     let settled = world.pair(pair).base;
     let observe = |world: &World, name| Change::Observe {

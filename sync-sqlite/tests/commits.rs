@@ -52,7 +52,7 @@ fn a_first_pull_fills_the_row_and_both_shadows_and_is_no_edit() {
     assert_eq!(
         rows(
             &person,
-            "SELECT base IS NULL, layout IS NULL FROM _sync_bodies"
+            "SELECT base IS NULL, layout IS NULL FROM _sync_pairs"
         ),
         ["1|0"],
         "the base is stored short"

@@ -1,14 +1,17 @@
 //! Cells: a value and how much of it was seen.
 
-use serde::de::{MapAccess, Visitor};
+use serde::de::value::{MapAccessDeserializer, StrDeserializer};
+use serde::de::{Error, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::schema::FieldId;
 use crate::value::{RawJson, Value};
 
 /// A value and its completeness. Only [`Cell::Complete`] can ever mean "cleared".
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+///
+/// As JSON a complete value stands in brackets, `[{"text":"Ada"}]`; what is not complete is named,
+/// `"unread"`, `{"truncated":…}`. Most cells are complete, and stores hold millions.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Cell {
     /// The whole value.
@@ -44,6 +47,74 @@ impl Cell {
             Self::Unread => Some("not read"),
             Self::Missing => Some("missing from the answer"),
         }
+    }
+}
+
+/// Everything but a complete value, as JSON names it.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Gap<V, R> {
+    Truncated(V),
+    Inaccessible,
+    Unsupported(R),
+    Unread,
+    Missing,
+}
+
+impl Serialize for Cell {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let gap: Gap<&Value, &RawJson> = match self {
+            Self::Complete(value) => return (value,).serialize(serializer),
+            Self::Truncated(value) => Gap::Truncated(value),
+            Self::Inaccessible => Gap::Inaccessible,
+            Self::Unsupported(raw) => Gap::Unsupported(raw),
+            Self::Unread => Gap::Unread,
+            Self::Missing => Gap::Missing,
+        };
+        gap.serialize(serializer)
+    }
+}
+
+impl From<Gap<Value, RawJson>> for Cell {
+    fn from(gap: Gap<Value, RawJson>) -> Self {
+        match gap {
+            Gap::Truncated(value) => Self::Truncated(value),
+            Gap::Inaccessible => Self::Inaccessible,
+            Gap::Unsupported(raw) => Self::Unsupported(raw),
+            Gap::Unread => Self::Unread,
+            Gap::Missing => Self::Missing,
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Cell {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct CellVisitor;
+        impl<'de> Visitor<'de> for CellVisitor {
+            type Value = Cell;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a complete value in brackets, or the name of a gap")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Cell, A::Error> {
+                let value = seq.next_element()?;
+                let value = value.ok_or_else(|| A::Error::invalid_length(0, &self))?;
+                match seq.next_element::<serde::de::IgnoredAny>()? {
+                    None => Ok(Cell::Complete(value)),
+                    Some(_) => Err(A::Error::invalid_length(2, &self)),
+                }
+            }
+
+            fn visit_str<E: Error>(self, name: &str) -> Result<Cell, E> {
+                Gap::deserialize(StrDeserializer::new(name)).map(Cell::from)
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Cell, A::Error> {
+                Gap::deserialize(MapAccessDeserializer::new(map)).map(Cell::from)
+            }
+        }
+        deserializer.deserialize_any(CellVisitor)
     }
 }
 
@@ -134,6 +205,38 @@ impl<'de> Deserialize<'de> for Cells {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_cell_reads_back_from_its_json() {
+        for (cell, json) in [
+            (Cell::Complete(Value::text("Ada")), r#"[{"text":"Ada"}]"#),
+            (Cell::Complete(Value::Empty), r#"["empty"]"#),
+            (
+                Cell::Truncated(Value::text("Ad")),
+                r#"{"truncated":{"text":"Ad"}}"#,
+            ),
+            (Cell::Inaccessible, r#""inaccessible""#),
+            (
+                Cell::Unsupported(RawJson::new(r#"{"b":1.0,"a":null}"#)),
+                r#"{"unsupported":"{\"b\":1.0,\"a\":null}"}"#,
+            ),
+            (Cell::Unread, r#""unread""#),
+            (Cell::Missing, r#""missing""#),
+        ] {
+            assert_eq!(serde_json::to_string(&cell).unwrap(), json);
+            assert_eq!(serde_json::from_str::<Cell>(json).unwrap(), cell);
+        }
+        for odd in [
+            "[]",
+            r#"["empty","empty"]"#,
+            r#""empty""#,
+            "{}",
+            "null",
+            "3",
+        ] {
+            assert!(serde_json::from_str::<Cell>(odd).is_err(), "{odd}");
+        }
+    }
 
     #[test]
     fn the_last_cell_of_a_field_wins_and_order_of_arrival_does_not_matter() {

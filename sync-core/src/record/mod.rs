@@ -63,7 +63,13 @@ impl Record {
     /// Digest of lifecycle and cells: equal digests, equal observation. The version is evidence,
     /// not content, and stays out.
     pub fn digest(&self) -> Digest {
-        Digest::of_json(&(self.lifecycle, &self.cells))
+        Digest::of_json(&self.content())
+    }
+
+    /// What [`Record::digest`] is the digest of, as JSON: a store that writes this text can digest
+    /// it on the way.
+    pub fn content(&self) -> (Lifecycle, &Cells) {
+        (self.lifecycle, &self.cells)
     }
 }
 

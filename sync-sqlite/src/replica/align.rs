@@ -1,13 +1,11 @@
 //! Laying a table out after a source's schema, and making it so.
 
-use std::sync::OnceLock;
-
 use notion_sync_core::link::{LinkId, Side};
 use notion_sync_core::schema::{Access, FieldId, FieldType, Schema};
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 
 use super::names::{FIXED, column_name, quote, same, table_name};
-use super::table::{Column, Table, form_of, kind_of};
+use super::table::{Cache, Column, Table, form_of, kind_of};
 use super::triggers;
 use crate::database::Database;
 use crate::error::{Result, failed};
@@ -49,6 +47,7 @@ pub(crate) fn align(database: &mut Database, ask: &Ask, write: bool) -> Result<T
     for column in &mut table.columns {
         column.exists = true;
     }
+    table.cache = Cache::default();
     Ok(table)
 }
 
@@ -64,7 +63,7 @@ fn lay_out(connection: Option<&Connection>, ask: &Ask, reserved: &[String]) -> R
             source: ask.side,
             exists: false,
             columns: Vec::new(),
-            row_sql: OnceLock::new(),
+            cache: Cache::default(),
         },
     };
     let there = match connection {

@@ -37,12 +37,12 @@ pub(crate) fn execute(
     table: &Table,
     command: &Command,
 ) -> Result<Outcome> {
-    let columns = match columns(table, &command.cells) {
-        Ok(columns) => columns,
+    let cells = match encoded(table, &command.cells) {
+        Ok(cells) => cells,
         Err(rejection) => return Ok(Outcome::Rejected(rejection)),
     };
     let row = match (command.kind, &command.key) {
-        (CommandKind::Create, _) => match insert(connection, table, &columns) {
+        (CommandKind::Create, _) => match insert(connection, table, cells) {
             Ok(row) => row,
             Err(error) => return refused(error),
         },
@@ -62,7 +62,7 @@ pub(crate) fn execute(
             if !is_expected(table, command, &current) {
                 return Ok(Outcome::Stale(Some(current)));
             }
-            if let Err(error) = update(connection, table, kind, row, columns) {
+            if let Err(error) = update(connection, table, kind, row, cells) {
                 return refused(error);
             }
             row
@@ -77,22 +77,24 @@ pub(crate) fn execute(
     }))
 }
 
-fn columns(
+/// The cells in SQL, each with the place of its column.
+fn encoded(
     table: &Table,
     cells: &[CellChange],
-) -> std::result::Result<Vec<(String, Sql)>, Rejection> {
+) -> std::result::Result<Vec<(usize, Sql)>, Rejection> {
     cells
         .iter()
         .map(|change| {
-            let column = table.column(&change.field).ok_or_else(|| Rejection {
+            let place = table.place_of(&change.field).ok_or_else(|| Rejection {
                 kind: RejectionKind::Invalid,
                 message: format!("there is no column for {}", change.field),
             })?;
+            let column = &table.columns[place];
             let sql = column.encode(&change.desired).map_err(|wrong| Rejection {
                 kind: RejectionKind::Invalid,
                 message: format!("{} takes a {}", column.name, wrong.0),
             })?;
-            Ok((quote(&column.name), sql))
+            Ok((place, sql))
         })
         .collect()
 }
@@ -124,25 +126,35 @@ fn is_expected(table: &Table, command: &Command, current: &Record) -> bool {
     })
 }
 
+/// Inserts a row. All mapped columns are named, so that every row of a commit is one statement.
 fn insert(
     connection: &Connection,
     table: &Table,
-    columns: &[(String, Sql)],
+    cells: Vec<(usize, Sql)>,
 ) -> rusqlite::Result<i64> {
-    let sql = if columns.is_empty() {
-        format!("INSERT INTO {} DEFAULT VALUES", table.quoted())
-    } else {
-        let names: Vec<&str> = columns.iter().map(|(name, _)| name.as_str()).collect();
+    let sql = table.cache.insert_sql.get_or_init(|| {
+        let names: Vec<String> = table.mapped().map(|column| quote(&column.name)).collect();
+        if names.is_empty() {
+            return format!("INSERT INTO {} DEFAULT VALUES", table.quoted());
+        }
         format!(
             "INSERT INTO {} ({}) VALUES ({})",
             table.quoted(),
             names.join(", "),
-            vec!["?"; columns.len()].join(", ")
+            vec!["?"; names.len()].join(", ")
         )
-    };
+    });
+    let mut values = vec![Sql::Null; table.columns.len()];
+    for (place, value) in cells {
+        values[place] = value;
+    }
+    let columns = table.columns.iter().zip(values);
+    let values = columns
+        .filter(|(column, _)| column.mapped)
+        .map(|(_, value)| value);
     connection
-        .prepare_cached(&sql)?
-        .insert(params_from_iter(columns.iter().map(|(_, sql)| sql)))
+        .prepare_cached(sql)?
+        .insert(params_from_iter(values))
 }
 
 fn update(
@@ -150,29 +162,34 @@ fn update(
     table: &Table,
     kind: CommandKind,
     row: i64,
-    mut columns: Vec<(String, Sql)>,
+    cells: Vec<(usize, Sql)>,
 ) -> rusqlite::Result<()> {
-    match kind {
-        CommandKind::Trash => columns.push(("_trashed".to_owned(), Sql::Integer(1))),
-        CommandKind::Untrash => columns.push(("_trashed".to_owned(), Sql::Integer(0))),
-        CommandKind::Patch | CommandKind::Create => {}
+    let (places, mut values): (Vec<_>, Vec<_>) = cells.into_iter().unzip();
+    let mut sets: Vec<String> = places
+        .into_iter()
+        .map(|place| format!("{} = ?", quote(&table.columns[place].name)))
+        .collect();
+    let trashed = match kind {
+        CommandKind::Trash => Some(1),
+        CommandKind::Untrash => Some(0),
+        CommandKind::Patch | CommandKind::Create => None,
+    };
+    if let Some(trashed) = trashed {
+        sets.push("_trashed = ?".to_owned());
+        values.push(Sql::Integer(trashed));
     }
-    if columns.is_empty() {
+    if sets.is_empty() {
         return Ok(());
     }
-    let sets: Vec<String> = columns
-        .iter()
-        .map(|(name, _)| format!("{name} = ?"))
-        .collect();
     let sql = format!(
         "UPDATE {} SET {} WHERE _row = ?",
         table.quoted(),
         sets.join(", ")
     );
-    columns.push((String::new(), Sql::Integer(row)));
+    values.push(Sql::Integer(row));
     connection
         .prepare_cached(&sql)?
-        .execute(params_from_iter(columns.iter().map(|(_, sql)| sql)))?;
+        .execute(params_from_iter(values))?;
     Ok(())
 }
 

@@ -74,7 +74,8 @@ pub(crate) fn record(connection: &Connection, table: &Table, row: i64) -> Result
         return Ok(None);
     }
     let sql = table
-        .row_sql
+        .cache
+        .read_sql
         .get_or_init(|| format!("{} WHERE _row = ?1", select(table)));
     Ok(connection
         .prepare_cached(sql)?

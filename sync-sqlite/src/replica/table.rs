@@ -1,5 +1,6 @@
 //! The layout of a replica table: columns, what they hold, which field they follow.
 
+use std::collections::HashMap;
 use std::sync::OnceLock;
 
 use notion_sync_core::link::{Lens, LinkId, MappedField, Mapping, Side, Sides};
@@ -24,8 +25,19 @@ pub(crate) struct Table {
     pub(crate) exists: bool,
     /// Columns of source fields, those that left the mapping included.
     pub(crate) columns: Vec<Column>,
-    /// The statement that reads one row; written once, used for every row of a commit.
-    pub(crate) row_sql: OnceLock<String>,
+    /// Worked out once, used for every row of a commit.
+    pub(crate) cache: Cache,
+}
+
+/// What follows from a table's columns.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Cache {
+    /// The statement that reads one row.
+    pub(crate) read_sql: OnceLock<String>,
+    /// The statement that inserts a row with all mapped columns.
+    pub(crate) insert_sql: OnceLock<String>,
+    /// Places of the mapped columns in [`Table::columns`], by id.
+    places: OnceLock<HashMap<FieldId, usize>>,
 }
 
 /// A column of a replica table.
@@ -141,7 +153,7 @@ impl Table {
             source: side_from(&source)?,
             exists: true,
             columns,
-            row_sql: OnceLock::new(),
+            cache: Cache::default(),
         }))
     }
 
@@ -162,7 +174,17 @@ impl Table {
 
     /// The mapped column with this id.
     pub(crate) fn column(&self, id: &FieldId) -> Option<&Column> {
-        self.mapped().find(|column| column.id == *id)
+        Some(&self.columns[self.place_of(id)?])
+    }
+
+    /// Where in [`Table::columns`] the mapped column with this id stands.
+    pub(crate) fn place_of(&self, id: &FieldId) -> Option<usize> {
+        let places = self.cache.places.get_or_init(|| {
+            let columns = self.columns.iter().enumerate();
+            let mapped = columns.filter(|(_, column)| column.mapped);
+            mapped.map(|(at, column)| (column.id.clone(), at)).collect()
+        });
+        places.get(id).copied()
     }
 
     /// The column with the records' titles.
