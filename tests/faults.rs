@@ -380,3 +380,26 @@ async fn pain_33_a_plan_writes_nothing_and_a_run_does() {
     assert_eq!(report.settled.right.patched, 1);
     assert_ne!(std::fs::read(&world.file).unwrap(), bytes);
 }
+
+/// A trigger of the person's own refuses a row that is made at first sight: told once, tried again.
+#[tokio::test]
+async fn a_page_that_the_table_refuses_waits_until_the_table_takes_it() {
+    let world = World::pulled(&["one"]).await;
+    world.sql(
+        "CREATE TRIGGER mine BEFORE INSERT ON Tasks WHEN NEW.Name = 'new'
+         BEGIN SELECT RAISE(ABORT, 'not this one'); END",
+    );
+    world.add("new", json!({}));
+    let report = world.run().await;
+    assert_eq!(report.settled.right.created, 0);
+    let told: Vec<Guard> = report
+        .refusals
+        .iter()
+        .map(|refusal| refusal.guard)
+        .collect();
+    assert_eq!(told, [Guard::Rejected]);
+    world.sql("DROP TRIGGER mine");
+    world.run().await;
+    assert_eq!(world.number(ROWS), 1);
+    world.quiet().await;
+}

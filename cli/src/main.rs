@@ -17,6 +17,11 @@ use clap::Parser;
 use args::{Args, Command};
 use exit::Exit;
 
+/// Records are read on one thread and written on another; the system's allocator makes the two
+/// wait for each other.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> std::process::ExitCode {
     let args = Args::parse();
     let runtime = tokio::runtime::Builder::new_multi_thread()

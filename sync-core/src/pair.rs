@@ -74,8 +74,8 @@ pub enum Presence {
 pub struct Base {
     /// Alive or trashed.
     pub lifecycle: Lifecycle,
-    /// Settled fields; a mapped field that is not here has no base.
-    pub fields: Vec<BaseField>,
+    /// Sorted by name, so that equal contents are equal bytes.
+    fields: Vec<BaseField>,
 }
 
 /// The settled cells of one pair of fields.
@@ -90,31 +90,48 @@ pub struct BaseField {
 }
 
 impl Base {
+    /// A base of these fields; a later field of the same name replaces an earlier one.
+    pub fn new(lifecycle: Lifecycle, fields: impl IntoIterator<Item = BaseField>) -> Self {
+        let mut base = Self {
+            lifecycle,
+            fields: Vec::new(),
+        };
+        for field in fields {
+            base.put(field);
+        }
+        base
+    }
+
+    /// Settled fields in order of their names; a mapped field that is not here has no base.
+    pub fn fields(&self) -> &[BaseField] {
+        &self.fields
+    }
+
     /// The settled values of a mapped field, if they were settled through the lens it has now.
     pub fn field(&self, field: &MappedField) -> Option<&Sides<Value>> {
-        let tag = field.tag();
-        let settled = self
-            .fields
-            .iter()
-            .find(|settled| settled.name == *field.name())?;
-        (settled.lens == tag).then_some(&settled.values)
+        let at = self.position(field.name()).ok()?;
+        let settled = &self.fields[at];
+        (settled.lens == field.tag()).then_some(&settled.values)
     }
 
     /// Settles one field.
     pub fn settle(&mut self, field: &MappedField, values: Sides<Value>) {
-        let settled = BaseField {
+        self.put(BaseField {
             name: field.name().clone(),
             values,
             lens: field.tag(),
-        };
-        match self
-            .fields
-            .iter_mut()
-            .find(|there| there.name == settled.name)
-        {
-            Some(there) => *there = settled,
-            None => self.fields.push(settled),
+        });
+    }
+
+    fn put(&mut self, field: BaseField) {
+        match self.position(&field.name) {
+            Ok(at) => self.fields[at] = field,
+            Err(at) => self.fields.insert(at, field),
         }
+    }
+
+    fn position(&self, name: &FieldId) -> Result<usize, usize> {
+        self.fields.binary_search_by(|field| field.name.cmp(name))
     }
 }
 

@@ -36,7 +36,7 @@ impl Layout {
     /// The layout of a base that both shadows show; `None` if a value is found nowhere.
     fn of(base: &Base, shadows: &Sides<&Record>, mapping: &Mapping) -> Option<Self> {
         let fields = base
-            .fields
+            .fields()
             .iter()
             .map(|settled| {
                 let ids = &mapping.field(&settled.name)?.ids;
@@ -67,11 +67,11 @@ impl Layout {
     /// Whether this layout, read off these shadows, yields this very base.
     fn fits(&self, base: &Base, shadows: &Sides<&Record>) -> bool {
         self.lifecycle == base.lifecycle
-            && self.fields.len() == base.fields.len()
+            && self.fields.len() == base.fields().len()
             && self
                 .fields
                 .iter()
-                .zip(&base.fields)
+                .zip(base.fields())
                 .all(|(place, settled)| {
                     let Sides { left, right } = &settled.values;
                     let shown = |id: &FieldId, shadow: &Record, value: &Value| {
@@ -122,11 +122,8 @@ impl Layout {
                     lens: place.lens,
                 })
             })
-            .collect::<Result<_>>()?;
-        Ok(Base {
-            lifecycle: self.lifecycle,
-            fields,
-        })
+            .collect::<Result<Vec<_>>>()?;
+        Ok(Base::new(self.lifecycle, fields))
     }
 }
 

@@ -326,8 +326,10 @@ impl Stored {
         let shadow = state.shadow.map_or(Ok(Shadow::None), Shadow::fresh)?;
         let content = shadow.content().filter(|_| present);
         if self.absent {
+            // What the file still holds of the forgotten pair goes, shadows included.
             *self = Self {
                 known: self.known,
+                shadow_changed: Sides::new(self.known, self.known),
                 absent: false,
                 ..Self::new()
             };

@@ -108,25 +108,20 @@ fn base(state: &PairState, odd: u8, drop: u8) -> Base {
         let shadow = state.sides[side].shadow.as_ref()?;
         shadow.cells.complete(&FieldId::new(id)).cloned()
     };
-    Base {
-        lifecycle: Lifecycle::Live,
-        fields: FIELDS
-            .iter()
-            .enumerate()
-            .filter(|(at, _)| drop & (1 << at) == 0)
-            .map(|(at, (left, right))| {
-                let odd = odd & (1 << at) != 0;
-                let here = shown(Side::Left, left).filter(|_| !odd);
-                let left_value = here.unwrap_or_else(|| Value::text("odd"));
-                let right_value = shown(Side::Right, right).unwrap_or_else(|| left_value.clone());
-                BaseField {
-                    name: FieldId::new(*left),
-                    values: Sides::new(left_value, right_value),
-                    lens: u64::MAX - at as u64,
-                }
-            })
-            .collect(),
-    }
+    let fields = FIELDS.iter().enumerate();
+    let fields = fields.filter(|(at, _)| drop & (1 << at) == 0);
+    let fields = fields.map(|(at, (left, right))| {
+        let odd = odd & (1 << at) != 0;
+        let here = shown(Side::Left, left).filter(|_| !odd);
+        let left_value = here.unwrap_or_else(|| Value::text("odd"));
+        let right_value = shown(Side::Right, right).unwrap_or_else(|| left_value.clone());
+        BaseField {
+            name: FieldId::new(*left),
+            values: Sides::new(left_value, right_value),
+            lens: u64::MAX - at as u64,
+        }
+    });
+    Base::new(Lifecycle::Live, fields)
 }
 
 #[derive(Default)]

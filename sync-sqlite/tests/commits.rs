@@ -240,7 +240,7 @@ fn an_inserted_row_stays_pending_until_it_is_settled() {
         ),
         ["update|Name|mine|mine too"]
     );
-    assert_eq!(world.pair(pair.0).base.unwrap().fields.len(), 2);
+    assert_eq!(world.pair(pair.0).base.unwrap().fields().len(), 2);
 }
 
 #[test]

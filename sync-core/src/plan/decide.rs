@@ -82,8 +82,9 @@ impl Decider<'_, '_> {
     /// Settles where the pair's life stands, once anything was settled at all.
     fn settle_lifecycle(&mut self, lifecycle: Lifecycle) {
         let base = self.plan.settle.clone().or_else(|| self.pair.base.clone());
-        if let Some(base) = base.filter(|base| base.lifecycle != lifecycle) {
-            self.plan.settle = Some(Base { lifecycle, ..base });
+        if let Some(mut base) = base.filter(|base| base.lifecycle != lifecycle) {
+            base.lifecycle = lifecycle;
+            self.plan.settle = Some(base);
         }
     }
 

@@ -56,7 +56,7 @@ impl Work<'_> {
                 Some((Sql::Integer(i64::from(trashed)), trashed == now))
             } else if let Some(column) = table.columns.iter().find(|column| column.name == edit) {
                 let name = table.pair_of_fields(column);
-                base.fields
+                base.fields()
                     .iter()
                     .find(|field| field.name == *name)
                     .and_then(|field| {

@@ -1,13 +1,13 @@
 //! Creates: at most one record per create, whatever happens to the answer.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures::executor::block_on;
 
 use super::odd_peer::{Habit, OddPeer};
 use super::world::{World, is_live, text};
-use crate::engine::{RunError, RunOptions, RunOutcome};
+use crate::engine::{Event, RunError, RunOptions, RunOutcome};
 use crate::link::{Policy, Side, Sides};
 use crate::plan::Guard;
 use crate::port::{Capabilities, CommandKind, Peer};
@@ -290,4 +290,34 @@ fn only_a_lost_create_can_be_declared_created() {
     world.notion.inject([Fault::Reject]);
     world.run();
     assert!(refuses(CommandKind::Create, false));
+}
+
+/// What has to be made in the store's own side is made in the commit that remembers it: one commit
+/// for the page, and the plan tells it all the same.
+#[test]
+fn a_record_new_at_the_remote_side_is_made_at_first_sight_and_told_in_the_plan() {
+    let world = World::new();
+    for n in 0..5 {
+        let title = text(&format!("page {n}"));
+        world.notion.person_creates(&[("title", title)]);
+    }
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let tell = Arc::clone(&told);
+    let options = RunOptions {
+        progress: Some(Arc::new(move |event: &Event| {
+            if let Event::Planned(plan) = event {
+                tell.lock().unwrap().push((**plan).clone());
+            }
+        })),
+        ..RunOptions::default()
+    };
+    let dry = block_on(world.engine().plan(&options)).unwrap();
+    assert_eq!(dry.counts.create.right, 5);
+    assert!(world.local.records().is_empty(), "a plan writes nothing");
+    let report = block_on(world.engine().run(&options)).unwrap();
+    assert_eq!(report.settled.right.created, 5);
+    assert_eq!(world.local.records().len(), 5);
+    let told = told.lock().unwrap();
+    assert_eq!(told.len(), 1, "nothing is left for a second look");
+    assert_eq!(told[0], dry);
 }

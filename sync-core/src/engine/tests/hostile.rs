@@ -457,7 +457,7 @@ proptest! {
             prop_assert_eq!(hostile.contents(At::Notion), hostile.contents(At::Local));
         }
         for pair in memory.pairs() {
-            for settled in pair.base.iter().flat_map(|base| &base.fields) {
+            for settled in pair.base.iter().flat_map(|base| base.fields()) {
                 let field = world.spec.mapping.field(&settled.name).unwrap();
                 prop_assert!(field.lens.agree(&settled.values.left, &settled.values.right));
             }
