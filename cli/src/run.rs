@@ -25,6 +25,7 @@ pub(crate) async fn run(args: &Args) -> Result<Exit> {
         let progress = Progress::new(args);
         let options = RunOptions {
             full: args.full,
+            direction: args.direction.into(),
             cancel: cancel.clone(),
             progress: Some(Arc::new(progress.listener())),
             owner: format!("notion-sync, process {}", std::process::id()),

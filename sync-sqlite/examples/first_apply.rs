@@ -175,6 +175,7 @@ fn record(id: u64) -> Record {
         key: Key::durable(format!("page-{id}")),
         lifecycle: Lifecycle::Live,
         version: None,
+        edited_at: None,
         cells: cells.collect(),
     }
 }

@@ -298,7 +298,9 @@ impl<'a> Cycle<'a> {
 
     /// Decides one pair from what is known now.
     pub(super) fn decide(&self, pair: &PairState) -> PairPlan {
-        self.with_context(pair, plan_pair)
+        let mut decided = self.with_context(pair, plan_pair);
+        decided.withhold(self.options.direction);
+        decided
     }
 
     fn with_context<T>(
@@ -310,6 +312,7 @@ impl<'a> Cycle<'a> {
             spec: &self.engine.spec,
             described: &self.described,
             now: self.started,
+            arbiter: self.engine.arbiter.as_deref(),
         };
         let presumed = Sides::from_fn(|side| {
             self.returned[side]

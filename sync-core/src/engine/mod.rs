@@ -20,7 +20,7 @@ pub use report::{Event, Report, RunError, RunOutcome, Settled};
 
 use std::sync::Arc;
 
-use crate::link::{LinkSpec, Side, Sides};
+use crate::link::{Arbiter, Direction, LinkSpec, Side, Sides};
 use crate::plan::{Explanation, Plan};
 use crate::port::{Cancel, Clock, Description, Fence, LeaseAsk, OpenMode, Peer, Store};
 use crate::record::{Key, Timestamp};
@@ -35,6 +35,7 @@ pub struct Engine {
     peers: Sides<Arc<dyn Peer>>,
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
+    arbiter: Option<Arc<dyn Arbiter>>,
 }
 
 /// A peer's description and when it was read.
@@ -54,6 +55,9 @@ pub type Progress = dyn Fn(&Event) + Send + Sync;
 pub struct RunOptions {
     /// Scan both sides whole, whatever the policy says.
     pub full: bool,
+    /// Which way this run may write, within what the link allows. What it may not write waits for
+    /// a run that may.
+    pub direction: Direction,
     /// A wish to stop, looked at between pages and commands.
     pub cancel: Cancel,
     /// Told of progress; must not block.
@@ -66,6 +70,7 @@ impl Default for RunOptions {
     fn default() -> Self {
         Self {
             full: false,
+            direction: Direction::Both,
             cancel: Cancel::default(),
             progress: None,
             owner: "notion-sync".into(),
@@ -104,7 +109,17 @@ impl Engine {
             peers,
             store,
             clock,
+            arbiter: None,
         }
+    }
+
+    /// Gives the program's own rule for fields whose authority is [`Authority::Arbiter`].
+    ///
+    /// [`Authority::Arbiter`]: crate::link::Authority::Arbiter
+    #[must_use]
+    pub fn arbiter(mut self, arbiter: Arc<dyn Arbiter>) -> Self {
+        self.arbiter = Some(arbiter);
+        self
     }
 
     /// Runs one cycle.

@@ -245,7 +245,10 @@ impl Cycle<'_> {
         }
         let alone = effects.len() == planned && !effects.is_empty();
         let mut after_effects = Vec::new();
-        if alone && decided.refusals.is_empty() && decided.blocked.is_empty() {
+        let nothing_else = decided.refusals.is_empty()
+            && decided.blocked.is_empty()
+            && decided.withheld.is_empty();
+        if alone && nothing_else {
             // The effect is all that was left: with it the pair is clean, or only in conflict.
             let standing = (open > 0).then(|| standing.clone()).flatten();
             after_effects.push(Change::Attend {

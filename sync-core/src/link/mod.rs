@@ -1,9 +1,11 @@
 //! A link: two peers, how their fields correspond, and what is allowed.
 
+mod authority;
 pub mod lens;
 mod policy;
 mod side;
 
+pub use authority::{Arbiter, Authority, Contest, Direction};
 pub use lens::{Lens, LensContext, Unmappable};
 pub use policy::{MaxDelete, Policy, Precheck, Resurrect};
 pub use side::{Side, Sides};
@@ -76,9 +78,25 @@ pub struct MappedField {
     pub ids: Sides<FieldId>,
     /// How the two agree and how one is made from the other.
     pub lens: Lens,
+    /// Which way its values may flow, within what the link allows.
+    #[serde(default, skip_serializing_if = "Direction::is_both")]
+    pub direction: Direction,
+    /// Which side is right when both changed it.
+    #[serde(default, skip_serializing_if = "Authority::is_person")]
+    pub authority: Authority,
 }
 
 impl MappedField {
+    /// A pair of fields that flows both ways; a person decides where both sides changed it.
+    pub fn new(ids: Sides<FieldId>, lens: Lens) -> Self {
+        Self {
+            ids,
+            lens,
+            direction: Direction::Both,
+            authority: Authority::Person,
+        }
+    }
+
     /// The name of this pair of fields inside its link.
     pub fn name(&self) -> &FieldId {
         &self.ids.left

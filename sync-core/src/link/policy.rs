@@ -2,10 +2,14 @@
 
 use std::time::Duration;
 
+use super::Direction;
+
 /// Rules of a link. The default is safe for a person's real data.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Policy {
+    /// Which way the link may flow at all.
+    pub direction: Direction,
     /// When the target is read again before a write.
     pub precheck: Precheck,
     /// How many deletes a side may suffer.
@@ -25,6 +29,7 @@ pub struct Policy {
 impl Default for Policy {
     fn default() -> Self {
         Self {
+            direction: Direction::Both,
             precheck: Precheck::IfStale(Duration::from_secs(60)),
             max_delete: MaxDelete::default(),
             resurrect: Resurrect::PushEdit,

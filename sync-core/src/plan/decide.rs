@@ -6,7 +6,7 @@ use super::limits::over_limit;
 use super::pair::{Blocked, InFlight, PairContext, PairPlan, PlannedCommand, PlannedField, Where};
 use super::rows::{RowAction, RowDecision, RowRule};
 use crate::conflict::{Conflict, Resolution};
-use crate::link::{Lens, LensContext, MappedField, Side, Sides, Unmappable};
+use crate::link::{Authority, Contest, Lens, LensContext, MappedField, Side, Sides, Unmappable};
 use crate::pair::{Base, PairState, Presence};
 use crate::port::{Capabilities, CommandKind, Description};
 use crate::record::{Lifecycle, Record};
@@ -25,6 +25,16 @@ pub(super) struct Decider<'a, 'p> {
 
 impl Decider<'_, '_> {
     pub(super) fn decide(&mut self) {
+        if let Some(to) = self.decision.action.writes_to()
+            && !self.context.spec.policy.direction.flows_to(to)
+        {
+            let name = &self.context.spec.names[to];
+            let reason = format!(
+                "{}; this link writes nothing to {name}",
+                self.decision.rule.reason()
+            );
+            return self.wait(reason, true);
+        }
         match self.decision.action {
             RowAction::Nothing if self.in_trash() => {}
             RowAction::Nothing | RowAction::Fields => {
@@ -71,7 +81,10 @@ impl Decider<'_, '_> {
     }
 
     fn block(&mut self, lasting: bool) {
-        let reason = self.decision.rule.reason().to_owned();
+        self.wait(self.decision.rule.reason().to_owned(), lasting);
+    }
+
+    fn wait(&mut self, reason: String, lasting: bool) {
         self.plan.blocked.push(Blocked {
             at: Where::Record,
             reason,
@@ -226,7 +239,7 @@ impl Decider<'_, '_> {
             (Some(left), Some(right)) => field.lens.agree(left, right),
             _ => false,
         };
-        let case = FieldCase {
+        let mut case = FieldCase {
             cells: Sides::from_fn(status),
             agree,
             set: base.is_some() && field.lens == Lens::Choices,
@@ -251,7 +264,13 @@ impl Decider<'_, '_> {
                     .field(&field.ids[side])
                     .is_some()
             }),
+            flows: Sides::from_fn(|side| {
+                let link = self.context.spec.policy.direction;
+                link.flows_to(side) && field.direction.flows_to(side)
+            }),
+            winner: None,
         };
+        case.winner = self.winner(field, &case, records, &cells, base);
         let (rule, action) = decide_field(&case);
         if let Some(trace) = &mut self.trace {
             trace.push((field.name().clone(), rule));
@@ -305,6 +324,39 @@ impl Decider<'_, '_> {
                     lasting: true,
                 });
             }
+        }
+    }
+
+    /// The side with authority over a field. Moments are compared and the program is asked only
+    /// where both sides changed.
+    fn winner(
+        &self,
+        field: &MappedField,
+        case: &FieldCase,
+        records: &Sides<&Record>,
+        cells: &Sides<Option<&Value>>,
+        base: Option<&Sides<Value>>,
+    ) -> Option<Side> {
+        if let Authority::Side(side) = field.authority {
+            return Some(side);
+        }
+        let (_, action) = decide_field(case);
+        if action != FieldAction::Conflict || field.authority == Authority::Person {
+            return None;
+        }
+        let contest = Contest {
+            field: field.name(),
+            base,
+            values: Sides::new(cells.left?, cells.right?),
+            edited_at: records.map(|record| record.edited_at),
+        };
+        match field.authority {
+            Authority::Newest => {
+                let grain = |side: Side| self.context.described[side].capabilities.edit_grain;
+                contest.newest(grain(Side::Left).max(grain(Side::Right)))
+            }
+            Authority::Arbiter => self.context.arbiter?.winner(&contest),
+            Authority::Person | Authority::Side(_) => None,
         }
     }
 

@@ -105,6 +105,23 @@ pub enum RowAction {
     Forget,
 }
 
+impl RowAction {
+    /// The side whose record it makes, trashes or brings back.
+    pub(super) fn writes_to(self) -> Option<Side> {
+        match self {
+            Self::Trash(side) | Self::Untrash(side) | Self::Create(side) => Some(side),
+            Self::Nothing
+            | Self::Fields
+            | Self::SettleTrashed
+            | Self::Probe
+            | Self::Detach
+            | Self::Keep
+            | Self::Defer
+            | Self::Forget => None,
+        }
+    }
+}
+
 /// A rule and its action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct RowDecision {

@@ -70,6 +70,8 @@ pub struct PlanCounts {
     pub settle: u64,
     /// Records or fields that wait for something.
     pub waiting: u64,
+    /// Commands to a side that this run does not write to.
+    pub withheld: u64,
 }
 
 /// Requests and time a plan will take at the remote side.
@@ -119,6 +121,7 @@ impl Plan {
             .iter()
             .filter(|blocked| !blocked.lasting)
             .count() as u64;
+        self.counts.withheld += pair.withheld.len() as u64;
         if pair.commands.is_empty() && (pair.settle.is_some() || pair.forget) {
             self.counts.settle += 1;
         }

@@ -160,6 +160,7 @@ impl World {
             key: Key::durable(format!("page-{id}")),
             lifecycle: Lifecycle::Live,
             version: None,
+            edited_at: None,
             cells: cells
                 .into_iter()
                 .map(|(id, value)| (FieldId::new(id), Cell::Complete(value)))
