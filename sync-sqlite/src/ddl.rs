@@ -79,7 +79,8 @@ CREATE TABLE _sync_conflicts(
   opened_at INTEGER NOT NULL,
   base TEXT, left_value TEXT NOT NULL, right_value TEXT NOT NULL,
   base_text TEXT, left_text TEXT, right_text TEXT,
-  resolution TEXT CHECK (resolution IN ('left', 'right')),
+  -- 'left', 'right', or JSON of a value for both sides
+  resolution TEXT,
   UNIQUE (pk, field)
 ) STRICT;
 CREATE TABLE _sync_journal(

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::cycle::{CHUNK, Cycle, late_duplicate};
 use super::settle::{base_after, journal};
 use super::{RunError, RunOutcome};
+use crate::conflict::LIFECYCLE;
 use crate::link::{Side, Sides};
 use crate::outbox::{Intent, IntentEvent, IntentField, IntentId, IntentState};
 use crate::pair::{PairId, PairState, RecordState, Standing};
@@ -249,8 +250,11 @@ impl Cycle<'_> {
             && decided.blocked.is_empty()
             && decided.withheld.is_empty();
         if alone && nothing_else {
-            // The effect is all that was left: with it the pair is clean, or only in conflict.
-            let standing = (open > 0).then(|| standing.clone()).flatten();
+            // The effects are all that was left: with them the pair is clean, or only in conflict.
+            let over = effects
+                .iter()
+                .map(|command| self.conflicts_settled_by(id, command).len());
+            let standing = (open > over.sum()).then(|| standing.clone()).flatten();
             after_effects.push(Change::Attend {
                 pair: id,
                 dirty: false,
@@ -310,7 +314,8 @@ impl Cycle<'_> {
         let open = self.conflicts.get(&id).into_iter().flatten();
         let settles = |name: &FieldId| {
             let mut fields = command.fields.iter();
-            fields.any(|field| field.name == *name && field.source.is_some())
+            let about_life = name.as_str() == LIFECYCLE && command.kind.changes_life();
+            about_life || fields.any(|field| field.name == *name && field.source.is_some())
         };
         open.map(|conflict| conflict.field.clone())
             .filter(settles)

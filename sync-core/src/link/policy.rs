@@ -97,4 +97,6 @@ impl MaxDelete {
 pub enum Resurrect {
     /// Bring it back with the edit; the delete is kept in the journal.
     PushEdit,
+    /// A person decides: a conflict is opened, and both stay as they are until then.
+    Ask,
 }

@@ -5,8 +5,10 @@ use super::guards::{Guard, Refusal};
 use super::limits::over_limit;
 use super::pair::{Blocked, InFlight, PairContext, PairPlan, PlannedCommand, PlannedField, Where};
 use super::rows::{RowAction, RowDecision, RowRule};
-use crate::conflict::{Conflict, Resolution};
-use crate::link::{Authority, Contest, Lens, LensContext, MappedField, Side, Sides, Unmappable};
+use crate::conflict::{Conflict, LIFECYCLE, Resolution};
+use crate::link::{
+    Authority, Contest, Lens, LensContext, MappedField, Resurrect, Side, Sides, Unmappable,
+};
 use crate::pair::{Base, PairState, Presence};
 use crate::port::{Capabilities, CommandKind, Description};
 use crate::record::{Lifecycle, Record};
@@ -26,7 +28,7 @@ pub(super) struct Decider<'a, 'p> {
 impl Decider<'_, '_> {
     pub(super) fn decide(&mut self) {
         if let Some(to) = self.decision.action.writes_to()
-            && !self.context.spec.policy.direction.flows_to(to)
+            && !self.flows_to(to)
         {
             let name = &self.context.spec.names[to];
             let reason = format!(
@@ -34,6 +36,11 @@ impl Decider<'_, '_> {
                 self.decision.rule.reason()
             );
             return self.wait(reason, true);
+        }
+        if let Some(open) = self.about_life()
+            && self.decision.rule != RowRule::R08
+        {
+            self.plan.close.push(open.field.clone());
         }
         match self.decision.action {
             RowAction::Nothing if self.in_trash() => {}
@@ -47,9 +54,8 @@ impl Decider<'_, '_> {
                 self.settle_lifecycle(Lifecycle::Trashed);
                 self.close_conflicts();
             }
-            // Gone for good: nothing to bring back, so it is made again for the same pair.
-            RowAction::Untrash(on) if self.is_gone(on) => self.create(on),
-            RowAction::Untrash(on) => self.fields(Some(on)),
+            RowAction::Untrash(deleted) if self.asks() => self.ask(deleted),
+            RowAction::Untrash(on) => self.bring_back(on),
             RowAction::Probe => self.plan.probe = true,
             RowAction::Create(on) => self.create(on),
             RowAction::Forget => {
@@ -67,6 +73,57 @@ impl Decider<'_, '_> {
         self.plan
             .close
             .extend(open.map(|conflict| conflict.field.clone()));
+    }
+
+    fn about_life(&self) -> Option<&'_ Conflict> {
+        let mut open = self.flight.conflicts.iter();
+        open.find(|conflict| conflict.is_about_life()).copied()
+    }
+
+    fn asks(&self) -> bool {
+        self.decision.rule == RowRule::R08 && self.context.spec.policy.resurrect == Resurrect::Ask
+    }
+
+    /// Deleted on one side, edited on the other: a person says which holds. The word is about the
+    /// edit that was there to see; a later one is asked about again.
+    fn ask(&mut self, deleted: Side) {
+        let edited = deleted.other();
+        let Some(shadow) = &self.pair.sides[edited].shadow else {
+            return self.block(false);
+        };
+        let mut values = Sides::new(Value::text("deleted"), Value::text("deleted"));
+        values[edited] = Value::text(format!("edited ({:016x})", shadow.digest().short()));
+        let open = self.about_life();
+        let decided = open.filter(|open| open.values == values);
+        match decided.and_then(|open| open.resolution.as_ref()) {
+            Some(Resolution::Keep(side)) if *side == edited => self.bring_back(deleted),
+            Some(Resolution::Keep(_)) if self.flows_to(edited) => self.trash(edited),
+            _ if decided.is_some() => {}
+            _ => {
+                let conflict = Conflict {
+                    pair: self.pair.id,
+                    field: FieldId::new(LIFECYCLE),
+                    base: None,
+                    values,
+                    opened_at: open.map_or(self.context.now, |open| open.opened_at),
+                    resolution: None,
+                };
+                self.plan.conflicts.push(conflict);
+            }
+        }
+    }
+
+    fn flows_to(&self, side: Side) -> bool {
+        self.context.spec.policy.direction.flows_to(side)
+    }
+
+    fn bring_back(&mut self, on: Side) {
+        if self.is_gone(on) {
+            // Gone for good: nothing to bring back, so it is made again for the same pair.
+            self.create(on);
+        } else {
+            self.fields(Some(on));
+        }
     }
 
     fn is_gone(&self, side: Side) -> bool {
@@ -246,13 +303,23 @@ impl Decider<'_, '_> {
             computed: field.lens.projects_from(),
             conflict: match conflict {
                 None => ConflictStatus::None,
-                Some(open) => match open.resolution {
+                Some(open) => match &open.resolution {
                     // A decision is about the values a person saw: it does not cover a later edit
                     // of the side that loses.
                     Some(Resolution::Keep(side))
                         if cells[side.other()] == Some(&open.values[side.other()]) =>
                     {
-                        ConflictStatus::Keep(side)
+                        ConflictStatus::Keep(*side)
+                    }
+                    // A side that holds the given value already was written before a crash.
+                    Some(Resolution::Write { value, .. })
+                        if Side::BOTH.into_iter().all(|side| {
+                            cells[side].is_some_and(|now| {
+                                *now == open.values[side] || field.lens.agree(value, now)
+                            })
+                        }) =>
+                    {
+                        ConflictStatus::Write
                     }
                     _ => ConflictStatus::Open,
                 },
@@ -264,10 +331,7 @@ impl Decider<'_, '_> {
                     .field(&field.ids[side])
                     .is_some()
             }),
-            flows: Sides::from_fn(|side| {
-                let link = self.context.spec.policy.direction;
-                link.flows_to(side) && field.direction.flows_to(side)
-            }),
+            flows: Sides::from_fn(|side| self.flows_to(side) && field.direction.flows_to(side)),
             winner: None,
         };
         case.winner = self.winner(field, &case, records, &cells, base);
@@ -291,9 +355,15 @@ impl Decider<'_, '_> {
                 }
             }
             (FieldAction::Merge, Some(left), Some(right)) => {
-                let merged = base.and_then(|base| field.lens.merge(base, left, right));
+                let given = conflict.and_then(|open| match &open.resolution {
+                    Some(Resolution::Write { value, .. }) if rule == FieldRule::F16 => {
+                        Some(value.clone())
+                    }
+                    _ => None,
+                });
+                let merged = given.or_else(|| field.lens.merge(base?, left, right));
                 if let Some(merged) = merged {
-                    self.merge(field, &merged, Sides::new(left, right), writes);
+                    self.merge(field, rule, &merged, Sides::new(left, right), writes);
                 }
             }
             (FieldAction::Conflict, Some(left), Some(right)) => {
@@ -388,6 +458,7 @@ impl Decider<'_, '_> {
     fn merge(
         &mut self,
         field: &MappedField,
+        rule: FieldRule,
         merged: &Value,
         old: Sides<&Value>,
         writes: &mut Sides<Vec<PlannedField>>,
@@ -401,7 +472,7 @@ impl Decider<'_, '_> {
             writes[side].push(PlannedField {
                 name: field.name().clone(),
                 target: field.ids[side].clone(),
-                rule: FieldRule::F06,
+                rule,
                 source,
                 expected: Some(old[side].clone()),
                 desired,

@@ -111,6 +111,8 @@ pub enum ConflictStatus {
     Open,
     /// A person decided for this side.
     Keep(Side),
+    /// A person gave a value for both.
+    Write,
 }
 
 /// Everything the field table looks at.
@@ -147,7 +149,7 @@ pub enum FieldAction {
     Propagate(Side),
     /// Both agree: settle without a write.
     Settle,
-    /// Merge the two sets and write where they differ.
+    /// One value for both, merged from the two or given by a person: written where it differs.
     Merge,
     /// Open a conflict, or update the one that is open.
     Conflict,
@@ -212,6 +214,7 @@ fn by_cells(case: &FieldCase) -> (FieldRule, FieldAction) {
         ConflictStatus::None => {}
         _ if case.agree => return (F::F16, A::Settle),
         ConflictStatus::Keep(side) => return (F::F16, A::Propagate(side)),
+        ConflictStatus::Write => return (F::F16, A::Merge),
         ConflictStatus::Open => return (F::F16, A::Conflict),
     }
     match (left, right, case.agree) {
@@ -234,9 +237,10 @@ fn by_cells(case: &FieldCase) -> (FieldRule, FieldAction) {
 pub(super) mod tests {
     use super::*;
 
-    const CONFLICTS: [ConflictStatus; 4] = [
+    const CONFLICTS: [ConflictStatus; 5] = [
         ConflictStatus::None,
         ConflictStatus::Open,
+        ConflictStatus::Write,
         ConflictStatus::Keep(Side::Left),
         ConflictStatus::Keep(Side::Right),
     ];

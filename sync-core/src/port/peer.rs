@@ -561,8 +561,12 @@ pub enum PeerErrorKind {
     Local,
 }
 
-/// The state a lifecycle command leads to.
 impl CommandKind {
+    /// Whether it makes, trashes or brings back a record.
+    pub fn changes_life(self) -> bool {
+        !matches!(self, Self::Patch)
+    }
+
     /// Where the record stands afterwards.
     pub fn leads_to(self) -> Lifecycle {
         match self {

@@ -75,7 +75,9 @@ fn the_newest_edit_wins_and_a_tie_is_a_conflict() {
     assert_eq!(notes(&world, &page, &row), both("here"));
 
     world.clock.advance(Duration::from_secs(60));
-    world.notion.person_sets(&page, "notes", text("there again"));
+    world
+        .notion
+        .person_sets(&page, "notes", text("there again"));
     world.local.person_sets(&row, "notes", text("here again"));
     let report = world.settle();
     assert_eq!(
@@ -106,7 +108,9 @@ fn a_program_decides_by_a_rule_of_its_own() {
     block_on(engine.run(&RunOptions::default())).unwrap();
     assert_eq!(notes(&world, &page, &row), both("there"));
 
-    world.notion.person_sets(&page, "notes", text("there again"));
+    world
+        .notion
+        .person_sets(&page, "notes", text("there again"));
     world.local.person_sets(&row, "notes", text("here again"));
     let report = world.settle();
     assert_eq!(
