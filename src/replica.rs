@@ -187,6 +187,7 @@ impl Replica {
             places: Sides::new(peer.place().clone(), replica.place().clone()),
             names: Sides::new("Notion".to_owned(), "SQLite".to_owned()),
             mapping,
+            filters: Sides::default(),
             policy: self.policy.clone(),
         };
         let described = Sides::new(Described { description, at }, table);

@@ -29,6 +29,7 @@ pub(crate) async fn run(args: &Args) -> Result<Exit> {
             cancel: cancel.clone(),
             progress: Some(Arc::new(progress.listener())),
             owner: format!("notion-sync, process {}", std::process::id()),
+            ..RunOptions::default()
         };
         let result = replica.run(&options).await;
         progress.finish();

@@ -28,6 +28,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         places: Sides::new(PlaceId::new("notion:1"), PlaceId::new("sqlite:bench")),
         names: Sides::new("Notion".into(), "SQLite".into()),
         mapping: mapping.clone(),
+        filters: Sides::default(),
         policy: Policy::default(),
     };
     block_on(store.open(&spec, OpenMode::Write))?;

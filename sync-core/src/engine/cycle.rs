@@ -47,6 +47,8 @@ pub(super) struct Cycle<'a> {
     /// Pairs whose missing sides were read directly in this run.
     pub(super) probed: BTreeSet<(PairId, Side)>,
     pub(super) checked_schema: bool,
+    /// Commands sent to a remote side in this run.
+    pub(super) sent: u64,
     /// What is planned and not carried out: new records are not taken over at first sight.
     pub(super) dry: bool,
     /// What was decided and carried out at first sight, while records were read.
@@ -87,6 +89,7 @@ impl<'a> Cycle<'a> {
             refused: BTreeSet::new(),
             probed: BTreeSet::new(),
             checked_schema: false,
+            sent: 0,
             dry: false,
             planned_refusals: Vec::new(),
             report: Report::new(),
@@ -224,6 +227,9 @@ impl<'a> Cycle<'a> {
         let digest = self.engine.spec.mapping.digest();
         let known = self.memory.mapping.is_some();
         let mapping_changed = self.memory.mapping.replace(digest) != Some(digest);
+        let filters = self.engine.spec.filter_digest();
+        let filters_changed = std::mem::replace(&mut self.memory.filters, filters) != filters;
+        self.memory.unapproved_change |= known && (mapping_changed || filters_changed);
         let mut schema_changed = false;
         for side in Side::BOTH {
             let schema = &self.described[side].schema;
@@ -239,7 +245,7 @@ impl<'a> Cycle<'a> {
                 self.memory.sides[side].cursor = None;
             }
         }
-        if mapping_changed || schema_changed {
+        if mapping_changed || schema_changed || filters_changed {
             let attend = known.then_some(Change::AttendAll);
             self.commit(attend.into_iter().collect(), Vec::new())
                 .await?;

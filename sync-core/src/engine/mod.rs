@@ -18,10 +18,11 @@ mod settle;
 pub use decisions::Decisions;
 pub use report::{Event, Report, RunError, RunOutcome, Settled};
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::link::{Arbiter, Direction, LinkSpec, Side, Sides};
-use crate::plan::{Explanation, Plan};
+use crate::plan::{Explanation, Guard, Plan};
 use crate::port::{Cancel, Clock, Description, Fence, LeaseAsk, OpenMode, Peer, Store};
 use crate::record::{Key, Timestamp};
 use cycle::Cycle;
@@ -58,6 +59,13 @@ pub struct RunOptions {
     /// Which way this run may write, within what the link allows. What it may not write waits for
     /// a run that may.
     pub direction: Direction,
+    /// Guards a person lets pass in this run, after a look at the plan: [`Guard::AllChanged`] and
+    /// [`Guard::FilterOrMappingChanged`]. Deletes are approved by number, in [`MaxDelete`].
+    ///
+    /// [`MaxDelete`]: crate::link::MaxDelete
+    pub approved: BTreeSet<Guard>,
+    /// Most commands this run sends to a remote side; the rest waits for the next (guard Budget).
+    pub max_commands: Option<u64>,
     /// A wish to stop, looked at between pages and commands.
     pub cancel: Cancel,
     /// Told of progress; must not block.
@@ -71,6 +79,8 @@ impl Default for RunOptions {
         Self {
             full: false,
             direction: Direction::Both,
+            approved: BTreeSet::new(),
+            max_commands: None,
             cancel: Cancel::default(),
             progress: None,
             owner: "notion-sync".into(),

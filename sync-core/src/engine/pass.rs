@@ -24,6 +24,28 @@ const DAY: Duration = Duration::from_secs(24 * 3600);
 pub(super) struct Held {
     pub(super) refusals: Vec<Refusal>,
     deletes: Sides<bool>,
+    /// Deletes of records that only left the filter.
+    leaving: Sides<bool>,
+    patches: Sides<bool>,
+}
+
+impl Held {
+    /// Why a command is held back, if it is.
+    fn why(&self, command: &PlannedCommand) -> Option<&Refusal> {
+        let side = command.side;
+        let guards: &[Guard] = match command.kind {
+            CommandKind::Trash if self.deletes[side] => &[Guard::MaxDelete, Guard::EmptySide],
+            CommandKind::Trash if self.leaving[side] && command.is_leaving() => {
+                &[Guard::FilterOrMappingChanged]
+            }
+            CommandKind::Patch if self.patches[side] && !command.projection_only => {
+                &[Guard::AllChanged]
+            }
+            _ => return None,
+        };
+        let mut refusals = self.refusals.iter();
+        refusals.find(|refusal| refusal.side == Some(side) && guards.contains(&refusal.guard))
+    }
 }
 
 impl Cycle<'_> {
@@ -142,7 +164,41 @@ impl Cycle<'_> {
             }
             held.refusals.push(refusal);
         }
+        self.guard_changes(plan, &mut held);
         Ok(held)
+    }
+
+    /// The guards about many changes at once.
+    fn guard_changes(&mut self, plan: &Plan, held: &mut Held) {
+        let approved = |guard: Guard| self.options.approved.contains(&guard);
+        if approved(Guard::FilterOrMappingChanged) || plan.counts.leaving == Sides::new(0, 0) {
+            self.memory.unapproved_change = false;
+        }
+        for side in Side::BOTH {
+            let name = &self.engine.spec.names[side];
+            let leaving = plan.counts.leaving[side];
+            if leaving > 0 && self.memory.unapproved_change {
+                held.leaving[side] = true;
+                let reason = format!(
+                    "{leaving} would be trashed on {name} only because the filter or the mapping \
+                     changed"
+                );
+                let guard = Guard::FilterOrMappingChanged;
+                held.refusals.push(of_side(guard, side, leaving, reason));
+            }
+            let patches = plan.counts.patch[side];
+            let live = self.opened.counts.live[side];
+            let most = self.engine.spec.policy.max_change.threshold(live);
+            if patches > most && !approved(Guard::AllChanged) {
+                held.patches[side] = true;
+                let reason = format!(
+                    "{patches} of {live} records would be changed on {name} at once; at most \
+                     {most} are allowed"
+                );
+                held.refusals
+                    .push(of_side(Guard::AllChanged, side, patches, reason));
+            }
+        }
     }
 
     /// Writes the plan down chunk by chunk: settlements, conflicts and effects take hold at once,
@@ -227,12 +283,10 @@ impl Cycle<'_> {
         let mut effects = Vec::new();
         for command in decided.commands {
             let side = command.side;
-            if command.kind == CommandKind::Trash && held.deletes[side] {
-                let reason = held.refusals.iter().find(|r| r.side == Some(side));
-                let reason = reason.map_or_else(String::new, |refusal| refusal.reason.clone());
+            if let Some(refusal) = held.why(&command) {
                 standing = Some(Standing {
                     state: RecordState::Blocked,
-                    reason,
+                    reason: refusal.reason.clone(),
                 });
             } else if self.refused.contains(&id) {
                 dirty = true;
@@ -492,6 +546,17 @@ impl Cycle<'_> {
                 Precheck::IfStale(after) => age() >= after,
                 Precheck::Never => false,
             }
+    }
+}
+
+fn of_side(guard: Guard, side: Side, count: u64, reason: String) -> Refusal {
+    Refusal {
+        guard,
+        pair: None,
+        side: Some(side),
+        field: None,
+        reason,
+        count,
     }
 }
 

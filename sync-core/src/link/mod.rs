@@ -1,13 +1,15 @@
 //! A link: two peers, how their fields correspond, and what is allowed.
 
 mod authority;
+mod filter;
 pub mod lens;
 mod policy;
 mod side;
 
 pub use authority::{Arbiter, Authority, Contest, Direction};
+pub use filter::{Filter, Test};
 pub use lens::{Lens, LensContext, Unmappable};
-pub use policy::{MaxDelete, Policy, Precheck, Resurrect};
+pub use policy::{Leave, MaxChange, MaxDelete, Policy, Precheck, Resurrect};
 pub use side::{Side, Sides};
 
 use std::fmt;
@@ -58,8 +60,18 @@ pub struct LinkSpec {
     pub names: Sides<String>,
     /// Which field is which.
     pub mapping: Mapping,
+    /// Which records of each side the link is about; all of them where there is none.
+    pub filters: Sides<Option<Filter>>,
     /// What is allowed.
     pub policy: Policy,
+}
+
+impl LinkSpec {
+    /// Digest of the filters; `None` if there are none.
+    pub fn filter_digest(&self) -> Option<Digest> {
+        let Sides { left, right } = &self.filters;
+        (left.is_some() || right.is_some()).then(|| Digest::of_json(&(left, right)))
+    }
 }
 
 /// Which field of one side is which of the other.

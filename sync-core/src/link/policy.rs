@@ -14,8 +14,12 @@ pub struct Policy {
     pub precheck: Precheck,
     /// How many deletes a side may suffer.
     pub max_delete: MaxDelete,
+    /// How many records of a side one run may patch.
+    pub max_change: MaxChange,
     /// What happens when one side deleted what the other edited.
     pub resurrect: Resurrect,
+    /// What happens on the other side when a record leaves the link's filter.
+    pub on_leave: Leave,
     /// Longest time between full scans of a side that cannot tell of deletes.
     pub sweep_every: Duration,
     /// A full scan that costs no more requests than this replaces every incremental one.
@@ -32,7 +36,9 @@ impl Default for Policy {
             direction: Direction::Both,
             precheck: Precheck::IfStale(Duration::from_secs(60)),
             max_delete: MaxDelete::default(),
+            max_change: MaxChange::default(),
             resurrect: Resurrect::PushEdit,
+            on_leave: Leave::Keep,
             sweep_every: Duration::from_secs(3600),
             sweep_below_requests: 1,
             describe_every: Duration::from_secs(600),
@@ -91,6 +97,33 @@ impl MaxDelete {
     }
 }
 
+/// The guard against a side rewritten at once: at most `max(floor, percent of the side)` patches a
+/// run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MaxChange {
+    /// Always allowed, whatever the share.
+    pub floor: u64,
+    /// Share of the side's live records, in percent.
+    pub percent: u64,
+}
+
+impl Default for MaxChange {
+    fn default() -> Self {
+        Self {
+            floor: 20,
+            percent: 50,
+        }
+    }
+}
+
+impl MaxChange {
+    /// How many records of a side with this many live ones a run may patch.
+    pub fn threshold(&self, live: u64) -> u64 {
+        let share = live.saturating_mul(self.percent) / 100;
+        share.max(self.floor)
+    }
+}
+
 /// One side deleted a record, the other edited it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -99,4 +132,14 @@ pub enum Resurrect {
     PushEdit,
     /// A person decides: a conflict is opened, and both stay as they are until then.
     Ask,
+}
+
+/// A record does not pass the link's filter any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Leave {
+    /// Its counterpart stays as it is; nothing flows until it passes again.
+    Keep,
+    /// Its counterpart goes to the trash, under the guards, and comes back when it passes again.
+    Trash,
 }

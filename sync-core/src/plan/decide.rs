@@ -7,7 +7,7 @@ use super::pair::{Blocked, InFlight, PairContext, PairPlan, PlannedCommand, Plan
 use super::rows::{RowAction, RowDecision, RowRule};
 use crate::conflict::{Conflict, LIFECYCLE, Resolution};
 use crate::link::{
-    Authority, Contest, Lens, LensContext, MappedField, Resurrect, Side, Sides, Unmappable,
+    Authority, Contest, Leave, Lens, LensContext, MappedField, Resurrect, Side, Sides, Unmappable,
 };
 use crate::pair::{Base, PairState, Presence};
 use crate::port::{Capabilities, CommandKind, Description};
@@ -62,6 +62,10 @@ impl Decider<'_, '_> {
                 self.plan.forget = true;
                 self.close_conflicts();
             }
+            RowAction::Left(on) => match self.context.spec.policy.on_leave {
+                Leave::Trash if self.flows_to(on.other()) => self.trash(on.other()),
+                Leave::Trash | Leave::Keep => self.block(true),
+            },
             RowAction::Detach | RowAction::Keep => self.block(true),
             RowAction::Defer => self.block(false),
         }

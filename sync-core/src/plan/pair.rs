@@ -133,6 +133,11 @@ pub enum Where {
 }
 
 impl PlannedCommand {
+    /// Whether it trashes the counterpart of a record that left the link's filter.
+    pub fn is_leaving(&self) -> bool {
+        self.kind == CommandKind::Trash && self.rule == RowRule::R12
+    }
+
     /// The command as the peer gets it.
     pub fn to_command(&self) -> Command {
         let cells = self
@@ -221,9 +226,8 @@ pub(super) fn trace_pair(
     flight: &InFlight<'_>,
     trace: Option<&mut Vec<(FieldId, FieldRule)>>,
 ) -> PairPlan {
-    let statuses = Sides::from_fn(|side| {
-        SideStatus::of(pair, side, &context.spec.mapping, flight.presumed[side])
-    });
+    let statuses =
+        Sides::from_fn(|side| SideStatus::of(pair, side, context.spec, flight.presumed[side]));
     let decision = decide_row(BaseState::of(pair.base.as_ref()), statuses);
     let mut plan = PairPlan {
         pair: pair.id,

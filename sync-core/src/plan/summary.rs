@@ -64,6 +64,8 @@ pub struct PlanCounts {
     pub refresh: Sides<u64>,
     /// Trashes per side.
     pub trash: Sides<u64>,
+    /// Those of the trashes whose record only left the link's filter.
+    pub leaving: Sides<u64>,
     /// Restores per side.
     pub untrash: Sides<u64>,
     /// Pairs that settle without a write.
@@ -134,6 +136,9 @@ impl Plan {
                 CommandKind::Untrash => &mut self.counts.untrash,
             };
             counter[command.side] += 1;
+            if command.is_leaving() {
+                self.counts.leaving[command.side] += 1;
+            }
         }
         self.conflicts.extend(pair.conflicts.iter().cloned());
         self.refusals.extend(pair.refusals.iter().cloned());

@@ -73,6 +73,7 @@ pub(crate) fn spec(mapping: Mapping) -> LinkSpec {
         places: Sides::new(PlaceId::new("notion:1"), PlaceId::new("sqlite:tasks")),
         names: Sides::new("Notion".into(), "SQLite".into()),
         mapping,
+        filters: Sides::default(),
         policy: Policy::default(),
     }
 }

@@ -6,6 +6,7 @@ mod crashes;
 mod creates;
 mod deletes;
 mod edits;
+mod filters;
 mod hostile;
 mod odd_peer;
 mod refusals;

@@ -105,6 +105,7 @@ impl World {
             places: Sides::new(notion.place().clone(), local.place().clone()),
             names: Sides::new("Notion".into(), "SQLite".into()),
             mapping,
+            filters: Sides::default(),
             policy,
         };
         Self {
