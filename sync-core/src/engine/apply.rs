@@ -21,7 +21,11 @@ enum Go {
 
 impl Cycle<'_> {
     /// Sends a queue. Returns whether anything moved, so that another look is worth it.
-    pub(super) async fn apply(&mut self, queue: Queue) -> Result<bool, RunError> {
+    pub(super) async fn apply(&mut self, mut queue: Queue) -> Result<bool, RunError> {
+        match self.find_before_create(&mut queue).await {
+            Err(RunError::Peer(error)) => return self.after_failure(error).map(|_| false),
+            found => found?,
+        }
         let mut moved = queue.moved;
         let total = queue.intents.len() as u64;
         for (done, intent) in queue.intents.into_iter().enumerate() {

@@ -44,6 +44,8 @@ pub(super) struct Cycle<'a> {
     pub(super) dead: BTreeMap<PairId, Vec<Intent>>,
     /// Pairs a peer refused for lack of permission in this run: tried again in the next.
     pub(super) refused: BTreeSet<PairId>,
+    /// Records without counterpart that could be one of several on the other side.
+    pub(super) ambiguous: BTreeSet<PairId>,
     /// Pairs whose missing sides were read directly in this run.
     pub(super) probed: BTreeSet<(PairId, Side)>,
     pub(super) checked_schema: bool,
@@ -87,6 +89,7 @@ impl<'a> Cycle<'a> {
             intents: BTreeMap::new(),
             dead: BTreeMap::new(),
             refused: BTreeSet::new(),
+            ambiguous: BTreeSet::new(),
             probed: BTreeSet::new(),
             checked_schema: false,
             sent: 0,
@@ -158,6 +161,7 @@ impl<'a> Cycle<'a> {
         self.observe_both().await?;
         let mut moved = true;
         for _ in 0..MAX_PASSES {
+            self.match_new().await?;
             let plan = self.survey().await?;
             let held = self.guard(&plan).await?;
             // A refusal may only stand because an option was added since the schema was read.
@@ -188,6 +192,7 @@ impl<'a> Cycle<'a> {
         self.attend_to_mapping().await?;
         self.recover().await?;
         self.observe_both().await?;
+        self.match_new().await?;
         let mut plan = self.survey().await?;
         let held = self.guard(&plan).await?;
         plan.refusals.extend(held.refusals);
@@ -350,6 +355,9 @@ impl<'a> Cycle<'a> {
         }
         if let Some(first) = self.late_duplicate_of(pair) {
             return Some(late_duplicate(first));
+        }
+        if let Some(reason) = self.is_ambiguous(pair.id) {
+            return Some(reason);
         }
         self.may_be_lost_create(pair)
     }

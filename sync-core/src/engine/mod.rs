@@ -8,6 +8,7 @@ mod apply;
 mod cycle;
 mod decisions;
 mod marks;
+mod matching;
 mod observe;
 mod overlay;
 mod pass;
@@ -27,6 +28,7 @@ use crate::port::{Cancel, Clock, Description, Fence, LeaseAsk, OpenMode, Peer, S
 use crate::record::{Key, Timestamp};
 use cycle::Cycle;
 use overlay::Overlay;
+use pass::Queue;
 
 /// One link, ready to run.
 #[derive(Clone)]

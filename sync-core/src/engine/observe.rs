@@ -269,7 +269,8 @@ impl Cycle<'_> {
     /// commit that remembers it: it needs no sum to look at, and is not read again.
     fn at_first_sight(&mut self, side: Side, pair: &PairState, chunk: &mut Chunk) {
         let to = side.other();
-        if self.dry || self.opened.colocated != Some(to) {
+        let matched = !self.engine.spec.mapping.match_by.is_empty();
+        if self.dry || matched || self.opened.colocated != Some(to) {
             return;
         }
         let decided = self.decide(pair);
@@ -319,7 +320,11 @@ impl Cycle<'_> {
         ahead.insert(pair, now);
     }
 
-    async fn heads(&self, side: Side, keys: Vec<Key>) -> Result<Vec<PairHead>, RunError> {
+    pub(super) async fn heads(
+        &self,
+        side: Side,
+        keys: Vec<Key>,
+    ) -> Result<Vec<PairHead>, RunError> {
         if keys.is_empty() || self.opened.counts.pairs == 0 && self.next_id <= 1 {
             return Ok(Vec::new());
         }

@@ -81,6 +81,17 @@ pub struct Mapping {
     pub fields: Vec<MappedField>,
     /// The text field that carries markers of creates, per side, where the owner allowed one.
     pub markers: Sides<Option<FieldId>>,
+    /// Pairs of fields by which a record new on one side is recognised on the other: where all of
+    /// them agree and none is empty, the two are one record. Without any, nothing is matched.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub match_by: Vec<FieldId>,
+    /// The checkbox that pauses a record, per side: while it is ticked nothing of the record flows.
+    #[serde(default, skip_serializing_if = "is_none_of_both")]
+    pub pause: Sides<Option<FieldId>>,
+}
+
+fn is_none_of_both(fields: &Sides<Option<FieldId>>) -> bool {
+    fields.left.is_none() && fields.right.is_none()
 }
 
 /// A pair of fields and how they agree.

@@ -18,6 +18,9 @@ pub struct Policy {
     pub max_change: MaxChange,
     /// What happens when one side deleted what the other edited.
     pub resurrect: Resurrect,
+    /// How long a record has to rest after an edit before it is carried over, so that nobody sees
+    /// half-typed values. Measured from the edit time its peer tells, as finely as it tells.
+    pub quiet_period: Duration,
     /// What happens on the other side when a record leaves the link's filter.
     pub on_leave: Leave,
     /// Longest time between full scans of a side that cannot tell of deletes.
@@ -38,6 +41,7 @@ impl Default for Policy {
             max_delete: MaxDelete::default(),
             max_change: MaxChange::default(),
             resurrect: Resurrect::PushEdit,
+            quiet_period: Duration::ZERO,
             on_leave: Leave::Keep,
             sweep_every: Duration::from_secs(3600),
             sweep_below_requests: 1,

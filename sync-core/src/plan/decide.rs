@@ -5,13 +5,14 @@ use super::guards::{Guard, Refusal};
 use super::limits::over_limit;
 use super::pair::{Blocked, InFlight, PairContext, PairPlan, PlannedCommand, PlannedField, Where};
 use super::rows::{RowAction, RowDecision, RowRule};
+use super::status::SideStatus;
 use crate::conflict::{Conflict, LIFECYCLE, Resolution};
 use crate::link::{
     Authority, Contest, Leave, Lens, LensContext, MappedField, Resurrect, Side, Sides, Unmappable,
 };
 use crate::pair::{Base, PairState, Presence};
 use crate::port::{Capabilities, CommandKind, Description};
-use crate::record::{Lifecycle, Record};
+use crate::record::{Lifecycle, Record, Timestamp};
 use crate::schema::{FieldId, FieldType};
 use crate::value::{Choice, Value};
 
@@ -20,6 +21,7 @@ pub(super) struct Decider<'a, 'p> {
     pub(super) context: &'a PairContext<'a>,
     pub(super) pair: &'a PairState,
     pub(super) flight: &'a InFlight<'a>,
+    pub(super) statuses: Sides<SideStatus>,
     pub(super) decision: RowDecision,
     pub(super) plan: &'p mut PairPlan,
     pub(super) trace: Option<&'p mut Vec<(FieldId, FieldRule)>>,
@@ -36,6 +38,12 @@ impl Decider<'_, '_> {
                 self.decision.rule.reason()
             );
             return self.wait(reason, true);
+        }
+        if let Some(reason) = self.paused() {
+            return self.wait(reason, true);
+        }
+        if let Some(reason) = self.restless() {
+            return self.wait(reason, false);
         }
         if let Some(open) = self.about_life()
             && self.decision.rule != RowRule::R08
@@ -77,6 +85,40 @@ impl Decider<'_, '_> {
         self.plan
             .close
             .extend(open.map(|conflict| conflict.field.clone()));
+    }
+
+    /// Why nothing of the record flows, if a person paused it.
+    fn paused(&self) -> Option<String> {
+        let side = Side::BOTH.into_iter().find(|side| {
+            let field = self.context.spec.mapping.pause[*side].as_ref();
+            let shadow = self.pair.sides[*side].shadow.as_ref();
+            let cell = field
+                .zip(shadow)
+                .and_then(|(field, shadow)| shadow.cells.complete(field));
+            cell == Some(&Value::Bool(true))
+        })?;
+        Some(format!("paused on {}", self.context.spec.names[side]))
+    }
+
+    /// Why the record has to wait, if it was edited moments ago.
+    fn restless(&self) -> Option<String> {
+        let quiet = self.context.spec.policy.quiet_period;
+        let span = i64::try_from(quiet.as_millis()).unwrap_or(i64::MAX);
+        if span == 0 || self.decision.action == RowAction::Nothing {
+            return None;
+        }
+        // A moment far in the future was told by a clock that is wrong: nobody waits for it.
+        let recent =
+            |edited: Timestamp| self.context.now.0.saturating_sub(edited.0).saturating_abs() < span;
+        let edited = |side: Side| self.pair.sides[side].shadow.as_ref()?.edited_at;
+        let side = Side::BOTH
+            .into_iter()
+            .find(|side| self.statuses[*side].is_news() && edited(*side).is_some_and(recent))?;
+        let name = &self.context.spec.names[side];
+        let seconds = quiet.as_secs();
+        Some(format!(
+            "edited on {name} less than {seconds} s ago: waits until it rests"
+        ))
     }
 
     fn about_life(&self) -> Option<&'_ Conflict> {

@@ -255,6 +255,7 @@ pub(super) fn trace_pair(
         context,
         pair,
         flight,
+        statuses,
         decision,
         plan: &mut plan,
         trace,

@@ -79,6 +79,11 @@ impl SideStatus {
         Self::Never,
     ];
 
+    /// Whether a person did something there that the other side does not know yet.
+    pub(super) fn is_news(self) -> bool {
+        matches!(self, Self::Changed | Self::New | Self::Restored)
+    }
+
     /// The status of one side of a pair. `presumed`: the scan of this run shows changes only and
     /// did not return the record.
     pub fn of(pair: &PairState, side: Side, spec: &LinkSpec, presumed: bool) -> Self {

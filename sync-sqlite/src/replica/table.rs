@@ -221,6 +221,7 @@ impl Table {
                 Side::Left => Sides::new(marker.cloned(), None),
                 Side::Right => Sides::new(None, marker.cloned()),
             },
+            ..Mapping::default()
         }
     }
 

@@ -22,7 +22,11 @@ fn filtered(on_leave: Leave) -> (World, Vec<Key>) {
     world.spec.filters.left = Some(notes_are("public"));
     let page = |n: usize| {
         let title = text(&format!("page {n}"));
-        let notes = text(if n.is_multiple_of(2) { "public" } else { "private" });
+        let notes = text(if n.is_multiple_of(2) {
+            "public"
+        } else {
+            "private"
+        });
         world
             .notion
             .person_creates(&[("title", title), ("notes", notes)])

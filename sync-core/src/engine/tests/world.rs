@@ -99,6 +99,7 @@ impl World {
                 same(MARKER, Lens::Projection { from: Side::Left }),
             ],
             markers: Sides::new(marker.then(|| FieldId::new(MARKER)), None),
+            ..Mapping::default()
         };
         let spec = LinkSpec {
             id: LinkId::new("tasks"),
