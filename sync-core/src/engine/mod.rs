@@ -7,6 +7,7 @@
 mod apply;
 mod cycle;
 mod decisions;
+mod interruptible;
 mod marks;
 mod matching;
 mod observe;
@@ -15,9 +16,11 @@ mod pass;
 mod recover;
 mod report;
 mod settle;
+mod watch;
 
 pub use decisions::Decisions;
 pub use report::{Event, Report, RunError, RunOutcome, Settled};
+pub use watch::{Bell, Rhythm, Watch};
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -27,6 +30,7 @@ use crate::plan::{Explanation, Guard, Plan};
 use crate::port::{Cancel, Clock, Description, Fence, LeaseAsk, OpenMode, Peer, Store};
 use crate::record::{Key, Timestamp};
 use cycle::Cycle;
+use interruptible::Interruptible;
 use overlay::Overlay;
 use pass::Queue;
 
@@ -118,7 +122,7 @@ impl Engine {
         Self {
             spec,
             described,
-            peers,
+            peers: peers.map(|peer| Arc::new(Interruptible(peer)) as Arc<dyn Peer>),
             store,
             clock,
             arbiter: None,

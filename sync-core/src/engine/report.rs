@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::link::Sides;
 use crate::outbox::{IllegalTransition, IntentId};
 use crate::plan::{Guard, Plan, Refusal};
-use crate::port::{PeerError, StoreError};
+use crate::port::{PeerError, PeerErrorKind, StoreError};
 
 /// Progress of a run.
 #[derive(Clone, Debug)]
@@ -145,7 +145,7 @@ impl Report {
 pub enum RunError {
     /// A peer failed as a whole.
     #[error(transparent)]
-    Peer(#[from] PeerError),
+    Peer(PeerError),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -172,7 +172,30 @@ pub enum RunError {
     Outbox(#[from] IllegalTransition),
 }
 
+impl From<PeerError> for RunError {
+    fn from(error: PeerError) -> Self {
+        match error.kind {
+            PeerErrorKind::Cancelled => Self::Cancelled,
+            _ => Self::Peer(error),
+        }
+    }
+}
+
 impl RunError {
+    /// Whether another try may fare better: the peer or the store was busy or away for a moment, or
+    /// the fields changed meanwhile.
+    pub fn is_passing(&self) -> bool {
+        match self {
+            Self::Peer(error) => matches!(
+                error.kind,
+                PeerErrorKind::Busy | PeerErrorKind::Unavailable | PeerErrorKind::Protocol
+            ),
+            Self::Store(error) => matches!(error, StoreError::Busy { .. } | StoreError::Full),
+            Self::SchemaChanged(_) => true,
+            _ => false,
+        }
+    }
+
     /// Whether the credentials were refused.
     pub fn is_unauthorized(&self) -> bool {
         matches!(self, Self::Peer(error) if error.is_fatal())

@@ -12,4 +12,5 @@ mod hostile;
 mod matching;
 mod odd_peer;
 mod refusals;
+mod watch;
 mod world;
