@@ -20,7 +20,7 @@ mod watch;
 
 pub use decisions::Decisions;
 pub use report::{Event, Report, RunError, RunOutcome, Settled};
-pub use watch::{Bell, Rhythm, Watch};
+pub use watch::{Bell, MayPass, Rhythm, Watch};
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

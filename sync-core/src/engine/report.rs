@@ -182,20 +182,6 @@ impl From<PeerError> for RunError {
 }
 
 impl RunError {
-    /// Whether another try may fare better: the peer or the store was busy or away for a moment, or
-    /// the fields changed meanwhile.
-    pub fn is_passing(&self) -> bool {
-        match self {
-            Self::Peer(error) => matches!(
-                error.kind,
-                PeerErrorKind::Busy | PeerErrorKind::Unavailable | PeerErrorKind::Protocol
-            ),
-            Self::Store(error) => matches!(error, StoreError::Busy { .. } | StoreError::Full),
-            Self::SchemaChanged(_) => true,
-            _ => false,
-        }
-    }
-
     /// Whether the credentials were refused.
     pub fn is_unauthorized(&self) -> bool {
         matches!(self, Self::Peer(error) if error.is_fatal())

@@ -70,6 +70,30 @@ impl Bell {
     }
 }
 
+/// A failure of a cycle, as far as a watch has to know it.
+pub trait MayPass {
+    /// Whether another try may fare better.
+    fn is_passing(&self) -> bool;
+    /// Whether it is none, but somebody's wish to stop.
+    fn is_cancelled(&self) -> bool;
+}
+
+impl MayPass for RunError {
+    fn is_passing(&self) -> bool {
+        match self {
+            Self::Peer(error) => error.may_pass(),
+            Self::Store(error) => error.may_pass(),
+            // The mapping is made anew for the next cycle.
+            Self::SchemaChanged(_) => true,
+            _ => false,
+        }
+    }
+
+    fn is_cancelled(&self) -> bool {
+        matches!(self, Self::Cancelled)
+    }
+}
+
 /// Runs cycles until somebody asks to stop.
 #[derive(Debug)]
 pub struct Watch {
@@ -97,15 +121,16 @@ impl Watch {
     ///
     /// # Errors
     /// The first failure that will not pass by itself. Being asked to stop is not one.
-    pub async fn run<F>(
+    pub async fn run<F, E>(
         &self,
         clock: &dyn Clock,
         cancel: &Cancel,
         mut cycle: impl FnMut() -> F,
-        mut told: impl FnMut(&Result<Report, RunError>),
-    ) -> Result<(), RunError>
+        mut told: impl FnMut(&Result<Report, E>),
+    ) -> Result<(), E>
     where
-        F: Future<Output = Result<Report, RunError>>,
+        F: Future<Output = Result<Report, E>>,
+        E: MayPass,
     {
         let mut failures = 0;
         while !cancel.is_cancelled() {
@@ -113,7 +138,7 @@ impl Watch {
             told(&result);
             match result {
                 Ok(_) => failures = 0,
-                Err(RunError::Cancelled) => return Ok(()),
+                Err(error) if error.is_cancelled() => return Ok(()),
                 Err(error) if error.is_passing() => failures += 1,
                 Err(error) => return Err(error),
             }

@@ -533,6 +533,14 @@ impl PeerError {
         }
     }
 
+    /// Whether another try may fare better.
+    pub fn may_pass(&self) -> bool {
+        matches!(
+            self.kind,
+            PeerErrorKind::Busy | PeerErrorKind::Unavailable | PeerErrorKind::Protocol
+        )
+    }
+
     /// Whether the whole run has to stop: nothing else will fare better.
     pub fn is_fatal(&self) -> bool {
         matches!(self.kind, PeerErrorKind::Unauthorized)

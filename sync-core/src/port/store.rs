@@ -400,3 +400,10 @@ pub enum StoreError {
         source: Option<Box<dyn StdError + Send + Sync>>,
     },
 }
+
+impl StoreError {
+    /// Whether another try may fare better.
+    pub fn may_pass(&self) -> bool {
+        matches!(self, Self::Busy { .. } | Self::Full)
+    }
+}

@@ -2,7 +2,6 @@
 
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures::executor::block_on;
 
@@ -11,10 +10,6 @@ use super::world::{World, text};
 use crate::engine::{Report, Rhythm, RunError, RunOptions, RunOutcome, Watch};
 use crate::link::Sides;
 use crate::port::{Cancel, Clock, Peer, PeerError, PeerErrorKind, PlaceId};
-
-fn second(seconds: u64) -> Duration {
-    Duration::from_secs(seconds)
-}
 
 fn busy() -> RunError {
     PeerError::new(&PlaceId::new("test:x"), PeerErrorKind::Busy, "too much").into()
