@@ -1,9 +1,11 @@
 //! Apply: one command at a time to the remote peer; durable before it leaves, settled on proof.
 
+use tracing::Instrument;
+
 use super::cycle::Cycle;
 use super::observe::observed;
 use super::pass::Queue;
-use super::{Event, RunError, RunOutcome};
+use super::{Event, RunError, RunOutcome, spans};
 use crate::outbox::{Intent, IntentEvent, IntentState};
 use crate::pair::PairState;
 use crate::plan::Guard;
@@ -101,8 +103,13 @@ impl Cycle<'_> {
             mode: Atomicity::PerCommand,
             commands: vec![intent.command.clone()],
         };
-        let answer = self.engine.peers[intent.side].apply(&call, &batch).await;
-        match answer.map(|outcomes| outcomes.into_iter().next()) {
+        let name = &self.engine.spec.names[intent.side];
+        let span = spans::command(name, intent.command.kind, intent.attempts);
+        let answer = self.engine.peers[intent.side].apply(&call, &batch);
+        let answer = answer.instrument(span.clone()).await;
+        let answer = answer.map(|outcomes| outcomes.into_iter().next());
+        span.record("answer", spans::answer(&answer));
+        match answer {
             Ok(Some(Outcome::Done(receipt))) => {
                 let mut intent = intent;
                 intent.command.key = Some(receipt.key.clone());

@@ -4,7 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use tracing::Instrument;
+
 use super::marks::Marks;
+use super::spans;
 use super::{Engine, Event, Report, RunError, RunOptions, RunOutcome};
 use crate::conflict::Conflict;
 use crate::link::{Side, Sides};
@@ -157,7 +160,7 @@ impl<'a> Cycle<'a> {
     async fn steps(&mut self) -> Result<(), RunError> {
         self.load().await?;
         self.attend_to_mapping().await?;
-        self.recover().await?;
+        self.recover_all().await?;
         self.observe_both().await?;
         let mut moved = true;
         for _ in 0..MAX_PASSES {
@@ -190,13 +193,18 @@ impl<'a> Cycle<'a> {
         self.dry = true;
         self.load().await?;
         self.attend_to_mapping().await?;
-        self.recover().await?;
+        self.recover_all().await?;
         self.observe_both().await?;
         self.match_new().await?;
         let mut plan = self.survey().await?;
         let held = self.guard(&plan).await?;
         plan.refusals.extend(held.refusals);
         Ok(plan)
+    }
+
+    async fn recover_all(&mut self) -> Result<(), RunError> {
+        let span = spans::recover(self.intents.len());
+        self.recover().instrument(span).await
     }
 
     /// What earlier runs left open.
@@ -377,7 +385,9 @@ impl<'a> Cycle<'a> {
             changes,
             effects,
         };
-        let committed = self.store.commit(&self.fence, commit).await?;
+        let span = spans::commit(commit.changes.len(), commit.effects.len());
+        let committed = self.store.commit(&self.fence, commit).instrument(span);
+        let committed = committed.await?;
         if self.memory != self.opened.memory {
             self.opened.memory = self.memory.clone();
         }

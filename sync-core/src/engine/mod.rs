@@ -16,6 +16,7 @@ mod pass;
 mod recover;
 mod report;
 mod settle;
+mod spans;
 mod watch;
 
 pub use decisions::Decisions;
@@ -33,6 +34,7 @@ use cycle::Cycle;
 use interruptible::Interruptible;
 use overlay::Overlay;
 use pass::Queue;
+use tracing::Instrument;
 
 /// One link, ready to run.
 #[derive(Clone)]
@@ -143,6 +145,19 @@ impl Engine {
     /// # Errors
     /// [`RunError`] when the run could not go on; what was settled until then stays settled.
     pub async fn run(&self, options: &RunOptions) -> Result<Report, RunError> {
+        let span = spans::run(self.spec.id.as_str());
+        let result = self.run_once(options).instrument(span.clone()).await;
+        if let Ok(report) = &result {
+            span.record("outcome", tracing::field::debug(report.outcome));
+            span.record(
+                "settled",
+                report.settled.left.total() + report.settled.right.total(),
+            );
+        }
+        result
+    }
+
+    async fn run_once(&self, options: &RunOptions) -> Result<Report, RunError> {
         let opened = self.store.open(&self.spec, OpenMode::Write).await?;
         let ask = LeaseAsk::Take {
             owner: options.owner.clone(),

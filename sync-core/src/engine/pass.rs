@@ -3,9 +3,11 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use tracing::Instrument;
+
 use super::cycle::{CHUNK, Cycle, late_duplicate};
 use super::settle::{base_after, journal};
-use super::{RunError, RunOutcome};
+use super::{RunError, RunOutcome, spans};
 use crate::conflict::LIFECYCLE;
 use crate::link::{Side, Sides};
 use crate::outbox::{Intent, IntentEvent, IntentField, IntentId, IntentState};
@@ -51,6 +53,15 @@ impl Held {
 impl Cycle<'_> {
     /// Plans every dirty pair. Pairs whose absence is unproved are read directly first.
     pub(super) async fn survey(&mut self) -> Result<Plan, RunError> {
+        let span = spans::plan();
+        let plan = self.survey_and_probe().instrument(span.clone()).await?;
+        span.record("commands", plan.commands());
+        span.record("conflicts", plan.conflicts.len());
+        span.record("refusals", plan.refusals.len());
+        Ok(plan)
+    }
+
+    async fn survey_and_probe(&mut self) -> Result<Plan, RunError> {
         let nothing = Plan::new(&self.engine.spec, &self.described);
         let at_sight = std::mem::replace(&mut self.at_sight, nothing);
         let (plan, probe) = self.survey_once(at_sight.clone()).await?;

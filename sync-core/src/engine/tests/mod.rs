@@ -12,5 +12,6 @@ mod hostile;
 mod matching;
 mod odd_peer;
 mod refusals;
+mod spans;
 mod watch;
 mod world;
