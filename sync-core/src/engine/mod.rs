@@ -21,6 +21,8 @@ mod watch;
 
 pub use decisions::Decisions;
 pub use report::{Event, Report, RunError, RunOutcome, Settled};
+#[cfg(test)]
+pub(crate) use settle::base_after;
 pub use watch::{Bell, MayPass, Rhythm, Watch};
 
 use std::collections::BTreeSet;

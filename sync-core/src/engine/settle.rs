@@ -113,7 +113,7 @@ fn settle_unwritten(
 }
 
 /// The base that an effect leads to. Effects run on peers that keep exactly what they are given.
-pub(super) fn base_after(spec: &LinkSpec, pair: &PairState, planned: &PlannedCommand) -> Base {
+pub(crate) fn base_after(spec: &LinkSpec, pair: &PairState, planned: &PlannedCommand) -> Base {
     let to = planned.side;
     let mut base = pair.base.clone().unwrap_or_default();
     base.lifecycle = planned.kind.leads_to();

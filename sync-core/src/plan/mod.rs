@@ -7,6 +7,8 @@ mod decide;
 mod explain;
 pub mod fields;
 pub mod guards;
+#[cfg(test)]
+mod laws;
 mod limits;
 mod pair;
 pub mod rows;

@@ -74,12 +74,7 @@ fn spans_are_the_documented_ones_and_hold_no_values() {
     }
     assert!(!recorded.contains("SECRET"), "{recorded}");
     assert!(!recorded.contains("notion-1"), "keys stay out: {recorded}");
-    for told in [
-        "answer=\"failed\"",
-        "kind=Create",
-        "outcome=",
-        "records=1",
-    ] {
+    for told in ["answer=\"failed\"", "kind=Create", "outcome=", "records=1"] {
         assert!(recorded.contains(told), "{told}: {recorded}");
     }
 }
