@@ -11,6 +11,7 @@ mod holds;
 mod hostile;
 mod matching;
 mod odd_peer;
+mod order;
 mod refusals;
 mod spans;
 mod watch;
