@@ -6,12 +6,12 @@ use super::limits::over_limit;
 use super::pair::{Blocked, InFlight, PairContext, PairPlan, PlannedCommand, PlannedField, Where};
 use super::rows::{RowAction, RowDecision, RowRule};
 use crate::conflict::{Conflict, Resolution};
-use crate::link::{Lens, LensContext, MappedField, Side, Sides, Unmappable};
+use crate::link::{LensContext, MappedField, Side, Sides, Unmappable};
 use crate::pair::{Base, PairState, Presence};
-use crate::port::{Capabilities, CommandKind, Description};
+use crate::port::CommandKind;
 use crate::record::{Lifecycle, Record};
 use crate::schema::{FieldId, FieldType};
-use crate::value::{Choice, Value};
+use crate::value::Value;
 
 /// The decision about one pair, under way.
 pub(super) struct Decider<'a, 'p> {
@@ -130,7 +130,7 @@ impl Decider<'_, '_> {
                 self.gap(field, source, from);
                 continue;
             };
-            if value.is_empty() {
+            if value.is_empty() && field.lens.empties_agree() {
                 continue;
             }
             if let Some(desired) = self.image(field, on, value, None) {
@@ -223,13 +223,16 @@ impl Decider<'_, '_> {
             .iter()
             .find(|conflict| conflict.field == *field.name());
         let agree = match (cells.left, cells.right) {
-            (Some(left), Some(right)) => field.lens.agree(left, right),
+            (Some(left), Some(right)) => {
+                let context = LensContext::of(self.context.described, field);
+                field.lens.agree(&context, left, right)
+            }
             _ => false,
         };
         let case = FieldCase {
             cells: Sides::from_fn(status),
             agree,
-            set: base.is_some() && field.lens == Lens::Choices,
+            set: base.is_some() && field.lens.merges(),
             computed: field.lens.projects_from(),
             conflict: match conflict {
                 None => ConflictStatus::None,
@@ -272,9 +275,8 @@ impl Decider<'_, '_> {
                 }
             }
             (FieldAction::Merge, Some(left), Some(right)) => {
-                let merged = base.and_then(|base| field.lens.merge(base, left, right));
-                if let Some(merged) = merged {
-                    self.merge(field, &merged, Sides::new(left, right), writes);
+                if let Some(base) = base {
+                    self.merge(field, base, Sides::new(left, right), writes);
                 }
             }
             (FieldAction::Conflict, Some(left), Some(right)) => {
@@ -331,18 +333,30 @@ impl Decider<'_, '_> {
         });
     }
 
-    /// Writes a merged set where it differs. Where both sides differ neither write settles alone:
+    /// Writes a merged list where it differs. Where both sides differ neither write settles alone:
     /// the next look finds that they agree.
     fn merge(
         &mut self,
         field: &MappedField,
-        merged: &Value,
+        base: &Sides<Value>,
         old: Sides<&Value>,
         writes: &mut Sides<Vec<PlannedField>>,
     ) {
-        let differs = old.map(|old| !field.lens.agree(merged, old));
+        let context = LensContext::of(self.context.described, field);
+        let merged = match field.lens.merge(&context, base, old.left, old.right) {
+            Ok(merged) => merged,
+            Err(unmappable) => {
+                let reason = self.describe(field, Side::Right, &unmappable);
+                return self.refuse(field, Side::Right, Guard::LossyWrite, reason);
+            }
+        };
+        let differs = Sides::new(
+            !field.lens.agree(&context, old.left, &merged.right),
+            !field.lens.agree(&context, &merged.left, old.right),
+        );
         for side in Side::BOTH.into_iter().filter(|side| differs[*side]) {
-            let Some(desired) = self.image(field, side, merged, Some(old[side])) else {
+            let Some(desired) = self.image(field, side, &merged[side.other()], Some(old[side]))
+            else {
                 continue;
             };
             let source = (!differs[side.other()]).then(|| old[side.other()].clone());
@@ -366,8 +380,8 @@ impl Decider<'_, '_> {
         old: Option<&Value>,
     ) -> Option<Value> {
         let described = self.context.described;
-        let options = Sides::from_fn(|side| options(&described[side], &field.ids[side]));
-        let reason = match field.lens.repair(&LensContext { options }, to, source, old) {
+        let context = LensContext::of(described, field);
+        let (guard, reason) = match field.lens.repair(&context, to, source, old) {
             Ok(desired) => {
                 let target = described[to].schema.field(&field.ids[to]);
                 match target.and_then(|target| over_limit(target, &desired)) {
@@ -377,15 +391,19 @@ impl Decider<'_, '_> {
             }
             Err(unmappable) => (Guard::LossyWrite, self.describe(field, to, &unmappable)),
         };
+        self.refuse(field, to, guard, reason);
+        None
+    }
+
+    fn refuse(&mut self, field: &MappedField, to: Side, guard: Guard, reason: String) {
         self.plan.refusals.push(Refusal {
-            guard: reason.0,
+            guard,
             pair: Some(self.pair.id),
             side: Some(to),
             field: Some(field.name().clone()),
-            reason: reason.1,
+            reason,
             count: 1,
         });
-        None
     }
 
     fn describe(&self, field: &MappedField, to: Side, unmappable: &Unmappable) -> String {
@@ -442,20 +460,6 @@ impl Decider<'_, '_> {
             }),
         }
     }
-}
-
-fn options<'a>(described: &'a Description, field: &FieldId) -> Option<&'a [Choice]> {
-    let Capabilities { free_options, .. } = described.capabilities;
-    if free_options {
-        return None;
-    }
-    Some(
-        described
-            .schema
-            .field(field)
-            .and_then(|field| field.ty.options())
-            .unwrap_or(&[]),
-    )
 }
 
 /// The title of the record, for people: at most 60 characters of the first title or text.

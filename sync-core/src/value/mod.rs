@@ -207,4 +207,4 @@ fn joined<T: ToString>(items: impl IntoIterator<Item = T>) -> String {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
