@@ -1,5 +1,6 @@
 //! Names both sides know, and the values every lens is tested with.
 
+mod custom;
 mod examples;
 mod laws;
 mod merges;
