@@ -125,13 +125,22 @@ proptest! {
 }
 
 #[test]
-fn a_reference_counts_once_and_keeps_its_place() {
+fn a_reference_or_a_person_counts_once_and_keeps_its_place() {
     let to = |key: &str| Reference::new(Key::durable(key));
     assert_eq!(
         Value::references(vec![to("b"), to("a"), to("b")]),
         Value::References(vec![to("b"), to("a")])
     );
     assert_eq!(Value::references(Vec::new()), Value::Empty);
+    let somebody = |id: &str| Person::with_id(id);
+    assert_eq!(
+        Value::people(vec![
+            somebody("b"),
+            somebody("a"),
+            somebody("b").called("B")
+        ]),
+        Value::People(vec![somebody("b"), somebody("a")])
+    );
 }
 
 #[test]

@@ -133,6 +133,10 @@ fn pain_15_a_day_never_becomes_a_midnight_nor_loses_its_time() {
     assert!(refused(&day, "2026-06-15/2026-06-16"));
     assert!(!moment.agree(&context, &date("2026-06-15"), &date("2026-06-15T00:00:00Z")));
     assert!(!day.agree(&context, &date("2026-06-15T00:00:00Z"), &date("2026-06-15")));
+    let same = |lens: &Lens, text: &str| lens.agree(&context, &date(text), &date(text));
+    assert!(same(&day, "2026-06-15") && !same(&day, "2026-06-15T00:00:00Z"));
+    assert!(same(&moment, "2026-06-15T00:00:00Z"));
+    assert!(!same(&moment, "2026-06-15T00:00:00Z/2026-06-16T00:00:00Z"));
 }
 
 #[test]
@@ -194,6 +198,18 @@ fn scalars_keep_how_a_side_writes_them_until_they_change() {
         Lens::Uuid.repair(&context, Side::Right, &uuid, None),
         Ok(Value::text("0192f3a1-7c4e-7b1a-9d55-0242ac120002"))
     );
+    for no in [
+        "1",
+        "0192f3a1-7c4e-7b1a-9d55-0242ac12000",
+        "{0192f3a17c4e7b1a9d550242ac120002",
+    ] {
+        let refused = Lens::Uuid.repair(&context, Side::Right, &Value::text(no), None);
+        assert_eq!(
+            refused,
+            Err(Unmappable::WrongKind { expected: "UUID" }),
+            "{no}"
+        );
+    }
     let windows = Value::text("a\r\nb");
     assert!(Lens::Body.agree(&context, &windows, &Value::text("a\nb")));
     assert_eq!(

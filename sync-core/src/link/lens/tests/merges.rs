@@ -59,6 +59,21 @@ proptest! {
 }
 
 #[test]
+fn a_record_tracked_since_the_base_was_settled_is_not_taken_for_removed() {
+    let lens = Lens::References;
+    // When these settled, nobody tracked record 1, so the right side never had it.
+    let base = Sides::new(
+        list(&lens, Side::Left, &[0, 1]),
+        list(&lens, Side::Right, &[0]),
+    );
+    let left = list(&lens, Side::Left, &[0, 1, 2]);
+    let right = list(&lens, Side::Right, &[0, 3]);
+    let merged = lens.merge(&NAMES.context(), &base, &left, &right).unwrap();
+    assert_eq!(merged.left, list(&lens, Side::Left, &[0, 1, 2, 3]));
+    assert_eq!(merged.right, list(&lens, Side::Right, &[0, 3, 1, 2]));
+}
+
+#[test]
 fn a_merge_waits_for_what_has_no_counterpart_yet() {
     for (lens, waits) in [
         (
