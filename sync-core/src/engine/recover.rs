@@ -5,7 +5,7 @@ use super::observe::observed;
 use super::settle::{Verdict, verify};
 use super::{Event, RunError};
 use crate::conflict::LIFECYCLE;
-use crate::link::Side;
+use crate::link::{LensContext, Side};
 use crate::outbox::{Intent, IntentEvent, IntentState};
 use crate::pair::{PairId, PairState, Presence};
 use crate::port::{Call, Change, CommandKind, FieldSet, Lookup};
@@ -137,7 +137,7 @@ impl Cycle<'_> {
         pair: &PairState,
         record: Record,
     ) -> Result<(), RunError> {
-        let settlement = verify(&self.engine.spec, &intent, pair, &record);
+        let settlement = verify(&self.engine.spec, &self.described, &intent, pair, &record);
         let side = intent.side;
         let pair_id = pair.id;
         self.note_direct(side, pair_id);
@@ -326,9 +326,10 @@ impl Cycle<'_> {
                         let (Some(here), Some(source)) = (here, &field.source) else {
                             return false;
                         };
+                        let context = LensContext::of(&self.described, mapped);
                         match side {
-                            Side::Left => mapped.lens.agree(here, source),
-                            Side::Right => mapped.lens.agree(source, here),
+                            Side::Left => mapped.lens.agree(&context, here, source),
+                            Side::Right => mapped.lens.agree(&context, source, here),
                         }
                     })
                 })

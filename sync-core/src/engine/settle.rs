@@ -1,10 +1,10 @@
 //! Settlement: the base advances on proof only, field by field.
 
-use crate::link::{LinkSpec, Side, Sides};
+use crate::link::{LensContext, LinkSpec, Side, Sides};
 use crate::outbox::{Intent, IntentField};
 use crate::pair::{Base, PairState};
 use crate::plan::PlannedCommand;
-use crate::port::{CommandKind, JournalEntry, RunId};
+use crate::port::{CommandKind, Description, JournalEntry, RunId};
 use crate::record::{Lifecycle, Record, Timestamp};
 use crate::schema::FieldId;
 use crate::value::Value;
@@ -33,6 +33,7 @@ pub(super) struct Settlement {
 /// Compares what was read back with what an intent wanted.
 pub(super) fn verify(
     spec: &LinkSpec,
+    described: &Sides<Description>,
     intent: &Intent,
     pair: &PairState,
     read_back: &Record,
@@ -54,12 +55,14 @@ pub(super) fn verify(
         let wanted = field.source.as_ref().unwrap_or(&field.desired);
         let pair_of = |other: &Value| oriented(to, now.clone(), other.clone());
         let Sides { left, right } = pair_of(wanted);
-        if !mapped.lens.agree(&left, &right) && *now != field.desired {
+        let context = LensContext::of(described, mapped);
+        let agree = mapped.lens.agree(&context, &left, &right);
+        if !agree && *now != field.desired {
             arrived = false;
             continue;
         }
         fields.push(field.name.clone());
-        if field.source.is_some() && mapped.lens.agree(&left, &right) {
+        if field.source.is_some() && agree {
             base.settle(mapped, Sides::new(left, right));
         }
     }
@@ -76,7 +79,7 @@ pub(super) fn verify(
     if verdict == Verdict::Applied {
         base.lifecycle = lifecycle;
         if intent.command.kind == CommandKind::Create {
-            settle_unwritten(spec, &mut base, pair, to, read_back);
+            settle_unwritten(spec, described, &mut base, pair, to, read_back);
         }
     }
     Settlement {
@@ -89,6 +92,7 @@ pub(super) fn verify(
 /// After a create, the fields that were not written settle too where both sides agree.
 fn settle_unwritten(
     spec: &LinkSpec,
+    described: &Sides<Description>,
     base: &mut Base,
     pair: &PairState,
     to: Side,
@@ -106,7 +110,8 @@ fn settle_unwritten(
             continue;
         };
         let values = oriented(to, ours.clone(), theirs.clone());
-        if field.lens.agree(&values.left, &values.right) {
+        let context = LensContext::of(described, field);
+        if field.lens.agree(&context, &values.left, &values.right) {
             base.settle(field, values);
         }
     }
@@ -129,7 +134,8 @@ pub(crate) fn base_after(spec: &LinkSpec, pair: &PairState, planned: &PlannedCom
         for mapped in &spec.mapping.fields {
             // What the target computes is known only after it was read.
             let computed = mapped.lens.projects_from() == Some(to);
-            let empty = source.cells.complete(&mapped.ids[to.other()]) == Some(&Value::Empty);
+            let empty = source.cells.complete(&mapped.ids[to.other()]) == Some(&Value::Empty)
+                && mapped.lens.empties_agree();
             if empty && !computed && base.field(mapped).is_none() {
                 base.settle(mapped, Sides::new(Value::Empty, Value::Empty));
             }

@@ -8,11 +8,12 @@ mod side;
 
 pub use authority::{Arbiter, Authority, Contest, Direction};
 pub use filter::{Filter, Test};
-pub use lens::{Lens, LensContext, Unmappable};
+pub use lens::{Counterpart, Counterparts, CustomLens, Directory, Lens, LensContext, Unmappable};
 pub use policy::{Leave, MaxChange, MaxDelete, Policy, Precheck, Resurrect};
 pub use side::{Side, Sides};
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -146,6 +147,16 @@ impl Mapping {
     /// The pair of fields with this name.
     pub fn field(&self, name: &FieldId) -> Option<&MappedField> {
         self.fields.iter().find(|field| field.name() == name)
+    }
+
+    /// Gives every lens of the program's own its code, by name and version. A mapping that was read
+    /// from a store or a file has none.
+    pub fn supply<'a>(&mut self, lenses: impl IntoIterator<Item = &'a Arc<dyn CustomLens>>) {
+        for code in lenses {
+            for field in &mut self.fields {
+                field.lens.supply(code);
+            }
+        }
     }
 
     /// Digest over fields and lenses: when it changes, every pair is planned again.

@@ -8,13 +8,13 @@ use super::rows::{RowAction, RowDecision, RowRule};
 use super::status::SideStatus;
 use crate::conflict::{Conflict, LIFECYCLE, Resolution};
 use crate::link::{
-    Authority, Contest, Leave, Lens, LensContext, MappedField, Resurrect, Side, Sides, Unmappable,
+    Authority, Contest, Leave, LensContext, MappedField, Resurrect, Side, Sides, Unmappable,
 };
 use crate::pair::{Base, PairState, Presence};
-use crate::port::{Capabilities, CommandKind, Description};
+use crate::port::CommandKind;
 use crate::record::{Lifecycle, Record, Timestamp};
 use crate::schema::{FieldId, FieldType};
-use crate::value::{Choice, Value};
+use crate::value::Value;
 
 /// The decision about one pair, under way.
 pub(super) struct Decider<'a, 'p> {
@@ -246,7 +246,7 @@ impl Decider<'_, '_> {
                 self.gap(field, source, from);
                 continue;
             };
-            if value.is_empty() {
+            if value.is_empty() && field.lens.empties_agree() {
                 continue;
             }
             if let Some(desired) = self.image(field, on, value, None) {
@@ -338,14 +338,15 @@ impl Decider<'_, '_> {
             .conflicts
             .iter()
             .find(|conflict| conflict.field == *field.name());
+        let context = LensContext::of(self.context.described, field);
         let agree = match (cells.left, cells.right) {
-            (Some(left), Some(right)) => field.lens.agree(left, right),
+            (Some(left), Some(right)) => field.lens.agree(&context, left, right),
             _ => false,
         };
         let mut case = FieldCase {
             cells: Sides::from_fn(status),
             agree,
-            set: base.is_some() && field.lens == Lens::Choices,
+            set: base.is_some() && field.lens.merges(),
             computed: field.lens.projects_from(),
             conflict: match conflict {
                 None => ConflictStatus::None,
@@ -358,11 +359,14 @@ impl Decider<'_, '_> {
                         ConflictStatus::Keep(*side)
                     }
                     // A side that holds the given value already was written before a crash.
-                    Some(Resolution::Write { value, .. })
-                        if Side::BOTH.into_iter().all(|side| {
-                            cells[side].is_some_and(|now| {
-                                *now == open.values[side] || field.lens.agree(value, now)
-                            })
+                    Some(Resolution::Write { side, value })
+                        if Side::BOTH.into_iter().all(|at| {
+                            let written = |now: &Value| match (at == *side, at) {
+                                (true, _) => now == value,
+                                (false, Side::Left) => field.lens.agree(&context, now, value),
+                                (false, Side::Right) => field.lens.agree(&context, value, now),
+                            };
+                            cells[at].is_some_and(|now| *now == open.values[at] || written(now))
                         }) =>
                     {
                         ConflictStatus::Write
@@ -401,16 +405,18 @@ impl Decider<'_, '_> {
                 }
             }
             (FieldAction::Merge, Some(left), Some(right)) => {
-                let given = conflict.and_then(|open| match &open.resolution {
-                    Some(Resolution::Write { value, .. }) if rule == FieldRule::F16 => {
-                        Some(value.clone())
+                let old = Sides::new(left, right);
+                let given = conflict.and_then(|open| open.resolution.as_ref());
+                let merged = match given {
+                    Some(Resolution::Write { side, value }) if rule == FieldRule::F16 => {
+                        self.spelled(field, *side, value, old)
                     }
-                    _ => None,
-                });
-                let merged = given.or_else(|| field.lens.merge(base?, left, right));
-                if let Some(merged) = merged {
-                    self.merge(field, rule, &merged, Sides::new(left, right), writes);
-                }
+                    _ => {
+                        let Some(base) = base else { return };
+                        field.lens.merge(&context, base, left, right)
+                    }
+                };
+                self.merge(field, rule, merged, old, writes);
             }
             (FieldAction::Conflict, Some(left), Some(right)) => {
                 let values = Sides::new(left.clone(), right.clone());
@@ -499,19 +505,30 @@ impl Decider<'_, '_> {
         });
     }
 
-    /// Writes a merged set where it differs. Where both sides differ neither write settles alone:
+    /// Writes a merged list where it differs. Where both sides differ neither write settles alone:
     /// the next look finds that they agree.
     fn merge(
         &mut self,
         field: &MappedField,
         rule: FieldRule,
-        merged: &Value,
+        merged: Result<Sides<Value>, Unmappable>,
         old: Sides<&Value>,
         writes: &mut Sides<Vec<PlannedField>>,
     ) {
-        let differs = old.map(|old| !field.lens.agree(merged, old));
+        let context = LensContext::of(self.context.described, field);
+        let merged = match merged {
+            Ok(merged) => merged,
+            Err(unmappable) => {
+                let reason = self.describe(field, Side::Right, &unmappable);
+                return self.refuse(field, Side::Right, Guard::LossyWrite, reason);
+            }
+        };
+        let differs = Sides::new(
+            !field.lens.agree(&context, old.left, &merged.right),
+            !field.lens.agree(&context, &merged.left, old.right),
+        );
         for side in Side::BOTH.into_iter().filter(|side| differs[*side]) {
-            let Some(desired) = self.image(field, side, merged, Some(old[side])) else {
+            let Some(desired) = self.within_limits(field, side, merged[side].clone()) else {
                 continue;
             };
             let source = (!differs[side.other()]).then(|| old[side.other()].clone());
@@ -535,26 +552,55 @@ impl Decider<'_, '_> {
         old: Option<&Value>,
     ) -> Option<Value> {
         let described = self.context.described;
-        let options = Sides::from_fn(|side| options(&described[side], &field.ids[side]));
-        let reason = match field.lens.repair(&LensContext { options }, to, source, old) {
-            Ok(desired) => {
-                let target = described[to].schema.field(&field.ids[to]);
-                match target.and_then(|target| over_limit(target, &desired)) {
-                    None => return Some(desired),
-                    Some(reason) => (Guard::ValueLimits, reason),
-                }
+        let context = LensContext::of(described, field);
+        match field.lens.repair(&context, to, source, old) {
+            Ok(desired) => self.within_limits(field, to, desired),
+            Err(unmappable) => {
+                let reason = self.describe(field, to, &unmappable);
+                self.refuse(field, to, Guard::LossyWrite, reason);
+                None
             }
-            Err(unmappable) => (Guard::LossyWrite, self.describe(field, to, &unmappable)),
+        }
+    }
+
+    /// The value, or a refusal where the target would not take it.
+    fn within_limits(&mut self, field: &MappedField, to: Side, desired: Value) -> Option<Value> {
+        let target = self.context.described[to].schema.field(&field.ids[to]);
+        let Some(reason) = target.and_then(|target| over_limit(target, &desired)) else {
+            return Some(desired);
         };
+        self.refuse(field, to, Guard::ValueLimits, reason);
+        None
+    }
+
+    /// A value a person gave in one side's way of writing, as each side would hold it.
+    fn spelled(
+        &self,
+        field: &MappedField,
+        side: Side,
+        value: &Value,
+        old: Sides<&Value>,
+    ) -> Result<Sides<Value>, Unmappable> {
+        let context = LensContext::of(self.context.described, field);
+        let other = side.other();
+        let image = field
+            .lens
+            .repair(&context, other, value, Some(old[other]))?;
+        Ok(match side {
+            Side::Left => Sides::new(value.clone(), image),
+            Side::Right => Sides::new(image, value.clone()),
+        })
+    }
+
+    fn refuse(&mut self, field: &MappedField, to: Side, guard: Guard, reason: String) {
         self.plan.refusals.push(Refusal {
-            guard: reason.0,
+            guard,
             pair: Some(self.pair.id),
             side: Some(to),
             field: Some(field.name().clone()),
-            reason: reason.1,
+            reason,
             count: 1,
         });
-        None
     }
 
     fn describe(&self, field: &MappedField, to: Side, unmappable: &Unmappable) -> String {
@@ -611,20 +657,6 @@ impl Decider<'_, '_> {
             }),
         }
     }
-}
-
-fn options<'a>(described: &'a Description, field: &FieldId) -> Option<&'a [Choice]> {
-    let Capabilities { free_options, .. } = described.capabilities;
-    if free_options {
-        return None;
-    }
-    Some(
-        described
-            .schema
-            .field(field)
-            .and_then(|field| field.ty.options())
-            .unwrap_or(&[]),
-    )
 }
 
 /// The title of the record, for people: at most 60 characters of the first title or text.

@@ -7,8 +7,8 @@ use super::{FieldRule, RowRule, explain};
 use crate::conflict::{Conflict, LIFECYCLE, Resolution};
 use crate::engine::base_after;
 use crate::link::{
-    Authority, Direction, Filter, Leave, Lens, LinkId, LinkSpec, MappedField, Mapping, Policy,
-    Resurrect, Side, Sides,
+    Authority, Direction, Filter, Leave, Lens, LensContext, LinkId, LinkSpec, MappedField, Mapping,
+    Policy, Resurrect, Side, Sides,
 };
 use crate::pair::{Base, BaseField, PairId, PairState, Presence, SideState};
 use crate::port::{Capabilities, CommandKind, Description, PlaceId, Proof};
@@ -250,7 +250,9 @@ fn base(mapping: Mapping) -> impl Strategy<Value = Option<Base>> {
     let base = (lifecycle, values).prop_map(move |(lifecycle, (title, flag, tags, sum))| {
         let values = [title, flag, tags, sum];
         let fields = mapping.fields.iter().zip(values);
-        let fields = fields.filter(|(field, (left, right))| field.lens.agree(left, right));
+        let fields = fields.filter(|(field, (left, right))| {
+            field.lens.agree(&LensContext::default(), left, right)
+        });
         let fields = fields.map(|(field, (left, right))| BaseField {
             name: field.name().clone(),
             values: Sides::new(left, right),
@@ -563,7 +565,7 @@ proptest! {
             for settled in base.fields() {
                 let field = case.spec.mapping.field(&settled.name).unwrap();
                 let Sides { left, right } = &settled.values;
-                prop_assert!(field.lens.agree(left, right), "{:?}", settled);
+                prop_assert!(field.lens.agree(&LensContext::default(), left, right), "{:?}", settled);
             }
         }
     }

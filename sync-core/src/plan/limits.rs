@@ -27,6 +27,10 @@ pub(super) fn over_limit(field: &Field, value: &Value) -> Option<String> {
                 .or_else(|| over("differently formatted parts", text.runs().len(), max_runs))
         }
         Value::Choices(choices) => over("options", choices.len(), max_items),
+        Value::References(references) => over("references", references.len(), max_items),
+        Value::People(people) => over("people", people.len(), max_items),
+        Value::Files(files) => over("files", files.len(), max_items),
+        Value::List(texts) => over("texts", texts.len(), max_items),
         _ => None,
     }
 }

@@ -1,12 +1,18 @@
 //! Fields of a collection: what they are called, what they hold, who may write them.
 
+mod drift;
+mod field_type;
+
+pub use drift::{FieldIds, SchemaEvent};
+pub use field_type::{FieldType, Relation};
+
 use std::borrow::Borrow;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
-use crate::value::{Choice, Digest};
+use crate::value::Digest;
 
 /// Identity of a field within its collection. Notion: the property id, stable across renames;
 /// SQL: the column name. Short ids, the usual ones, take no allocation.
@@ -60,70 +66,6 @@ pub struct Field {
     pub limits: Limits,
 }
 
-/// What a field holds.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum FieldType {
-    /// The one text that names a record.
-    Title,
-    /// Formatted text.
-    RichText,
-    /// Plain text.
-    Text,
-    /// Exact number.
-    Number,
-    /// True or false.
-    Checkbox,
-    /// One of these options.
-    Select(Vec<Choice>),
-    /// One of these states.
-    Status(Vec<Choice>),
-    /// Some of these options.
-    MultiSelect(Vec<Choice>),
-    /// Day, instant or range.
-    Date,
-    /// Web address.
-    Url,
-    /// E-mail address.
-    Email,
-    /// Phone number.
-    Phone,
-    /// A kind this version does not interpret, by the peer's name for it; values stay raw.
-    Other(String),
-}
-
-impl FieldType {
-    /// The options of an option field.
-    pub fn options(&self) -> Option<&[Choice]> {
-        match self {
-            Self::Select(options) | Self::Status(options) | Self::MultiSelect(options) => {
-                Some(options)
-            }
-            _ => None,
-        }
-    }
-
-    /// The kind's name, without its options.
-    pub fn name(&self) -> &str {
-        match self {
-            Self::Title => "title",
-            Self::RichText => "rich_text",
-            Self::Text => "text",
-            Self::Number => "number",
-            Self::Checkbox => "checkbox",
-            Self::Select(_) => "select",
-            Self::Status(_) => "status",
-            Self::MultiSelect(_) => "multi_select",
-            Self::Date => "date",
-            Self::Url => "url",
-            Self::Email => "email",
-            Self::Phone => "phone_number",
-            Self::Other(name) => name,
-        }
-    }
-}
-
 /// Who may write a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -146,7 +88,7 @@ pub struct Limits {
     /// Most runs of a rich text.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_runs: Option<u32>,
-    /// Most options of a multi-select.
+    /// Most elements of a list: options, references (1 for a foreign key), people, files, texts.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_items: Option<u32>,
 }

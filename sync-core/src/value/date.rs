@@ -10,13 +10,17 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 /// A day, an instant, or a range of either.
 ///
 /// Text form: `2026-06-15`, `2026-06-15T14:30:00+09:00`, and for ranges the two ends joined by
-/// `/` (ISO 8601 intervals).
+/// `/` (ISO 8601 intervals). A named zone follows in brackets, once, as in RFC 9557:
+/// `2026-06-15T14:30:00+09:00[Asia/Tokyo]`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct DateValue {
     /// The day or instant, or the first of a range.
     pub start: DatePoint,
     /// The last of a range.
     pub end: Option<DatePoint>,
+    /// The IANA name of the zone it was written in, where one is known. It is kept and shown; the
+    /// offsets alone say which instants are meant.
+    pub zone: Option<Box<str>>,
 }
 
 /// One end of a date.
@@ -56,17 +60,55 @@ pub enum DatePrecision {
 }
 
 impl DateValue {
+    /// A day, an instant, or with an end a range; no named zone.
+    pub fn new(start: DatePoint, end: Option<DatePoint>) -> Self {
+        Self {
+            start,
+            end,
+            zone: None,
+        }
+    }
+
     /// The same date with every instant cut to this precision.
     #[must_use]
     pub fn cut_to(&self, precision: DatePrecision) -> Self {
         Self {
             start: self.start.cut_to(precision),
             end: self.end.map(|end| end.cut_to(precision)),
+            zone: self.zone.clone(),
         }
     }
 }
 
 impl DatePoint {
+    /// The offset it was written with; a day has none.
+    pub fn offset(self) -> Option<Offset> {
+        match self {
+            Self::Day(_) => None,
+            Self::Instant { offset, .. } => Some(offset),
+        }
+    }
+
+    /// The same instant as clocks at this offset show it; a day stays as it is.
+    #[must_use]
+    pub fn at_offset(self, offset: Offset) -> Self {
+        match self.instant() {
+            Some(instant) => Self::Instant {
+                local: offset.to_datetime(instant),
+                offset,
+            },
+            None => self,
+        }
+    }
+
+    /// The moment; `None` for a day, and past the ends of the calendar.
+    pub fn instant(self) -> Option<jiff::Timestamp> {
+        match self {
+            Self::Day(_) => None,
+            Self::Instant { local, offset } => offset.to_timestamp(local).ok(),
+        }
+    }
+
     fn cut_to(self, precision: DatePrecision) -> Self {
         let Self::Instant { local, offset } = self else {
             return self;
@@ -90,17 +132,28 @@ impl FromStr for DateValue {
     type Err = ParseDateError;
 
     fn from_str(text: &str) -> Result<Self, ParseDateError> {
-        match text.trim().split_once('/') {
-            Some((start, end)) => Ok(Self {
-                start: start.parse()?,
-                end: Some(end.parse()?),
-            }),
-            None => Ok(Self {
-                start: text.parse()?,
-                end: None,
-            }),
-        }
+        let (points, zone) = split_zone(text.trim())?;
+        let (start, end) = match points.split_once('/') {
+            Some((start, end)) => (start, Some(end.parse()?)),
+            None => (points, None),
+        };
+        let zone = zone.map(Into::into);
+        let start = start.parse()?;
+        Ok(Self { start, end, zone })
     }
+}
+
+/// A zone is a word of letters, digits and `_+-/`, as the IANA writes them.
+fn split_zone(text: &str) -> Result<(&str, Option<&str>), ParseDateError> {
+    let Some(open) = text.strip_suffix(']') else {
+        return Ok((text, None));
+    };
+    let (points, zone) = open.split_once('[').ok_or(ParseDateError::Malformed)?;
+    let known = |byte: u8| byte.is_ascii_alphanumeric() || b"_+-/".contains(&byte);
+    if zone.is_empty() || !zone.bytes().all(known) {
+        return Err(ParseDateError::Malformed);
+    }
+    Ok((points, Some(zone)))
 }
 
 impl FromStr for DatePoint {
@@ -154,7 +207,9 @@ fn split_offset(text: &str) -> Result<(&str, Offset), ParseDateError> {
 impl fmt::Display for DateValue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.start)?;
-        self.end.map_or(Ok(()), |end| write!(f, "/{end}"))
+        self.end.map_or(Ok(()), |end| write!(f, "/{end}"))?;
+        let zone = self.zone.as_ref();
+        zone.map_or(Ok(()), |zone| write!(f, "[{zone}]"))
     }
 }
 
@@ -199,6 +254,8 @@ mod tests {
             "2026-06-15T14:30:00.123+00:00",
             "2026-06-15/2026-06-17",
             "2026-06-15T14:30:00+02:00/2026-06-15T15:30:00+02:00",
+            "2026-06-15T14:30:00+09:00[Asia/Tokyo]",
+            "2026-06-15/2026-06-17[America/Argentina/Buenos_Aires]",
         ] {
             assert_eq!(text.parse::<DateValue>().unwrap().to_string(), text);
         }
@@ -227,6 +284,9 @@ mod tests {
             "2026-13-01",
             "2026-06-15T25:00:00Z",
             "2026-06-15T10:00:00+99:00",
+            "2026-06-15[]",
+            "2026-06-15[a[b]",
+            "2026-06-15]",
         ] {
             assert_eq!(
                 bad.parse::<DateValue>(),

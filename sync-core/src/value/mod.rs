@@ -3,16 +3,30 @@
 mod choice;
 mod date;
 mod digest;
+mod file;
+mod json;
 mod number;
+mod person;
+mod place;
 mod raw;
+mod reference;
 mod rich_text;
+mod verification;
 
 pub use choice::Choice;
 pub use date::{DatePoint, DatePrecision, DateValue, ParseDateError};
 pub use digest::Digest;
+pub use file::{FileRef, FileSource, HostedUrl};
+pub use json::{Json, ParseJsonError};
 pub use number::{Number, ParseNumberError};
+pub use person::Person;
+pub use place::Place;
 pub use raw::RawJson;
+pub use reference::Reference;
 pub use rich_text::{RichText, Run, RunKind, Style};
+pub use verification::{Verification, VerificationState};
+
+use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
@@ -41,6 +55,20 @@ pub enum Value {
     Choices(Vec<Choice>),
     /// A day, an instant, or a range of either.
     Date(DateValue),
+    /// Other records of the same peer, each once: a relation, a foreign key, a join table.
+    References(Vec<Reference>),
+    /// People, each once.
+    People(Vec<Person>),
+    /// Files by name and place.
+    Files(Vec<FileRef>),
+    /// A point on the map.
+    Place(Box<Place>),
+    /// Whether somebody vouches for a page.
+    Verification(Box<Verification>),
+    /// A JSON document that sync writes as well as reads.
+    Json(Json),
+    /// Texts in order, repeated or not (a `text[]`).
+    List(Vec<String>),
     /// A value kept as it came, never interpreted and never written back.
     Raw(RawJson),
 }
@@ -67,10 +95,49 @@ impl Value {
 
     /// Several options; none is [`Value::Empty`].
     pub fn choices(choices: Vec<Choice>) -> Self {
-        if choices.is_empty() {
+        Self::unless_none(choices, Self::Choices)
+    }
+
+    /// Records of the same peer; a repeated one counts once, none is [`Value::Empty`].
+    pub fn references(references: Vec<Reference>) -> Self {
+        Self::unless_none(once(references), Self::References)
+    }
+
+    /// People; somebody repeated counts once, nobody is [`Value::Empty`].
+    pub fn people(people: Vec<Person>) -> Self {
+        Self::unless_none(once(people), Self::People)
+    }
+
+    /// Files; none is [`Value::Empty`].
+    pub fn files(files: Vec<FileRef>) -> Self {
+        Self::unless_none(files, Self::Files)
+    }
+
+    /// A point on the map.
+    pub fn place(place: Place) -> Self {
+        Self::Place(Box::new(place.canonical()))
+    }
+
+    /// A verification; one by which nobody vouches is [`Value::Empty`].
+    pub fn verification(verification: Verification) -> Self {
+        let verification = verification.canonical();
+        if verification.is_empty() {
             Self::Empty
         } else {
-            Self::Choices(choices)
+            Self::Verification(Box::new(verification))
+        }
+    }
+
+    /// Texts in order; none is [`Value::Empty`].
+    pub fn list(texts: Vec<String>) -> Self {
+        Self::unless_none(texts, Self::List)
+    }
+
+    fn unless_none<T>(list: Vec<T>, value: impl FnOnce(Vec<T>) -> Self) -> Self {
+        if list.is_empty() {
+            Self::Empty
+        } else {
+            value(list)
         }
     }
 
@@ -81,7 +148,20 @@ impl Value {
             Self::Text(text) => Self::text(text),
             Self::RichText(text) => Self::rich_text(text),
             Self::Choices(choices) => Self::choices(choices),
-            other => other,
+            Self::References(references) => Self::references(references),
+            Self::People(people) => Self::people(people),
+            Self::Files(files) => Self::files(files),
+            Self::Place(place) => Self::place(*place),
+            Self::Verification(verification) => Self::verification(*verification),
+            Self::List(texts) => Self::list(texts),
+            // Canonical by their types.
+            Self::Empty
+            | Self::Number(_)
+            | Self::Bool(_)
+            | Self::Choice(_)
+            | Self::Date(_)
+            | Self::Json(_)
+            | Self::Raw(_) => self,
         }
     }
 
@@ -100,13 +180,31 @@ impl Value {
             Self::Bool(true) => "yes".to_owned(),
             Self::Bool(false) => "no".to_owned(),
             Self::Choice(choice) => choice.name.clone(),
-            Self::Choices(choices) => choices
-                .iter()
-                .map(|choice| choice.name.as_str())
-                .collect::<Vec<_>>()
-                .join(", "),
+            Self::Choices(choices) => joined(choices.iter().map(|choice| &choice.name)),
             Self::Date(date) => date.to_string(),
+            Self::References(references) => joined(references),
+            Self::People(people) => joined(people),
+            Self::Files(files) => joined(files),
+            Self::Place(place) => place.to_string(),
+            Self::Verification(verification) => verification.to_string(),
+            Self::Json(json) => json.to_string(),
+            Self::List(texts) => joined(texts),
             Self::Raw(raw) => raw.as_str().to_owned(),
         }
     }
 }
+
+/// The first of each, in order.
+fn once<T: Ord + Clone>(mut list: Vec<T>) -> Vec<T> {
+    let mut seen = BTreeSet::new();
+    list.retain(|item| seen.insert(item.clone()));
+    list
+}
+
+fn joined<T: ToString>(items: impl IntoIterator<Item = T>) -> String {
+    let texts: Vec<String> = items.into_iter().map(|item| item.to_string()).collect();
+    texts.join(", ")
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -1,11 +1,11 @@
 //! Text as runs: words with formatting, mentions, equations.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::RawJson;
 
 /// Formatted text. Adjacent runs of one look are one run, so equality ignores how a server cut it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize)]
 #[serde(transparent)]
 pub struct RichText {
     runs: Vec<Run>,
@@ -140,6 +140,12 @@ impl RichText {
     }
 }
 
+impl<'de> Deserialize<'de> for RichText {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Self::new(Vec::<Run>::deserialize(deserializer)?))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -149,5 +155,7 @@ mod tests {
         let cut = RichText::new([Run::plain("a"), Run::plain(""), Run::plain("b")]);
         assert_eq!(cut, RichText::plain_text("ab"));
         assert_eq!(serde_json::to_string(&cut).unwrap(), r#"[{"text":"ab"}]"#);
+        let read: RichText = serde_json::from_str(r#"[{"text":"a"},{"text":"b"}]"#).unwrap();
+        assert_eq!(read, cut);
     }
 }

@@ -143,10 +143,7 @@ fn date(inner: &str) -> Option<Value> {
         Some(end) => Some(end.0.parse().ok()?),
         None => None,
     };
-    Some(Value::Date(DateValue {
-        start: date.start.0.parse().ok()?,
-        end,
-    }))
+    Some(Value::Date(DateValue::new(date.start.0.parse().ok()?, end)))
 }
 
 fn unique_id(inner: &str) -> Option<Value> {

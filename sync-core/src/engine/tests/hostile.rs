@@ -459,7 +459,7 @@ proptest! {
         for pair in memory.pairs() {
             for settled in pair.base.iter().flat_map(|base| base.fields()) {
                 let field = world.spec.mapping.field(&settled.name).unwrap();
-                prop_assert!(field.lens.agree(&settled.values.left, &settled.values.right));
+                prop_assert!(field.lens.agree(&Default::default(), &settled.values.left, &settled.values.right));
             }
         }
         for ((at, key, field), value) in &hostile.given {

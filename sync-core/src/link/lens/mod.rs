@@ -4,14 +4,37 @@
 //! **Hippocratic** `agree(l, r)` implies `repair(l, r) == r`; **Keep**: what the other side cannot
 //! show survives any edit of what it can show.
 
+mod context;
+mod custom;
+mod elements;
+mod laws;
+mod merge_text;
+mod scalar;
+mod sequence;
+mod set;
 mod splice;
+mod text;
+mod time;
+mod unmappable;
+
+pub use context::{Counterpart, Counterparts, Directory, LensContext};
+pub use custom::{Custom, CustomLens};
+pub use laws::{BrokenLaw, Law, LawsChecked, check_laws};
+pub use merge_text::merge_text;
+pub use unmappable::Unmappable;
+
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use self::elements::{Files, Options, People, References, Texts};
 use super::{Side, Sides};
-use crate::value::{Choice, DatePrecision, RichText, Value};
+use crate::value::{DatePrecision, Digest, Value};
 
 /// How a pair of fields agrees.
+///
+/// [`Value::Empty`] meets [`Value::Empty`] in all of them. A value of another kind than the lens
+/// is about agrees with nothing and has no image ([`Unmappable::WrongKind`]).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -23,70 +46,122 @@ pub enum Lens {
         /// The side that has formatting.
         rich: Side,
     },
+    /// Long plain text on both sides, whatever its lines end with; each side keeps its line ends,
+    /// those of the first line.
+    Body,
+    /// A number on one side, its digits as text on the other.
+    Decimal {
+        /// The side that holds text.
+        text: Side,
+    },
+    /// Exact numbers on one side, floats on the other: they agree if the float is the nearest one.
+    Float {
+        /// The side that holds 64-bit floats.
+        on: Side,
+    },
+    /// A JSON document on one side, its text, formatted or not, on the other. The text keeps its
+    /// layout until the document changes.
+    Json {
+        /// The side that holds documents.
+        document: Side,
+    },
+    /// UUIDs as text, however they are written.
+    Uuid,
     /// True or false; no value is false.
     Checkbox,
     /// One option, compared by name; ids stay with their side.
     Choice,
     /// Options as a set of names.
     Choices,
+    /// Options on one side, a list of texts on the other; as a set of names.
+    Tags {
+        /// The side that holds texts.
+        list: Side,
+    },
+    /// Lists of texts on both sides.
+    List {
+        /// Whether order and repetition count; if not, they are sets.
+        ordered: bool,
+    },
     /// Dates, offset included, compared as finely as the coarser side keeps them.
     Date {
         /// How finely that is.
         precision: DatePrecision,
+    },
+    /// Days and nothing else on one side. An instant or a range has no image there.
+    Day {
+        /// The side that holds days only.
+        on: Side,
+    },
+    /// Moments without offset on one side. A day or a range has no image there: a day never
+    /// becomes a midnight. The other side keeps the offset it was written with.
+    Moment {
+        /// The side that holds moments only.
+        on: Side,
+        /// How finely the coarser side keeps them.
+        precision: DatePrecision,
+    },
+    /// References as a set, through pairs of records ([`LensContext::records`]): relations,
+    /// foreign keys, join tables. One to a record that is not tracked stays with its side.
+    References,
+    /// People as a set, by e-mail address ([`LensContext::people`]). Somebody whom the other side
+    /// does not know stays.
+    People {
+        /// The side that holds addresses as a list of texts, if one does; it gets them in lower
+        /// case.
+        list: Option<Side>,
+    },
+    /// Files as a set: by address where a person wrote one, else through pairs of files
+    /// ([`LensContext::files`]). A file that is not tracked stays with its side.
+    Files,
+    /// One value on one side, whatever the other holds.
+    Constant {
+        /// The side that holds it.
+        on: Side,
+        /// What it holds.
+        value: Value,
     },
     /// Read-only image of a field that one side computes.
     Projection {
         /// The side that computes.
         from: Side,
     },
-}
-
-/// What a lens may look at beside the two values: names, as slices.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct LensContext<'a> {
-    /// The options each side offers; `None` where any name is welcome.
-    pub options: Sides<Option<&'a [Choice]>>,
-}
-
-/// A value has no image on the other side.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum Unmappable {
-    /// The option does not exist there.
-    #[error("there is no option {0:?}; add it to the field first, or use one that exists")]
-    UnknownOption(String),
-    /// The value is of a kind this field never holds.
-    #[error("the value is not a {expected}")]
-    WrongKind {
-        /// What the field holds.
-        expected: &'static str,
-    },
-    /// The field is computed where the edit would have to go.
-    #[error("the field is computed on the other side and cannot be written")]
-    ReadOnly,
+    /// A lens of the program's own.
+    Custom(Custom),
 }
 
 impl Lens {
+    /// A lens of the program's own.
+    pub fn custom(code: Arc<dyn CustomLens>) -> Self {
+        Self::Custom(Custom::new(code))
+    }
+
     /// Whether the two values say the same.
-    pub fn agree(&self, left: &Value, right: &Value) -> bool {
+    pub fn agree(&self, context: &LensContext<'_>, left: &Value, right: &Value) -> bool {
         match self {
-            Self::Identity => left == right,
-            Self::Words { .. } => words(left) == words(right) && words(left).is_some(),
-            Self::Checkbox => truth(left) == truth(right) && truth(left).is_some(),
-            Self::Choice => match (left, right) {
-                (Value::Choice(left), Value::Choice(right)) => left.name == right.name,
-                (Value::Empty, Value::Empty) => true,
-                _ => false,
-            },
-            Self::Choices => names(left) == names(right) && names(left).is_some(),
-            Self::Date { precision } => match (left, right) {
-                (Value::Date(left), Value::Date(right)) => {
-                    left.cut_to(*precision) == right.cut_to(*precision)
-                }
-                (Value::Empty, Value::Empty) => true,
-                _ => false,
-            },
-            Self::Projection { .. } => left == right,
+            Self::Identity | Self::Projection { .. } => left == right,
+            Self::Words { .. } => text::agree_on_words(left, right),
+            Self::Body => text::agree_on_body(left, right),
+            Self::Decimal { text } => scalar::agree_on_decimal(*text, left, right),
+            Self::Float { .. } => scalar::agree_on_float(left, right),
+            Self::Json { document } => text::agree_on_json(*document, left, right),
+            Self::Uuid => scalar::agree_on_uuid(left, right),
+            Self::Checkbox => {
+                scalar::truth(left).is_ok() && scalar::truth(left) == scalar::truth(right)
+            }
+            Self::Choice => scalar::agree_on_choice(left, right),
+            Self::Choices => set::agree(&options(context, None), left, right),
+            Self::Tags { list } => set::agree(&options(context, Some(*list)), left, right),
+            Self::List { ordered: true } => sequence::agree(left, right),
+            Self::List { ordered: false } => set::agree(&Texts, left, right),
+            Self::Date { precision } => time::agree(*precision, left, right),
+            Self::Day { .. } => time::agree_on_day(left, right),
+            Self::Moment { precision, .. } => time::agree_on_moment(*precision, left, right),
+            Self::References => set::agree(&References(context), left, right),
+            Self::People { list } => set::agree(&people(context, *list), left, right),
+            Self::Files => set::agree(&Files(context), left, right),
+            Self::Constant { on, value } => value == Sides::new(left, right)[*on],
+            Self::Custom(custom) => custom.agree(context, left, right),
         }
     }
 
@@ -107,81 +182,87 @@ impl Lens {
             } else {
                 (old, source)
             };
-            if self.agree(left, right) {
+            if self.agree(context, left, right) {
                 return Ok(old.clone());
             }
         }
-        let options = context.options[to];
         match self {
             Self::Identity => Ok(source.clone()),
-            Self::Words { rich } => {
-                let new = words(source).ok_or(Unmappable::WrongKind { expected: "text" })?;
-                Ok(match (to == *rich, old) {
-                    (false, _) => Value::text(new),
-                    (true, Some(Value::RichText(old))) => {
-                        Value::rich_text(splice::splice(old, &new))
-                    }
-                    (true, _) => Value::rich_text(RichText::plain_text(new)),
-                })
-            }
-            Self::Checkbox => truth(source).map(Value::Bool).ok_or(Unmappable::WrongKind {
-                expected: "checkbox (true or false)",
-            }),
-            Self::Choice => match source {
-                Value::Empty => Ok(Value::Empty),
-                Value::Choice(choice) => Ok(Value::Choice(counterpart(choice, options)?)),
-                _ => Err(Unmappable::WrongKind { expected: "option" }),
-            },
-            Self::Choices => match source {
-                Value::Empty => Ok(Value::Empty),
-                Value::Choices(choices) => choices
-                    .iter()
-                    .map(|choice| counterpart(choice, options))
-                    .collect::<Result<_, _>>()
-                    .map(Value::Choices),
-                _ => Err(Unmappable::WrongKind {
-                    expected: "list of options",
-                }),
-            },
-            Self::Date { .. } => match source {
-                Value::Empty | Value::Date(_) => Ok(source.clone()),
-                _ => Err(Unmappable::WrongKind { expected: "date" }),
-            },
+            Self::Words { rich } => text::repair_words(*rich, to, source, old),
+            Self::Body => text::repair_body(source, old),
+            Self::Decimal { text } => scalar::repair_decimal(*text, to, source),
+            Self::Float { on } => scalar::repair_float(*on, to, source),
+            Self::Json { document } => text::repair_json(*document, to, source, old),
+            Self::Uuid => scalar::repair_uuid(source),
+            Self::Checkbox => scalar::truth(source).map(Value::Bool),
+            Self::Choice => scalar::repair_choice(context, to, source),
+            Self::Choices => set::repair(&options(context, None), to, source, old),
+            Self::Tags { list } => set::repair(&options(context, Some(*list)), to, source, old),
+            Self::List { ordered: true } => sequence::repair(source),
+            Self::List { ordered: false } => set::repair(&Texts, to, source, old),
+            Self::Date { .. } => time::repair(source, old),
+            Self::Day { on } => time::repair_day(*on, to, source, old),
+            Self::Moment { on, .. } => time::repair_moment(*on, to, source, old),
+            Self::References => set::repair(&References(context), to, source, old),
+            Self::People { list } => set::repair(&people(context, *list), to, source, old),
+            Self::Files => set::repair(&Files(context), to, source, old),
+            Self::Constant { on, value } if *on == to => Ok(value.clone()),
+            // The constant says nothing about the other side.
+            Self::Constant { value, .. } if value == source => Ok(Value::Empty),
+            Self::Constant { .. } => Err(Unmappable::ReadOnly),
             Self::Projection { from } if *from == to => Err(Unmappable::ReadOnly),
             Self::Projection { .. } => Ok(source.clone()),
+            Self::Custom(custom) => custom.repair(context, to, source, old),
         }
     }
 
-    /// Merges two edits of a set-valued field, as seen from `to`'s spelling; `None` if this lens is
-    /// not about sets. An option is in the result if all three have it, or if the base lacks it
-    /// and a side has it (rule F06).
-    pub fn merge(&self, base: &Sides<Value>, left: &Value, right: &Value) -> Option<Value> {
-        if *self != Self::Choices {
-            return None;
+    /// Whether two empty values agree, so that an empty one need not be written to a new record.
+    pub fn empties_agree(&self) -> bool {
+        self.agree(&LensContext::default(), &Value::Empty, &Value::Empty)
+    }
+
+    /// Whether [`Lens::merge`] makes one value of two edits.
+    pub fn merges(&self) -> bool {
+        matches!(
+            self,
+            Self::Choices
+                | Self::Tags { .. }
+                | Self::List { .. }
+                | Self::References
+                | Self::People { .. }
+                | Self::Files
+        )
+    }
+
+    /// Merges two edits of a list, into what each side should hold. An element is in the result if
+    /// base, left and right have it, or if the base lacks it and a side has it (rule F06).
+    ///
+    /// # Errors
+    /// [`Unmappable::NotMerged`] if this lens is not about lists; else an element has no image yet.
+    pub fn merge(
+        &self,
+        context: &LensContext<'_>,
+        base: &Sides<Value>,
+        left: &Value,
+        right: &Value,
+    ) -> Result<Sides<Value>, Unmappable> {
+        match self {
+            Self::Choices => set::merge(&options(context, None), base, left, right),
+            Self::Tags { list } => set::merge(&options(context, Some(*list)), base, left, right),
+            Self::List { ordered: true } => sequence::merge(base, left, right),
+            Self::List { ordered: false } => set::merge(&Texts, base, left, right),
+            Self::References => set::merge(&References(context), base, left, right),
+            Self::People { list } => set::merge(&people(context, *list), base, left, right),
+            Self::Files => set::merge(&Files(context), base, left, right),
+            _ => Err(Unmappable::NotMerged),
         }
-        let in_base = names(&base.left)?;
-        let (in_left, in_right) = (names(left)?, names(right)?);
-        let kept = |name: &&str| {
-            if in_base.contains(name) {
-                in_left.contains(name) && in_right.contains(name)
-            } else {
-                in_left.contains(name) || in_right.contains(name)
-            }
-        };
-        let mut merged: Vec<Choice> = Vec::new();
-        for choice in choices(left).iter().chain(choices(right)) {
-            let known = merged.iter().any(|there| there.name == choice.name);
-            if kept(&choice.name.as_str()) && !known {
-                merged.push(choice.clone());
-            }
-        }
-        Some(Value::choices(merged))
     }
 
     /// Whether edits go one way only, and from where.
     pub fn projects_from(&self) -> Option<Side> {
         match self {
             Self::Projection { from } => Some(*from),
+            Self::Constant { on, .. } => Some(on.other()),
             _ => None,
         }
     }
@@ -189,70 +270,62 @@ impl Lens {
     /// A tag of the lens: a stored base under another tag counts as absent. Tags are written to
     /// stores, so a number never changes its meaning.
     pub fn tag(&self) -> u64 {
+        use DatePrecision::{Millisecond, Minute};
+        let sided = |side: &Side, left: u64| match side {
+            Side::Left => left,
+            Side::Right => left + 1,
+        };
         match self {
             Self::Identity => 1,
-            Self::Words { rich: Side::Left } => 2,
-            Self::Words { rich: Side::Right } => 3,
+            Self::Words { rich } => sided(rich, 2),
             Self::Checkbox => 4,
             Self::Choice => 5,
             Self::Choices => 6,
+            Self::Date { precision: Minute } => 7,
             Self::Date {
-                precision: DatePrecision::Minute,
-            } => 7,
-            Self::Date {
-                precision: DatePrecision::Millisecond,
+                precision: Millisecond,
             } => 8,
-            Self::Projection { from: Side::Left } => 9,
-            Self::Projection { from: Side::Right } => 10,
+            Self::Projection { from } => sided(from, 9),
+            Self::Body => 11,
+            Self::Uuid => 12,
+            Self::Decimal { text } => sided(text, 13),
+            Self::Float { on } => sided(on, 15),
+            Self::Json { document } => sided(document, 17),
+            Self::Day { on } => sided(on, 19),
+            Self::Moment {
+                on,
+                precision: Minute,
+            } => sided(on, 21),
+            Self::Moment {
+                on,
+                precision: Millisecond,
+            } => sided(on, 23),
+            Self::Tags { list } => sided(list, 25),
+            Self::List { ordered: false } => 27,
+            Self::List { ordered: true } => 28,
+            Self::References => 29,
+            Self::People { list: None } => 30,
+            Self::People { list: Some(list) } => sided(list, 31),
+            Self::Files => 33,
+            // What a program chose is told apart by digest, far above the numbers.
+            Self::Constant { .. } | Self::Custom(_) => Digest::of_json(self).short() | 1 << 63,
+        }
+    }
+
+    /// Takes the code of a lens of the program's own, if this is that lens.
+    pub(super) fn supply(&mut self, code: &Arc<dyn CustomLens>) {
+        if let Self::Custom(custom) = self {
+            custom.supply(code);
         }
     }
 }
 
-fn words(value: &Value) -> Option<String> {
-    match value {
-        Value::Empty => Some(String::new()),
-        Value::Text(text) => Some(text.clone()),
-        Value::RichText(text) => Some(text.plain()),
-        _ => None,
-    }
+fn options<'a>(context: &'a LensContext<'a>, list: Option<Side>) -> Options<'a> {
+    Options { context, list }
 }
 
-fn truth(value: &Value) -> Option<bool> {
-    match value {
-        Value::Empty => Some(false),
-        Value::Bool(truth) => Some(*truth),
-        _ => None,
-    }
-}
-
-fn choices(value: &Value) -> &[Choice] {
-    match value {
-        Value::Choices(choices) => choices,
-        _ => &[],
-    }
-}
-
-fn names(value: &Value) -> Option<Vec<&str>> {
-    let mut names: Vec<&str> = match value {
-        Value::Empty => Vec::new(),
-        Value::Choices(choices) => choices.iter().map(|choice| choice.name.as_str()).collect(),
-        _ => return None,
-    };
-    names.sort_unstable();
-    names.dedup();
-    Some(names)
-}
-
-/// The option of that name on the other side.
-fn counterpart(choice: &Choice, options: Option<&[Choice]>) -> Result<Choice, Unmappable> {
-    match options {
-        None => Ok(Choice::named(choice.name.clone())),
-        Some(options) => options
-            .iter()
-            .find(|option| option.name == choice.name)
-            .cloned()
-            .ok_or_else(|| Unmappable::UnknownOption(choice.name.clone())),
-    }
+fn people<'a>(context: &'a LensContext<'a>, list: Option<Side>) -> People<'a> {
+    People { context, list }
 }
 
 #[cfg(test)]

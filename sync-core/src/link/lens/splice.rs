@@ -41,7 +41,7 @@ pub(super) fn splice(old: &RichText, new: &str) -> RichText {
 }
 
 /// Words, and everything between them one character at a time.
-fn tokens(text: &str) -> Vec<&str> {
+pub(super) fn tokens(text: &str) -> Vec<&str> {
     let mut tokens = Vec::new();
     let mut word_start = None;
     for (at, ch) in text.char_indices() {
