@@ -382,9 +382,11 @@ fn case() -> impl Strategy<Value = Case> {
     })
 }
 
-/// What a plan does, without the words people read.
-fn acts(plan: &PairPlan) -> Vec<(Side, CommandKind, Vec<(FieldId, Value)>)> {
-    let mut acts: Vec<_> = plan
+/// A command without the words people read.
+type Act = (Side, CommandKind, Vec<(FieldId, Value)>);
+
+fn acts(plan: &PairPlan) -> Vec<Act> {
+    let mut acts: Vec<Act> = plan
         .commands
         .iter()
         .map(|command| {
@@ -407,7 +409,7 @@ proptest! {
     fn p3_a_mirrored_case_is_decided_mirrored(case in case()) {
         let (plan, mirror) = (case.decide(), case.mirrored().decide());
         prop_assert_eq!(plan.rule, mirror.rule);
-        let mut turned: Vec<_> = acts(&mirror);
+        let mut turned: Vec<Act> = acts(&mirror);
         for (side, _, _) in &mut turned {
             *side = side.other();
         }
