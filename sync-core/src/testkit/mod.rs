@@ -3,9 +3,11 @@
 //! They show in the shortest form what the ports ask for; where the two differ, the port's words hold.
 
 mod clock;
+pub mod contract;
 mod peer;
 mod store;
 
 pub use clock::VirtualClock;
 pub use peer::{Fault, MemoryPeer, Mutation};
+pub use proptest;
 pub use store::{CrashPoint, MemoryStore};

@@ -1,0 +1,90 @@
+//! The reference parts under their own contract.
+
+use std::time::Duration;
+
+use crate::peer_contract;
+use crate::port::{Capabilities, Peer};
+use crate::record::{Cell, Key};
+use crate::schema::{Access, Field, FieldId, FieldType, Limits, Schema};
+use crate::testkit::contract::{Deed, PeerWorld};
+use crate::testkit::{MemoryPeer, VirtualClock};
+use crate::value::{Choice, RawJson};
+
+struct MemoryWorld {
+    peer: MemoryPeer,
+    clock: VirtualClock,
+}
+
+impl PeerWorld for MemoryWorld {
+    fn peer(&self) -> &dyn Peer {
+        &self.peer
+    }
+
+    fn person(&self, deed: &Deed) -> Option<Key> {
+        let peer = &self.peer;
+        match deed {
+            Deed::Create(cells) => {
+                let cells = cells.iter();
+                let cells: Vec<_> = cells
+                    .map(|(field, value)| (field.as_str(), value.clone()))
+                    .collect();
+                Some(peer.person_creates(&cells))
+            }
+            Deed::Edit(key, cells) => {
+                for (field, value) in cells {
+                    peer.person_sets(key, field.as_str(), value.clone());
+                }
+                Some(key.clone())
+            }
+            Deed::Trash(key) | Deed::Restore(key) => {
+                peer.person_trashes(key, matches!(deed, Deed::Trash(_)));
+                Some(key.clone())
+            }
+            Deed::Damage(key) => {
+                let odd = Cell::Unsupported(RawJson::new("{}"));
+                peer.set_cell(key, "due", odd);
+                Some(key.clone())
+            }
+            Deed::Purge(_) => None,
+        }
+    }
+
+    fn advance(&self, span: Duration) {
+        self.clock.advance(span);
+    }
+}
+
+fn world(capabilities: Capabilities) -> MemoryWorld {
+    let clock = VirtualClock::default();
+    let options = ["Low", "High"].map(|name| Choice::with_id(format!("id-{name}"), name));
+    let field = |id: &str, ty, access| Field {
+        id: FieldId::new(id),
+        name: id.to_uppercase(),
+        ty,
+        access,
+        limits: Limits::default(),
+    };
+    let schema = Schema {
+        title: "Tasks".into(),
+        fields: vec![
+            field("title", FieldType::Title, Access::Writable),
+            field("notes", FieldType::Text, Access::Writable),
+            field("size", FieldType::Number, Access::Writable),
+            field("done", FieldType::Checkbox, Access::Writable),
+            field(
+                "tags",
+                FieldType::MultiSelect(options.to_vec()),
+                Access::Writable,
+            ),
+            field("due", FieldType::Date, Access::Writable),
+            field("made", FieldType::Date, Access::Computed),
+        ],
+    };
+    MemoryWorld {
+        peer: MemoryPeer::new("memory", schema, capabilities, clock.clone()),
+        clock,
+    }
+}
+
+peer_contract!(a_local_peer, || world(Capabilities::local()));
+peer_contract!(a_remote_peer, || world(Capabilities::remote()));
