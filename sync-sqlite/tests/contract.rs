@@ -4,15 +4,19 @@
 
 mod common;
 
-use common::World;
-use notion_sync_core::peer_contract;
-use notion_sync_core::port::Peer;
+use common::{World, link};
+use futures::executor::block_on;
+use notion_sync_core::link::{LinkSpec, Side};
+use notion_sync_core::port::{LeaseAsk, Peer, Store};
 use notion_sync_core::record::Key;
 use notion_sync_core::schema::{Field, FieldId, FieldType};
-use notion_sync_core::testkit::contract::{Deed, PeerWorld, sample};
+use notion_sync_core::testkit::contract::{Colocated, Deed, PeerWorld, StoreWorld, sample, spec};
 use notion_sync_core::value::{Choice, Value};
+use notion_sync_core::{peer_contract, store_contract};
+use notion_sync_sqlite::{SqliteStore, StoreOptions};
 use rusqlite::types::Value as Sql;
 use rusqlite::{Connection, params_from_iter};
+use tempfile::TempDir;
 
 /// A value as a person types it.
 fn typed(value: &Value) -> Sql {
@@ -92,4 +96,67 @@ impl PeerWorld for World {
     }
 }
 
+/// A store in a file, with a table where the link has one.
+struct File {
+    dir: TempDir,
+    /// `None` only between two processes.
+    store: Option<SqliteStore>,
+    table: Option<World>,
+}
+
+impl StoreWorld for File {
+    fn store(&self) -> &dyn Store {
+        self.store.as_ref().unwrap()
+    }
+
+    fn reopen(&mut self) -> bool {
+        if self.table.is_some() {
+            return false;
+        }
+        self.store = None;
+        self.store = Some(open(&self.dir));
+        true
+    }
+
+    fn spec(&self) -> LinkSpec {
+        match &self.table {
+            Some(table) => table.spec.clone(),
+            None => spec(),
+        }
+    }
+
+    fn colocated(&self) -> Option<Colocated<'_>> {
+        self.table.as_ref().map(|table| Colocated {
+            side: Side::Right,
+            world: table,
+        })
+    }
+}
+
+fn open(dir: &TempDir) -> SqliteStore {
+    SqliteStore::open(dir.path().join("db.sqlite"), StoreOptions::default()).unwrap()
+}
+
+fn file() -> File {
+    let dir = tempfile::tempdir().unwrap();
+    File {
+        store: Some(open(&dir)),
+        dir,
+        table: None,
+    }
+}
+
+fn file_with_a_table() -> File {
+    let world = World::new();
+    let given_back = LeaseAsk::Release(world.fence.clone());
+    block_on(world.store.lease(&link(), &given_back)).unwrap();
+    File {
+        dir: tempfile::tempdir().unwrap(),
+        store: Some(world.store.clone()),
+        table: Some(world),
+    }
+}
+
 peer_contract!(the_table, World::new);
+store_contract!(the_file, file);
+store_contract!(the_file_with_a_table, file_with_a_table);

@@ -6,6 +6,7 @@ mod clock;
 pub mod contract;
 mod peer;
 mod store;
+pub mod strategies;
 
 pub use clock::VirtualClock;
 pub use peer::{Fault, MemoryPeer, Mutation};

@@ -6,8 +6,20 @@
 
 pub mod peer;
 mod peer_world;
+pub mod store;
+mod store_world;
 
 pub use peer_world::{Deed, PeerWorld, sample};
+pub use store_world::{Colocated, StoreWorld, spec};
+
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::task::Poll;
+
+use crate::port::{CellChange, Command, CommandKind};
+use crate::record::Key;
+use crate::schema::FieldId;
+use crate::value::Value;
 
 /// One `#[test]` for each law of a suite.
 #[doc(hidden)]
@@ -27,9 +39,48 @@ macro_rules! __contract_tests {
     };
 }
 
+/// So many awaits into a call it may be dropped.
+const AWAITS: usize = 8;
+
 /// Says in the test's output that a law does not bind this place, and why.
-pub(super) fn skip(why: &str) {
+fn skip(why: &str) {
     println!("skipped: {why}");
+}
+
+/// A command that writes these values, whatever was there.
+fn command(
+    kind: CommandKind,
+    key: Option<&Key>,
+    cells: impl IntoIterator<Item = (FieldId, Value)>,
+) -> Command {
+    let cells = cells.into_iter().map(|(field, desired)| CellChange {
+        field,
+        expected: None,
+        desired,
+    });
+    Command {
+        kind,
+        key: key.cloned(),
+        cells: cells.collect(),
+        holding: Vec::new(),
+    }
+}
+
+/// Polls a call so many times and drops it.
+async fn polled<T>(times: usize, call: impl Future<Output = T>) {
+    let mut call = pin!(call);
+    let mut left = times;
+    poll_fn(|context| {
+        if left == 0 {
+            return Poll::Ready(());
+        }
+        left -= 1;
+        match call.as_mut().poll(context) {
+            Poll::Pending if left > 0 => Poll::Pending,
+            _ => Poll::Ready(()),
+        }
+    })
+    .await;
 }
 
 #[cfg(test)]

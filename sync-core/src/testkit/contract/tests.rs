@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use crate::peer_contract;
-use crate::port::{Capabilities, Peer};
+use crate::link::{LinkSpec, Side};
+use crate::port::{Capabilities, Peer, Store};
 use crate::record::{Cell, Key};
 use crate::schema::{Access, Field, FieldId, FieldType, Limits, Schema};
-use crate::testkit::contract::{Deed, PeerWorld};
-use crate::testkit::{MemoryPeer, VirtualClock};
+use crate::testkit::contract::{Colocated, Deed, PeerWorld, StoreWorld, spec};
+use crate::testkit::{MemoryPeer, MemoryStore, VirtualClock};
 use crate::value::{Choice, RawJson};
+use crate::{peer_contract, store_contract};
 
 struct MemoryWorld {
     peer: MemoryPeer,
@@ -86,5 +87,50 @@ fn world(capabilities: Capabilities) -> MemoryWorld {
     }
 }
 
+struct StoreInMemory {
+    store: MemoryStore,
+    table: Option<MemoryWorld>,
+}
+
+impl StoreWorld for StoreInMemory {
+    fn store(&self) -> &dyn Store {
+        &self.store
+    }
+
+    fn reopen(&mut self) -> bool {
+        self.store.break_lease(&self.spec().id);
+        true
+    }
+
+    fn spec(&self) -> LinkSpec {
+        let mut spec = spec();
+        if let Some(table) = &self.table {
+            spec.places.right = table.peer.place().clone();
+        }
+        spec
+    }
+
+    fn colocated(&self) -> Option<Colocated<'_>> {
+        self.table.as_ref().map(|table| Colocated {
+            side: Side::Right,
+            world: table,
+        })
+    }
+}
+
+fn store(table: Option<MemoryWorld>) -> StoreInMemory {
+    StoreInMemory {
+        store: match &table {
+            Some(table) => MemoryStore::colocated_with(table.peer.clone()),
+            None => MemoryStore::default(),
+        },
+        table,
+    }
+}
+
 peer_contract!(a_local_peer, || world(Capabilities::local()));
 peer_contract!(a_remote_peer, || world(Capabilities::remote()));
+store_contract!(a_store, || store(None));
+store_contract!(a_store_with_a_table, || store(Some(world(
+    Capabilities::local()
+))));

@@ -4,13 +4,13 @@ use std::future::Future;
 use std::time::Duration;
 
 use crate::port::{
-    Atomicity, BadItem, Batch, Call, Cancel, Capabilities, CellChange, ChangeFeed, Command,
-    CommandKind, Coverage, Cursor, Description, FieldSet, Lookup, Next, Outcome, Peer, PeerError,
-    Receipt, ScanFrom, Sighting,
+    Atomicity, BadItem, Batch, Call, Cancel, Capabilities, ChangeFeed, Command, CommandKind,
+    Coverage, Cursor, Description, FieldSet, Lookup, Next, Outcome, Peer, PeerError, Receipt,
+    ScanFrom, Sighting,
 };
 use crate::record::{Cell, Key, Lifecycle, Record};
 use crate::schema::{Access, Field, FieldId, Schema};
-use crate::testkit::contract::{Deed, PeerWorld};
+use crate::testkit::contract::{Deed, PeerWorld, command, skip};
 use crate::value::Value;
 
 /// Makes a fresh world with an empty collection.
@@ -184,7 +184,7 @@ impl Bench {
     /// A full scan and the cursor it ended with; `None` where the peer keeps no history.
     pub(super) fn cursor(&self, page: u32) -> Option<Cursor> {
         if self.can().changes == ChangeFeed::None {
-            super::super::skip("the peer shows no changes, only full scans");
+            skip("the peer shows no changes, only full scans");
             return None;
         }
         let cursor = self.scan(ScanFrom::full(), page).cursor;
@@ -284,25 +284,6 @@ fn run<T>(world: &dyn PeerWorld, task: impl Future<Output = T>) -> T {
     let mut answer = None;
     world.drive(Box::pin(async { answer = Some(task.await) }));
     answer.expect("the world drives a task to its end")
-}
-
-/// A command that writes these values, whatever was there.
-pub(super) fn command(
-    kind: CommandKind,
-    key: Option<&Key>,
-    cells: impl IntoIterator<Item = (FieldId, Value)>,
-) -> Command {
-    let cells = cells.into_iter().map(|(field, desired)| CellChange {
-        field,
-        expected: None,
-        desired,
-    });
-    Command {
-        kind,
-        key: key.cloned(),
-        cells: cells.collect(),
-        holding: Vec::new(),
-    }
 }
 
 /// New values for a record, whatever was there.

@@ -3,7 +3,7 @@
 use super::bench::{Bench, PAGES, Scan, Setup};
 use crate::port::{Call, Cancel, ChangeFeed, Coverage, Cursor, FieldSet, Next, ScanFrom, Sighting};
 use crate::record::{Key, Record};
-use crate::testkit::contract::Deed;
+use crate::testkit::contract::{Deed, skip};
 
 /// Edits, new records and, in a delta, deletes since the scan that ended with the cursor are shown,
 /// for any page size. A delta shows nothing else.
@@ -72,7 +72,7 @@ pub fn a_cursor_can_be_used_twice_and_its_end_shows_nothing_old(setup: Setup<'_>
 pub fn an_edit_during_a_scan_is_in_it_or_in_the_next(setup: Setup<'_>) {
     let bench = Bench::new(setup);
     if bench.can().changes == ChangeFeed::None {
-        return super::super::skip("the peer shows no changes, only full scans");
+        return skip("the peer shows no changes, only full scans");
     }
     let mut keys = bench.populate(5);
     bench.settle();

@@ -1,12 +1,12 @@
 //! Laws of commands that are refused: nothing of them happens.
 
-use super::bench::{Bench, Setup, command, patch};
+use super::bench::{Bench, Setup, patch};
 use crate::port::{
     Atomicity, Call, Cancel, CommandKind, Outcome, PeerError, ScanFrom, Sent, UpdateSafety,
 };
 use crate::record::{Cell, Key};
 use crate::schema::{Access, FieldId, FieldType, SchemaChange, SchemaVersion};
-use crate::testkit::contract::{Deed, skip};
+use crate::testkit::contract::{Deed, command, skip};
 use crate::value::{Digest, Value};
 
 /// Where the peer compares, a written or held cell that is not as expected, and a patch of a record

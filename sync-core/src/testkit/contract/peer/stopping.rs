@@ -1,16 +1,10 @@
 //! Laws of calls that end early: dropped by their caller, or asked to stop.
 
-use std::future::{Future, poll_fn};
-use std::pin::pin;
-use std::task::Poll;
-
-use super::bench::{Bench, Setup, command, patch};
+use super::bench::{Bench, Setup, patch};
 use crate::port::{
     Atomicity, Batch, Call, Cancel, CommandKind, FieldSet, Outcome, PeerErrorKind, ScanFrom, Sent,
 };
-
-/// So many awaits into a call it may be dropped.
-const AWAITS: usize = 8;
+use crate::testkit::contract::{AWAITS, command, polled};
 
 /// Whatever await a call is dropped at: every command of it is done whole or not at all, and the
 /// peer answers the next calls as if nothing had been.
@@ -110,21 +104,4 @@ pub fn a_cancelled_call_is_whole_or_says_so(setup: Setup<'_>) {
             }
         }
     }
-}
-
-/// Polls a call so many times and drops it.
-async fn polled<T>(times: usize, call: impl Future<Output = T>) {
-    let mut call = pin!(call);
-    let mut left = times;
-    poll_fn(|context| {
-        if left == 0 {
-            return Poll::Ready(());
-        }
-        left -= 1;
-        match call.as_mut().poll(context) {
-            Poll::Pending if left > 0 => Poll::Pending,
-            _ => Poll::Ready(()),
-        }
-    })
-    .await;
 }

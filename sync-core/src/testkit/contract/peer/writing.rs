@@ -1,10 +1,10 @@
 //! Laws of commands that are carried out.
 
-use super::bench::{Bench, Setup, command, patch};
+use super::bench::{Bench, Setup, patch};
 use crate::port::{CommandKind, DeleteKind, Lookup, Outcome};
 use crate::record::{Key, Lifecycle, Record};
 use crate::schema::FieldType;
-use crate::testkit::contract::skip;
+use crate::testkit::contract::{command, skip};
 use crate::value::Value;
 
 /// A create makes one live record with the cells named; a direct read by the receipt's key finds it.

@@ -1,0 +1,12 @@
+//! `proptest` strategies for the words of this crate, small enough that cases meet.
+//!
+//! Use them with [`testkit::proptest`](crate::testkit::proptest), so that the versions agree.
+
+mod pairs;
+mod values;
+
+pub use pairs::{
+    base_of, command, conflict, intent, link_memory, mapping, pair_state, presence, settled_pair,
+    side_state, standing,
+};
+pub use values::{cell, choice, date, field, number, record, rich_text, schema, value, value_of};
