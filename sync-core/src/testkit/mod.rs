@@ -4,6 +4,7 @@
 
 mod clock;
 pub mod contract;
+pub mod decorators;
 mod peer;
 mod store;
 pub mod strategies;

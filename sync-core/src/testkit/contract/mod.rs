@@ -84,4 +84,4 @@ async fn polled<T>(times: usize, call: impl Future<Output = T>) {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

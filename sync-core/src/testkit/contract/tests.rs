@@ -11,9 +11,9 @@ use crate::testkit::{MemoryPeer, MemoryStore, VirtualClock};
 use crate::value::{Choice, RawJson};
 use crate::{peer_contract, store_contract};
 
-struct MemoryWorld {
-    peer: MemoryPeer,
-    clock: VirtualClock,
+pub(in crate::testkit) struct MemoryWorld {
+    pub(in crate::testkit) peer: MemoryPeer,
+    pub(in crate::testkit) clock: VirtualClock,
 }
 
 impl PeerWorld for MemoryWorld {
@@ -55,7 +55,7 @@ impl PeerWorld for MemoryWorld {
     }
 }
 
-fn world(capabilities: Capabilities) -> MemoryWorld {
+pub(in crate::testkit) fn world(capabilities: Capabilities) -> MemoryWorld {
     let clock = VirtualClock::default();
     let options = ["Low", "High"].map(|name| Choice::with_id(format!("id-{name}"), name));
     let field = |id: &str, ty, access| Field {

@@ -119,7 +119,7 @@ impl<'a> Table<'a> {
     }
 }
 
-/// A create, a patch and a trash happen with the commit; their receipts are the shadow, present and
+/// Commands of every kind happen with the commit; their receipts are the shadow, present and
 /// with its key, and what follows from them is remembered.
 pub fn an_effect_is_done_and_remembered_with_its_commit(setup: Setup<'_>) {
     let (bench, fence) = Bench::opened(setup);
@@ -128,8 +128,10 @@ pub fn an_effect_is_done_and_remembered_with_its_commit(setup: Setup<'_>) {
     };
     let key = table.made(&fence, 0);
     let patch = table.patch(&key, 0, 0, 1);
-    let trash = command(CommandKind::Trash, Some(&key), []);
-    for next in [None, Some(patch), Some(trash)] {
+    let move_it = |kind| command(kind, Some(&key), []);
+    let trash = move_it(CommandKind::Trash);
+    let untrash = move_it(CommandKind::Untrash);
+    for next in [None, Some(patch), Some(trash), Some(untrash)] {
         let trashed = next
             .as_ref()
             .is_some_and(|next| next.kind == CommandKind::Trash);
