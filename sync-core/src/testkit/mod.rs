@@ -1,4 +1,5 @@
-//! Reference parts for tests: a peer and a store in memory, a clock that a test moves.
+//! Reference parts for tests: a peer and a store in memory, a clock that a test moves; contract suites,
+//! decorators and strategies for adapters and for programs that embed.
 //!
 //! They show in the shortest form what the ports ask for; where the two differ, the port's words hold.
 
