@@ -1,5 +1,7 @@
 //! The reference parts under their own contract.
 
+mod broken_peer;
+
 use std::time::Duration;
 
 use crate::link::{LinkSpec, Side};
