@@ -449,7 +449,7 @@ impl Peer for Broken {
 }
 
 /// One await that is pending once.
-async fn pause() {
+pub(super) async fn pause() {
     let mut paused = false;
     poll_fn(|context| {
         if std::mem::replace(&mut paused, true) {

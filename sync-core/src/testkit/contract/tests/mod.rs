@@ -1,6 +1,7 @@
 //! The reference parts under their own contract.
 
 mod broken_peer;
+mod broken_store;
 
 use std::time::Duration;
 
