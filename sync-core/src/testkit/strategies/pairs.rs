@@ -118,24 +118,31 @@ pub fn pair_state(id: PairId, mapping: &Mapping) -> BoxedStrategy<PairState> {
         .boxed()
 }
 
-/// A base that was settled from these sides, except where a bit of `odd` is set: there one side held
-/// something else, as before an edit. Of each field two bits are looked at.
+/// A base that was settled from what these sides show. Of each field two bits of `odd` are looked at:
+/// 0 settles what is shown, 1 or 2 let the left or the right side have held something else, as before
+/// an edit, 3 leaves the field unsettled. Where one side does not show its value, it held the other's.
 pub fn base_of(sides: &Sides<SideState>, mapping: &Mapping, odd: u64) -> Base {
-    let fields = mapping.fields.iter().enumerate().map(|(at, field)| {
-        let value = |side: Side| {
-            let bit = (2 * at + usize::from(side == Side::Right)) % 64;
-            let shadow = sides[side].shadow.as_ref();
-            let shown = shadow.and_then(|shadow| shadow.cells.complete(&field.ids[side]));
-            match shown {
-                Some(shown) if odd & (1 << bit) == 0 => shown.clone(),
-                _ => Value::text("before"),
-            }
-        };
-        BaseField {
-            name: field.name().clone(),
-            values: Sides::from_fn(value),
-            lens: field.tag(),
+    let fields = mapping.fields.iter().enumerate();
+    let fields = fields.filter_map(|(at, field)| {
+        let shown = Sides::from_fn(|side| {
+            let shadow = sides[side].shadow.as_ref()?;
+            shadow.cells.complete(&field.ids[side]).cloned()
+        });
+        let code = (odd >> (2 * at % 64)) & 3;
+        let one = shown.left.clone().or_else(|| shown.right.clone())?;
+        let mut values = shown.map(|value| value.unwrap_or_else(|| one.clone()));
+        let before = Value::text("before");
+        match code {
+            0 => {}
+            1 => values.left = before,
+            2 => values.right = before,
+            _ => return None,
         }
+        Some(BaseField {
+            name: field.name().clone(),
+            values,
+            lens: field.tag(),
+        })
     });
     let trashed = |side: Side| {
         let shadow = sides[side].shadow.as_ref();
