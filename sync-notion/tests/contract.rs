@@ -6,12 +6,11 @@ mod support;
 
 use std::time::Duration;
 
-use futures::future::LocalBoxFuture;
 use notion_sync_core::peer_contract;
 use notion_sync_core::port::Peer;
 use notion_sync_core::record::Key;
 use notion_sync_core::schema::{FieldId, FieldType};
-use notion_sync_core::testkit::contract::{Deed, PeerWorld};
+use notion_sync_core::testkit::contract::{Deed, PeerWorld, Task};
 use notion_sync_core::value::Value;
 use notion_sync_notion::NotionOptions;
 use serde_json::{Value as Json, json};
@@ -91,7 +90,7 @@ impl PeerWorld for NotionWorld {
         self.world.sim.advance(span);
     }
 
-    fn drive(&self, task: LocalBoxFuture<'_, ()>) {
+    fn drive(&self, task: Task<'_>) {
         self.runtime.block_on(task);
     }
 }

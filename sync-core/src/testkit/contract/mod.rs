@@ -16,10 +16,15 @@ use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::task::Poll;
 
+use futures::future::LocalBoxFuture;
+
 use crate::port::{CellChange, Command, CommandKind};
 use crate::record::Key;
 use crate::schema::FieldId;
 use crate::value::Value;
+
+/// What a world drives to its end.
+pub type Task<'a> = LocalBoxFuture<'a, ()>;
 
 /// One `#[test]` for each law of a suite.
 #[doc(hidden)]

@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use futures::future::LocalBoxFuture;
-
+use super::Task;
 use crate::port::Peer;
 use crate::record::Key;
 use crate::schema::{Field, FieldId, FieldType};
@@ -32,7 +31,7 @@ pub trait PeerWorld {
     fn advance(&self, _span: Duration) {}
 
     /// Runs a task to its end. Peers that need a runtime bring it here.
-    fn drive(&self, task: LocalBoxFuture<'_, ()>) {
+    fn drive(&self, task: Task<'_>) {
         futures::executor::block_on(task);
     }
 }

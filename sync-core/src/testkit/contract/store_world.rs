@@ -1,8 +1,6 @@
 //! What the store suite asks of a place besides its store.
 
-use futures::future::LocalBoxFuture;
-
-use super::PeerWorld;
+use super::{PeerWorld, Task};
 use crate::link::{Lens, LinkId, LinkSpec, MappedField, Mapping, Policy, Side, Sides};
 use crate::port::{PlaceId, Store};
 use crate::schema::FieldId;
@@ -32,7 +30,7 @@ pub trait StoreWorld {
     }
 
     /// Runs a task to its end. Stores that need a runtime bring it here.
-    fn drive(&self, task: LocalBoxFuture<'_, ()>) {
+    fn drive(&self, task: Task<'_>) {
         futures::executor::block_on(task);
     }
 }

@@ -10,3 +10,6 @@ pub use pairs::{
     side_state, standing,
 };
 pub use values::{cell, choice, date, field, number, record, rich_text, schema, value, value_of};
+
+#[cfg(test)]
+mod tests;
