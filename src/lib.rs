@@ -14,7 +14,9 @@ pub use replica::{Replica, ReplicaError};
 
 pub use notion_sync_client as client;
 pub use notion_sync_core as core;
-pub use notion_sync_core::engine::{Event, Report, RunError, RunOptions, RunOutcome};
+pub use notion_sync_core::engine::{
+    Bell, Event, Report, Rhythm, RunError, RunOptions, RunOutcome, Watch,
+};
 pub use notion_sync_core::link::Policy;
 pub use notion_sync_core::plan::Plan;
 pub use notion_sync_notion as notion;

@@ -39,6 +39,7 @@ impl Book {
             key: Key::durable(format!("card-{:04}", self.numbered)),
             lifecycle: Lifecycle::Live,
             version: None,
+            edited_at: None,
             cells: schema().fields.into_iter().map(empty).collect(),
         }
     }
@@ -239,9 +240,11 @@ peer_contract!(address_book, || AddressBook::new("contract"));
 
 fn main() -> Result<(), Box<dyn Error>> {
     let books = Sides::new(AddressBook::new("home"), AddressBook::new("work"));
-    let field = |id| MappedField {
-        ids: Sides::new(FieldId::new(id), FieldId::new(id)),
-        lens: Lens::Identity,
+    let field = |id| {
+        MappedField::new(
+            Sides::new(FieldId::new(id), FieldId::new(id)),
+            Lens::Identity,
+        )
     };
     let spec = LinkSpec {
         id: LinkId::new("addresses"),
@@ -249,8 +252,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         names: Sides::new("Home".into(), "Work".into()),
         mapping: Mapping {
             fields: vec![field("name"), field("mail")],
-            markers: Sides::default(),
+            ..Mapping::default()
         },
+        filters: Sides::default(),
         policy: Policy::default(),
     };
     let clock = VirtualClock::default();

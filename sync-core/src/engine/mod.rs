@@ -7,25 +7,34 @@
 mod apply;
 mod cycle;
 mod decisions;
+mod interruptible;
 mod marks;
+mod matching;
 mod observe;
 mod overlay;
 mod pass;
 mod recover;
 mod report;
 mod settle;
+mod spans;
+mod watch;
 
 pub use decisions::Decisions;
 pub use report::{Event, Report, RunError, RunOutcome, Settled};
+pub use watch::{Bell, MayPass, Rhythm, Watch};
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::link::{LinkSpec, Side, Sides};
-use crate::plan::{Explanation, Plan};
+use crate::link::{Arbiter, Direction, LinkSpec, Side, Sides};
+use crate::plan::{Explanation, Guard, Plan};
 use crate::port::{Cancel, Clock, Description, Fence, LeaseAsk, OpenMode, Peer, Store};
 use crate::record::{Key, Timestamp};
 use cycle::Cycle;
+use interruptible::Interruptible;
 use overlay::Overlay;
+use pass::Queue;
+use tracing::Instrument;
 
 /// One link, ready to run.
 #[derive(Clone)]
@@ -35,6 +44,7 @@ pub struct Engine {
     peers: Sides<Arc<dyn Peer>>,
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
+    arbiter: Option<Arc<dyn Arbiter>>,
 }
 
 /// A peer's description and when it was read.
@@ -54,6 +64,16 @@ pub type Progress = dyn Fn(&Event) + Send + Sync;
 pub struct RunOptions {
     /// Scan both sides whole, whatever the policy says.
     pub full: bool,
+    /// Which way this run may write, within what the link allows. What it may not write waits for
+    /// a run that may.
+    pub direction: Direction,
+    /// Guards a person lets pass in this run, after a look at the plan: [`Guard::AllChanged`] and
+    /// [`Guard::FilterOrMappingChanged`]. Deletes are approved by number, in [`MaxDelete`].
+    ///
+    /// [`MaxDelete`]: crate::link::MaxDelete
+    pub approved: BTreeSet<Guard>,
+    /// Most commands this run sends to a remote side; the rest waits for the next (guard Budget).
+    pub max_commands: Option<u64>,
     /// A wish to stop, looked at between pages and commands.
     pub cancel: Cancel,
     /// Told of progress; must not block.
@@ -66,6 +86,9 @@ impl Default for RunOptions {
     fn default() -> Self {
         Self {
             full: false,
+            direction: Direction::Both,
+            approved: BTreeSet::new(),
+            max_commands: None,
             cancel: Cancel::default(),
             progress: None,
             owner: "notion-sync".into(),
@@ -101,10 +124,20 @@ impl Engine {
         Self {
             spec,
             described,
-            peers,
+            peers: peers.map(|peer| Arc::new(Interruptible(peer)) as Arc<dyn Peer>),
             store,
             clock,
+            arbiter: None,
         }
+    }
+
+    /// Gives the program's own rule for fields whose authority is [`Authority::Arbiter`].
+    ///
+    /// [`Authority::Arbiter`]: crate::link::Authority::Arbiter
+    #[must_use]
+    pub fn arbiter(mut self, arbiter: Arc<dyn Arbiter>) -> Self {
+        self.arbiter = Some(arbiter);
+        self
     }
 
     /// Runs one cycle.
@@ -112,6 +145,19 @@ impl Engine {
     /// # Errors
     /// [`RunError`] when the run could not go on; what was settled until then stays settled.
     pub async fn run(&self, options: &RunOptions) -> Result<Report, RunError> {
+        let span = spans::run(self.spec.id.as_str());
+        let result = self.run_once(options).instrument(span.clone()).await;
+        if let Ok(report) = &result {
+            span.record("outcome", tracing::field::debug(report.outcome));
+            span.record(
+                "settled",
+                report.settled.left.total() + report.settled.right.total(),
+            );
+        }
+        result
+    }
+
+    async fn run_once(&self, options: &RunOptions) -> Result<Report, RunError> {
         let opened = self.store.open(&self.spec, OpenMode::Write).await?;
         let ask = LeaseAsk::Take {
             owner: options.owner.clone(),

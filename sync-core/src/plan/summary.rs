@@ -64,12 +64,16 @@ pub struct PlanCounts {
     pub refresh: Sides<u64>,
     /// Trashes per side.
     pub trash: Sides<u64>,
+    /// Those of the trashes whose record only left the link's filter.
+    pub leaving: Sides<u64>,
     /// Restores per side.
     pub untrash: Sides<u64>,
     /// Pairs that settle without a write.
     pub settle: u64,
     /// Records or fields that wait for something.
     pub waiting: u64,
+    /// Commands to a side that this run does not write to.
+    pub withheld: u64,
 }
 
 /// Requests and time a plan will take at the remote side.
@@ -119,6 +123,7 @@ impl Plan {
             .iter()
             .filter(|blocked| !blocked.lasting)
             .count() as u64;
+        self.counts.withheld += pair.withheld.len() as u64;
         if pair.commands.is_empty() && (pair.settle.is_some() || pair.forget) {
             self.counts.settle += 1;
         }
@@ -131,6 +136,9 @@ impl Plan {
                 CommandKind::Untrash => &mut self.counts.untrash,
             };
             counter[command.side] += 1;
+            if command.is_leaving() {
+                self.counts.leaving[command.side] += 1;
+            }
         }
         self.conflicts.extend(pair.conflicts.iter().cloned());
         self.refusals.extend(pair.refusals.iter().cloned());

@@ -54,13 +54,8 @@ impl std::fmt::Debug for Colocated<'_> {
 
 /// A link between two places that nobody has to reach, with four fields.
 pub fn spec() -> LinkSpec {
-    let field = |at: u8| MappedField {
-        ids: Sides::new(
-            FieldId::new(format!("l{at}")),
-            FieldId::new(format!("r{at}")),
-        ),
-        lens: Lens::Identity,
-    };
+    let id = |side: char, at: u8| FieldId::new(format!("{side}{at}"));
+    let field = |at| MappedField::new(Sides::new(id('l', at), id('r', at)), Lens::Identity);
     LinkSpec {
         id: LinkId::new("contract"),
         places: Sides::new(
@@ -70,8 +65,9 @@ pub fn spec() -> LinkSpec {
         names: Sides::new("Left".into(), "Right".into()),
         mapping: Mapping {
             fields: (0..4).map(field).collect(),
-            markers: Sides::default(),
+            ..Mapping::default()
         },
+        filters: Sides::default(),
         policy: Policy::default(),
     }
 }

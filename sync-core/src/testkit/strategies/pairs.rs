@@ -30,14 +30,12 @@ pub fn mapping(fields: usize) -> BoxedStrategy<Mapping> {
         .prop_map(|(lenses, marker)| {
             let fields = lenses.into_iter().enumerate().map(|(at, lens)| {
                 let id = FieldId::new(format!("f{at}"));
-                MappedField {
-                    ids: Sides::new(id.clone(), id),
-                    lens,
-                }
+                MappedField::new(Sides::new(id.clone(), id), lens)
             });
             Mapping {
                 fields: fields.collect(),
                 markers: Sides::new(marker, None),
+                ..Mapping::default()
             }
         })
         .boxed()
@@ -184,6 +182,7 @@ pub fn settled_pair(id: PairId, mapping: &Mapping) -> BoxedStrategy<PairState> {
                     key: Key::durable(format!("{}{}", names[side], id.0)),
                     lifecycle: Lifecycle::Live,
                     version: None,
+                    edited_at: None,
                     cells: cells.collect(),
                 };
                 match presence[side].clone() {
@@ -334,11 +333,16 @@ pub fn link_memory() -> BoxedStrategy<LinkMemory> {
         })
     };
     let mapping = proptest::option::of((0..3_u8).prop_map(|byte| Digest::of(&[byte])));
-    (mapping, side(), side())
-        .prop_map(|(mapping, left, right)| LinkMemory {
-            mapping,
-            sides: Sides::new(left, right),
-            sent_twice: Default::default(),
-        })
+    let filters = proptest::option::of((0..3_u8).prop_map(|byte| Digest::of(&[byte])));
+    (mapping, filters, any::<bool>(), side(), side())
+        .prop_map(
+            |(mapping, filters, unapproved_change, left, right)| LinkMemory {
+                mapping,
+                filters,
+                unapproved_change,
+                sides: Sides::new(left, right),
+                sent_twice: Default::default(),
+            },
+        )
         .boxed()
 }

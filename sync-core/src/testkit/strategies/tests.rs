@@ -40,6 +40,7 @@ fn link(mapping: Mapping) -> LinkSpec {
         places: Sides::new(PlaceId::new("left:1"), PlaceId::new("right:1")),
         names: Sides::new("Left".into(), "Right".into()),
         mapping,
+        filters: Sides::default(),
         policy: Policy::default(),
     }
 }
@@ -97,6 +98,7 @@ proptest! {
             spec: &spec,
             described: &described,
             now: Timestamp(1),
+            arbiter: None,
         };
         let plan = || plan_pair(&context, &pair, &InFlight::default());
         let first = plan();

@@ -3,7 +3,7 @@
 use proptest::collection::{btree_set, vec};
 use proptest::prelude::*;
 
-use crate::record::{Cell, Key, Lifecycle, Record, Version};
+use crate::record::{Cell, Key, Lifecycle, Record, Timestamp, Version};
 use crate::schema::{Access, Field, FieldId, FieldType, Limits, Schema};
 use crate::value::{Choice, DateValue, Number, RawJson, RichText, Run, RunKind, Style, Value};
 
@@ -152,11 +152,13 @@ pub fn record(key: Key, fields: &[FieldId]) -> BoxedStrategy<Record> {
         let filled = fields.into_iter().map(|field| (Just(field), cell()));
         filled.collect::<Vec<_>>()
     });
-    (lifecycle, version, cells)
-        .prop_map(move |(lifecycle, version, cells)| Record {
+    let edited = proptest::option::of((0..9_i64).prop_map(Timestamp));
+    (lifecycle, version, edited, cells)
+        .prop_map(move |(lifecycle, version, edited_at, cells)| Record {
             key: key.clone(),
             lifecycle,
             version,
+            edited_at,
             cells: cells.into_iter().collect(),
         })
         .boxed()

@@ -133,6 +133,7 @@ impl Bench {
             key: key(side, pair),
             lifecycle: Lifecycle::Live,
             version: None,
+            edited_at: None,
             cells: cells.collect(),
         };
         Change::Observe {
