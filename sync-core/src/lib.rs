@@ -4,7 +4,7 @@
 //! - [`value`], [`schema`], [`record`], [`link`]: the words.
 //! - [`plan`]: pure decisions, each with a rule that has a name. [`outbox`]: pure transitions.
 //! - [`port`]: traits a program supplies. [`engine`]: one cycle over them.
-//! - [`testkit`] (feature `testkit`): reference peer and store, virtual clock.
+//! - [`testkit`] (feature `testkit`): reference peer and store, virtual clock, contract suites.
 
 pub mod conflict;
 pub mod engine;

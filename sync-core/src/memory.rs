@@ -1,12 +1,12 @@
 //! What a store remembers of one link, as plain maps: the meaning of every [`Change`] and
 //! [`Query`], without durability. The dry run's overlay and the reference store stand on it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::conflict::Conflict;
 use crate::link::{Side, Sides};
 use crate::outbox::{Intent, IntentId, IntentState};
-use crate::pair::{PairHead, PairId, PairState, Presence, SideState};
+use crate::pair::{PairHead, PairId, PairState, Presence, RecordState, SideState};
 use crate::port::{
     Bookmark, Change, CommandKind, Counts, JournalEntry, LinkMemory, Query, Rows, RunRecord,
 };
@@ -38,10 +38,11 @@ impl Memory {
                 state,
                 dirty,
             } => {
-                self.index(pair, side, &state);
                 let there = self.pairs.entry(pair).or_insert_with(|| blank(pair));
-                there.sides[side] = state;
+                let former = std::mem::replace(&mut there.sides[side], state.clone());
                 there.dirty = dirty;
+                self.unindex(side, &former);
+                self.index(pair, side, &state);
             }
             Change::Settle { pair, base } => {
                 if let Some(there) = self.pairs.get_mut(&pair) {
@@ -65,9 +66,7 @@ impl Memory {
             }
             Change::Join { keep, drop } => self.join(keep, drop),
             Change::Forget(pair) => {
-                if let Some(gone) = self.pairs.remove(&pair) {
-                    self.unindex(&gone);
-                }
+                self.forget(pair);
             }
             Change::Memory(memory) => self.link = memory,
             Change::Intent(intent) => {
@@ -80,12 +79,11 @@ impl Memory {
             }
             Change::Conflict(mut conflict) => {
                 let at = (conflict.pair, conflict.field.clone());
-                let same = self
-                    .conflicts
-                    .get(&at)
-                    .filter(|open| open.values == conflict.values);
-                if let Some(open) = same {
-                    conflict.resolution = conflict.resolution.or_else(|| open.resolution.clone());
+                if let Some(open) = self.conflicts.get(&at) {
+                    conflict.opened_at = conflict.opened_at.min(open.opened_at);
+                    let said = open.resolution.clone();
+                    let about_these = said.filter(|_| open.values == conflict.values);
+                    conflict.resolution = conflict.resolution.or(about_these);
                 }
                 self.conflicts.insert(at, conflict);
             }
@@ -177,12 +175,11 @@ impl Memory {
             )
         };
         match query {
-            Query::Heads(side, keys) => Rows::Heads(
-                keys.iter()
-                    .filter_map(|key| self.keys.get(&(*side, key.clone())))
-                    .filter_map(|pair| self.pairs.get(pair).map(head))
-                    .collect(),
-            ),
+            Query::Heads(side, keys) => {
+                let named = keys.iter();
+                let named = named.filter_map(|key| self.keys.get(&(*side, key.clone())));
+                Rows::Heads(self.named(named, start).map(head).collect())
+            }
             Query::Live(side) => Rows::Heads(
                 range()
                     .filter(|pair| is_live(pair, *side))
@@ -190,15 +187,13 @@ impl Memory {
                     .map(head)
                     .collect(),
             ),
-            Query::Pairs(ids) => Rows::Pairs(
-                ids.iter()
-                    .filter_map(|id| self.pairs.get(id))
-                    .cloned()
-                    .collect(),
-            ),
+            Query::Pairs(ids) => Rows::Pairs(self.named(ids.iter(), start).cloned().collect()),
             Query::All => whole(|_| true),
             Query::Dirty => whole(|pair| pair.dirty),
-            Query::Standing => whole(|pair| pair.standing.is_some()),
+            Query::Standing => whole(|pair| {
+                let standing = pair.standing.as_ref();
+                standing.is_some_and(|standing| standing.state != RecordState::Clean)
+            }),
             Query::Intents { dead } => Rows::Intents(
                 self.intents
                     .range(IntentId(start.0)..)
@@ -208,7 +203,7 @@ impl Memory {
                     .cloned()
                     .collect(),
             ),
-            Query::Conflicts => Rows::Conflicts(self.conflicts.values().cloned().collect()),
+            Query::Conflicts => Rows::Conflicts(self.conflicts_from(start, limit)),
             Query::DeletesSince(side, since) => Rows::Count(
                 self.journal
                     .iter()
@@ -217,16 +212,56 @@ impl Memory {
                     .count() as u64,
             ),
             Query::Journal => {
-                Rows::Journal(self.journal.iter().rev().take(limit).cloned().collect())
+                let read = after.map_or(0, |Bookmark(read)| usize::try_from(read).unwrap_or(0));
+                let newest_first = self.journal.iter().rev().skip(read).take(limit);
+                Rows::Journal(newest_first.cloned().collect())
             }
         }
     }
 
+    /// The pairs of these names from `start` on, in order, each once.
+    fn named<'a>(
+        &'a self,
+        names: impl Iterator<Item = &'a PairId>,
+        start: PairId,
+    ) -> impl Iterator<Item = &'a PairState> {
+        let names: BTreeSet<PairId> = names.copied().filter(|pair| *pair >= start).collect();
+        names.into_iter().filter_map(|pair| self.pairs.get(&pair))
+    }
+
+    /// Conflicts of whole pairs: a page ends with the last conflict of its last pair.
+    fn conflicts_from(&self, start: PairId, limit: usize) -> Vec<Conflict> {
+        let mut page: Vec<Conflict> = Vec::new();
+        for ((pair, _), conflict) in self.conflicts.range((start, FieldId::new(""))..) {
+            if page.len() >= limit && page.last().is_none_or(|last| last.pair != *pair) {
+                break;
+            }
+            page.push(conflict.clone());
+        }
+        page
+    }
+
+    fn forget(&mut self, pair: PairId) -> Option<PairState> {
+        let conflicts = self.conflicts.range((pair, FieldId::new(""))..);
+        let conflicts = conflicts.take_while(|((of, _), _)| *of == pair);
+        let conflicts: Vec<_> = conflicts.map(|(at, _)| at.clone()).collect();
+        for at in conflicts {
+            self.conflicts.remove(&at);
+        }
+        let gone = self.pairs.remove(&pair)?;
+        for side in Side::BOTH {
+            self.unindex(side, &gone.sides[side]);
+        }
+        Some(gone)
+    }
+
     fn join(&mut self, keep: PairId, drop: PairId) {
-        let Some(gone) = self.pairs.remove(&drop) else {
+        if !self.holds(drop) {
+            return;
+        }
+        let Some(gone) = self.forget(drop) else {
             return;
         };
-        self.unindex(&gone);
         for side in Side::BOTH {
             let Some(kept) = self.pairs.get_mut(&keep) else {
                 return;
@@ -246,11 +281,9 @@ impl Memory {
         }
     }
 
-    fn unindex(&mut self, pair: &PairState) {
-        for side in Side::BOTH {
-            if let Some(key) = &pair.sides[side].key {
-                self.keys.remove(&(side, key.clone()));
-            }
+    fn unindex(&mut self, side: Side, state: &SideState) {
+        if let Some(key) = &state.key {
+            self.keys.remove(&(side, key.clone()));
         }
     }
 }

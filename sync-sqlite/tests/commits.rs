@@ -8,7 +8,6 @@ use common::{World, link, refusal, rows};
 use futures::executor::block_on;
 use notion_sync_core::conflict::{Conflict, Resolution};
 use notion_sync_core::link::{Side, Sides};
-use notion_sync_core::outbox::{Intent, IntentId, IntentState};
 use notion_sync_core::pair::{PairId, Presence, RecordState, SideState, Standing};
 use notion_sync_core::port::*;
 use notion_sync_core::record::Timestamp;
@@ -107,22 +106,6 @@ fn p08_an_effect_gives_way_to_a_person_who_was_faster() {
         ),
         ["Price|3|5"]
     );
-}
-
-#[test]
-fn a_patch_of_a_row_trashed_meanwhile_is_stale() {
-    let mut world = World::new();
-    let (pair, row) = world.pull("one", "3");
-    world
-        .person()
-        .execute_batch("UPDATE tasks SET _trashed = 1")
-        .unwrap();
-    let patch = world.patch(row, "Price", Some(number("3")), number("4"));
-    let outcomes = world.commit(Vec::new(), vec![effect(pair, patch, Vec::new())]);
-    assert!(matches!(outcomes[0], Outcome::Stale(Some(_))));
-    let missing = world.patch(99, "Price", None, number("4"));
-    let outcomes = world.commit(Vec::new(), vec![effect(pair, missing, Vec::new())]);
-    assert_eq!(outcomes[0], Outcome::Stale(None));
 }
 
 #[test]
@@ -241,22 +224,6 @@ fn an_inserted_row_stays_pending_until_it_is_settled() {
         ["update|Name|mine|mine too"]
     );
     assert_eq!(world.pair(pair.0).base.unwrap().fields().len(), 2);
-}
-
-#[test]
-fn trash_and_untrash_are_effects_too() {
-    let mut world = World::new();
-    let (pair, row) = world.pull("one", "3");
-    for (kind, trashed) in [(CommandKind::Trash, "1"), (CommandKind::Untrash, "0")] {
-        let mut command = world.patch(row, "Price", Some(number("3")), number("3"));
-        command.kind = kind;
-        let outcomes = world.commit(Vec::new(), vec![effect(pair, command, Vec::new())]);
-        assert!(matches!(outcomes[0], Outcome::Done(_)));
-        assert_eq!(
-            rows(&world.person(), "SELECT _trashed FROM tasks"),
-            [trashed]
-        );
-    }
 }
 
 fn conflict(pair: u64) -> Conflict {
@@ -430,40 +397,6 @@ fn standings_runs_and_journal_are_told() {
 }
 
 #[test]
-fn intents_come_back_until_they_are_final() {
-    let world = World::new();
-    let intent = |id: u64, state| Intent {
-        id: IntentId(id),
-        pair: PairId(1),
-        side: Side::Left,
-        rule: "R02".into(),
-        command: world.patch(1, "x", None, Value::Empty),
-        fields: Vec::new(),
-        marker: None,
-        state,
-        attempts: 0,
-        attempted_at: None,
-        note: None,
-    };
-    let read = |dead| match block_on(
-        world
-            .store
-            .read(&link(), &Query::Intents { dead }, None, 10),
-    ) {
-        Ok(Rows::Intents(intents)) => intents.iter().map(|intent| intent.id.0).collect::<Vec<_>>(),
-        other => panic!("{other:?}"),
-    };
-    let put = |id, state| world.commit(vec![Change::Intent(intent(id, state))], Vec::new());
-    put(1, IntentState::Attempting);
-    put(2, IntentState::Planned);
-    put(3, IntentState::Dead);
-    assert_eq!(read(false), [1, 2]);
-    assert_eq!(read(true), [1, 2, 3]);
-    put(1, IntentState::Settled);
-    assert_eq!(read(true), [2, 3]);
-}
-
-#[test]
 fn e06_a_commit_that_fails_leaves_nothing_and_a_good_one_survives_reopening() {
     let mut world = World::new();
     let (pair, row) = world.pull("one", "3");
@@ -510,72 +443,18 @@ fn e06_a_commit_that_fails_leaves_nothing_and_a_good_one_survives_reopening() {
 }
 
 #[test]
-fn a_commit_whose_caller_is_gone_is_whole_or_nothing() {
-    let mut world = World::new();
-    let (pair, row) = world.pull("one", "3");
-    let patch = world.patch(row, "Price", None, number("4"));
-    let note = world.patch(row, "Note", None, Value::text("n"));
-    let commit = Commit {
-        effects: vec![
-            effect(pair, patch, Vec::new()),
-            effect(pair, note, Vec::new()),
-        ],
-        ..Commit::default()
-    };
-    let store = world.store.clone();
-    let waker = futures::task::noop_waker();
-    let mut context = std::task::Context::from_waker(&waker);
-    let mut future = store.commit(&world.fence, commit);
-    let _ = future.as_mut().poll(&mut context);
-    drop(future);
-    // The next answer comes after the abandoned commit.
-    let found = world.pair(pair).sides.right.shadow.unwrap();
-    assert_eq!(
-        found.cells.complete(&FieldId::new("Price")),
-        Some(&number("4"))
-    );
-    assert_eq!(
-        rows(&world.person(), "SELECT Price, Note FROM tasks"),
-        ["4|n"]
-    );
-}
-
-#[test]
-fn the_table_is_a_peer_of_its_own() {
+fn what_the_peer_writes_itself_is_no_edit_of_a_person() {
     let mut world = World::new();
     world.pull("one", "3");
     let cancel = Cancel::default();
-    let call = Call::new(&cancel);
-    let batch = |mode| Batch {
-        mode,
-        commands: vec![
-            world.patch(1, "Price", Some(number("3")), number("4")),
-            world.patch(1, "Note", Some(Value::text("no")), Value::text("x")),
-        ],
+    let batch = Batch {
+        mode: Atomicity::PerCommand,
+        commands: vec![world.patch(1, "Price", Some(number("3")), number("4"))],
     };
-    let outcomes = block_on(world.replica.apply(&call, &batch(Atomicity::AllOrNothing))).unwrap();
-    assert_eq!(outcomes[0], Outcome::NotSent);
-    assert_eq!(rows(&world.person(), "SELECT Price FROM tasks"), ["3"]);
-    let outcomes = block_on(world.replica.apply(&call, &batch(Atomicity::PerCommand))).unwrap();
+    let outcomes = block_on(world.replica.apply(&Call::new(&cancel), &batch)).unwrap();
     assert!(matches!(outcomes[0], Outcome::Done(_)));
-    assert!(matches!(outcomes[1], Outcome::Stale(Some(_))));
-    assert_eq!(
-        rows(&world.person(), "SELECT count(*) FROM _sync_capture"),
-        ["0"]
-    );
-    let keys = ["1", "7"].map(notion_sync_core::record::Key::durable);
-    let found = block_on(world.replica.fetch(&call, &keys, &FieldSet::All)).unwrap();
-    assert!(matches!(found[0], Lookup::Here(_)));
-    assert_eq!(found[1], Lookup::Absent(Absence::Authoritative));
-    let values = [Value::text("page-1"), Value::text("page-9")];
-    let found = block_on(world.replica.find(&call, &FieldId::new("_id"), &values)).unwrap();
-    assert_eq!(found.records[0].len(), 1);
-    assert!(found.records[1].is_empty());
-    let description = block_on(world.replica.describe(&call)).unwrap();
-    let refused = block_on(
-        world
-            .replica
-            .alter(&call, &description.schema.version(), &[]),
-    );
-    assert!(refused.is_err());
+    let person = world.person();
+    assert_eq!(rows(&person, "SELECT Price FROM tasks"), ["4"]);
+    assert_eq!(rows(&person, "SELECT * FROM _sync_capture"), [""; 0]);
+    assert_eq!(rows(&person, "SELECT * FROM changes"), [""; 0]);
 }

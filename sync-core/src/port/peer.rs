@@ -8,8 +8,8 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use super::Call;
-use crate::record::{Key, Lifecycle, Record, Version};
-use crate::schema::{FieldId, Schema, SchemaChange, SchemaVersion};
+use crate::record::{Cell, Key, Lifecycle, Record, Version};
+use crate::schema::{Access, FieldId, Schema, SchemaChange, SchemaVersion};
 use crate::value::Value;
 
 /// One collection of records: a Notion data source, a SQLite table, a folder of files.
@@ -289,6 +289,30 @@ pub enum FieldSet {
     Only(Vec<FieldId>),
 }
 
+impl FieldSet {
+    /// Whether this field is asked for.
+    pub fn contains(&self, field: &FieldId) -> bool {
+        match self {
+            Self::All => true,
+            Self::Only(ids) => ids.contains(field),
+        }
+    }
+
+    /// The record with every cell that was not asked for [`crate::record::Cell::Unread`].
+    #[must_use]
+    pub fn select(&self, mut record: Record) -> Record {
+        let cells = record.cells.iter().map(|(field, cell)| {
+            let asked = self.contains(field);
+            (
+                field.clone(),
+                if asked { cell.clone() } else { Cell::Unread },
+            )
+        });
+        record.cells = cells.collect();
+        record
+    }
+}
+
 /// One page of a scan.
 #[derive(Clone, Debug)]
 pub struct ScanPage {
@@ -412,6 +436,42 @@ pub struct Command {
     /// could have edited. A peer that compares answers `Stale` if one does not.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub holding: Vec<(FieldId, Value)>,
+}
+
+impl Command {
+    /// Whether the record is as the command expects: what a peer that compares asks before it writes.
+    /// A patch belongs to a live record.
+    pub fn is_expected(&self, current: &Record) -> bool {
+        let holds = |field: &FieldId, value: &Value| current.cells.complete(field) == Some(value);
+        let mut expected = self.cells.iter().filter_map(|cell| {
+            let value = cell.expected.as_ref()?;
+            Some((&cell.field, value))
+        });
+        let alive = current.lifecycle == Lifecycle::Live || self.kind != CommandKind::Patch;
+        alive
+            && expected.all(|(field, value)| holds(field, value))
+            && self
+                .holding
+                .iter()
+                .all(|(field, value)| holds(field, value))
+    }
+
+    /// Why no peer with this schema may take the command: it writes a field that is not there or
+    /// that commands do not write.
+    pub fn refusal(&self, schema: &Schema) -> Option<Rejection> {
+        let closed = self
+            .cells
+            .iter()
+            .find_map(|cell| match schema.field(&cell.field) {
+                Some(field) if field.access == Access::Writable => None,
+                Some(_) => Some(format!("{} is computed and cannot be written", cell.field)),
+                None => Some(format!("there is no field {}", cell.field)),
+            });
+        closed.map(|message| Rejection {
+            kind: RejectionKind::Invalid,
+            message,
+        })
+    }
 }
 
 /// Kind of a command.

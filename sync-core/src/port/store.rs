@@ -150,11 +150,12 @@ pub struct Fence {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Query {
-    /// Heads of the pairs that have these keys on a side. Unknown keys are not answered.
+    /// Heads of the pairs that have these keys on a side, whatever the limit. Unknown keys are not
+    /// answered.
     Heads(Side, Vec<Key>),
     /// Heads of all pairs whose record on a side is present and live.
     Live(Side),
-    /// Whole pairs.
+    /// Whole pairs, those that are there, whatever the limit.
     Pairs(Vec<PairId>),
     /// Whole pairs, every one.
     All,
@@ -175,7 +176,9 @@ pub enum Query {
     Journal,
 }
 
-/// The last item of a page that was read.
+/// The last item of a page that was read: the number of its pair or intent. Entries of the journal
+/// have none; there it is how many were read. Conflicts come by whole pairs, so that a page of them
+/// may be longer than asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bookmark(pub u64);
 
@@ -250,14 +253,14 @@ pub enum Change {
         /// Goes.
         drop: PairId,
     },
-    /// A pair without a live record anywhere is forgotten.
+    /// A pair without a live record anywhere is forgotten, with its conflicts.
     Forget(PairId),
     /// Per-link facts, replaced whole.
     Memory(LinkMemory),
     /// An intent, new or moved on.
     Intent(Intent),
-    /// A conflict, opened or updated in place. A resolution already stored is kept if it was about
-    /// these very values.
+    /// A conflict, opened or updated in place: it stays open since it was first seen, and a
+    /// resolution already stored is kept if it was about these very values.
     Conflict(Conflict),
     /// A person's decision on an open conflict.
     Resolve {

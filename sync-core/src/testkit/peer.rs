@@ -8,9 +8,9 @@ use async_trait::async_trait;
 
 use super::VirtualClock;
 use crate::port::{
-    Absence, Batch, Call, Capabilities, CellChange, ChangeFeed, Clock, Command, CommandKind,
-    Coverage, Cursor, Description, FieldSet, Found, Lookup, Next, Outcome, PageToken, Peer,
-    PeerError, PeerErrorKind, PlaceId, Receipt, Rejection, RejectionKind, ScanFrom, ScanPage,
+    Absence, Atomicity, Batch, Call, Capabilities, CellChange, ChangeFeed, Clock, Command,
+    CommandKind, Coverage, Cursor, Description, FieldSet, Found, Lookup, Next, Outcome, PageToken,
+    Peer, PeerError, PeerErrorKind, PlaceId, Receipt, Rejection, RejectionKind, ScanFrom, ScanPage,
     Scope, Sent, Sighting, UpdateSafety,
 };
 use crate::record::{Cell, Cells, Key, Lifecycle, Record, Timestamp};
@@ -275,6 +275,9 @@ impl Inner {
     }
 
     fn execute(&mut self, place: &PlaceId, now: Timestamp, command: &Command) -> Outcome {
+        if let Some(rejection) = command.refusal(&self.schema) {
+            return Outcome::Rejected(rejection);
+        }
         let written = |cells: &[CellChange]| {
             cells
                 .iter()
@@ -292,16 +295,8 @@ impl Inner {
             }
             (Some(key), kind) => {
                 let record = self.rows[key].record.clone();
-                let fits = |cell: &CellChange| {
-                    let now = record.cells.complete(&cell.field);
-                    cell.expected.is_none() || cell.expected.as_ref() == now
-                };
                 let compares = self.capabilities.update == UpdateSafety::CompareAndSwap;
-                let held =
-                    |(field, value): &(FieldId, Value)| record.cells.complete(field) == Some(value);
-                let alive = record.lifecycle == Lifecycle::Live || kind != CommandKind::Patch;
-                let as_expected =
-                    alive && command.cells.iter().all(fits) && command.holding.iter().all(held);
+                let as_expected = command.is_expected(&record);
                 if compares && !as_expected {
                     return Outcome::Stale(Some(record));
                 }
@@ -332,6 +327,12 @@ impl Inner {
     }
 }
 
+/// Equal, or the same words with another look.
+fn reads_same(one: &Value, other: &Value) -> bool {
+    let words = |value: &Value| matches!(value, Value::Text(_) | Value::RichText(_));
+    one == other || (words(one) && words(other) && one.display() == other.display())
+}
+
 /// Times as Notion keeps them: cut to the minute.
 fn minute(time: Timestamp) -> i64 {
     time.0.div_euclid(60_000)
@@ -356,7 +357,7 @@ impl Peer for MemoryPeer {
         &self,
         _: &Call<'_>,
         from: &ScanFrom,
-        _: &FieldSet,
+        fields: &FieldSet,
         limit: u32,
     ) -> Result<ScanPage, PeerError> {
         let now = self.clock.now();
@@ -413,7 +414,7 @@ impl Peer for MemoryPeer {
         let end = shown.min(offset + limit.min(inner.capabilities.max_fetch.max(100)) as usize);
         let items = rows[offset.min(end)..end]
             .iter()
-            .map(|row| Sighting::Seen(row.record.clone()))
+            .map(|row| Sighting::Seen(fields.select(row.record.clone())))
             .collect();
         if end < shown {
             let token = format!("{}:{end}:{cursor}", since.unwrap_or_default());
@@ -441,14 +442,14 @@ impl Peer for MemoryPeer {
         &self,
         _: &Call<'_>,
         keys: &[Key],
-        _: &FieldSet,
+        fields: &FieldSet,
     ) -> Result<Vec<Lookup>, PeerError> {
         let mut inner = self.inner();
         inner.requests += 1;
         let absence = inner.capabilities.absence;
         let look = |key: &Key| match inner.rows.get(key) {
             Some(_) if inner.hidden.contains(key) => Lookup::Absent(Absence::Ambiguous),
-            Some(row) => Lookup::Here(row.record.clone()),
+            Some(row) => Lookup::Here(fields.select(row.record.clone())),
             None => Lookup::Absent(absence),
         };
         Ok(keys.iter().map(look).collect())
@@ -466,8 +467,8 @@ impl Peer for MemoryPeer {
         let lag = inner.capabilities.index_lag;
         let matching = |value: &Value| {
             let rows = inner.rows.values().filter(|row| {
-                let here = row.record.cells.complete(field).map(Value::display);
-                here == Some(value.display())
+                let here = row.record.cells.complete(field);
+                here.is_some_and(|here| reads_same(here, value))
                     && row.record.lifecycle == Lifecycle::Live
                     && now.since(row.born) >= lag
             });
@@ -483,6 +484,7 @@ impl Peer for MemoryPeer {
         let now = self.clock.now();
         let mut inner = self.inner();
         inner.requests += 1;
+        let before = (batch.mode == Atomicity::AllOrNothing).then(|| inner.rows.clone());
         let mut outcomes = Vec::new();
         for command in &batch.commands {
             let fault = inner.faults.pop_front().unwrap_or(Fault::None);
@@ -510,6 +512,13 @@ impl Peer for MemoryPeer {
                     let message = "the token is not valid";
                     return Err(self.error(PeerErrorKind::Unauthorized, message, Sent::No));
                 }
+            }
+        }
+        let is_done = |outcome: &Outcome| matches!(outcome, Outcome::Done(_));
+        if let Some(before) = before.filter(|_| !outcomes.iter().all(is_done)) {
+            inner.rows = before;
+            for outcome in outcomes.iter_mut().filter(|outcome| is_done(outcome)) {
+                *outcome = Outcome::NotSent;
             }
         }
         for command in std::mem::take(&mut inner.late) {

@@ -119,7 +119,9 @@ impl Store for MemoryStore {
                     })
                 }
             },
-            LeaseAsk::Renew(fence) | LeaseAsk::Release(fence) if fence.number != *number => {
+            LeaseAsk::Renew(fence) | LeaseAsk::Release(fence)
+                if fence.number != *number || holder.is_none() =>
+            {
                 Err(StoreError::Fenced)
             }
             LeaseAsk::Renew(fence) => Ok(fence.clone()),
@@ -149,7 +151,7 @@ impl Store for MemoryStore {
         if inner
             .fences
             .get(&fence.link)
-            .is_none_or(|(number, _)| *number != fence.number)
+            .is_none_or(|(number, owner)| *number != fence.number || owner.is_none())
         {
             return Err(StoreError::Fenced);
         }

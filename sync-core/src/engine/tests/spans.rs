@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::{Debug, Write as _};
 use std::sync::{Arc, Mutex};
+use std::thread::ThreadId;
 use std::time::Duration;
 
 use tracing::field::{Field, Visit};
@@ -12,9 +13,18 @@ use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use super::world::{World, text};
 use crate::testkit::Fault;
 
-/// Every span's level and fields by name, and all that was ever recorded.
-#[derive(Clone, Default)]
-struct Capture(Arc<Mutex<(BTreeMap<String, String>, String)>>);
+/// Every span's level and fields by name, and all that was ever recorded, of one thread: the
+/// subscriber is that of the whole process, in which other tests run.
+#[derive(Clone)]
+struct Capture(ThreadId, Arc<Mutex<(BTreeMap<String, String>, String)>>);
+
+impl Capture {
+    fn with(&self, record: impl FnOnce(&mut (BTreeMap<String, String>, String))) {
+        if std::thread::current().id() == self.0 {
+            record(&mut self.1.lock().unwrap());
+        }
+    }
+}
 
 struct Text<'a>(&'a mut String);
 
@@ -26,7 +36,6 @@ impl Visit for Text<'_> {
 
 impl<S: tracing::Subscriber> Layer<S> for Capture {
     fn on_new_span(&self, attributes: &Attributes<'_>, _: &Id, _: Context<'_, S>) {
-        let mut captured = self.0.lock().unwrap();
         let meta = attributes.metadata();
         assert_eq!(meta.target(), "notion_sync");
         let fields: Vec<String> = meta
@@ -35,34 +44,37 @@ impl<S: tracing::Subscriber> Layer<S> for Capture {
             .map(|f| format!("`{}`", f.name()))
             .collect();
         let line = format!("| {} | {} |", meta.level(), fields.join(", "));
-        captured.0.insert(meta.name().to_owned(), line);
-        attributes.record(&mut Text(&mut captured.1));
+        self.with(|captured| {
+            captured.0.insert(meta.name().to_owned(), line);
+            attributes.record(&mut Text(&mut captured.1));
+        });
     }
 
     fn on_record(&self, _: &Id, values: &Record<'_>, _: Context<'_, S>) {
-        values.record(&mut Text(&mut self.0.lock().unwrap().1));
+        self.with(|captured| values.record(&mut Text(&mut captured.1)));
     }
 }
 
 #[test]
 fn spans_are_the_documented_ones_and_hold_no_values() {
-    let capture = Capture::default();
+    let capture = Capture(std::thread::current().id(), Arc::default());
     let subscriber = tracing_subscriber::registry().with(capture.clone());
-    tracing::subscriber::with_default(subscriber, || {
-        let world = World::new();
-        let page = world
-            .notion
-            .person_creates(&[("title", text("SECRET title"))]);
-        world.local.person_creates(&[("title", text("SECRET row"))]);
-        world.notion.inject([Fault::LoseAnswer, Fault::Reject]);
-        world.run();
-        world
-            .notion
-            .person_sets(&page, "notes", text("SECRET notes"));
-        world.clock.advance(Duration::from_secs(120));
-        world.run();
-    });
-    let (spans, recorded) = &*capture.0.lock().unwrap();
+    tracing::subscriber::set_global_default(subscriber).unwrap();
+
+    let world = World::new();
+    let page = world
+        .notion
+        .person_creates(&[("title", text("SECRET title"))]);
+    world.local.person_creates(&[("title", text("SECRET row"))]);
+    world.notion.inject([Fault::LoseAnswer, Fault::Reject]);
+    world.run();
+    world
+        .notion
+        .person_sets(&page, "notes", text("SECRET notes"));
+    world.clock.advance(Duration::from_secs(120));
+    world.run();
+
+    let (spans, recorded) = &*capture.1.lock().unwrap();
     let documented = include_str!("../../../../docs/tracing.md");
     let listed = documented.lines().filter(|line| line.starts_with("| `"));
     assert_eq!(listed.count(), spans.len(), "{spans:?}");
