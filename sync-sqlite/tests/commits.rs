@@ -357,6 +357,8 @@ fn standings_runs_and_journal_are_told() {
             field: None,
             before: None,
             after: None,
+            source: None,
+            settled: None,
         })
     };
     world.commit(
@@ -379,6 +381,7 @@ fn standings_runs_and_journal_are_told() {
                 settled: 1,
                 conflicts: 0,
                 refused: 0,
+                undoes: None,
             }),
         ],
         Vec::new(),
@@ -404,7 +407,7 @@ fn standings_runs_and_journal_are_told() {
         read(Query::DeletesSince(Side::Left, Timestamp(0))),
         Rows::Count(0)
     );
-    let Rows::Journal(journal) = read(Query::Journal) else {
+    let Rows::Journal(journal) = read(Query::Journal(None)) else {
         panic!("no journal");
     };
     assert_eq!(journal[0].kind, CommandKind::Patch);
@@ -429,6 +432,10 @@ fn intents_come_back_until_they_are_final() {
         attempts: 0,
         attempted_at: None,
         note: None,
+        edit: false,
+        due_at: None,
+        refusal: None,
+        ended_at: None,
     };
     let read = |dead| match block_on(
         world

@@ -44,6 +44,10 @@ pub(super) struct Cycle<'a> {
     pub(super) dead: BTreeMap<PairId, Vec<Intent>>,
     /// Pairs a peer refused for lack of permission in this run: tried again in the next.
     pub(super) refused: BTreeSet<PairId>,
+    /// The pairs this run is about, where it is not about all.
+    pub(super) scope: Option<BTreeSet<PairId>>,
+    /// The run this one takes back.
+    pub(super) undoes: Option<RunId>,
     /// Pairs whose missing sides were read directly in this run.
     pub(super) probed: BTreeSet<(PairId, Side)>,
     pub(super) checked_schema: bool,
@@ -85,6 +89,8 @@ impl<'a> Cycle<'a> {
             intents: BTreeMap::new(),
             dead: BTreeMap::new(),
             refused: BTreeSet::new(),
+            scope: None,
+            undoes: None,
             probed: BTreeSet::new(),
             checked_schema: false,
             dry: false,
@@ -96,6 +102,11 @@ impl<'a> Cycle<'a> {
     /// The whole cycle.
     pub(super) async fn run(mut self) -> Result<Report, RunError> {
         let result = self.steps().await;
+        self.finish(result).await
+    }
+
+    /// The end of a run, however its steps went.
+    pub(super) async fn finish(mut self, result: Result<(), RunError>) -> Result<Report, RunError> {
         match result {
             Ok(()) => {}
             Err(RunError::Cancelled) => {
@@ -153,6 +164,11 @@ impl<'a> Cycle<'a> {
         self.attend_to_mapping().await?;
         self.recover().await?;
         self.observe_both().await?;
+        self.look_until_still().await
+    }
+
+    /// Plans, writes and looks again until nothing moves.
+    pub(super) async fn look_until_still(&mut self) -> Result<(), RunError> {
         let mut moved = true;
         for _ in 0..MAX_PASSES {
             let plan = self.survey().await?;
@@ -192,7 +208,7 @@ impl<'a> Cycle<'a> {
     }
 
     /// What earlier runs left open.
-    async fn load(&mut self) -> Result<(), RunError> {
+    pub(super) async fn load(&mut self) -> Result<(), RunError> {
         let link = self.engine.spec.id.clone();
         let conflicts = self
             .store
@@ -220,7 +236,7 @@ impl<'a> Cycle<'a> {
     }
 
     /// A new mapping, lens or schema makes every pair worth a look.
-    async fn attend_to_mapping(&mut self) -> Result<(), RunError> {
+    pub(super) async fn attend_to_mapping(&mut self) -> Result<(), RunError> {
         let digest = self.engine.spec.mapping.digest();
         let known = self.memory.mapping.is_some();
         let mapping_changed = self.memory.mapping.replace(digest) != Some(digest);
@@ -301,7 +317,7 @@ impl<'a> Cycle<'a> {
         self.with_context(pair, plan_pair)
     }
 
-    fn with_context<T>(
+    pub(super) fn with_context<T>(
         &self,
         pair: &PairState,
         decide: impl FnOnce(&PairContext<'_>, &PairState, &InFlight<'_>) -> T,
@@ -404,6 +420,12 @@ impl<'a> Cycle<'a> {
         }
     }
 
+    pub(super) fn is_in_scope(&self, pair: PairId) -> bool {
+        self.scope
+            .as_ref()
+            .is_none_or(|scope| scope.contains(&pair))
+    }
+
     pub(super) fn stop_if_asked(&self) -> Result<(), RunError> {
         if self.options.cancel.is_cancelled() {
             Err(RunError::Cancelled)
@@ -459,6 +481,7 @@ impl<'a> Cycle<'a> {
                 .iter()
                 .map(|refusal| refusal.count)
                 .sum(),
+            undoes: self.undoes,
         }
     }
 }

@@ -10,7 +10,9 @@ use crate::link::{Side, Sides};
 use crate::outbox::{Intent, IntentEvent, IntentField, IntentId, IntentState};
 use crate::pair::{PairId, PairState, RecordState, Standing};
 use crate::plan::guards::{DeleteFacts, check_deletes};
-use crate::plan::{Estimate, Guard, PairPlan, Plan, PlannedCommand, PlannedField, Refusal};
+use crate::plan::{
+    Estimate, Guard, PairPlan, Plan, PlannedCommand, PlannedField, Refusal, RowRule,
+};
 use crate::port::{
     Bookmark, Change, CommandKind, CreateSafety, Effect, Outcome, Query, Rows, UpdateSafety,
 };
@@ -23,6 +25,12 @@ const DAY: Duration = Duration::from_secs(24 * 3600);
 pub(super) struct Held {
     pub(super) refusals: Vec<Refusal>,
     deletes: Sides<bool>,
+}
+
+impl Held {
+    pub(super) fn holds_deletes(&self, side: Side) -> bool {
+        self.deletes[side]
+    }
 }
 
 impl Cycle<'_> {
@@ -45,7 +53,7 @@ impl Cycle<'_> {
         loop {
             self.stop_if_asked()?;
             let pairs = self.pairs(&Query::Dirty, after).await?;
-            for pair in &pairs {
+            for pair in pairs.iter().filter(|pair| self.is_in_scope(pair.id)) {
                 let decided = self.decide(pair);
                 let unshown = self.denied(pair);
                 // A record that was not shown is asked for again with every full scan.
@@ -84,7 +92,7 @@ impl Cycle<'_> {
         Ok((plan, probe))
     }
 
-    fn estimate(&self, plan: &Plan) -> Estimate {
+    pub(super) fn estimate(&self, plan: &Plan) -> Estimate {
         let requests = Side::BOTH.into_iter().map(|side| {
             let counts = &plan.counts;
             let updates = counts.patch[side]
@@ -164,7 +172,7 @@ impl Cycle<'_> {
             let pairs = self.pairs(&Query::Dirty, after).await?;
             let mut chunk = Chunk::default();
             for pair in &pairs {
-                if resent.contains(&pair.id) {
+                if resent.contains(&pair.id) || !self.is_in_scope(pair.id) {
                     continue;
                 }
                 let decided = self.decide(pair);
@@ -262,14 +270,17 @@ impl Cycle<'_> {
         });
         for command in effects {
             let mut then = after_effects.clone();
-            if command.fields.iter().any(|field| field.source.is_none()) {
-                // Half of a merge: the other half decides when the field is settled.
+            let edit = command.rule == RowRule::R40;
+            if edit || command.fields.iter().any(|field| field.source.is_none()) {
+                // Half of a merge, or an edit: the next look decides when the field is settled.
                 then.clear();
             }
-            then.push(Change::Settle {
-                pair: id,
-                base: base_after(&self.engine.spec, &pair, &command),
-            });
+            if !edit {
+                then.push(Change::Settle {
+                    pair: id,
+                    base: base_after(&self.engine.spec, &pair, &command),
+                });
+            }
             let settles: Vec<FieldId> = self.conflicts_settled_by(id, &command);
             let close = |field| Change::CloseConflict { pair: id, field };
             then.extend(settles.iter().cloned().map(close));
@@ -278,6 +289,7 @@ impl Cycle<'_> {
                 _ => command.fields.iter().map(intent_field).collect(),
             };
             let written = journal(
+                &self.engine.spec,
                 self.run_id(),
                 self.engine.clock.now(),
                 &pair,
@@ -355,6 +367,10 @@ impl Cycle<'_> {
             attempts: 0,
             attempted_at: None,
             note: None,
+            edit: planned.rule == RowRule::R40,
+            due_at: None,
+            refusal: None,
+            ended_at: None,
         }
     }
 
@@ -522,6 +538,10 @@ struct SentEffect {
 }
 
 impl Chunk {
+    pub(super) fn take_intents(&mut self) -> Vec<Intent> {
+        std::mem::take(&mut self.intents)
+    }
+
     pub(super) fn has_effects(&self) -> bool {
         !self.effects.is_empty()
     }

@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::link::Sides;
 use crate::outbox::{IllegalTransition, IntentId};
 use crate::plan::{Guard, Plan, Refusal};
-use crate::port::{PeerError, StoreError};
+use crate::port::{PeerError, RunId, StoreError};
 
 /// Progress of a run.
 #[derive(Clone, Debug)]
@@ -155,6 +155,9 @@ pub enum RunError {
     /// Stopped on request.
     #[error("stopped on request; run again to go on")]
     Cancelled,
+    /// There is no such run, or it is too long ago.
+    #[error("no run {} can be undone: there is none, or its journal is gone", .0.0)]
+    NoSuchRun(RunId),
     /// No command of that number waits for such a decision.
     #[error("no command {} waits for that decision", .0.0)]
     NoSuchIntent(IntentId),

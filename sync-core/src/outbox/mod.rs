@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::link::Side;
 use crate::pair::PairId;
-use crate::port::{Command, Rejection};
+use crate::port::{Command, Rejection, RejectionKind};
 use crate::record::Timestamp;
 use crate::schema::FieldId;
 use crate::value::Value;
@@ -44,6 +44,19 @@ pub struct Intent {
     /// Why it is where it is, in a sentence.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
+    /// Whether it is written on a person's behalf and settles nothing by itself: the next look
+    /// finds what it led to.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub edit: bool,
+    /// Not to be sent before; `None` if at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub due_at: Option<Timestamp>,
+    /// How the peer last refused it; `None` if it never did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refusal: Option<RejectionKind>,
+    /// When it became final.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_at: Option<Timestamp>,
 }
 
 /// One field of an intent: settled on proof that `desired` arrived.
@@ -169,6 +182,7 @@ impl Intent {
     /// Notes a refusal as the reason for where the intent stands.
     pub fn note_rejection(&mut self, rejection: &Rejection) {
         self.note = Some(rejection.message.clone());
+        self.refusal = Some(rejection.kind);
     }
 }
 

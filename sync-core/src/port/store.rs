@@ -80,6 +80,9 @@ pub struct LinkMemory {
     /// must not be taken for another record. By marker, the pair it belongs to.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub sent_twice: BTreeMap<String, PairId>,
+    /// The journal of runs that started earlier may be gone: they cannot be undone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub undo_horizon: Option<Timestamp>,
 }
 
 /// Per-link, per-side facts.
@@ -164,8 +167,12 @@ pub enum Query {
     Conflicts,
     /// Trash commands settled on a side since then; answers [`Rows::Count`].
     DeletesSince(Side, Timestamp),
-    /// Journal entries, newest first.
-    Journal,
+    /// Journal entries, of one run or of all, newest first. The bookmark counts those read.
+    Journal(Option<RunId>),
+    /// Runs, newest first. The bookmark counts those read.
+    Runs,
+    /// The oldest run that started then or later, if there is one.
+    OldestRun(Timestamp),
 }
 
 /// The last item of a page that was read.
@@ -188,6 +195,8 @@ pub enum Rows {
     Count(u64),
     /// For [`Query::Journal`].
     Journal(Vec<JournalEntry>),
+    /// For [`Query::Runs`] and [`Query::OldestRun`].
+    Runs(Vec<RunRecord>),
 }
 
 /// One transaction.
@@ -272,6 +281,25 @@ pub enum Change {
     Journal(JournalEntry),
     /// How a run went.
     Run(RunRecord),
+    /// Forgets what is older than it has to be kept.
+    Prune(Prune),
+}
+
+/// One bounded step of maintenance. What is forgotten is history: no plan depends on it, but for a
+/// tombstone, after which a record that comes back is a new one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Prune {
+    /// The moment of the step: pairs first found at rest are at rest since then.
+    pub now: Timestamp,
+    /// Journal entries and runs from before are forgotten, oldest first.
+    pub journal_before: Timestamp,
+    /// Pairs at rest since before are forgotten: clean, and proved deleted or in the trash on both
+    /// sides.
+    pub tombstones_before: Timestamp,
+    /// Intents settled or dropped before are forgotten.
+    pub intents_before: Timestamp,
+    /// At most so many of each kind.
+    pub limit: u32,
 }
 
 /// A command for the colocated side, executed inside the commit.
@@ -321,6 +349,12 @@ pub struct JournalEntry {
     pub before: Option<Value>,
     /// What is there now.
     pub after: Option<Value>,
+    /// What the other side held then: the edit that caused the write.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<Value>,
+    /// What both sides had last agreed on before; `None` if they never did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settled: Option<Sides<Value>>,
 }
 
 /// Names a run within its link: the moment it started.
@@ -343,6 +377,9 @@ pub struct RunRecord {
     pub conflicts: u64,
     /// Commands refused by a guard or a peer.
     pub refused: u64,
+    /// The run it took back, if that was its purpose.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undoes: Option<RunId>,
 }
 
 /// A store cannot do what was asked.

@@ -8,4 +8,5 @@ mod edits;
 mod hostile;
 mod odd_peer;
 mod refusals;
+mod undo;
 mod world;
