@@ -149,13 +149,16 @@ impl<'a> Cycle<'a> {
             RunOutcome::Halted => "halted",
             RunOutcome::Cancelled => "cancelled",
         };
-        let record = vec![Change::Run(self.run_record(outcome))];
+        let mut record = vec![Change::Run(self.run_record(outcome))];
         if self.report.outcome == RunOutcome::Cancelled {
             self.commit_without_memory(record).await?;
         } else {
             self.remember_schemas();
+            let maintenance = self.maintenance();
+            record.push(maintenance);
             self.commit(record, Vec::new()).await?;
         }
+        self.report.undo_since = self.oldest_undoable().await?;
         Ok(self.report)
     }
 

@@ -13,6 +13,7 @@ mod overlay;
 mod pass;
 mod recover;
 mod report;
+mod retention;
 mod settle;
 mod undo;
 

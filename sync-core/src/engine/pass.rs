@@ -18,7 +18,8 @@ use crate::port::{
 };
 use crate::schema::FieldId;
 
-const DAY: Duration = Duration::from_secs(24 * 3600);
+/// What the guard against mass deletes looks back.
+pub(super) const DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// What the guards hold back.
 #[derive(Clone, Debug, Default)]
@@ -114,12 +115,7 @@ impl Cycle<'_> {
             if wanted == 0 {
                 continue;
             }
-            let since = crate::record::Timestamp(
-                self.started
-                    .0
-                    .saturating_sub(i64::try_from(DAY.as_millis()).unwrap_or(0)),
-            );
-            let query = Query::DeletesSince(side, since);
+            let query = Query::DeletesSince(side, self.started.minus(DAY));
             let rows = self
                 .store
                 .read(&self.engine.spec.id, &query, None, 1)

@@ -76,6 +76,8 @@ pub struct Report {
     pub waiting: u64,
     /// What guards and peers refused.
     pub refusals: Vec<Refusal>,
+    /// The oldest run that can still be undone.
+    pub undo_since: Option<RunId>,
 }
 
 /// Settled commands by kind.
@@ -112,6 +114,7 @@ impl Report {
             open_conflicts: 0,
             waiting: 0,
             refusals: Vec::new(),
+            undo_since: None,
         }
     }
 

@@ -5,7 +5,7 @@ mod policy;
 mod side;
 
 pub use lens::{Lens, LensContext, Unmappable};
-pub use policy::{MaxDelete, Policy, Precheck, Resurrect};
+pub use policy::{MaxDelete, Policy, Precheck, Resurrect, Retention};
 pub use side::{Side, Sides};
 
 use std::fmt;

@@ -8,5 +8,6 @@ mod edits;
 mod hostile;
 mod odd_peer;
 mod refusals;
+mod retention;
 mod undo;
 mod world;
