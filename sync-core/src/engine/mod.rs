@@ -16,10 +16,12 @@ mod report;
 mod retention;
 mod settle;
 mod undo;
+mod verify;
 
 pub use decisions::Decisions;
 pub use report::{Event, Report, RunError, RunOutcome, Settled};
 pub use undo::{UndoOptions, UndoPlan, UndoReport};
+pub use verify::{Class, Example, Verification, VerifyOptions};
 
 use std::sync::Arc;
 

@@ -10,4 +10,5 @@ mod odd_peer;
 mod refusals;
 mod retention;
 mod undo;
+mod verify;
 mod world;
