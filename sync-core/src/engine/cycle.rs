@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::marks::Marks;
+use super::postpone::Postponed;
 use super::{Engine, Event, Report, RunError, RunOptions, RunOutcome};
 use crate::conflict::Conflict;
 use crate::link::{Side, Sides};
@@ -42,6 +43,7 @@ pub(super) struct Cycle<'a> {
     pub(super) conflicts: BTreeMap<PairId, Vec<Conflict>>,
     pub(super) intents: BTreeMap<(PairId, Side), Intent>,
     pub(super) dead: BTreeMap<PairId, Vec<Intent>>,
+    pub(super) postponed: Postponed,
     /// Pairs a peer refused for lack of permission in this run: tried again in the next.
     pub(super) refused: BTreeSet<PairId>,
     /// The pairs this run is about, where it is not about all.
@@ -88,6 +90,7 @@ impl<'a> Cycle<'a> {
             conflicts: BTreeMap::new(),
             intents: BTreeMap::new(),
             dead: BTreeMap::new(),
+            postponed: Postponed::new(),
             refused: BTreeSet::new(),
             scope: None,
             undoes: None,
@@ -121,6 +124,7 @@ impl<'a> Cycle<'a> {
                 return Err(error);
             }
         }
+        self.tell_undelivered();
         self.report.refusals.append(&mut self.planned_refusals);
         for refusal in std::mem::take(&mut self.report.refusals) {
             self.report.raise(refusal.guard, refusal.count.max(1));
@@ -230,6 +234,8 @@ impl<'a> Cycle<'a> {
             for intent in intents {
                 if intent.state == IntentState::Dead {
                     self.dead.entry(intent.pair).or_default().push(intent);
+                } else if intent.state == IntentState::Planned && intent.due_at.is_some() {
+                    self.postponed.insert((intent.pair, intent.side), intent);
                 } else {
                     self.intents.insert((intent.pair, intent.side), intent);
                 }

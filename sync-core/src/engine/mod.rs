@@ -11,6 +11,7 @@ mod marks;
 mod observe;
 mod overlay;
 mod pass;
+mod postpone;
 mod recover;
 mod report;
 mod retention;
@@ -19,6 +20,7 @@ mod undo;
 mod verify;
 
 pub use decisions::Decisions;
+pub use postpone::Undelivered;
 pub use report::{Event, Report, RunError, RunOutcome, Settled};
 pub use undo::{UndoOptions, UndoPlan, UndoReport};
 pub use verify::{Class, Example, Verification, VerifyOptions};

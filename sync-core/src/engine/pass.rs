@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::cycle::{CHUNK, Cycle, late_duplicate};
+use super::postpone::Turn;
 use super::settle::{base_after, journal};
 use super::{RunError, RunOutcome};
 use crate::link::{Side, Sides};
@@ -228,6 +229,7 @@ impl Cycle<'_> {
         let mut dirty = decided.stays_dirty();
         let planned = decided.commands.len();
         let mut effects = Vec::new();
+        let mut wanted = Vec::new();
         for command in decided.commands {
             let side = command.side;
             if command.kind == CommandKind::Trash && held.deletes[side] {
@@ -237,16 +239,29 @@ impl Cycle<'_> {
                     state: RecordState::Blocked,
                     reason,
                 });
+                wanted.push(side);
             } else if self.refused.contains(&id) {
                 dirty = true;
+                wanted.push(side);
             } else if self.opened.colocated == Some(side) {
                 effects.push(command);
             } else {
-                let intent = self.intent(&pair, &command);
-                chunk.changes.push(Change::Intent(intent.clone()));
-                chunk.intents.push(intent);
+                let fields: Vec<_> = command.fields.iter().map(intent_field).collect();
+                match self.turn(id, &command, &fields) {
+                    Turn::Waits(why) => {
+                        wanted.push(side);
+                        standing = Some(why);
+                    }
+                    Turn::Due(intent) => chunk.intents.push(*intent),
+                    Turn::New => {
+                        let intent = self.intent(&pair, &command);
+                        chunk.changes.push(Change::Intent(intent.clone()));
+                        chunk.intents.push(intent);
+                    }
+                }
             }
         }
+        self.drop_postponed(id, &wanted, &mut chunk.changes);
         let alone = effects.len() == planned && !effects.is_empty();
         let mut after_effects = Vec::new();
         if alone && decided.refusals.is_empty() && decided.blocked.is_empty() {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::Undelivered;
 use crate::link::Sides;
 use crate::outbox::{IllegalTransition, IntentId};
 use crate::plan::{Guard, Plan, Refusal};
@@ -76,6 +77,8 @@ pub struct Report {
     pub waiting: u64,
     /// What guards and peers refused.
     pub refusals: Vec<Refusal>,
+    /// Commands that are not through, with what helps each; the first hundred.
+    pub undelivered: Vec<Undelivered>,
     /// The oldest run that can still be undone.
     pub undo_since: Option<RunId>,
 }
@@ -114,6 +117,7 @@ impl Report {
             open_conflicts: 0,
             waiting: 0,
             refusals: Vec::new(),
+            undelivered: Vec::new(),
             undo_since: None,
         }
     }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::outbox::Backoff;
+
 /// Rules of a link. The default is safe for a person's real data.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -20,6 +22,8 @@ pub struct Policy {
     pub describe_every: Duration,
     /// Attempts before a command becomes a dead letter.
     pub max_attempts: u32,
+    /// How long a command waits that was refused for a passing reason.
+    pub backoff: Backoff,
     /// How long what is over is remembered.
     pub retention: Retention,
 }
@@ -34,6 +38,7 @@ impl Default for Policy {
             sweep_below_requests: 1,
             describe_every: Duration::from_secs(600),
             max_attempts: 5,
+            backoff: Backoff::default(),
             retention: Retention::default(),
         }
     }

@@ -2,6 +2,12 @@
 //!
 //! Pure. The store keeps intents, the engine feeds events, [`IntentState::after`] decides.
 
+mod backoff;
+mod next_step;
+
+pub use backoff::Backoff;
+pub use next_step::NextStep;
+
 use serde::{Deserialize, Serialize};
 
 use crate::link::Side;
@@ -216,6 +222,42 @@ mod tests {
                 assert_eq!(state.after(event), Ok(state));
             }
             assert!(state.after(IntentEvent::Attempt).is_err());
+        }
+    }
+
+    /// Every history of four events: what is final stays what it is, whatever comes later. Only a
+    /// dead letter can still be discarded.
+    #[test]
+    fn e4_no_history_leads_out_of_a_final_state() {
+        let mut histories = vec![(IntentState::Planned, None)];
+        for _ in 0..4 {
+            let mut longer = Vec::new();
+            for (state, settled) in histories {
+                for event in EVENTS {
+                    let Ok(next) = state.after(event) else {
+                        continue;
+                    };
+                    if let Some(settled) = settled {
+                        let discarded =
+                            (settled, event) == (IntentState::Dead, IntentEvent::Withdraw);
+                        assert!(
+                            next == settled || discarded,
+                            "{settled:?} {event:?} {next:?}"
+                        );
+                    }
+                    longer.push((next, next.is_final().then_some(next)));
+                }
+            }
+            histories = longer;
+        }
+        for state in IntentState::ALL
+            .into_iter()
+            .filter(|state| state.is_final())
+        {
+            assert!(
+                histories.iter().any(|(_, settled)| *settled == Some(state)),
+                "{state:?}"
+            );
         }
     }
 

@@ -7,6 +7,7 @@ mod deletes;
 mod edits;
 mod hostile;
 mod odd_peer;
+mod postponed;
 mod refusals;
 mod retention;
 mod undo;
