@@ -163,7 +163,7 @@ pub enum RunError {
     #[error("stopped on request; run again to go on")]
     Cancelled,
     /// There is no such run, or it is too long ago.
-    #[error("no run {} can be undone: there is none, or its journal is gone", .0.0)]
+    #[error("no run {} can be undone: there is none, or its journal is gone", .0)]
     NoSuchRun(RunId),
     /// No command of that number waits for such a decision.
     #[error("no command {} waits for that decision", .0.0)]

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::error::Error as StdError;
+use std::fmt;
+use std::str::FromStr;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -362,6 +364,34 @@ pub struct JournalEntry {
 #[serde(transparent)]
 pub struct RunId(pub Timestamp);
 
+impl fmt::Display for RunId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Not the name of a run.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{0:?} is not the name of a run: write the moment it started, as the list of runs shows it"
+)]
+pub struct InvalidRunId(String);
+
+impl FromStr for RunId {
+    type Err = InvalidRunId;
+
+    /// As it is shown, or the number of milliseconds since 1970 that it stands for.
+    fn from_str(text: &str) -> Result<Self, InvalidRunId> {
+        let moment = text
+            .parse::<jiff::Timestamp>()
+            .map(|at| at.as_millisecond());
+        let moment = moment.or_else(|_| text.parse::<i64>());
+        moment
+            .map(|at| Self(Timestamp(at)))
+            .map_err(|_| InvalidRunId(text.to_owned()))
+    }
+}
+
 /// How a run went.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunRecord {
@@ -429,4 +459,19 @@ pub enum StoreError {
         #[source]
         source: Option<Box<dyn StdError + Send + Sync>>,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_is_named_by_what_is_shown_of_it() {
+        for at in [0, 1, 1_767_225_663_042, -5] {
+            let run = RunId(Timestamp(at));
+            assert_eq!(run.to_string().parse(), Ok(run));
+            assert_eq!(at.to_string().parse(), Ok(run));
+        }
+        assert!("yesterday".parse::<RunId>().is_err());
+    }
 }
