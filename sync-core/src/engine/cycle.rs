@@ -33,6 +33,7 @@ pub(super) struct Cycle<'a> {
     pub(super) opened: Opened,
     pub(super) fence: Fence,
     pub(super) started: Timestamp,
+    pub(super) run: RunId,
     pub(super) next_id: u64,
     pub(super) memory: LinkMemory,
     /// Pairs returned by this run's scan, per side; `None` where every pair counts as returned.
@@ -69,6 +70,7 @@ impl<'a> Cycle<'a> {
         opened: Opened,
         fence: Fence,
     ) -> Self {
+        let started = engine.clock.now();
         let described = engine
             .described
             .as_ref()
@@ -79,7 +81,8 @@ impl<'a> Cycle<'a> {
             options,
             at_sight: Plan::new(&engine.spec, &described),
             described,
-            started: engine.clock.now(),
+            started,
+            run: RunId(started),
             next_id: opened.next_id,
             memory: opened.memory.clone(),
             opened,
@@ -444,7 +447,7 @@ impl<'a> Cycle<'a> {
     }
 
     pub(super) fn run_id(&self) -> RunId {
-        RunId(self.started)
+        self.run
     }
 
     /// How old the newest state is that the scan of this run can have shown.

@@ -17,13 +17,15 @@ mod report;
 mod retention;
 mod settle;
 mod undo;
+mod verification;
 mod verify;
 
 pub use decisions::Decisions;
 pub use postpone::Undelivered;
 pub use report::{Event, Report, RunError, RunOutcome, Settled};
 pub use undo::{UndoOptions, UndoPlan, UndoReport};
-pub use verify::{Class, Example, Verification, VerifyOptions};
+pub use verification::{Class, Example, Verification};
+pub use verify::VerifyOptions;
 
 use std::sync::Arc;
 
@@ -170,7 +172,9 @@ impl Engine {
     ) -> Result<Cycle<'a>, RunError> {
         let now = self.store.open(&self.spec, OpenMode::Write).await?;
         let store = Arc::clone(&self.store);
-        Ok(Cycle::new(self, store, options, now, fence.clone()))
+        let mut cycle = Cycle::new(self, store, options, now, fence.clone());
+        cycle.name_run().await?;
+        Ok(cycle)
     }
 
     /// Gives the lease back. The first error is the one worth telling.

@@ -1,9 +1,13 @@
-//! Retention: the bounded step of maintenance at the end of a run, and how far back undo reaches.
+//! Retention: what runs are called, the bounded step of maintenance at the end of each, and how far
+//! back undo reaches.
+
+use std::time::Duration;
 
 use super::RunError;
 use super::cycle::Cycle;
 use super::pass::DAY;
 use crate::port::{Change, Prune, Query, Rows, RunId};
+use crate::record::Timestamp;
 
 impl Cycle<'_> {
     /// What the commit that ends a run forgets. Journal entries the guard against mass deletes
@@ -27,7 +31,20 @@ impl Cycle<'_> {
 
     /// The oldest run that can still be undone.
     pub(super) async fn oldest_undoable(&self) -> Result<Option<RunId>, RunError> {
-        let since = self.memory.undo_horizon.unwrap_or_default();
+        self.oldest_run(self.memory.undo_horizon.unwrap_or_default())
+            .await
+    }
+
+    /// Gives the run a name that no other has, though two may start within one tick of the clock:
+    /// an undo takes back one run, not two.
+    pub(super) async fn name_run(&mut self) -> Result<(), RunError> {
+        while self.oldest_run(self.run.0).await? == Some(self.run) {
+            self.run = RunId(self.run.0.plus(Duration::from_millis(1)));
+        }
+        Ok(())
+    }
+
+    async fn oldest_run(&self, since: Timestamp) -> Result<Option<RunId>, RunError> {
         let query = Query::OldestRun(since);
         let rows = self
             .store

@@ -359,7 +359,7 @@ pub struct JournalEntry {
     pub settled: Option<Sides<Value>>,
 }
 
-/// Names a run within its link: the moment it started.
+/// Names a run within its link: the moment it started, or the next that is free.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct RunId(pub Timestamp);

@@ -455,6 +455,18 @@ fn an_undo_leaves_other_records_alone() {
 }
 
 #[test]
+fn two_runs_within_one_tick_of_the_clock_are_undone_one_by_one() {
+    let world = World::new();
+    let (page, row) = world.settled_pair();
+    world.edit(Side::Right, &page, &row, "b");
+    world.try_run().unwrap();
+    world.edit(Side::Right, &page, &row, "c");
+    world.try_run().unwrap();
+    world.undo(world.last_change(), false);
+    assert_eq!(world.titles(&page, &row), both("b", "b"));
+}
+
+#[test]
 fn a_run_that_is_not_there_cannot_be_undone() {
     let world = World::new();
     world.settled_pair();
