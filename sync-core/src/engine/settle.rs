@@ -181,7 +181,7 @@ pub(super) fn journal(
             field: Some(field.name.clone()),
             before: field.expected.clone(),
             after: Some(field.desired.clone()),
-            source: other.cloned(),
+            source: field.source.clone().or_else(|| other.cloned()),
             settled: mapped.and_then(|mapped| base?.field(mapped)).cloned(),
             ..of_record()
         }

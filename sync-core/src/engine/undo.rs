@@ -121,6 +121,9 @@ impl Engine {
     }
 }
 
+/// Entries of the journal by pair, oldest first.
+type ByPair = BTreeMap<PairId, Vec<JournalEntry>>;
+
 /// Pairs to take back with what was decided, and what stays.
 #[derive(Default)]
 struct TakenBack {
@@ -184,7 +187,9 @@ impl Cycle<'_> {
             }
             queue.take(self, chunk).await?;
         }
-        if self.apply(queue).await? {
+        let sends = !queue.intents.is_empty();
+        // Nothing to send is no reason to stop: what was read again is looked at all the same.
+        if self.apply(queue).await? || !sends {
             self.look_until_still().await?;
         }
         Ok(())
@@ -197,6 +202,7 @@ impl Cycle<'_> {
         self.attend_to_mapping().await?;
         self.recover().await?;
         let entries = self.journal_of(run).await?;
+        let since = self.journal_since(run).await?;
         let ids: Vec<PairId> = entries.keys().copied().collect();
         self.scope = Some(BTreeSet::from_iter(ids.iter().copied()));
         let mut taken = TakenBack::default();
@@ -210,9 +216,10 @@ impl Cycle<'_> {
             taken.not_undone.extend(forgotten);
             for pair in pairs {
                 let entries = entries.get(&pair.id).map_or(&[][..], Vec::as_slice);
+                let since = since.get(&pair.id).map_or(&[][..], Vec::as_slice);
                 let decided = self.with_context(&pair, |context, pair, flight| {
                     let waits = flight.wait.is_some();
-                    (!waits).then(|| undo_pair(context, pair, entries, keep_source))
+                    (!waits).then(|| undo_pair(context, pair, entries, since, keep_source))
                 });
                 let Some((decided, kept)) = decided else {
                     taken.not_undone.push(whole(pair.id, WhyNot::Held));
@@ -227,23 +234,37 @@ impl Cycle<'_> {
         Ok(taken)
     }
 
-    /// Entries of a run by pair, oldest first.
-    async fn journal_of(
+    /// Entries of a run.
+    async fn journal_of(&self, run: RunId) -> Result<ByPair, RunError> {
+        self.journal(&Query::Journal(Some(run)), |_| true).await
+    }
+
+    /// Entries of all runs after it.
+    async fn journal_since(&self, run: RunId) -> Result<ByPair, RunError> {
+        self.journal(&Query::Journal(None), |entry| entry.run != run)
+            .await
+    }
+
+    /// Entries by pair, oldest first: from the newest back as long as they are wanted.
+    async fn journal(
         &self,
-        run: RunId,
-    ) -> Result<BTreeMap<PairId, Vec<JournalEntry>>, RunError> {
-        let mut by_pair: BTreeMap<PairId, Vec<JournalEntry>> = BTreeMap::new();
+        query: &Query,
+        is_wanted: impl Fn(&JournalEntry) -> bool,
+    ) -> Result<ByPair, RunError> {
+        let mut by_pair = ByPair::new();
         let mut read = 0;
-        loop {
+        'pages: loop {
             let after = (read > 0).then_some(Bookmark(read));
-            let query = Query::Journal(Some(run));
-            let rows = self.store.read(&self.engine.spec.id, &query, after, PAGE);
+            let rows = self.store.read(&self.engine.spec.id, query, after, PAGE);
             let Rows::Journal(entries) = rows.await? else {
                 break;
             };
             let last = entries.len() < PAGE as usize;
             read += entries.len() as u64;
             for entry in entries {
+                if !is_wanted(&entry) {
+                    break 'pages;
+                }
                 by_pair.entry(entry.pair).or_default().push(entry);
             }
             if last {

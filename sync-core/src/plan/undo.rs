@@ -4,7 +4,7 @@
 //! What is planned here settles nothing. It is written as a person would write it, and the next
 //! look of the planner settles what it finds: half an undo is completed like half an edit.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
@@ -66,7 +66,8 @@ impl WhyNot {
     }
 }
 
-/// Plans to take back what the entries of one pair say, oldest first.
+/// Plans to take back what the entries of one pair say, oldest first; `since` are those of later
+/// runs.
 ///
 /// Without `keep_source` both sides return to what they had agreed on before; with it only the
 /// side that was written to does, and the two stay apart until somebody edits one of them.
@@ -74,11 +75,13 @@ pub fn undo_pair(
     context: &PairContext<'_>,
     pair: &PairState,
     entries: &[JournalEntry],
+    since: &[JournalEntry],
     keep_source: bool,
 ) -> (PairPlan, Vec<NotUndone>) {
     let mut undo = Undo {
         mapping: &context.spec.mapping,
         pair,
+        since,
         keep_source,
         base: pair.base.clone().unwrap_or_default(),
         plan: PairPlan::new(context, pair, RowRule::R40),
@@ -104,6 +107,7 @@ pub(super) fn holding(mapping: &Mapping, pair: &PairState, on: Side) -> Vec<(Fie
 struct Undo<'a> {
     mapping: &'a Mapping,
     pair: &'a PairState,
+    since: &'a [JournalEntry],
     keep_source: bool,
     base: Base,
     plan: PairPlan,
@@ -150,10 +154,13 @@ impl Undo<'_> {
             if state.presence != Presence::Present {
                 return self.keep(Some(side), None, WhyNot::Gone);
             }
-            let gone = shadow.lifecycle == Lifecycle::Trashed && (on[side] || hold.is_some());
-            if gone || differs(&self.base, shadow, side, self.mapping) {
+            let trashed = shadow.lifecycle == Lifecycle::Trashed;
+            if trashed || differs(&self.base, shadow, side, self.mapping) {
                 return self.keep(Some(side), None, WhyNot::Changed);
             }
+        }
+        if self.was_edited_since() {
+            return self.keep(None, None, WhyNot::Changed);
         }
         if let Some(side) = hold {
             self.base.hold(side);
@@ -163,6 +170,25 @@ impl Undo<'_> {
             let holding = holding(self.mapping, self.pair, side);
             self.command(side, CommandKind::Trash, Vec::new(), holding);
         }
+    }
+
+    /// Whether an edit of a later run is still there: a record somebody worked on is not trashed.
+    fn was_edited_since(&self) -> bool {
+        let mut looked_at = BTreeSet::new();
+        let mut edits = self.since.iter().filter_map(|entry| {
+            let field = self.mapping.field(entry.field.as_ref()?)?;
+            let is_first = looked_at.insert(field.name());
+            (is_first && field.lens.projects_from().is_none()).then_some((field, entry))
+        });
+        edits.any(|(field, first)| {
+            let now = |side: Side| {
+                let shadow = self.pair.sides[side].shadow.as_ref();
+                shadow.and_then(|shadow| shadow.cells.complete(&field.ids[side]))
+            };
+            let (to, from) = (first.side, first.side.other());
+            let settled = first.settled.as_ref().map(|settled| &settled[from]);
+            now(to) != first.before.as_ref() || now(from) != settled
+        })
     }
 
     /// Brings records back. One that is gone for good is made again by the next look.

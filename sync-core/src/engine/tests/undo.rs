@@ -381,6 +381,28 @@ fn p6_a_created_record_that_somebody_edited_is_not_trashed() {
 }
 
 #[test]
+fn p6_a_created_record_with_an_edit_of_a_later_run_is_not_trashed_until_that_is_undone() {
+    for side in Side::BOTH {
+        let world = World::new();
+        world.settled_pair();
+        let row = world.local.person_creates(&[("title", text("new"))]);
+        world.settle();
+        let made = world.last_change();
+        let page = world.partner(Side::Right, &row);
+        world.edit(side, &page, &row, "worked on");
+        world.settle();
+        let edited = world.last_change();
+        assert_eq!(world.undo(made, false).not_undone[0].why, WhyNot::Changed);
+        assert!(is_live(&world.notion, &page));
+        world.assert_still();
+        assert_eq!(world.undo(edited, false).not_undone, []);
+        assert_eq!(world.undo(made, false).not_undone, []);
+        assert!(!is_live(&world.notion, &page) && is_live(&world.local, &row));
+        world.assert_still();
+    }
+}
+
+#[test]
 fn p7_an_undo_is_guarded_as_any_run() {
     let world = World::new();
     for n in 0..10 {
