@@ -11,5 +11,6 @@ mod postponed;
 mod refusals;
 mod retention;
 mod undo;
+mod undo_histories;
 mod verify;
 mod world;
