@@ -15,10 +15,12 @@ pub use replica::{Replica, ReplicaError};
 pub use notion_sync_client as client;
 pub use notion_sync_core as core;
 pub use notion_sync_core::engine::{
-    Bell, Event, Report, Rhythm, RunError, RunOptions, RunOutcome, Watch,
+    Bell, Event, Report, Rhythm, RunError, RunOptions, RunOutcome, UndoOptions, UndoPlan,
+    UndoReport, Verification, VerifyOptions, Watch,
 };
 pub use notion_sync_core::link::Policy;
 pub use notion_sync_core::plan::Plan;
+pub use notion_sync_core::port::{RunId, RunRecord};
 pub use notion_sync_notion as notion;
 #[cfg(feature = "sqlite")]
 pub use notion_sync_sqlite as sqlite;

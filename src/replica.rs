@@ -5,10 +5,13 @@ use std::time::Duration;
 
 use notion_sync_client::Client;
 use notion_sync_client::DataSourceId;
-use notion_sync_core::engine::{Described, Engine, MayPass, Report, RunError, RunOptions, Watch};
+use notion_sync_core::engine::{
+    Described, Engine, MayPass, Report, RunError, RunOptions, UndoOptions, UndoPlan, UndoReport,
+    Verification, VerifyOptions, Watch,
+};
 use notion_sync_core::link::{LinkId, LinkSpec, Policy, Sides};
 use notion_sync_core::plan::Plan;
-use notion_sync_core::port::{Call, Clock, Peer, PeerError, Store, StoreError};
+use notion_sync_core::port::{Call, Clock, Peer, PeerError, RunId, RunRecord, Store, StoreError};
 use notion_sync_core::schema::{FieldId, Schema};
 use notion_sync_notion::{NotionOptions, NotionPeer};
 use notion_sync_sqlite::{SqliteReplica, SqliteStore};
@@ -173,6 +176,55 @@ impl Replica {
     pub async fn plan(&self, options: &RunOptions) -> Result<Plan, ReplicaError> {
         let engine = self.engine(Intent::Read, options.full).await?;
         Ok(engine.plan(options).await?)
+    }
+
+    /// Takes back what a run wrote, as far as it still is as that run left it.
+    ///
+    /// # Errors
+    /// As [`Replica::run`], and when there is no such run or its journal is gone.
+    pub async fn undo(
+        &self,
+        run: RunId,
+        options: &UndoOptions,
+    ) -> Result<UndoReport, ReplicaError> {
+        let mut tries = 0;
+        loop {
+            let engine = self.engine(Intent::Write, false).await?;
+            match engine.undo(run, options).await {
+                Err(RunError::SchemaChanged(_)) if tries < SCHEMA_RETRIES => tries += 1,
+                result => return Ok(result?),
+            }
+        }
+    }
+
+    /// Plans an undo and writes nothing anywhere.
+    ///
+    /// # Errors
+    /// As [`Replica::undo`].
+    pub async fn plan_undo(
+        &self,
+        run: RunId,
+        options: &UndoOptions,
+    ) -> Result<UndoPlan, ReplicaError> {
+        let engine = self.engine(Intent::Read, false).await?;
+        Ok(engine.plan_undo(run, options).await?)
+    }
+
+    /// Runs that are remembered, newest first, at most `limit`. Reads the file only.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub async fn runs(&self, limit: u32) -> Result<Vec<RunRecord>, StoreError> {
+        self.store.runs(&self.link(), limit).await
+    }
+
+    /// Reads both sides whole and accounts for every record. Writes nothing anywhere.
+    ///
+    /// # Errors
+    /// When the data source or the file cannot be read.
+    pub async fn verify(&self, options: &VerifyOptions) -> Result<Verification, ReplicaError> {
+        let engine = self.engine(Intent::Read, true).await?;
+        Ok(engine.verify(options).await?)
     }
 
     /// The engine of this link, for everything else it can do: explain, conflicts, decisions.

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use notion_sync::RunId;
 use notion_sync::core::link::{Direction, Side};
 
 /// Keep Notion and a SQLite file the same, both ways.
@@ -90,6 +91,12 @@ pub(crate) enum Command {
     Status,
     /// List open conflicts with both values.
     Conflicts,
+    /// List the runs that are remembered, newest first.
+    Runs,
+    /// Take back what a run wrote, as far as nobody edited it since. An undo can be undone.
+    Undo(UndoArgs),
+    /// Read both sides whole and account for every record. Writes nothing.
+    Verify,
     /// Decide a conflict, or what became of a create whose answer was lost.
     Resolve(ResolveArgs),
 }
@@ -100,6 +107,19 @@ pub(crate) struct ResolveArgs {
     pub(crate) id: u64,
     #[command(flatten)]
     pub(crate) decision: Decision,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct UndoArgs {
+    /// When the run started, as `notion-sync runs` shows it; the last one that wrote something
+    /// unless told.
+    pub(crate) run: Option<RunId>,
+    /// Show what would be taken back, and write nothing.
+    #[arg(long)]
+    pub(crate) plan: bool,
+    /// Leave the edit where it was made: only what the run wrote returns.
+    #[arg(long)]
+    pub(crate) keep_source: bool,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -10,7 +10,10 @@ mod exit;
 mod plan;
 mod resolve;
 mod run;
+mod runs;
 mod status;
+mod undo;
+mod verify;
 
 use clap::Parser;
 
@@ -45,6 +48,9 @@ async fn dispatch(args: &Args) -> Exit {
         Command::Plan { check } => plan::plan(args, *check).await,
         Command::Status => status::status(args).await,
         Command::Conflicts => conflicts::conflicts(args).await,
+        Command::Runs => runs::runs(args).await,
+        Command::Undo(what) => undo::undo(args, what).await,
+        Command::Verify => verify::verify(args).await,
         Command::Resolve(what) => resolve::resolve(args, what).await,
     };
     result.unwrap_or_else(|failure| {

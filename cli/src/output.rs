@@ -7,6 +7,7 @@ use comfy_table::{ContentArrangement, Table, presets};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use notion_sync::Event;
 use notion_sync::Plan;
+use notion_sync::core::outbox::NextStep;
 use notion_sync::core::plan::{Estimate, PlanItem, PlannedCommand};
 use notion_sync::core::port::CommandKind;
 use notion_sync::core::schema::FieldId;
@@ -61,6 +62,12 @@ pub(crate) fn fail(args: &Args, error: &anyhow::Error) {
         print_json(&json!({ "error": message }));
     }
     eprintln!("error: {message}");
+}
+
+/// What helps a command on, naming it.
+pub(crate) fn next_step(step: NextStep, command: u64) -> String {
+    step.as_str()
+        .replace("`resolve ID", &format!("`notion-sync resolve {command}"))
 }
 
 /// A table for people; lines are drawn only on a terminal.

@@ -82,7 +82,7 @@ pub(crate) async fn run(args: &Args) -> Result<Exit> {
     Ok(worst)
 }
 
-fn print_report(name: &str, report: &Report) {
+pub(crate) fn print_report(name: &str, report: &Report) {
     let count = |n: u64, what: &str| (n > 0).then(|| format!("{n} {what}"));
     let side = |settled: &notion_sync::core::engine::Settled| {
         let parts = [

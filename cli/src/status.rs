@@ -31,7 +31,14 @@ pub(crate) async fn status(args: &Args) -> Result<Exit> {
         );
     } else {
         let head = [
-            "table", "rows", "pending", "conflict", "parked", "blocked", "last run",
+            "table",
+            "rows",
+            "pending",
+            "conflict",
+            "parked",
+            "blocked",
+            "last run",
+            "undo since",
         ];
         let rows = tables.iter().map(|table| {
             vec![
@@ -42,6 +49,7 @@ pub(crate) async fn status(args: &Args) -> Result<Exit> {
                 table.parked.to_string(),
                 table.blocked.to_string(),
                 table.last_run.clone().unwrap_or_default(),
+                table.undo_since.clone().unwrap_or_default(),
             ]
         });
         say!("{}", output::table(&head, rows));
@@ -56,14 +64,18 @@ pub(crate) async fn status(args: &Args) -> Result<Exit> {
         }
         for command in &commands {
             say!(
-                "command {} on {} row {}: {}\n  decide with `notion-sync resolve {} --not-sent` or \
-                 `--created PAGE`",
+                "command {} on {} row {}: {}",
                 command.id,
                 command.table,
                 command.row,
-                command.note,
-                command.id
+                command.note
             );
+            if let Some(due) = command.due_at {
+                say!("  tried again after {due}");
+            }
+            if let Some(step) = command.next_step {
+                say!("  what helps: {}", output::next_step(step, command.id));
+            }
         }
     }
     Ok(if left || !commands.is_empty() {

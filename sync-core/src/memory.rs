@@ -8,9 +8,9 @@ use crate::link::{Side, Sides};
 use crate::outbox::{Intent, IntentId, IntentState};
 use crate::pair::{PairHead, PairId, PairState, Presence, RecordState, SideState};
 use crate::port::{
-    Bookmark, Change, CommandKind, Counts, JournalEntry, LinkMemory, Query, Rows, RunRecord,
+    Bookmark, Change, CommandKind, Counts, JournalEntry, LinkMemory, Prune, Query, Rows, RunRecord,
 };
-use crate::record::{Key, Lifecycle};
+use crate::record::{Key, Lifecycle, Timestamp};
 use crate::schema::FieldId;
 
 /// The memory of one link.
@@ -22,6 +22,8 @@ pub struct Memory {
     conflicts: BTreeMap<(PairId, FieldId), Conflict>,
     journal: Vec<JournalEntry>,
     runs: Vec<RunRecord>,
+    /// Pairs found at rest, and since when.
+    resting: BTreeMap<PairId, Timestamp>,
     /// Per-link facts.
     pub link: LinkMemory,
     /// The next unused id.
@@ -103,7 +105,36 @@ impl Memory {
                 self.conflicts.remove(&(pair, field));
             }
             Change::Journal(entry) => self.journal.push(entry),
-            Change::Run(run) => self.runs.push(run),
+            Change::Run(run) => match self.runs.binary_search_by_key(&run.id, |there| there.id) {
+                Ok(at) => self.runs[at] = run,
+                Err(at) => self.runs.insert(at, run),
+            },
+            Change::Prune(prune) => self.prune(&prune),
+        }
+    }
+
+    fn prune(&mut self, prune: &Prune) {
+        let limit = usize::try_from(prune.limit).unwrap_or(usize::MAX);
+        let old = self.runs.iter().take(limit);
+        let old = old.take_while(|run| run.id.0 < prune.journal_before);
+        let old = old.count();
+        self.runs.drain(..old);
+        let old = self.journal.iter().take(limit);
+        let old = old.take_while(|entry| entry.at < prune.journal_before);
+        let old = old.count();
+        self.journal.drain(..old);
+        let (pairs, now) = (&self.pairs, prune.now);
+        self.resting
+            .retain(|pair, _| pairs.get(pair).is_some_and(is_at_rest));
+        for pair in pairs.values().filter(|pair| is_at_rest(pair)) {
+            self.resting.entry(pair.id).or_insert(now);
+        }
+        let expired = self.resting.iter();
+        let expired = expired.filter(|(_, since)| **since < prune.tombstones_before);
+        let expired: Vec<PairId> = expired.map(|(pair, _)| *pair).take(limit).collect();
+        for pair in expired {
+            self.resting.remove(&pair);
+            self.apply(Change::Forget(pair));
         }
     }
 
@@ -164,6 +195,9 @@ impl Memory {
     pub fn read(&self, query: &Query, after: Option<Bookmark>, limit: u32) -> Rows {
         let start = PairId(after.map_or(0, |Bookmark(id)| id.saturating_add(1)));
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let read = after.map_or(0, |Bookmark(read)| {
+            usize::try_from(read).unwrap_or(usize::MAX)
+        });
         let range = || self.pairs.range(start..).map(|(_, pair)| pair);
         let whole = |keep: fn(&PairState) -> bool| {
             Rows::Pairs(
@@ -211,11 +245,28 @@ impl Memory {
                     .filter(|entry| entry.at >= *since)
                     .count() as u64,
             ),
-            Query::Journal => {
-                let read = after.map_or(0, |Bookmark(read)| usize::try_from(read).unwrap_or(0));
-                let newest_first = self.journal.iter().rev().skip(read).take(limit);
-                Rows::Journal(newest_first.cloned().collect())
+            Query::Journal(run) => {
+                let entries = self.journal.iter().rev();
+                let entries = entries.filter(|entry| run.is_none_or(|run| entry.run == run));
+                Rows::Journal(entries.skip(read).take(limit).cloned().collect())
             }
+            Query::Runs => Rows::Runs(
+                self.runs
+                    .iter()
+                    .rev()
+                    .skip(read)
+                    .take(limit)
+                    .cloned()
+                    .collect(),
+            ),
+            Query::OldestRun(since) => Rows::Runs(
+                self.runs
+                    .iter()
+                    .find(|run| run.id.0 >= *since)
+                    .cloned()
+                    .into_iter()
+                    .collect(),
+            ),
         }
     }
 
@@ -296,6 +347,16 @@ fn blank(id: PairId) -> PairState {
         dirty: true,
         standing: None,
     }
+}
+
+/// Whether a pair is a tombstone: nothing is left of it on either side, proved, and nobody waits.
+fn is_at_rest(pair: &PairState) -> bool {
+    let over = |side: Side| match pair.sides[side].presence {
+        Presence::Never | Presence::Deleted(_) => true,
+        Presence::Present => !is_live(pair, side),
+        Presence::Gone | Presence::Moved(_) | Presence::Denied => false,
+    };
+    !pair.dirty && pair.standing.is_none() && Side::BOTH.into_iter().all(over)
 }
 
 /// Whether a pair's record on a side is present and alive.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::link::{MappedField, Sides};
+use crate::link::{MappedField, Side, Sides};
 use crate::port::{PlaceId, Proof};
 use crate::record::{Key, Lifecycle, Record};
 use crate::schema::FieldId;
@@ -76,6 +76,11 @@ pub struct Base {
     pub lifecycle: Lifecycle,
     /// Sorted by name, so that equal contents are equal bytes.
     fields: Vec<BaseField>,
+    /// Sorted by name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    parked: Vec<BaseField>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    held: Option<Side>,
 }
 
 /// The settled cells of one pair of fields.
@@ -94,7 +99,7 @@ impl Base {
     pub fn new(lifecycle: Lifecycle, fields: impl IntoIterator<Item = BaseField>) -> Self {
         let mut base = Self {
             lifecycle,
-            fields: Vec::new(),
+            ..Self::default()
         };
         for field in fields {
             base.put(field);
@@ -114,13 +119,54 @@ impl Base {
         (settled.lens == field.tag()).then_some(&settled.values)
     }
 
-    /// Settles one field.
+    /// Settles one field. What settles is no longer parked.
     pub fn settle(&mut self, field: &MappedField, values: Sides<Value>) {
-        self.put(BaseField {
-            name: field.name().clone(),
-            values,
-            lens: field.tag(),
-        });
+        self.parked.retain(|parked| parked.name != *field.name());
+        self.put(BaseField::of(field, values));
+    }
+
+    /// Forgets what was settled of a field, as if its sides had never agreed.
+    pub fn unsettle(&mut self, field: &FieldId) {
+        self.fields.retain(|settled| settled.name != *field);
+    }
+
+    /// Leaves a field alone as long as the sides hold these values, which do not agree. What was
+    /// settled stays: a later edit is compared with that.
+    pub fn park(&mut self, field: &MappedField, values: Sides<Value>) {
+        self.parked.retain(|parked| parked.name != *field.name());
+        self.parked.push(BaseField::of(field, values));
+        self.parked.sort_by(|a, b| a.name.cmp(&b.name));
+    }
+
+    /// The values a field is parked at, if it was parked through the lens it has now.
+    pub fn parked(&self, field: &MappedField) -> Option<&Sides<Value>> {
+        let parked = self.parked.iter().find(|at| at.name == *field.name())?;
+        (parked.lens == field.tag()).then_some(&parked.values)
+    }
+
+    /// Settles where the pair's life stands. A side that was held is not, once that moves.
+    pub fn settle_lifecycle(&mut self, lifecycle: Lifecycle) {
+        if self.lifecycle != lifecycle {
+            self.held = None;
+        }
+        self.lifecycle = lifecycle;
+    }
+
+    /// The pair rests in the trash, and this side keeps its record alive all the same, until
+    /// somebody edits it.
+    pub fn hold(&mut self, side: Side) {
+        self.lifecycle = Lifecycle::Trashed;
+        self.held = Some(side);
+    }
+
+    /// The side whose record stays alive while the pair rests in the trash.
+    pub fn held(&self) -> Option<Side> {
+        self.held
+    }
+
+    /// Whether lifecycle and settled fields are all there is: nothing parked, nothing held.
+    pub fn is_plain(&self) -> bool {
+        self.parked.is_empty() && self.held.is_none()
     }
 
     fn put(&mut self, field: BaseField) {
@@ -132,6 +178,16 @@ impl Base {
 
     fn position(&self, name: &FieldId) -> Result<usize, usize> {
         self.fields.binary_search_by(|field| field.name.cmp(name))
+    }
+}
+
+impl BaseField {
+    fn of(field: &MappedField, values: Sides<Value>) -> Self {
+        Self {
+            name: field.name().clone(),
+            values,
+            lens: field.tag(),
+        }
     }
 }
 

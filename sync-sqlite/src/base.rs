@@ -35,6 +35,9 @@ struct Place {
 impl Layout {
     /// The layout of a base that both shadows show; `None` if a value is found nowhere.
     fn of(base: &Base, shadows: &Sides<&Record>, mapping: &Mapping) -> Option<Self> {
+        if !base.is_plain() {
+            return None;
+        }
         let fields = base
             .fields()
             .iter()
@@ -67,6 +70,7 @@ impl Layout {
     /// Whether this layout, read off these shadows, yields this very base.
     fn fits(&self, base: &Base, shadows: &Sides<&Record>) -> bool {
         self.lifecycle == base.lifecycle
+            && base.is_plain()
             && self.fields.len() == base.fields().len()
             && self
                 .fields

@@ -49,12 +49,16 @@ CREATE TABLE _sync_pairs(
   state TEXT, reason TEXT,
   -- What was settled, or where in the shadows it is read off.
   base TEXT,
-  layout INTEGER
+  layout INTEGER,
+  -- When maintenance first found it at rest: deleted on both sides. Empty while it is not.
+  rested_at INTEGER
 ) STRICT;
 CREATE INDEX _sync_pairs_left ON _sync_pairs(link, left_key) WHERE left_key IS NOT NULL;
 CREATE INDEX _sync_pairs_right ON _sync_pairs(link, right_key) WHERE right_key IS NOT NULL;
 CREATE INDEX _sync_pairs_dirty ON _sync_pairs(pk) WHERE dirty = 1;
 CREATE INDEX _sync_pairs_state ON _sync_pairs(pk) WHERE state IS NOT NULL;
+CREATE INDEX _sync_pairs_rest ON _sync_pairs(link, rested_at)
+  WHERE left_live = 0 AND right_live = 0;
 -- Shadows as JSON `[lifecycle, cells]`, the text that digests are made of. A table for each side:
 -- an observation of one side rewrites nothing of the other.
 CREATE TABLE _sync_left(
@@ -68,9 +72,12 @@ CREATE TABLE _sync_intents(
   pk INTEGER PRIMARY KEY,
   -- 0 final, 1 on its way, 2 dead letter
   open INTEGER NOT NULL,
+  -- When it became final; 0 where nobody looked at a clock.
+  ended_at INTEGER NOT NULL,
   body TEXT NOT NULL
 ) STRICT;
 CREATE INDEX _sync_intents_open ON _sync_intents(pk) WHERE open <> 0;
+CREATE INDEX _sync_intents_ended ON _sync_intents(ended_at) WHERE open = 0;
 CREATE TABLE _sync_conflicts(
   id INTEGER PRIMARY KEY AUTOINCREMENT,
   pk INTEGER NOT NULL,
@@ -86,12 +93,13 @@ CREATE TABLE _sync_conflicts(
 CREATE TABLE _sync_journal(
   id INTEGER PRIMARY KEY AUTOINCREMENT,
   link INTEGER NOT NULL,
+  run INTEGER NOT NULL,
   at INTEGER NOT NULL,
   side TEXT NOT NULL,
   kind TEXT NOT NULL,
   body TEXT NOT NULL
 ) STRICT;
-CREATE INDEX _sync_journal_link ON _sync_journal(link, id);
+CREATE INDEX _sync_journal_run ON _sync_journal(link, run);
 CREATE INDEX _sync_journal_trash ON _sync_journal(link, side, at) WHERE kind = 'trash';
 CREATE TABLE _sync_runs(
   link INTEGER NOT NULL,
@@ -101,6 +109,7 @@ CREATE TABLE _sync_runs(
   settled INTEGER NOT NULL,
   conflicts INTEGER NOT NULL,
   refused INTEGER NOT NULL,
+  undoes INTEGER,
   PRIMARY KEY (link, started_at)
 ) STRICT;
 CREATE TABLE _sync_tables(

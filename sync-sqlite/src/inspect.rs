@@ -2,9 +2,9 @@
 
 use notion_sync_core::engine::{Decisions, RunError};
 use notion_sync_core::link::LinkId;
-use notion_sync_core::outbox::{Intent, IntentId};
-use notion_sync_core::port::{LinkMemory, StoreError};
-use notion_sync_core::record::Key;
+use notion_sync_core::outbox::{Intent, IntentId, IntentState, NextStep};
+use notion_sync_core::port::{LinkMemory, Query, Rows, RunRecord, Store, StoreError};
+use notion_sync_core::record::{Key, Timestamp};
 use rusqlite::types::ValueRef;
 use rusqlite::{OptionalExtension, Row};
 use serde::Serialize;
@@ -33,6 +33,8 @@ pub struct TableStatus {
     pub last_run: Option<String>,
     /// When, in UTC.
     pub last_run_at: Option<String>,
+    /// When the oldest run started that is remembered and can be undone, in UTC.
+    pub undo_since: Option<String>,
 }
 
 /// A row that is not clean.
@@ -71,7 +73,7 @@ pub struct ConflictRow {
     pub resolution: Option<String>,
 }
 
-/// A command whose outcome nobody knows yet.
+/// A command that is not through: it waits, nobody knows what became of it, or it was given up.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct UnresolvedCommand {
     /// Its number within its link.
@@ -82,8 +84,14 @@ pub struct UnresolvedCommand {
     pub table: String,
     /// The row it is about; empty where it has none.
     pub row: String,
+    /// Where it stands.
+    pub state: IntentState,
+    /// Not to be sent again before.
+    pub due_at: Option<Timestamp>,
     /// What is known, in a sentence.
     pub note: String,
+    /// What helps.
+    pub next_step: Option<NextStep>,
 }
 
 impl SqliteStore {
@@ -158,6 +166,7 @@ impl SqliteStore {
                 blocked: row.get("blocked")?,
                 last_run: row.get("last_outcome")?,
                 last_run_at: row.get("last_run_at")?,
+                undo_since: row.get("undo_since")?,
             })
         })
         .await
@@ -249,7 +258,7 @@ impl SqliteStore {
             .await
     }
 
-    /// Commands whose outcome nobody knows yet, of all links.
+    /// Commands that are not through, of all links.
     ///
     /// # Errors
     /// When the file cannot be read.
@@ -258,16 +267,19 @@ impl SqliteStore {
         for link in self.links().await? {
             let table = self.table_of(&link).await?.unwrap_or_default();
             let outbox = Decisions::new(self, &link).outbox().await?;
-            for intent in outbox
-                .into_iter()
-                .filter(|intent| intent.state.is_unresolved())
-            {
+            // What was planned and never sent is planned again by the next run.
+            let is_told =
+                |intent: &Intent| intent.state != IntentState::Planned || intent.due_at.is_some();
+            for intent in outbox.into_iter().filter(is_told) {
                 let row = self.row_of(&link, &intent).await?;
                 commands.push(UnresolvedCommand {
                     id: intent.id.0,
                     link: link.clone(),
                     table: table.clone(),
                     row,
+                    state: intent.state,
+                    due_at: intent.due_at,
+                    next_step: intent.next_step(),
                     note: intent.note.unwrap_or_default(),
                 });
             }
@@ -275,7 +287,20 @@ impl SqliteStore {
         Ok(commands)
     }
 
-    /// A person's word: that create never arrived.
+    /// Runs of a link, newest first, at most `limit`.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub async fn runs(&self, link: &LinkId, limit: u32) -> Result<Vec<RunRecord>, StoreError> {
+        let rows = self.read(link, &Query::Runs, None, limit).await?;
+        Ok(if let Rows::Runs(runs) = rows {
+            runs
+        } else {
+            Vec::new()
+        })
+    }
+
+    /// A person's word: that command never arrived, or shall be tried once more.
     ///
     /// # Errors
     /// See [`Decisions::declare_not_sent`].
@@ -297,7 +322,6 @@ impl SqliteStore {
     }
 
     async fn row_of(&self, link: &LinkId, intent: &Intent) -> Result<String, RunError> {
-        use notion_sync_core::port::{Query, Rows, Store};
         let rows = self
             .read(link, &Query::Pairs(vec![intent.pair]), None, 1)
             .await?;

@@ -604,7 +604,8 @@ fn write_head(
     let sql = if stored.known {
         "UPDATE _sync_pairs SET link = ?2, left_key = ?3, right_key = ?4, left_presence = ?5,
            right_presence = ?6, left_digest = ?7, right_digest = ?8, left_live = ?9,
-           right_live = ?10, dirty = ?11, state = ?12, reason = ?13, base = ?14, layout = ?15
+           right_live = ?10, dirty = ?11, state = ?12, reason = ?13, base = ?14, layout = ?15,
+           rested_at = CASE WHEN ?9 = 0 AND ?10 = 0 THEN rested_at END
          WHERE pk = ?1"
     } else {
         "INSERT INTO _sync_pairs(pk, link, left_key, right_key, left_presence, right_presence,

@@ -4,7 +4,7 @@ use notion_sync_core::conflict::{Conflict, Resolution};
 use notion_sync_core::link::{LinkId, Side, Sides};
 use notion_sync_core::outbox::Intent;
 use notion_sync_core::pair::{PairId, PairState};
-use notion_sync_core::port::{Bookmark, Query, Rows};
+use notion_sync_core::port::{Bookmark, Query, Rows, RunId, RunRecord};
 use notion_sync_core::record::Timestamp;
 use notion_sync_core::schema::FieldId;
 use rusqlite::{Connection, Row, ToSql};
@@ -70,7 +70,8 @@ fn empty(query: &Query) -> Result<Rows> {
         Query::Intents { .. } => Rows::Intents(Vec::new()),
         Query::Conflicts => Rows::Conflicts(Vec::new()),
         Query::DeletesSince(..) => Rows::Count(0),
-        Query::Journal => Rows::Journal(Vec::new()),
+        Query::Journal(_) => Rows::Journal(Vec::new()),
+        Query::Runs | Query::OldestRun(_) => Rows::Runs(Vec::new()),
         _ => return Err(failed("this store does not know the query")),
     })
 }
@@ -138,11 +139,27 @@ impl Reader<'_> {
                 |row| row.get(0),
             )?),
             // Entries have no number that a caller could name: the bookmark counts those read.
-            Query::Journal => Rows::Journal(self.list(
-                "SELECT body FROM _sync_journal WHERE link = ?1
+            Query::Journal(None) => Rows::Journal(self.list(
+                "SELECT body FROM _sync_journal NOT INDEXED WHERE link = ?1
                  ORDER BY id DESC LIMIT ?2 OFFSET ?3",
                 &[&self.link, &self.limit, &self.after.unwrap_or(0)],
                 json_row,
+            )?),
+            Query::Journal(Some(run)) => Rows::Journal(self.list(
+                "SELECT body FROM _sync_journal WHERE link = ?1 AND run = ?4
+                 ORDER BY id DESC LIMIT ?2 OFFSET ?3",
+                &[&self.link, &self.limit, &self.after.unwrap_or(0), &run.0.0],
+                json_row,
+            )?),
+            Query::Runs => Rows::Runs(self.list(
+                &format!("{RUN} WHERE link = ?1 ORDER BY started_at DESC LIMIT ?2 OFFSET ?3"),
+                &[&self.link, &self.limit, &self.after.unwrap_or(0)],
+                run,
+            )?),
+            Query::OldestRun(since) => Rows::Runs(self.list(
+                &format!("{RUN} WHERE link = ?1 AND started_at >= ?2 ORDER BY started_at LIMIT 1"),
+                &[&self.link, &since.0],
+                run,
             )?),
             _ => return Err(failed("this store does not know the query")),
         })
@@ -226,6 +243,24 @@ fn resolution_from(text: &str) -> Result<Resolution> {
         Ok(side) => Ok(Resolution::Keep(side)),
         Err(_) => Ok(serde_json::from_str(text)?),
     }
+}
+
+/// Columns of [`run`], in its order.
+const RUN: &str = "SELECT started_at, ended_at, outcome, settled, conflicts, refused, undoes
+    FROM _sync_runs";
+
+fn run(row: &Row<'_>) -> Result<RunRecord> {
+    Ok(RunRecord {
+        id: RunId(Timestamp(row.get(0)?)),
+        ended_at: Timestamp(row.get(1)?),
+        outcome: row.get(2)?,
+        settled: row.get(3)?,
+        conflicts: row.get(4)?,
+        refused: row.get(5)?,
+        undoes: row
+            .get::<_, Option<i64>>(6)?
+            .map(|run| RunId(Timestamp(run))),
+    })
 }
 
 fn json_row<T: DeserializeOwned>(row: &Row<'_>) -> Result<T> {

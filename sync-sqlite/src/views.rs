@@ -245,7 +245,9 @@ fn status(links: &[LinkView]) -> String {
   {} AS parked,
   {} AS blocked,
   {} AS last_outcome,
-  {} AS last_run_at",
+  {} AS last_run_at,
+  (SELECT strftime('%Y-%m-%dT%H:%M:%SZ', min(started_at) / 1000, 'unixepoch')
+    FROM _sync_runs WHERE link = {link}) AS undo_since",
                 in_state("parked"),
                 in_state("blocked"),
                 last("outcome"),
@@ -265,6 +267,7 @@ fn status(links: &[LinkView]) -> String {
             "blocked",
             "last_outcome",
             "last_run_at",
+            "undo_since",
         ],
     )
 }

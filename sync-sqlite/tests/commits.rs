@@ -339,6 +339,8 @@ fn standings_runs_and_journal_are_told() {
             field: None,
             before: None,
             after: None,
+            source: None,
+            settled: None,
         })
     };
     world.commit(
@@ -361,6 +363,7 @@ fn standings_runs_and_journal_are_told() {
                 settled: 1,
                 conflicts: 0,
                 refused: 0,
+                undoes: None,
             }),
         ],
         Vec::new(),
@@ -386,7 +389,7 @@ fn standings_runs_and_journal_are_told() {
         read(Query::DeletesSince(Side::Left, Timestamp(0))),
         Rows::Count(0)
     );
-    let Rows::Journal(journal) = read(Query::Journal) else {
+    let Rows::Journal(journal) = read(Query::Journal(None)) else {
         panic!("no journal");
     };
     assert_eq!(journal[0].kind, CommandKind::Patch);

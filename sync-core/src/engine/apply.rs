@@ -77,6 +77,7 @@ impl Cycle<'_> {
         loop {
             intent.apply(IntentEvent::Attempt)?;
             intent.attempts += 1;
+            intent.due_at = None;
             intent.attempted_at = Some(self.engine.clock.now());
             self.intents
                 .insert((intent.pair, intent.side), intent.clone());
@@ -144,7 +145,7 @@ impl Cycle<'_> {
                 Ok(Go::On)
             }
             Ok(Some(Outcome::NotSent)) => {
-                self.withdraw(intent, Vec::new()).await?;
+                self.postpone(intent).await?;
                 Ok(Go::On)
             }
             Ok(Some(Outcome::Ambiguous { key })) => {
@@ -208,18 +209,14 @@ impl Cycle<'_> {
         pair: &PairState,
         kind: RejectionKind,
     ) -> Result<(), RunError> {
-        let side = intent.side;
-        let name = self.engine.spec.names[side].clone();
-        let note = intent.note.clone().unwrap_or_default();
         match kind {
             RejectionKind::Conflict => {
                 self.report.raise(Guard::StaleBase, 1);
-                self.withdraw(intent, Vec::new()).await
+                self.postpone(intent).await
             }
             RejectionKind::NotFound | RejectionKind::Denied => {
-                self.refuse(Guard::Permission, pair.id, side, format!("{name}: {note}"));
                 self.refused.insert(pair.id);
-                self.withdraw(intent, Vec::new()).await
+                self.postpone(intent).await
             }
             RejectionKind::Invalid => {
                 let attend = Change::Attend {

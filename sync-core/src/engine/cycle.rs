@@ -7,6 +7,7 @@ use std::time::Duration;
 use tracing::Instrument;
 
 use super::marks::Marks;
+use super::postpone::Postponed;
 use super::spans;
 use super::{Engine, Event, Report, RunError, RunOptions, RunOutcome};
 use crate::conflict::Conflict;
@@ -35,6 +36,7 @@ pub(super) struct Cycle<'a> {
     pub(super) opened: Opened,
     pub(super) fence: Fence,
     pub(super) started: Timestamp,
+    pub(super) run: RunId,
     pub(super) next_id: u64,
     pub(super) memory: LinkMemory,
     /// Pairs returned by this run's scan, per side; `None` where every pair counts as returned.
@@ -45,10 +47,15 @@ pub(super) struct Cycle<'a> {
     pub(super) conflicts: BTreeMap<PairId, Vec<Conflict>>,
     pub(super) intents: BTreeMap<(PairId, Side), Intent>,
     pub(super) dead: BTreeMap<PairId, Vec<Intent>>,
+    pub(super) postponed: Postponed,
     /// Pairs a peer refused for lack of permission in this run: tried again in the next.
     pub(super) refused: BTreeSet<PairId>,
     /// Records without counterpart that could be one of several on the other side.
     pub(super) ambiguous: BTreeSet<PairId>,
+    /// The pairs this run is about, where it is not about all.
+    pub(super) scope: Option<BTreeSet<PairId>>,
+    /// The run this one takes back.
+    pub(super) undoes: Option<RunId>,
     /// Pairs whose missing sides were read directly in this run.
     pub(super) probed: BTreeSet<(PairId, Side)>,
     pub(super) checked_schema: bool,
@@ -70,6 +77,7 @@ impl<'a> Cycle<'a> {
         opened: Opened,
         fence: Fence,
     ) -> Self {
+        let started = engine.clock.now();
         let described = engine
             .described
             .as_ref()
@@ -80,7 +88,8 @@ impl<'a> Cycle<'a> {
             options,
             at_sight: Plan::new(&engine.spec, &described),
             described,
-            started: engine.clock.now(),
+            started,
+            run: RunId(started),
             next_id: opened.next_id,
             memory: opened.memory.clone(),
             opened,
@@ -91,8 +100,11 @@ impl<'a> Cycle<'a> {
             conflicts: BTreeMap::new(),
             intents: BTreeMap::new(),
             dead: BTreeMap::new(),
+            postponed: Postponed::new(),
             refused: BTreeSet::new(),
             ambiguous: BTreeSet::new(),
+            scope: None,
+            undoes: None,
             probed: BTreeSet::new(),
             checked_schema: false,
             sent: 0,
@@ -105,6 +117,11 @@ impl<'a> Cycle<'a> {
     /// The whole cycle.
     pub(super) async fn run(mut self) -> Result<Report, RunError> {
         let result = self.steps().await;
+        self.finish(result).await
+    }
+
+    /// The end of a run, however its steps went.
+    pub(super) async fn finish(mut self, result: Result<(), RunError>) -> Result<Report, RunError> {
         match result {
             Ok(()) => {}
             Err(RunError::Cancelled) => {
@@ -119,6 +136,7 @@ impl<'a> Cycle<'a> {
                 return Err(error);
             }
         }
+        self.tell_undelivered();
         self.report.refusals.append(&mut self.planned_refusals);
         for refusal in std::mem::take(&mut self.report.refusals) {
             self.report.raise(refusal.guard, refusal.count.max(1));
@@ -147,13 +165,16 @@ impl<'a> Cycle<'a> {
             RunOutcome::Halted => "halted",
             RunOutcome::Cancelled => "cancelled",
         };
-        let record = vec![Change::Run(self.run_record(outcome))];
+        let mut record = vec![Change::Run(self.run_record(outcome))];
         if self.report.outcome == RunOutcome::Cancelled {
             self.commit_without_memory(record).await?;
         } else {
             self.remember_schemas();
+            let maintenance = self.maintenance();
+            record.push(maintenance);
             self.commit(record, Vec::new()).await?;
         }
+        self.report.undo_since = self.oldest_undoable().await?;
         Ok(self.report)
     }
 
@@ -162,6 +183,11 @@ impl<'a> Cycle<'a> {
         self.attend_to_mapping().await?;
         self.recover_all().await?;
         self.observe_both().await?;
+        self.look_until_still().await
+    }
+
+    /// Plans, writes and looks again until nothing moves.
+    pub(super) async fn look_until_still(&mut self) -> Result<(), RunError> {
         let mut moved = true;
         for _ in 0..MAX_PASSES {
             self.match_new().await?;
@@ -208,7 +234,7 @@ impl<'a> Cycle<'a> {
     }
 
     /// What earlier runs left open.
-    async fn load(&mut self) -> Result<(), RunError> {
+    pub(super) async fn load(&mut self) -> Result<(), RunError> {
         let link = self.engine.spec.id.clone();
         let conflicts = self
             .store
@@ -227,6 +253,8 @@ impl<'a> Cycle<'a> {
             for intent in intents {
                 if intent.state == IntentState::Dead {
                     self.dead.entry(intent.pair).or_default().push(intent);
+                } else if intent.state == IntentState::Planned && intent.due_at.is_some() {
+                    self.postponed.insert((intent.pair, intent.side), intent);
                 } else {
                     self.intents.insert((intent.pair, intent.side), intent);
                 }
@@ -236,7 +264,7 @@ impl<'a> Cycle<'a> {
     }
 
     /// A new mapping, lens or schema makes every pair worth a look.
-    async fn attend_to_mapping(&mut self) -> Result<(), RunError> {
+    pub(super) async fn attend_to_mapping(&mut self) -> Result<(), RunError> {
         let digest = self.engine.spec.mapping.digest();
         let known = self.memory.mapping.is_some();
         let mapping_changed = self.memory.mapping.replace(digest) != Some(digest);
@@ -322,7 +350,7 @@ impl<'a> Cycle<'a> {
         decided
     }
 
-    fn with_context<T>(
+    pub(super) fn with_context<T>(
         &self,
         pair: &PairState,
         decide: impl FnOnce(&PairContext<'_>, &PairState, &InFlight<'_>) -> T,
@@ -431,6 +459,12 @@ impl<'a> Cycle<'a> {
         }
     }
 
+    pub(super) fn is_in_scope(&self, pair: PairId) -> bool {
+        self.scope
+            .as_ref()
+            .is_none_or(|scope| scope.contains(&pair))
+    }
+
     pub(super) fn stop_if_asked(&self) -> Result<(), RunError> {
         if self.options.cancel.is_cancelled() {
             Err(RunError::Cancelled)
@@ -440,7 +474,7 @@ impl<'a> Cycle<'a> {
     }
 
     pub(super) fn run_id(&self) -> RunId {
-        RunId(self.started)
+        self.run
     }
 
     /// How old the newest state is that the scan of this run can have shown.
@@ -486,6 +520,7 @@ impl<'a> Cycle<'a> {
                 .iter()
                 .map(|refusal| refusal.count)
                 .sum(),
+            undoes: self.undoes,
         }
     }
 }

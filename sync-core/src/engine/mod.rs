@@ -13,16 +13,25 @@ mod matching;
 mod observe;
 mod overlay;
 mod pass;
+mod postpone;
 mod recover;
 mod report;
+mod retention;
 mod settle;
 mod spans;
+mod undo;
+mod verification;
+mod verify;
 mod watch;
 
 pub use decisions::Decisions;
+pub use postpone::Undelivered;
 pub use report::{Event, Report, RunError, RunOutcome, Settled};
 #[cfg(test)]
 pub(crate) use settle::base_after;
+pub use undo::{UndoOptions, UndoPlan, UndoReport};
+pub use verification::{Class, Example, Verification};
+pub use verify::VerifyOptions;
 pub use watch::{Bell, MayPass, Rhythm, Watch};
 
 use std::collections::BTreeSet;
@@ -160,33 +169,12 @@ impl Engine {
     }
 
     async fn run_once(&self, options: &RunOptions) -> Result<Report, RunError> {
-        let opened = self.store.open(&self.spec, OpenMode::Write).await?;
-        let ask = LeaseAsk::Take {
-            owner: options.owner.clone(),
+        let fence = self.begin(options).await?;
+        let result = match self.cycle(options, &fence).await {
+            Ok(cycle) => cycle.run().await,
+            Err(error) => Err(error),
         };
-        let fence = self.store.lease(&self.spec.id, &ask).await?;
-        // Read again under the lease: another run may have committed in between.
-        let reopened = self
-            .store
-            .open(&self.spec, OpenMode::Write)
-            .await
-            .map(|now| (opened, now));
-        let result = match reopened {
-            Ok((_, now)) => {
-                let store = Arc::clone(&self.store);
-                Cycle::new(self, store, options, now, fence.clone())
-                    .run()
-                    .await
-            }
-            Err(error) => Err(error.into()),
-        };
-        let released = self
-            .store
-            .lease(&self.spec.id, &LeaseAsk::Release(fence))
-            .await;
-        let report = result?;
-        released?;
-        Ok(report)
+        self.end(fence, result).await
     }
 
     /// Plans one cycle without a single write anywhere: no lease, no commit, no command.
@@ -194,15 +182,7 @@ impl Engine {
     /// # Errors
     /// As [`Engine::run`].
     pub async fn plan(&self, options: &RunOptions) -> Result<Plan, RunError> {
-        let overlay: Arc<dyn Store> = Arc::new(Overlay::new(Arc::clone(&self.store)));
-        let opened = overlay.open(&self.spec, OpenMode::Read).await?;
-        let ask = LeaseAsk::Take {
-            owner: options.owner.clone(),
-        };
-        let fence = overlay.lease(&self.spec.id, &ask).await?;
-        Cycle::new(self, overlay, options, opened, fence)
-            .plan()
-            .await
+        self.dry_cycle(options).await?.plan().await
     }
 
     /// Why a record stands as it does, from what was last observed. Reads the store only.
@@ -220,6 +200,49 @@ impl Engine {
         Cycle::new(self, store, &options, opened, fence)
             .explain(side, key)
             .await
+    }
+
+    /// Makes the link where it is not there, and takes the lease.
+    async fn begin(&self, options: &RunOptions) -> Result<Fence, RunError> {
+        self.store.open(&self.spec, OpenMode::Write).await?;
+        let ask = LeaseAsk::Take {
+            owner: options.owner.clone(),
+        };
+        Ok(self.store.lease(&self.spec.id, &ask).await?)
+    }
+
+    /// A cycle under a lease, on what the store holds by now: another run may have committed
+    /// before the lease was taken.
+    async fn cycle<'a>(
+        &'a self,
+        options: &'a RunOptions,
+        fence: &Fence,
+    ) -> Result<Cycle<'a>, RunError> {
+        let now = self.store.open(&self.spec, OpenMode::Write).await?;
+        let store = Arc::clone(&self.store);
+        let mut cycle = Cycle::new(self, store, options, now, fence.clone());
+        cycle.name_run().await?;
+        Ok(cycle)
+    }
+
+    /// Gives the lease back. The first error is the one worth telling.
+    async fn end<T>(&self, fence: Fence, result: Result<T, RunError>) -> Result<T, RunError> {
+        let ask = LeaseAsk::Release(fence);
+        let released = self.store.lease(&self.spec.id, &ask).await;
+        let done = result?;
+        released?;
+        Ok(done)
+    }
+
+    /// A cycle without lease over a copy of what the store holds: nothing it writes is kept.
+    async fn dry_cycle<'a>(&'a self, options: &'a RunOptions) -> Result<Cycle<'a>, RunError> {
+        let overlay: Arc<dyn Store> = Arc::new(Overlay::new(Arc::clone(&self.store)));
+        let opened = overlay.open(&self.spec, OpenMode::Read).await?;
+        let ask = LeaseAsk::Take {
+            owner: options.owner.clone(),
+        };
+        let fence = overlay.lease(&self.spec.id, &ask).await?;
+        Ok(Cycle::new(self, overlay, options, opened, fence))
     }
 
     /// What waits for a person, and how a person decides it.

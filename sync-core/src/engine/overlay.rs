@@ -224,7 +224,7 @@ impl Store for Overlay {
             Query::Intents { .. } | Query::Conflicts => {
                 Ok(self.with(|state| state.memory.read(query, after, limit)))
             }
-            Query::DeletesSince(..) | Query::Journal => {
+            Query::DeletesSince(..) | Query::Journal(_) | Query::Runs | Query::OldestRun(_) => {
                 self.inner.read(link, query, after, limit).await
             }
         }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tracing::Instrument;
 
 use super::cycle::{CHUNK, Cycle, late_duplicate};
+use super::postpone::Turn;
 use super::settle::{base_after, journal};
 use super::{RunError, RunOutcome, spans};
 use crate::conflict::LIFECYCLE;
@@ -13,13 +14,16 @@ use crate::link::{Side, Sides};
 use crate::outbox::{Intent, IntentEvent, IntentField, IntentId, IntentState};
 use crate::pair::{PairId, PairState, RecordState, Standing};
 use crate::plan::guards::{DeleteFacts, check_deletes};
-use crate::plan::{Estimate, Guard, PairPlan, Plan, PlannedCommand, PlannedField, Refusal};
+use crate::plan::{
+    Estimate, Guard, PairPlan, Plan, PlannedCommand, PlannedField, Refusal, RowRule,
+};
 use crate::port::{
     Bookmark, Change, CommandKind, CreateSafety, Effect, Outcome, Query, Rows, UpdateSafety,
 };
 use crate::schema::FieldId;
 
-const DAY: Duration = Duration::from_secs(24 * 3600);
+/// What the guard against mass deletes looks back.
+pub(super) const DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// What the guards hold back.
 #[derive(Clone, Debug, Default)]
@@ -47,6 +51,12 @@ impl Held {
         };
         let mut refusals = self.refusals.iter();
         refusals.find(|refusal| refusal.side == Some(side) && guards.contains(&refusal.guard))
+    }
+}
+
+impl Held {
+    pub(super) fn holds_deletes(&self, side: Side) -> bool {
+        self.deletes[side]
     }
 }
 
@@ -79,7 +89,7 @@ impl Cycle<'_> {
         loop {
             self.stop_if_asked()?;
             let pairs = self.pairs(&Query::Dirty, after).await?;
-            for pair in &pairs {
+            for pair in pairs.iter().filter(|pair| self.is_in_scope(pair.id)) {
                 let decided = self.decide(pair);
                 let unshown = self.denied(pair);
                 // A record that was not shown is asked for again with every full scan.
@@ -118,7 +128,7 @@ impl Cycle<'_> {
         Ok((plan, probe))
     }
 
-    fn estimate(&self, plan: &Plan) -> Estimate {
+    pub(super) fn estimate(&self, plan: &Plan) -> Estimate {
         let requests = Side::BOTH.into_iter().map(|side| {
             let counts = &plan.counts;
             let updates = counts.patch[side]
@@ -140,12 +150,7 @@ impl Cycle<'_> {
             if wanted == 0 {
                 continue;
             }
-            let since = crate::record::Timestamp(
-                self.started
-                    .0
-                    .saturating_sub(i64::try_from(DAY.as_millis()).unwrap_or(0)),
-            );
-            let query = Query::DeletesSince(side, since);
+            let query = Query::DeletesSince(side, self.started.minus(DAY));
             let rows = self
                 .store
                 .read(&self.engine.spec.id, &query, None, 1)
@@ -232,7 +237,7 @@ impl Cycle<'_> {
             let pairs = self.pairs(&Query::Dirty, after).await?;
             let mut chunk = Chunk::default();
             for pair in &pairs {
-                if resent.contains(&pair.id) {
+                if resent.contains(&pair.id) || !self.is_in_scope(pair.id) {
                     continue;
                 }
                 let decided = self.decide(pair);
@@ -292,6 +297,7 @@ impl Cycle<'_> {
         let mut dirty = decided.stays_dirty();
         let planned = decided.commands.len();
         let mut effects = Vec::new();
+        let mut wanted = Vec::new();
         for command in decided.commands {
             let side = command.side;
             if let Some(refusal) = held.why(&command) {
@@ -299,16 +305,29 @@ impl Cycle<'_> {
                     state: RecordState::Blocked,
                     reason: refusal.reason.clone(),
                 });
+                wanted.push(side);
             } else if self.refused.contains(&id) {
                 dirty = true;
+                wanted.push(side);
             } else if self.opened.colocated == Some(side) {
                 effects.push(command);
             } else {
-                let intent = self.intent(&pair, &command);
-                chunk.changes.push(Change::Intent(intent.clone()));
-                chunk.intents.push(intent);
+                let fields: Vec<_> = command.fields.iter().map(intent_field).collect();
+                match self.turn(id, &command, &fields) {
+                    Turn::Waits(why) => {
+                        wanted.push(side);
+                        standing = Some(why);
+                    }
+                    Turn::Due(intent) => chunk.intents.push(*intent),
+                    Turn::New => {
+                        let intent = self.intent(&pair, &command);
+                        chunk.changes.push(Change::Intent(intent.clone()));
+                        chunk.intents.push(intent);
+                    }
+                }
             }
         }
+        self.drop_postponed(id, &wanted, &mut chunk.changes);
         let alone = effects.len() == planned && !effects.is_empty();
         let mut after_effects = Vec::new();
         let nothing_else = decided.refusals.is_empty()
@@ -334,14 +353,17 @@ impl Cycle<'_> {
         });
         for command in effects {
             let mut then = after_effects.clone();
-            if command.fields.iter().any(|field| field.source.is_none()) {
-                // Half of a merge: the other half decides when the field is settled.
+            let edit = command.rule == RowRule::R40;
+            if edit || command.fields.iter().any(|field| field.source.is_none()) {
+                // Half of a merge, or an edit: the next look decides when the field is settled.
                 then.clear();
             }
-            then.push(Change::Settle {
-                pair: id,
-                base: base_after(&self.engine.spec, &pair, &command),
-            });
+            if !edit {
+                then.push(Change::Settle {
+                    pair: id,
+                    base: base_after(&self.engine.spec, &pair, &command),
+                });
+            }
             let settles: Vec<FieldId> = self.conflicts_settled_by(id, &command);
             let close = |field| Change::CloseConflict { pair: id, field };
             then.extend(settles.iter().cloned().map(close));
@@ -350,6 +372,7 @@ impl Cycle<'_> {
                 _ => command.fields.iter().map(intent_field).collect(),
             };
             let written = journal(
+                &self.engine.spec,
                 self.run_id(),
                 self.engine.clock.now(),
                 &pair,
@@ -428,6 +451,10 @@ impl Cycle<'_> {
             attempts: 0,
             attempted_at: None,
             note: None,
+            edit: planned.rule == RowRule::R40,
+            due_at: None,
+            refusal: None,
+            ended_at: None,
         }
     }
 
@@ -606,6 +633,10 @@ struct SentEffect {
 }
 
 impl Chunk {
+    pub(super) fn take_intents(&mut self) -> Vec<Intent> {
+        std::mem::take(&mut self.intents)
+    }
+
     pub(super) fn has_effects(&self) -> bool {
         !self.effects.is_empty()
     }

@@ -140,6 +140,7 @@ impl Cycle<'_> {
         let settlement = verify(&self.engine.spec, &self.described, &intent, pair, &record);
         let side = intent.side;
         let pair_id = pair.id;
+        let read = record.clone();
         self.note_direct(side, pair_id);
         if settlement.verdict == Verdict::NotApplied && intent.command.kind != CommandKind::Create {
             // Sent again while there is budget; then it is a dead letter with this note.
@@ -161,12 +162,14 @@ impl Cycle<'_> {
         let kind = intent.command.kind;
         let mut changes = vec![observed(pair_id, side, record)];
         // What was verified is settled even where somebody wrote beside it.
-        changes.push(Change::Settle {
-            pair: pair_id,
-            base: settlement.base,
-        });
-        for field in &settlement.fields {
-            self.close_conflict(pair_id, field, &mut changes);
+        if !intent.edit {
+            changes.push(Change::Settle {
+                pair: pair_id,
+                base: settlement.base,
+            });
+            for field in &settlement.fields {
+                self.close_conflict(pair_id, field, &mut changes);
+            }
         }
         let now = self.engine.clock.now();
         let rule = intent.rule.clone();
@@ -174,7 +177,15 @@ impl Cycle<'_> {
         // Only what was seen to have arrived is evidence.
         let mut arrived = intent.fields.clone();
         arrived.retain(|field| settlement.fields.contains(&field.name));
-        let written = super::settle::journal(self.run_id(), now, pair, side, kind, &rule, &arrived);
+        let spec = &self.engine.spec;
+        for field in &mut arrived {
+            // What is there now is what was read, which a peer may show in its own form.
+            let mapped = spec.mapping.field(&field.name);
+            let now = mapped.and_then(|mapped| read.cells.complete(&mapped.ids[side]));
+            field.desired = now.unwrap_or(&field.desired).clone();
+        }
+        let run = self.run_id();
+        let written = super::settle::journal(spec, run, now, pair, side, kind, &rule, &arrived);
         let written = written
             .into_iter()
             .filter(|entry| applied || entry.field.is_some());
@@ -218,6 +229,7 @@ impl Cycle<'_> {
         intent.apply(event)?;
         let at = (intent.pair, intent.side);
         if intent.state.is_final() {
+            intent.ended_at = Some(self.engine.clock.now());
             self.intents.remove(&at);
         } else {
             self.intents.insert(at, intent.clone());

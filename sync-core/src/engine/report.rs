@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::Undelivered;
 use crate::link::Sides;
 use crate::outbox::{IllegalTransition, IntentId};
 use crate::plan::{Guard, Plan, Refusal};
-use crate::port::{PeerError, PeerErrorKind, StoreError};
+use crate::port::{PeerError, PeerErrorKind, RunId, StoreError};
 
 /// Progress of a run.
 #[derive(Clone, Debug)]
@@ -76,6 +77,10 @@ pub struct Report {
     pub waiting: u64,
     /// What guards and peers refused.
     pub refusals: Vec<Refusal>,
+    /// Commands that are not through, with what helps each; the first hundred.
+    pub undelivered: Vec<Undelivered>,
+    /// The oldest run that can still be undone.
+    pub undo_since: Option<RunId>,
 }
 
 /// Settled commands by kind.
@@ -112,6 +117,8 @@ impl Report {
             open_conflicts: 0,
             waiting: 0,
             refusals: Vec::new(),
+            undelivered: Vec::new(),
+            undo_since: None,
         }
     }
 
@@ -155,6 +162,9 @@ pub enum RunError {
     /// Stopped on request.
     #[error("stopped on request; run again to go on")]
     Cancelled,
+    /// There is no such run, or it is too long ago.
+    #[error("no run {} can be undone: there is none, or its journal is gone", .0)]
+    NoSuchRun(RunId),
     /// No command of that number waits for such a decision.
     #[error("no command {} waits for that decision", .0.0)]
     NoSuchIntent(IntentId),

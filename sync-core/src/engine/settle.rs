@@ -62,7 +62,7 @@ pub(super) fn verify(
             continue;
         }
         fields.push(field.name.clone());
-        if field.source.is_some() && agree {
+        if !intent.edit && field.source.is_some() && agree {
             base.settle(mapped, Sides::new(left, right));
         }
     }
@@ -76,8 +76,8 @@ pub(super) fn verify(
     } else {
         Verdict::Diverged
     };
-    if verdict == Verdict::Applied {
-        base.lifecycle = lifecycle;
+    if verdict == Verdict::Applied && !intent.edit {
+        base.settle_lifecycle(lifecycle);
         if intent.command.kind == CommandKind::Create {
             settle_unwritten(spec, described, &mut base, pair, to, read_back);
         }
@@ -121,7 +121,7 @@ fn settle_unwritten(
 pub(crate) fn base_after(spec: &LinkSpec, pair: &PairState, planned: &PlannedCommand) -> Base {
     let to = planned.side;
     let mut base = pair.base.clone().unwrap_or_default();
-    base.lifecycle = planned.kind.leads_to();
+    base.settle_lifecycle(planned.kind.leads_to());
     for field in &planned.fields {
         let (Some(mapped), Some(source)) = (spec.mapping.field(&field.name), &field.source) else {
             continue;
@@ -144,8 +144,11 @@ pub(crate) fn base_after(spec: &LinkSpec, pair: &PairState, planned: &PlannedCom
     base
 }
 
-/// What a command wrote over, for the journal.
+/// What a command wrote over, for the journal. The values of a create are those of its source and
+/// are not repeated.
+#[allow(clippy::too_many_arguments, reason = "each is one column of the entry")]
 pub(super) fn journal(
+    spec: &LinkSpec,
     run: RunId,
     at: Timestamp,
     pair: &PairState,
@@ -154,30 +157,40 @@ pub(super) fn journal(
     rule: &str,
     fields: &[IntentField],
 ) -> Vec<JournalEntry> {
-    let entry =
-        |field: Option<FieldId>, before: Option<Value>, after: Option<Value>| JournalEntry {
-            run,
-            at,
-            pair: pair.id,
-            side,
-            kind,
-            rule: rule.to_owned(),
-            field,
-            before,
-            after,
-        };
+    let of_record = || JournalEntry {
+        run,
+        at,
+        pair: pair.id,
+        side,
+        kind,
+        rule: rule.to_owned(),
+        field: None,
+        before: None,
+        after: None,
+        source: None,
+        settled: None,
+    };
+    let of_field = |field: &IntentField| {
+        let mapped = spec.mapping.field(&field.name);
+        let from = side.other();
+        let other = pair.sides[from].shadow.as_ref();
+        let other = mapped.and_then(|mapped| other?.cells.complete(&mapped.ids[from]));
+        let base = pair.base.as_ref();
+        JournalEntry {
+            field: Some(field.name.clone()),
+            before: field.expected.clone(),
+            after: Some(field.desired.clone()),
+            source: field.source.clone().or_else(|| other.cloned()),
+            settled: mapped.and_then(|mapped| base?.field(mapped)).cloned(),
+            ..of_record()
+        }
+    };
     let mut entries = Vec::new();
     if kind.changes_life() {
-        entries.push(entry(None, None, None));
+        entries.push(of_record());
     }
     if kind != CommandKind::Create {
-        entries.extend(fields.iter().map(|field| {
-            entry(
-                Some(field.name.clone()),
-                field.expected.clone(),
-                Some(field.desired.clone()),
-            )
-        }));
+        entries.extend(fields.iter().map(of_field));
     }
     entries
 }

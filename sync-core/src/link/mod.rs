@@ -9,7 +9,7 @@ mod side;
 pub use authority::{Arbiter, Authority, Contest, Direction};
 pub use filter::{Filter, Test};
 pub use lens::{Counterpart, Counterparts, CustomLens, Directory, Lens, LensContext, Unmappable};
-pub use policy::{Leave, MaxChange, MaxDelete, Policy, Precheck, Resurrect};
+pub use policy::{Leave, MaxChange, MaxDelete, Policy, Precheck, Resurrect, Retention};
 pub use side::{Side, Sides};
 
 use std::fmt;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::Direction;
+use crate::outbox::Backoff;
 
 /// Rules of a link. The default is safe for a person's real data.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +32,10 @@ pub struct Policy {
     pub describe_every: Duration,
     /// Attempts before a command becomes a dead letter.
     pub max_attempts: u32,
+    /// How long a command waits that was refused for a passing reason.
+    pub backoff: Backoff,
+    /// How long what is over is remembered.
+    pub retention: Retention,
 }
 
 impl Default for Policy {
@@ -47,6 +52,35 @@ impl Default for Policy {
             sweep_below_requests: 1,
             describe_every: Duration::from_secs(600),
             max_attempts: 5,
+            backoff: Backoff::default(),
+            retention: Retention::default(),
+        }
+    }
+}
+
+/// How long what is over is remembered. Every run forgets a bounded part of what is older.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Retention {
+    /// Journal and runs: so long a run can be undone. At least a day, which the guard against mass
+    /// deletes looks back.
+    pub journal: Duration,
+    /// Pairs deleted on both sides: so long a record that is restored comes back as itself.
+    pub tombstones: Duration,
+    /// Commands that were settled or dropped.
+    pub intents: Duration,
+    /// Rows of each kind forgotten per run, at most.
+    pub per_run: u32,
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        let days = |days: u64| Duration::from_secs(days * 24 * 3600);
+        Self {
+            journal: days(30),
+            tombstones: days(90),
+            intents: days(7),
+            per_run: 2_000,
         }
     }
 }

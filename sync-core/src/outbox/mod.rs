@@ -2,11 +2,17 @@
 //!
 //! Pure. The store keeps intents, the engine feeds events, [`IntentState::after`] decides.
 
+mod backoff;
+mod next_step;
+
+pub use backoff::Backoff;
+pub use next_step::NextStep;
+
 use serde::{Deserialize, Serialize};
 
 use crate::link::Side;
 use crate::pair::PairId;
-use crate::port::{Command, Rejection};
+use crate::port::{Command, Rejection, RejectionKind};
 use crate::record::Timestamp;
 use crate::schema::FieldId;
 use crate::value::Value;
@@ -44,6 +50,19 @@ pub struct Intent {
     /// Why it is where it is, in a sentence.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
+    /// Whether it is written on a person's behalf and settles nothing by itself: the next look
+    /// finds what it led to.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub edit: bool,
+    /// Not to be sent before; `None` if at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub due_at: Option<Timestamp>,
+    /// How the peer last refused it; `None` if it never did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refusal: Option<RejectionKind>,
+    /// When it became final.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_at: Option<Timestamp>,
 }
 
 /// One field of an intent: settled on proof that `desired` arrived.
@@ -169,6 +188,7 @@ impl Intent {
     /// Notes a refusal as the reason for where the intent stands.
     pub fn note_rejection(&mut self, rejection: &Rejection) {
         self.note = Some(rejection.message.clone());
+        self.refusal = Some(rejection.kind);
     }
 }
 
@@ -202,6 +222,42 @@ mod tests {
                 assert_eq!(state.after(event), Ok(state));
             }
             assert!(state.after(IntentEvent::Attempt).is_err());
+        }
+    }
+
+    /// Every history of four events: what is final stays what it is, whatever comes later. Only a
+    /// dead letter can still be discarded.
+    #[test]
+    fn e4_no_history_leads_out_of_a_final_state() {
+        let mut histories = vec![(IntentState::Planned, None)];
+        for _ in 0..4 {
+            let mut longer = Vec::new();
+            for (state, settled) in histories {
+                for event in EVENTS {
+                    let Ok(next) = state.after(event) else {
+                        continue;
+                    };
+                    if let Some(settled) = settled {
+                        let discarded =
+                            (settled, event) == (IntentState::Dead, IntentEvent::Withdraw);
+                        assert!(
+                            next == settled || discarded,
+                            "{settled:?} {event:?} {next:?}"
+                        );
+                    }
+                    longer.push((next, next.is_final().then_some(next)));
+                }
+            }
+            histories = longer;
+        }
+        for state in IntentState::ALL
+            .into_iter()
+            .filter(|state| state.is_final())
+        {
+            assert!(
+                histories.iter().any(|(_, settled)| *settled == Some(state)),
+                "{state:?}"
+            );
         }
     }
 

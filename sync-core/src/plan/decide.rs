@@ -5,7 +5,8 @@ use super::guards::{Guard, Refusal};
 use super::limits::over_limit;
 use super::pair::{Blocked, InFlight, PairContext, PairPlan, PlannedCommand, PlannedField, Where};
 use super::rows::{RowAction, RowDecision, RowRule};
-use super::status::SideStatus;
+use super::status::{SideStatus, is_held};
+use super::undo::holding;
 use crate::conflict::{Conflict, LIFECYCLE, Resolution};
 use crate::link::{
     Authority, Contest, Leave, LensContext, MappedField, Resurrect, Side, Sides, Unmappable,
@@ -51,7 +52,7 @@ impl Decider<'_, '_> {
             self.plan.close.push(open.field.clone());
         }
         match self.decision.action {
-            RowAction::Nothing if self.in_trash() => {}
+            RowAction::Nothing if self.in_trash() => self.rest(),
             RowAction::Nothing | RowAction::Fields => {
                 // R01 too: a conflict may have been resolved, an unsettled field may have a gap.
                 self.fields(None);
@@ -183,6 +184,25 @@ impl Decider<'_, '_> {
             .is_some_and(|base| base.lifecycle == Lifecycle::Trashed)
     }
 
+    /// A pair at rest in the trash; a side that is held stays alive, and people are told.
+    fn rest(&mut self) {
+        let mapping = &self.context.spec.mapping;
+        let base = self.pair.base.as_ref();
+        let held = base.and_then(|base| {
+            let held = |side: &Side| is_held(self.pair, base, *side, mapping);
+            Side::BOTH.into_iter().find(held)
+        });
+        if let Some(side) = held {
+            let name = &self.context.spec.names[side];
+            let reason = format!("taken back: it stays on {name} only, until it is edited there");
+            self.plan.blocked.push(Blocked {
+                at: Where::Record,
+                reason,
+                lasting: true,
+            });
+        }
+    }
+
     fn block(&mut self, lasting: bool) {
         self.wait(self.decision.rule.reason().to_owned(), lasting);
     }
@@ -199,7 +219,7 @@ impl Decider<'_, '_> {
     fn settle_lifecycle(&mut self, lifecycle: Lifecycle) {
         let base = self.plan.settle.clone().or_else(|| self.pair.base.clone());
         if let Some(mut base) = base.filter(|base| base.lifecycle != lifecycle) {
-            base.lifecycle = lifecycle;
+            base.settle_lifecycle(lifecycle);
             self.plan.settle = Some(base);
         }
     }
@@ -213,20 +233,13 @@ impl Decider<'_, '_> {
     }
 
     fn trash(&mut self, on: Side) {
-        let shadow = self.pair.sides[on].shadow.as_ref();
-        let editable = self.context.spec.mapping.fields.iter();
-        let editable = editable.filter(|field| field.lens.projects_from().is_none());
-        let holding = editable.filter_map(|field| {
-            let id = &field.ids[on];
-            Some((id.clone(), shadow?.cells.complete(id)?.clone()))
-        });
         let command = PlannedCommand {
             side: on,
             kind: CommandKind::Trash,
             key: self.pair.sides[on].key.clone(),
             rule: self.decision.rule,
             fields: Vec::new(),
-            holding: holding.collect(),
+            holding: holding(&self.context.spec.mapping, self.pair, on),
             projection_only: false,
         };
         self.push(command);
@@ -325,6 +338,9 @@ impl Decider<'_, '_> {
     ) {
         let base = self.pair.base.as_ref().and_then(|base| base.field(field));
         let cells = Sides::from_fn(|side| records[side].cells.complete(&field.ids[side]));
+        if self.is_parked(field, cells) {
+            return;
+        }
         let status = |side: Side| match (cells[side], base) {
             (None, Some(_)) if field.lens.projects_from() == Some(side.other()) => CellStatus::Same,
             (None, _) => CellStatus::Gap,
@@ -480,6 +496,24 @@ impl Decider<'_, '_> {
             Authority::Arbiter => self.context.arbiter?.winner(&contest),
             Authority::Person | Authority::Side(_) => None,
         }
+    }
+
+    /// A field that is left alone at exactly these values.
+    fn is_parked(&mut self, field: &MappedField, cells: Sides<Option<&Value>>) -> bool {
+        let base = self.pair.base.as_ref();
+        let parked = base.and_then(|base| base.parked(field));
+        let still = parked.is_some_and(|parked| cells == parked.as_ref().map(Some));
+        if still {
+            if let Some(trace) = &mut self.trace {
+                trace.push((field.name().clone(), FieldRule::F17));
+            }
+            self.plan.blocked.push(Blocked {
+                at: Where::Field(field.name().clone()),
+                reason: FieldRule::F17.reason().to_owned(),
+                lasting: true,
+            });
+        }
+        still
     }
 
     fn propagate(

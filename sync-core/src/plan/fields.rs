@@ -42,6 +42,8 @@ pub enum FieldRule {
     F15,
     /// A conflict is open.
     F16,
+    /// Parked at the values it has. Decided before the table.
+    F17,
 }
 
 impl FieldRule {
@@ -66,6 +68,7 @@ impl FieldRule {
             }
             Self::F15 => "the field is gone from one side",
             Self::F16 => "a conflict is open",
+            Self::F17 => "taken back on one side only: left alone until either side changes",
         }
     }
 }

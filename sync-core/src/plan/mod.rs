@@ -14,6 +14,7 @@ mod pair;
 pub mod rows;
 mod status;
 mod summary;
+mod undo;
 
 pub use explain::{Explanation, FieldExplanation, explain};
 pub use fields::FieldRule;
@@ -24,3 +25,4 @@ pub use pair::{
 pub use rows::RowRule;
 pub use status::{BaseState, SideStatus};
 pub use summary::{Estimate, Plan, PlanCounts, PlanItem};
+pub use undo::{NotUndone, WhyNot, undo_pair};

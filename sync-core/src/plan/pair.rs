@@ -159,6 +159,24 @@ impl PlannedCommand {
 }
 
 impl PairPlan {
+    /// Nothing to do by a rule.
+    pub(super) fn new(context: &PairContext<'_>, pair: &PairState, rule: RowRule) -> Self {
+        Self {
+            pair: pair.id,
+            label: label(context, pair),
+            rule,
+            commands: Vec::new(),
+            withheld: Vec::new(),
+            settle: None,
+            conflicts: Vec::new(),
+            close: Vec::new(),
+            refusals: Vec::new(),
+            blocked: Vec::new(),
+            forget: false,
+            probe: false,
+        }
+    }
+
     /// What people are told about the pair if nothing more happens.
     pub fn standing(&self, open_conflicts: usize) -> Option<Standing> {
         let say = |state, reason: String| Some(Standing { state, reason });
@@ -229,20 +247,7 @@ pub(super) fn trace_pair(
     let statuses =
         Sides::from_fn(|side| SideStatus::of(pair, side, context.spec, flight.presumed[side]));
     let decision = decide_row(BaseState::of(pair.base.as_ref()), statuses);
-    let mut plan = PairPlan {
-        pair: pair.id,
-        label: label(context, pair),
-        rule: decision.rule,
-        commands: Vec::new(),
-        withheld: Vec::new(),
-        settle: None,
-        conflicts: Vec::new(),
-        close: Vec::new(),
-        refusals: Vec::new(),
-        blocked: Vec::new(),
-        forget: false,
-        probe: false,
-    };
+    let mut plan = PairPlan::new(context, pair, decision.rule);
     if let Some(reason) = flight.wait.clone() {
         plan.blocked.push(Blocked {
             at: Where::Record,

@@ -41,6 +41,8 @@ pub enum RowRule {
     R24,
     /// The base is lost.
     R30,
+    /// A run is taken back. Asked for by a person, never by the table.
+    R40,
     /// No rule: nothing is done until there is one.
     R99,
 }
@@ -66,6 +68,7 @@ impl RowRule {
             Self::R22 => "the same record, found on both sides",
             Self::R24 => "deleted before it was ever synced",
             Self::R30 => "what was last agreed is lost: adopted only where both sides agree",
+            Self::R40 => "taken back",
             Self::R99 => "no rule covers this combination: left alone",
         }
     }

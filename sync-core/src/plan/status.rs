@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::link::{LinkSpec, Mapping, Side};
+use crate::memory::is_live;
 use crate::pair::{Base, PairState, Presence};
 use crate::record::{Lifecycle, Record};
 
@@ -112,7 +113,7 @@ impl SideStatus {
                 None if trashed(shadow) => Self::Deleted,
                 None => Self::New,
                 Some(base) if base.lifecycle == Lifecycle::Trashed => {
-                    if trashed(shadow) {
+                    if trashed(shadow) || is_held(pair, base, side, mapping) {
                         Self::Same
                     } else {
                         Self::Restored
@@ -129,10 +130,20 @@ impl SideStatus {
 
 /// Whether a mapped cell differs from its own settled cell. A cell that was never settled is not
 /// an edit: it goes through the field table and does not outweigh a delete.
-fn differs(base: &Base, shadow: &Record, side: Side, mapping: &Mapping) -> bool {
+pub(super) fn differs(base: &Base, shadow: &Record, side: Side, mapping: &Mapping) -> bool {
     mapping.fields.iter().any(|field| {
         let now = shadow.cells.complete(&field.ids[side]);
         let settled = base.field(field).map(|settled| &settled[side]);
-        now.is_some() && settled.is_some() && now != settled
+        let parked = base.parked(field).map(|parked| &parked[side]);
+        now.is_some() && settled.is_some() && now != settled && now != parked
     })
+}
+
+/// Whether a live record stays as it is although the pair rests in the trash: it is held, nobody
+/// edited it since, and the other side has not come back.
+pub(super) fn is_held(pair: &PairState, base: &Base, side: Side, mapping: &Mapping) -> bool {
+    let shadow = pair.sides[side].shadow.as_ref();
+    base.held() == Some(side)
+        && !is_live(pair, side.other())
+        && shadow.is_some_and(|shadow| !differs(base, shadow, side, mapping))
 }

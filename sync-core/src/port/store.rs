@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::error::Error as StdError;
+use std::fmt;
+use std::str::FromStr;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -87,6 +89,9 @@ pub struct LinkMemory {
     /// must not be taken for another record. By marker, the pair it belongs to.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub sent_twice: BTreeMap<String, PairId>,
+    /// The journal of runs that started earlier may be gone: they cannot be undone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub undo_horizon: Option<Timestamp>,
 }
 
 /// Per-link, per-side facts.
@@ -172,8 +177,12 @@ pub enum Query {
     Conflicts,
     /// Trash commands settled on a side since then; answers [`Rows::Count`].
     DeletesSince(Side, Timestamp),
-    /// Journal entries, newest first.
-    Journal,
+    /// Journal entries, of one run or of all, newest first. The bookmark counts those read.
+    Journal(Option<RunId>),
+    /// Runs, newest first. The bookmark counts those read.
+    Runs,
+    /// The oldest run that started then or later, if there is one.
+    OldestRun(Timestamp),
 }
 
 /// The last item of a page that was read: the number of its pair or intent. Entries of the journal
@@ -198,6 +207,8 @@ pub enum Rows {
     Count(u64),
     /// For [`Query::Journal`].
     Journal(Vec<JournalEntry>),
+    /// For [`Query::Runs`] and [`Query::OldestRun`].
+    Runs(Vec<RunRecord>),
 }
 
 /// One transaction.
@@ -282,6 +293,25 @@ pub enum Change {
     Journal(JournalEntry),
     /// How a run went.
     Run(RunRecord),
+    /// Forgets what is older than it has to be kept.
+    Prune(Prune),
+}
+
+/// One bounded step of maintenance. What is forgotten is history: no plan depends on it, but for a
+/// tombstone, after which a record that comes back is a new one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Prune {
+    /// The moment of the step: pairs first found at rest are at rest since then.
+    pub now: Timestamp,
+    /// Journal entries and runs from before are forgotten, oldest first.
+    pub journal_before: Timestamp,
+    /// Pairs at rest since before are forgotten: clean, and proved deleted or in the trash on both
+    /// sides.
+    pub tombstones_before: Timestamp,
+    /// Intents settled or dropped before are forgotten.
+    pub intents_before: Timestamp,
+    /// At most so many of each kind.
+    pub limit: u32,
 }
 
 /// A command for the colocated side, executed inside the commit.
@@ -331,12 +361,46 @@ pub struct JournalEntry {
     pub before: Option<Value>,
     /// What is there now.
     pub after: Option<Value>,
+    /// What the other side held then: the edit that caused the write.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<Value>,
+    /// What both sides had last agreed on before; `None` if they never did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settled: Option<Sides<Value>>,
 }
 
-/// Names a run within its link: the moment it started.
+/// Names a run within its link: the moment it started, or the next that is free.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct RunId(pub Timestamp);
+
+impl fmt::Display for RunId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Not the name of a run.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{0:?} is not the name of a run: write the moment it started, as the list of runs shows it"
+)]
+pub struct InvalidRunId(String);
+
+impl FromStr for RunId {
+    type Err = InvalidRunId;
+
+    /// As it is shown, or the number of milliseconds since 1970 that it stands for.
+    fn from_str(text: &str) -> Result<Self, InvalidRunId> {
+        let moment = text
+            .parse::<jiff::Timestamp>()
+            .map(|at| at.as_millisecond());
+        let moment = moment.or_else(|_| text.parse::<i64>());
+        moment
+            .map(|at| Self(Timestamp(at)))
+            .map_err(|_| InvalidRunId(text.to_owned()))
+    }
+}
 
 /// How a run went.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -353,6 +417,9 @@ pub struct RunRecord {
     pub conflicts: u64,
     /// Commands refused by a guard or a peer.
     pub refused: u64,
+    /// The run it took back, if that was its purpose.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undoes: Option<RunId>,
 }
 
 /// A store cannot do what was asked.
@@ -408,5 +475,20 @@ impl StoreError {
     /// Whether another try may fare better.
     pub fn may_pass(&self) -> bool {
         matches!(self, Self::Busy { .. } | Self::Full)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_is_named_by_what_is_shown_of_it() {
+        for at in [0, 1, 1_767_225_663_042, -5] {
+            let run = RunId(Timestamp(at));
+            assert_eq!(run.to_string().parse(), Ok(run));
+            assert_eq!(at.to_string().parse(), Ok(run));
+        }
+        assert!("yesterday".parse::<RunId>().is_err());
     }
 }

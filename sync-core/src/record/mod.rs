@@ -27,6 +27,15 @@ impl Timestamp {
         )
     }
 
+    /// This moment minus a span; saturates.
+    #[must_use]
+    pub fn minus(self, span: std::time::Duration) -> Self {
+        Self(
+            self.0
+                .saturating_sub(i64::try_from(span.as_millis()).unwrap_or(i64::MAX)),
+        )
+    }
+
     /// The span from `earlier` to this moment; zero if a clock jumped back.
     pub fn since(self, earlier: Self) -> std::time::Duration {
         std::time::Duration::from_millis(

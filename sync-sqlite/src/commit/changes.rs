@@ -55,6 +55,7 @@ impl Work<'_> {
             }
             Change::Journal(entry) => self.put_journal(&entry),
             Change::Run(run) => self.put_run(&run),
+            Change::Prune(prune) => self.prune(&prune),
             _ => Err(failed("this store does not know the change")),
         }
     }
@@ -67,12 +68,14 @@ impl Work<'_> {
         };
         self.connection
             .prepare_cached(
-                "INSERT INTO _sync_intents(pk, open, body) VALUES (?1, ?2, ?3)
-                 ON CONFLICT (pk) DO UPDATE SET open = excluded.open, body = excluded.body",
+                "INSERT INTO _sync_intents(pk, open, ended_at, body) VALUES (?1, ?2, ?3, ?4)
+                 ON CONFLICT (pk) DO UPDATE SET open = excluded.open,
+                   ended_at = excluded.ended_at, body = excluded.body",
             )?
             .execute((
                 pk(self.link.id, intent.id.0)?,
                 open,
+                intent.ended_at.unwrap_or_default().0,
                 serde_json::to_string(intent)?,
             ))?;
         Ok(())
@@ -145,10 +148,12 @@ impl Work<'_> {
         };
         self.connection
             .prepare_cached(
-                "INSERT INTO _sync_journal(link, at, side, kind, body) VALUES (?1, ?2, ?3, ?4, ?5)",
+                "INSERT INTO _sync_journal(link, run, at, side, kind, body)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
             )?
             .execute((
                 self.link.id,
+                entry.run.0.0,
                 entry.at.0,
                 side_text(entry.side),
                 kind,
@@ -161,10 +166,11 @@ impl Work<'_> {
         self.connection
             .prepare_cached(
                 "INSERT INTO _sync_runs(link, started_at, ended_at, outcome, settled, conflicts,
-                   refused) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+                   refused, undoes) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
                  ON CONFLICT (link, started_at) DO UPDATE SET ended_at = excluded.ended_at,
                    outcome = excluded.outcome, settled = excluded.settled,
-                   conflicts = excluded.conflicts, refused = excluded.refused",
+                   conflicts = excluded.conflicts, refused = excluded.refused,
+                   undoes = excluded.undoes",
             )?
             .execute((
                 self.link.id,
@@ -174,6 +180,7 @@ impl Work<'_> {
                 run.settled,
                 run.conflicts,
                 run.refused,
+                run.undoes.map(|run| run.0.0),
             ))?;
         Ok(())
     }

@@ -2,6 +2,7 @@
 
 mod changes;
 mod pending;
+mod prune;
 
 use notion_sync_core::link::Side;
 use notion_sync_core::pair::{Presence, SideState};

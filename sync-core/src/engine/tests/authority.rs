@@ -43,7 +43,7 @@ fn both(value: &str) -> (Option<Value>, Option<Value>) {
 fn overwritten(world: &World) -> Vec<Value> {
     let read = world
         .store
-        .read(&world.spec.id, &Query::Journal, None, u32::MAX);
+        .read(&world.spec.id, &Query::Journal(None), None, u32::MAX);
     match block_on(read).unwrap() {
         Rows::Journal(entries) => entries.into_iter().filter_map(|e| e.before).collect(),
         other => panic!("{other:?}"),

@@ -68,7 +68,7 @@ fn pain_12_both_values_are_kept_until_a_person_decides() {
             "from Notion"
         };
         let memory = world.store.memory(&world.spec.id);
-        let journal = memory.read(&crate::port::Query::Journal, None, 100);
+        let journal = memory.read(&crate::port::Query::Journal(None), None, 100);
         assert!(format!("{journal:?}").contains(lost));
     }
 }

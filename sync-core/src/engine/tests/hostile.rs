@@ -393,7 +393,7 @@ impl Hostile {
             cells.any(|(_, cell)| cell.complete() == Some(&value))
         };
         let memory = self.world.store.memory(&self.world.spec.id);
-        let in_journal = match memory.read(&Query::Journal, None, u32::MAX) {
+        let in_journal = match memory.read(&Query::Journal(None), None, u32::MAX) {
             Rows::Journal(entries) => entries.iter().any(|entry| {
                 entry.before.as_ref() == Some(&value) || entry.after.as_ref() == Some(&value)
             }),

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 
 use crate::port::{
     Batch, Call, CommandKind, Description, FieldSet, Found, Lookup, Outcome, Peer, PeerError,
-    PlaceId, Receipt, ScanFrom, ScanPage, Sighting,
+    PlaceId, Receipt, Rejection, RejectionKind, ScanFrom, ScanPage, Sighting,
 };
 use crate::record::{Cell, Key, Record};
 use crate::schema::{FieldId, SchemaChange, SchemaVersion};
@@ -19,6 +19,10 @@ use crate::value::Value;
 pub(super) enum Habit {
     /// Patches are answered with "done" and change nothing.
     IgnoresPatches,
+    /// Every command is refused, for a reason that may pass.
+    Refuses(RejectionKind),
+    /// No command ever leaves.
+    SendsNothing,
     /// The answer to a create tells its key but not its outcome, and the record is not shown.
     HidesWhatItMade,
     /// A scan never comes back.
@@ -132,6 +136,11 @@ impl Peer for OddPeer {
         self.applied.fetch_add(1, Ordering::SeqCst);
         let command = &batch.commands[0];
         match (&self.habit, command.kind, &command.key) {
+            (Habit::Refuses(kind), _, _) => Ok(vec![Outcome::Rejected(Rejection {
+                kind: *kind,
+                message: "not now".into(),
+            })]),
+            (Habit::SendsNothing, _, _) => Ok(vec![Outcome::NotSent]),
             (Habit::IgnoresPatches, CommandKind::Patch, Some(key)) => {
                 Ok(vec![self.ignore(call, key).await?])
             }

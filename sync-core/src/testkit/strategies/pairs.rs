@@ -278,6 +278,10 @@ pub fn intent(id: IntentId, pair: PairId, fields: &[FieldId]) -> BoxedStrategy<I
                 attempts,
                 attempted_at,
                 note,
+                edit: false,
+                due_at: None,
+                refusal: None,
+                ended_at: None,
             },
         )
         .boxed()
@@ -342,6 +346,7 @@ pub fn link_memory() -> BoxedStrategy<LinkMemory> {
                 unapproved_change,
                 sides: Sides::new(left, right),
                 sent_twice: Default::default(),
+                undo_horizon: None,
             },
         )
         .boxed()

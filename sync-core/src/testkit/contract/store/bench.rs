@@ -174,7 +174,8 @@ pub(super) fn queries(spec: &LinkSpec) -> Vec<Query> {
         Query::Intents { dead: false },
         Query::Intents { dead: true },
         Query::Conflicts,
-        Query::Journal,
+        Query::Journal(None),
+        Query::Runs,
     ];
     for side in Side::BOTH {
         let mut keys: Vec<Key> = pairs().map(|pair| key(side, pair)).collect();

@@ -252,5 +252,9 @@ pub(super) fn intent(id: u64, pair: PairId) -> Intent {
         attempts: 0,
         attempted_at: None,
         note: None,
+        edit: false,
+        due_at: None,
+        refusal: None,
+        ended_at: None,
     }
 }

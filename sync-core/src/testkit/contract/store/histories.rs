@@ -95,7 +95,7 @@ pub fn pages_of_any_size_yield_every_row_once_in_order(setup: Setup<'_>) {
                     "{query:?} in pages of {limit} goes on"
                 );
                 after = match (&query, paged.last()) {
-                    (Query::Journal, _) => Some(Bookmark(paged.len() as u64)),
+                    (Query::Journal(_) | Query::Runs, _) => Some(Bookmark(paged.len() as u64)),
                     (_, last) => last.map(|(id, _)| Bookmark(*id)),
                 };
             }
@@ -277,6 +277,8 @@ fn journal_entry(fields: &[FieldId]) -> BoxedStrategy<JournalEntry> {
                 kind,
                 rule: "R05".into(),
                 field,
+                source: before.clone(),
+                settled: None,
                 before,
                 after,
             },
@@ -293,6 +295,7 @@ fn run_record() -> BoxedStrategy<RunRecord> {
             settled,
             conflicts: 0,
             refused: 0,
+            undoes: None,
         })
         .boxed()
 }
@@ -324,6 +327,15 @@ fn crowd(bench: &Bench) -> Vec<Change> {
                 resolution: None,
             }));
         }
+        changes.push(Change::Run(RunRecord {
+            id: RunId(Timestamp(i64::try_from(pair.0).unwrap_or(0))),
+            ended_at: Timestamp(9),
+            outcome: "clean".into(),
+            settled: 1,
+            conflicts: 0,
+            refused: 0,
+            undoes: None,
+        }));
         changes.push(Change::Intent(super::commits::intent(pair.0 + 10, pair)));
         changes.push(Change::Journal(JournalEntry {
             run: RunId(Timestamp(1)),
@@ -335,6 +347,8 @@ fn crowd(bench: &Bench) -> Vec<Change> {
             field: None,
             before: None,
             after: None,
+            source: None,
+            settled: None,
         }));
     }
     changes
@@ -352,6 +366,7 @@ fn rows(rows: &Rows) -> Vec<(u64, String)> {
         Rows::Intents(intents) => listed(intents, |intent| intent.id.0),
         Rows::Conflicts(conflicts) => listed(conflicts, |conflict| conflict.pair.0),
         Rows::Journal(entries) => listed(entries, |_| 0),
+        Rows::Runs(runs) => listed(runs, |_| 0),
         Rows::Count(count) => vec![(0, count.to_string())],
     }
 }
