@@ -123,9 +123,9 @@ impl MemoryPeer {
         inner.rows.get(key).map(|row| row.record.clone())
     }
 
-    /// What the index is late by at the moment; the declared lag stays what it is.
-    pub fn delay(&self, delay: Duration) {
-        self.inner().delay = Some(delay);
+    /// Queries are late by the declared lag from now on, or not at all.
+    pub fn late(&self, late: bool) {
+        self.inner().delay = (!late).then_some(Duration::ZERO);
     }
 
     /// Somebody changes the schema.
