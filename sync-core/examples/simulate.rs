@@ -1,5 +1,5 @@
 //! Plays whole histories from seeds and checks them: `simulate --seeds A..B [--profile NAME]
-//! [--canary NAME|all] [--threads N]`. See `docs/simulation.md`.
+//! [--canary NAME|all] [--threads N] [--story]`. See `docs/simulation.md`.
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -18,6 +18,8 @@ struct Asked {
     profiles: Vec<Profile>,
     canary: Option<String>,
     threads: u64,
+    /// Tell what happens, in words: for one seed.
+    story: bool,
 }
 
 fn main() -> ExitCode {
@@ -27,7 +29,7 @@ fn main() -> ExitCode {
             eprintln!("{message}");
             eprintln!(
                 "usage: simulate --seeds A..B [--profile calm|lossy|crashy|lagging|hostile] \
-                 [--canary NAME|all] [--threads N]"
+                 [--canary NAME|all] [--threads N] [--story]"
             );
             return ExitCode::from(2);
         }
@@ -44,6 +46,7 @@ fn parse(words: impl Iterator<Item = String>) -> Result<Asked, String> {
         profiles: Profile::ALL.to_vec(),
         canary: None,
         threads: 1,
+        story: false,
     };
     let mut words = words;
     while let Some(flag) = words.next() {
@@ -52,6 +55,7 @@ fn parse(words: impl Iterator<Item = String>) -> Result<Asked, String> {
             "--seeds" => asked.seeds = range(&value()?)?,
             "--profile" => asked.profiles = vec![value()?.parse()?],
             "--canary" => asked.canary = Some(value()?),
+            "--story" => asked.story = true,
             "--threads" => asked.threads = number(&value()?)?.max(1),
             _ => return Err(format!("there is no flag {flag:?}")),
         }
@@ -107,7 +111,9 @@ fn play(asked: &Asked) -> Sum {
             .skip(usize::try_from(first).unwrap_or(0))
         {
             if (seed - asked.seeds.start) % asked.threads == first {
-                sum.add(simulate_reference(seed, profile_of(asked, seed)));
+                let verdict = simulate_reference(seed, profile_of(asked, seed), asked.story);
+                verdict.story.iter().for_each(|line| println!("{line}"));
+                sum.add(verdict);
             }
         }
         sum

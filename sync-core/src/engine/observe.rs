@@ -78,7 +78,9 @@ impl Cycle<'_> {
                     if cursor.is_some() && !matches!(coverage, Coverage::Partial(_)) {
                         memory.cursor = cursor;
                     }
-                    self.scan_elapsed[side] = Some(began);
+                    // A scan that broke off says nothing about what it did not return: no look at all.
+                    let whole = !matches!(coverage, Coverage::Partial(_));
+                    self.scan_elapsed[side] = whole.then_some(began);
                     self.commit(Vec::new(), Vec::new()).await?;
                     break coverage;
                 }

@@ -79,10 +79,12 @@ impl History {
                     .and_then(|pair| pair.sides[side.other()].key.as_ref());
                 let there = partner.and_then(|key| truth[side.other()].get(key));
                 if there.is_none_or(|there| !is_live(there)) {
-                    let pair = paired.get(key);
                     self.violation(format!(
-                        "E8: {side:?} {record:?} lives, its counterpart does not: {there:?} {pair:?}"
+                        "E8: {side:?} {key:?} lives, its counterpart {partner:?} does not"
                     ));
+                    let pair = paired.get(key);
+                    let tell = || format!("{record:?}\n{there:?}\n{pair:?}");
+                    self.stage.lock().tell(tell);
                 }
             }
         }

@@ -10,7 +10,7 @@ use super::stage::{Stage, Tally};
 use super::witness::Witness;
 use super::world::{MakeWorld, SkewedClock, World};
 use crate::conflict::Resolution;
-use crate::engine::{Decisions, Described, Report, RunError};
+use crate::engine::{Decisions, Described, RunError};
 use crate::link::{LinkSpec, Policy, Precheck, Side, Sides};
 use crate::outbox::IntentState;
 use crate::port::{Call, Cancel, Description, Store};
@@ -36,6 +36,8 @@ pub struct Verdict {
     pub violations: Vec<String>,
     /// What happened.
     pub tally: Tally,
+    /// The same in words, where it was asked for.
+    pub story: Vec<String>,
 }
 
 /// A history under way.
@@ -76,10 +78,12 @@ const HAPPENINGS: [(u64, Happening); 7] = [
 ];
 
 /// Plays the history of a seed in a world made by `make`, and checks it.
-pub fn simulate(seed: u64, profile: Profile, make: &MakeWorld<'_>) -> Verdict {
+/// With `tell` the verdict tells the story.
+pub fn simulate(seed: u64, profile: Profile, make: &MakeWorld<'_>, tell: bool) -> Verdict {
     let root = Entropy::new(seed).branch(profile as u64);
     let world: Arc<dyn World> = make(&mut root.branch(1)).into();
     let mut history = History::new(world, profile, &root);
+    history.stage.lock().story = tell.then(Vec::new);
     history.play();
     history.rest();
     history.verdict(seed)
@@ -242,6 +246,7 @@ impl History {
         self.world.process_died();
         if self.finish(decided).is_ok() {
             self.people.decides_against(&conflict.values[keep.other()]);
+            self.stage.lock().tell(|| format!("decides {conflict:?} for {keep:?}"));
         }
     }
 
@@ -252,6 +257,7 @@ impl History {
             stage.strain = Strain::default();
             stage.unauthorized_until = 0;
         }
+        self.stage.lock().tell(|| "fair weather".into());
         self.deliver_some(1000);
         self.people.clear_up();
         self.clock.set_right();
@@ -286,9 +292,9 @@ impl History {
             self.world.clock().advance(Duration::from_secs(61));
             match report {
                 Ok(report) => {
-                    let moved = report.settled.left.total() + report.settled.right.total() > 0
-                        || report.waiting > 0
-                        || self.decide_outbox(&report);
+                    let decided = self.decide_outbox();
+                    let settled = report.settled.left.total() + report.settled.right.total();
+                    let moved = settled > 0 || report.waiting > 0 || decided;
                     quiet = if moved { 0 } else { quiet + 1 };
                     if moved {
                         last = format!("{report:?}");
@@ -305,14 +311,14 @@ impl History {
                 return true;
             }
         }
-        let what = format!("E8: does not come to rest: {last}");
-        self.stage.lock().violation(what);
+        self.stage.lock().tell(|| last);
+        self.stage.lock().violation("E8: does not come to rest");
         false
     }
 
     /// A person decides what became of commands that nobody can look up, and has those that were
     /// refused tried again. Returns whether there were any.
-    fn decide_outbox(&mut self, _: &Report) -> bool {
+    fn decide_outbox(&mut self) -> bool {
         let store = Arc::clone(&self.store);
         let decisions = Decisions::new(&*store, &self.link.id);
         let mut decided = false;
@@ -330,11 +336,17 @@ impl History {
                 .find_map(|(side, command, key)| {
                     (*side == intent.side && *command == intent.command).then(|| key.clone())
                 });
-            let done = match made.filter(|_| lost) {
-                Some(key) => self.finish(decisions.declare_created(intent.id, &key)),
-                None => self.finish(decisions.declare_not_sent(intent.id)),
-            };
-            decided |= done.is_ok();
+            let joined = made.filter(|_| lost).is_some_and(|key| {
+                let joined = self.finish(decisions.declare_created(intent.id, &key));
+                if let Err(RunError::AlreadyPaired(_)) = joined {
+                    // The way out that the message names.
+                    self.world.place(intent.side).trash(&key, true);
+                }
+                joined.is_ok()
+            });
+            let done = joined || self.finish(decisions.declare_not_sent(intent.id)).is_ok();
+            self.stage.lock().tell(|| format!("decided {intent:?}: joined {joined}"));
+            decided |= done;
         }
         decided
     }
@@ -376,6 +388,7 @@ impl History {
             trace: stage.trace(),
             violations: std::mem::take(&mut stage.violations),
             tally: std::mem::take(&mut stage.tally),
+            story: stage.story.take().unwrap_or_default(),
         }
     }
 }

@@ -31,11 +31,11 @@ use crate::port::{Capabilities, Description, PeerError};
 use crate::schema::Schema;
 use crate::testkit::Entropy;
 
-/// Plays and checks the history of a seed in a world of reference parts.
-pub fn simulate_reference(seed: u64, profile: Profile) -> Verdict {
+/// Plays and checks the history of a seed in a world of reference parts. With `tell` the verdict tells the story.
+pub fn simulate_reference(seed: u64, profile: Profile, tell: bool) -> Verdict {
     let make =
         |entropy: &mut Entropy| -> Box<dyn World> { Box::new(ReferenceWorld::draw(entropy)) };
-    simulate(seed, profile, &make)
+    simulate(seed, profile, &make, tell)
 }
 
 /// Polls a future that has nothing to do with the stage to its end.

@@ -150,6 +150,7 @@ impl StagedPeer {
         ];
         let (fault, name) = stage.entropy.weighted(&kinds)?;
         stage.count(name);
+        stage.tell(|| format!("{:?} fault: {name}", self.side));
         if fault == Fault::Unauthorized {
             stage.unauthorized_until = stage.tick + SPELL;
         }
@@ -175,6 +176,7 @@ impl StagedPeer {
         let outcome = outcome.unwrap_or(Outcome::NotSent);
         let mut stage = self.witness.stage.lock();
         let tick = stage.next_tick();
+        stage.tell(|| format!("{:?} {command:?} -> {outcome:?}", self.side));
         if let Outcome::Done(receipt) = &outcome {
             stage.tally.commands += 1;
             stage.note(&[2, self.side as u8, command.kind as u8]);
@@ -281,6 +283,8 @@ impl Peer for StagedPeer {
         self.before_read().await?;
         let mut page = self.inner.scan(call, from, fields, limit).await?;
         self.veil(&mut page);
+        let tell = || format!("{:?} scan {from:?}: {} {:?}", self.side, page.items.len(), page.next);
+        self.witness.stage.lock().tell(tell);
         self.witness.stage.pause().await;
         Ok(page)
     }
@@ -294,6 +298,8 @@ impl Peer for StagedPeer {
         self.before_read().await?;
         let mut answers = self.inner.fetch(call, keys, fields).await?;
         keys.iter().for_each(|key| self.note_read(Some(key)));
+        let tell = || format!("{:?} read {answers:?}", self.side);
+        self.witness.stage.lock().tell(tell);
         if self.capabilities.absence == Absence::Ambiguous {
             for answer in &mut answers {
                 let mut stage = self.witness.stage.lock();

@@ -182,6 +182,8 @@ impl People {
             cells.push((FieldId::new("tags"), self.tags()));
         }
         let key = self.witness.world.place(side).create(&cells);
+        let tell = || format!("person makes {side:?} {key:?} {cells:?}");
+        self.witness.stage.lock().tell(tell);
         for (field, _) in &cells {
             self.record_write(side, &key, field);
         }
@@ -195,6 +197,8 @@ impl People {
         self.take_back(side, &key, Some(&field));
         let world = &self.witness.world;
         world.place(side).write(&key, &field, value);
+        let tell = || format!("person writes {side:?} {key:?} {field:?} {value:?}");
+        self.witness.stage.lock().tell(tell);
         self.record_write(side, &key, &field);
     }
 
@@ -237,6 +241,8 @@ impl People {
             return;
         };
         self.witness.world.place(side).trash(&key, trashed);
+        let tell = || format!("person trashes {side:?} {key:?}: {trashed}");
+        self.witness.stage.lock().tell(tell);
         if !trashed {
             let mut stage = self.witness.stage.lock();
             let tick = stage.tick;
@@ -249,6 +255,7 @@ impl People {
             let seen = self.witness.world.place(side).record(&key);
             if self.witness.world.place(side).erase(&key) {
                 let mut stage = self.witness.stage.lock();
+                stage.tell(|| format!("person erases {side:?} {key:?}"));
                 for (_, cell) in seen.iter().flat_map(|record| record.cells.iter()) {
                     if let Some(value) = cell.complete() {
                         stage.lineage.end(value, Fate::TakenBack);
@@ -291,6 +298,7 @@ impl People {
         let Some(weather) = weather else { return };
         if self.witness.world.place(side).weather(&weather) {
             let mut stage = self.witness.stage.lock();
+            stage.tell(|| format!("weather {side:?} {weather:?}"));
             stage.count(match weather {
                 Weather::Hidden(_, true) => "unshared",
                 Weather::Hidden(_, false) => "shared again",

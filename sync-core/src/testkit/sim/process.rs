@@ -193,6 +193,7 @@ impl History {
                         return ended;
                     }
                     if self.between(&running[at]) {
+                        self.stage.lock().tell(|| "dies".into());
                         drop(running.swap_remove(at));
                         self.world.process_died();
                         let stale = running.iter().map(|process| process.number);
@@ -250,6 +251,7 @@ impl History {
     }
 
     fn note_result(&mut self, result: &Result<Report, RunError>) {
+        self.stage.lock().tell(|| format!("run ended {result:?}"));
         match result {
             Ok(report) => {
                 let mut stage = self.stage.lock();

@@ -43,6 +43,8 @@ pub(super) struct Inner {
     pub(super) lineage: Lineage,
     pub(super) tally: Tally,
     pub(super) violations: Vec<String>,
+    /// What happened, in words, for a person who replays one seed.
+    pub(super) story: Option<Vec<String>>,
     trace: u64,
 }
 
@@ -116,6 +118,7 @@ impl Stage {
             lineage: Lineage::default(),
             tally: Tally::default(),
             violations: Vec::new(),
+            story: None,
             trace: 0xcbf2_9ce4_8422_2325,
         })))
     }
@@ -153,7 +156,16 @@ impl Inner {
     }
 
     pub(super) fn violation(&mut self, what: impl Into<String>) {
-        self.violations.push(what.into());
+        let what = what.into();
+        self.tell(|| format!("VIOLATION {what}"));
+        self.violations.push(what);
+    }
+
+    pub(super) fn tell(&mut self, what: impl FnOnce() -> String) {
+        let (tick, process) = (self.tick, self.process.0);
+        if let Some(story) = &mut self.story {
+            story.push(format!("{tick} [{process}] {}", what()));
+        }
     }
 
     /// Adds to the trace of the history (FNV-1a): two runs of one seed leave the same.

@@ -86,6 +86,8 @@ impl Store for StagedStore {
         self.fails("commit failed before")?;
         let violations = self.witness.stage.lock().violations.len();
         self.watch(&commit).await;
+        let tell = || format!("commit {commit:?}");
+        self.witness.stage.lock().tell(tell);
         let kinds: Vec<_> = commit
             .effects
             .iter()
