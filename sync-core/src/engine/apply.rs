@@ -4,12 +4,13 @@ use super::cycle::Cycle;
 use super::observe::observed;
 use super::pass::Queue;
 use super::{Event, RunError, RunOutcome};
+use crate::link::Side;
 use crate::outbox::{Intent, IntentEvent, IntentState};
 use crate::pair::PairState;
 use crate::plan::Guard;
 use crate::port::{
-    Atomicity, Batch, Call, Change, Command, CommandKind, FieldSet, Lookup, Outcome, PeerError,
-    PeerErrorKind, Receipt, RejectionKind, Sent,
+    Absence, Atomicity, Batch, Call, Change, Command, CommandKind, FieldSet, Lookup, Outcome,
+    PeerError, PeerErrorKind, Receipt, RejectionKind, Sent,
 };
 use crate::record::{Key, Lifecycle, Record};
 
@@ -192,7 +193,22 @@ impl Cycle<'_> {
         match kind {
             RejectionKind::Conflict => {
                 self.report.raise(Guard::StaleBase, 1);
-                self.withdraw(intent, Vec::new()).await
+                let call = Call::new(&self.options.cancel);
+                let keys: Vec<Key> = intent.command.key.iter().cloned().collect();
+                let peer = &self.engine.peers[side];
+                // Planned again from what is there now. Where that cannot be read, from what was.
+                let answers = match keys.is_empty() {
+                    true => Vec::new(),
+                    false => (peer.fetch(&call, &keys, &FieldSet::All).await).unwrap_or_default(),
+                };
+                let seen = answers.into_iter().next();
+                let seen = seen.map(|answer| self.classified(pair, side, answer));
+                self.withdraw(intent, seen.into_iter().collect()).await
+            }
+            RejectionKind::NotFound if self.is_authoritative(side) => {
+                let absent = Lookup::Absent(Absence::Authoritative);
+                let gone = self.classified(pair, side, absent);
+                self.withdraw(intent, vec![gone]).await
             }
             RejectionKind::NotFound | RejectionKind::Denied => {
                 self.refuse(Guard::Permission, pair.id, side, format!("{name}: {note}"));
@@ -209,6 +225,11 @@ impl Cycle<'_> {
                     .await
             }
         }
+    }
+
+    /// Whether "not found" means that the record does not exist.
+    pub(super) fn is_authoritative(&self, side: Side) -> bool {
+        self.described[side].capabilities.absence == Absence::Authoritative
     }
 
     /// Reads the target again; if it is not as planned, remembers how it is and drops the command.

@@ -243,6 +243,10 @@ impl Cycle<'_> {
                 .extend(self.found_created(intent, record).await?);
             return Ok(pair);
         }
+        if let Some(pair) = self.made_late(side, &record).await? {
+            chunk.changes.push(observed(pair, side, record));
+            return Ok(pair);
+        }
         let id = PairId(self.mint());
         let mut sides = Sides::<SideState>::default();
         sides[side] = SideState::seen(record);
@@ -383,8 +387,9 @@ impl Cycle<'_> {
                 let states = self.pairs(&Query::Pairs(chunk.to_vec()), None).await?;
                 missing.extend(states.into_iter().filter(|pair| {
                     let unproved = [Presence::Gone, Presence::Denied];
-                    unproved.contains(&pair.sides[side].presence)
-                        && !self.probed.contains(&(pair.id, side))
+                    (unproved.contains(&pair.sides[side].presence)
+                        && !self.probed.contains(&(pair.id, side)))
+                        || self.rests_on_old_proof(pair, side)
                 }));
             }
             let budget = PROBE_BUDGET.saturating_sub(self.probed.len());

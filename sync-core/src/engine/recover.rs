@@ -53,6 +53,10 @@ impl Cycle<'_> {
                     self.say(|| Event::Recovered {
                         what: "a create that never arrived is sent again".into(),
                     });
+                    if let Some(marker) = &intent.marker {
+                        // Whatever becomes of the next attempt: the first may still arrive.
+                        self.memory.sent_twice.insert(marker.clone(), intent.pair);
+                    }
                     self.advance(intent, IntentEvent::NotApplied, Vec::new())
                         .await
                 } else {
@@ -178,12 +182,6 @@ impl Cycle<'_> {
             .filter(|entry| applied || entry.field.is_some());
         changes.extend(written.map(Change::Journal));
         if applied {
-            if kind == CommandKind::Create
-                && intent.attempts > 1
-                && let Some(marker) = &intent.marker
-            {
-                self.memory.sent_twice.insert(marker.clone(), pair_id);
-            }
             self.count(side, kind, self.only_projects(&intent));
             self.advance(intent, IntentEvent::Verified, changes).await
         } else {
@@ -275,6 +273,24 @@ impl Cycle<'_> {
                 && shadow.lifecycle == Lifecycle::Live;
             (*first != pair.id && there).then_some(*first)
         })
+    }
+
+    /// The pair whose create was sent more than once and made this record after all, where the
+    /// pair has no record there yet and no create is under way.
+    pub(super) async fn made_late(
+        &self,
+        side: Side,
+        record: &Record,
+    ) -> Result<Option<PairId>, RunError> {
+        let field = self.engine.spec.mapping.markers[side].as_ref();
+        let marker = field.and_then(|field| record.cells.complete(field));
+        let first = marker.and_then(|marker| self.memory.sent_twice.get(&marker.display()));
+        let Some(first) = first.filter(|first| !self.intents.contains_key(&(**first, side))) else {
+            return Ok(None);
+        };
+        let pair = self.pair(*first).await?;
+        let lacks = pair.filter(|pair| pair.sides[side].key.is_none());
+        Ok(lacks.map(|pair| pair.id))
     }
 
     /// A scan returned the record that an unresolved create made.
