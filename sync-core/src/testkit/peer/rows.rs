@@ -197,6 +197,13 @@ impl Inner {
                 if compares && !as_expected {
                     return Outcome::Stale(Some(record.clone()));
                 }
+                if !alive {
+                    let message = "it is in the trash".to_owned();
+                    return Outcome::Rejected(Rejection {
+                        kind: RejectionKind::Conflict,
+                        message,
+                    });
+                }
                 self.touch(key, now, |record, habits| {
                     record.lifecycle = kind.leads_to();
                     for (field, value) in written(&command.cells) {

@@ -246,7 +246,9 @@ impl History {
         self.world.process_died();
         if self.finish(decided).is_ok() {
             self.people.decides_against(&conflict.values[keep.other()]);
-            self.stage.lock().tell(|| format!("decides {conflict:?} for {keep:?}"));
+            self.stage
+                .lock()
+                .tell(|| format!("decides {conflict:?} for {keep:?}"));
         }
     }
 
@@ -345,7 +347,9 @@ impl History {
                 joined.is_ok()
             });
             let done = joined || self.finish(decisions.declare_not_sent(intent.id)).is_ok();
-            self.stage.lock().tell(|| format!("decided {intent:?}: joined {joined}"));
+            self.stage
+                .lock()
+                .tell(|| format!("decided {intent:?}: joined {joined}"));
             decided |= done;
         }
         decided

@@ -283,7 +283,14 @@ impl Peer for StagedPeer {
         self.before_read().await?;
         let mut page = self.inner.scan(call, from, fields, limit).await?;
         self.veil(&mut page);
-        let tell = || format!("{:?} scan {from:?}: {} {:?}", self.side, page.items.len(), page.next);
+        let tell = || {
+            format!(
+                "{:?} scan {from:?}: {} {:?}",
+                self.side,
+                page.items.len(),
+                page.next
+            )
+        };
         self.witness.stage.lock().tell(tell);
         self.witness.stage.pause().await;
         Ok(page)

@@ -106,6 +106,10 @@ impl Witness {
             let pair = self.pair_of(side, command).await;
             self.takes_along(side, &record, sending, pair.as_ref());
         }
+        if command.kind == CommandKind::Patch && record.lifecycle == Lifecycle::Trashed {
+            // Refused: no peer here writes to what is in the trash.
+            return;
+        }
         let mut stage = self.stage.lock();
         for cell in &command.cells {
             let now = record.cells.complete(&cell.field);
