@@ -207,10 +207,47 @@ mod canaries {
 
 #[cfg(feature = "canary")]
 mod canaries {
-    use super::{Asked, ExitCode};
+    use notion_sync_core::canary::{self, Canary};
 
-    pub(super) fn hunt(_: &Asked, name: &str) -> ExitCode {
-        eprintln!("canary {name:?} is not known");
-        ExitCode::from(2)
+    use super::{Asked, ExitCode, profile_of, simulate_reference};
+
+    /// Plants each bug that was named and plays until a seed catches it.
+    pub(super) fn hunt(asked: &Asked, name: &str) -> ExitCode {
+        let named = match (name, Canary::by_name(name)) {
+            ("all", _) => Canary::ALL.to_vec(),
+            (_, Some(canary)) => vec![canary],
+            _ => {
+                eprintln!("there is no canary {name:?}; there are {:?}", Canary::ALL);
+                return ExitCode::from(2);
+            }
+        };
+        let mut missed = 0;
+        for planted in named {
+            canary::plant(Some(planted));
+            let caught = asked.seeds.clone().find_map(|seed| {
+                let verdict = simulate_reference(seed, profile_of(asked, seed), asked.story);
+                let first = verdict.violations.first().cloned();
+                verdict.story.iter().for_each(|line| println!("{line}"));
+                first.map(|violation| (seed, verdict.profile, violation))
+            });
+            match caught {
+                Some((seed, profile, violation)) => {
+                    let tried = seed - asked.seeds.start + 1;
+                    println!(
+                        "{planted:?}: caught by seed {seed} ({profile}), {tried} tried: {violation}"
+                    );
+                }
+                None => {
+                    missed += 1;
+                    println!("{planted:?}: NOT CAUGHT by seeds {:?}", asked.seeds);
+                }
+            }
+        }
+        canary::plant(None);
+        if missed == 0 {
+            ExitCode::SUCCESS
+        } else {
+            ExitCode::FAILURE
+        }
     }
 }

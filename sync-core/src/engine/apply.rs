@@ -4,6 +4,7 @@ use super::cycle::Cycle;
 use super::observe::observed;
 use super::pass::Queue;
 use super::{Event, RunError, RunOutcome};
+use crate::canary::{self, Canary};
 use crate::link::Side;
 use crate::outbox::{Intent, IntentEvent, IntentState};
 use crate::pair::PairState;
@@ -64,9 +65,11 @@ impl Cycle<'_> {
             intent.attempted_at = Some(self.engine.clock.now());
             self.intents
                 .insert((intent.pair, intent.side), intent.clone());
-            // The attempt is durable before bytes leave; this is also where a fence is noticed.
-            self.commit(vec![Change::Intent(intent.clone())], Vec::new())
-                .await?;
+            if !canary::is(Canary::EffectBeforeIntent) {
+                // The attempt is durable before bytes leave; here a fence is noticed too.
+                self.commit(vec![Change::Intent(intent.clone())], Vec::new())
+                    .await?;
+            }
             let go = self.send(intent.clone(), &pair).await?;
             let again = self.intents.get(&(intent.pair, intent.side));
             match again.filter(|again| again.state == IntentState::Planned) {
@@ -284,6 +287,9 @@ impl Cycle<'_> {
 /// Whether the record still is what the command expects: alive or not, the cells it writes, and
 /// for a trash every cell a person could have written.
 fn holds(command: &Command, record: &Record) -> bool {
+    if canary::is(Canary::StaleBaseIgnored) {
+        return true;
+    }
     let trashed = record.lifecycle == Lifecycle::Trashed;
     let written = command.cells.iter().all(|cell| {
         let now = record.cells.complete(&cell.field);

@@ -7,6 +7,7 @@ use super::cycle::Cycle;
 use super::marks::Marks;
 use super::pass::{Chunk, Held};
 use super::{Event, RunError, RunOutcome};
+use crate::canary::{self, Canary};
 use crate::link::{Side, Sides};
 use crate::pair::{PairHead, PairId, PairState, Presence, SideState};
 use crate::plan::{Guard, Refusal};
@@ -63,6 +64,10 @@ impl Cycle<'_> {
                     page = next?;
                 }
                 Next::End { coverage, cursor } => {
+                    if canary::is(Canary::CursorFirst) {
+                        self.memory.sides[side].cursor.clone_from(&cursor);
+                        self.commit(Vec::new(), Vec::new()).await?;
+                    }
                     self.remember(side, page.items, &mut marks).await?;
                     let complete = coverage == Coverage::Complete(Scope::All);
                     if complete {
@@ -75,7 +80,8 @@ impl Cycle<'_> {
                     if full && complete {
                         memory.full_scan_at = Some(started);
                     }
-                    if cursor.is_some() && !matches!(coverage, Coverage::Partial(_)) {
+                    let stands = canary::is(Canary::WatermarkStands) && memory.cursor.is_some();
+                    if cursor.is_some() && !matches!(coverage, Coverage::Partial(_)) && !stands {
                         memory.cursor = cursor;
                     }
                     // A scan that broke off says nothing about what it did not return: no look at all.
@@ -185,7 +191,10 @@ impl Cycle<'_> {
                     match (known, again) {
                         (Some((pair, seen)), _) => {
                             marks.mark(pair);
-                            if seen != Some(record.digest()) {
+                            let content = record.digest();
+                            if seen != Some(content)
+                                && !canary::seen_before(pair.0 * 2 + side as u64, content)
+                            {
                                 let record = self.unless_outdated(side, pair, record).await?;
                                 chunk.changes.push(observed(pair, side, record));
                             }

@@ -4,6 +4,7 @@ use super::cycle::Cycle;
 use super::observe::observed;
 use super::settle::{Verdict, verify};
 use super::{Event, RunError};
+use crate::canary::{self, Canary};
 use crate::link::Side;
 use crate::outbox::{Intent, IntentEvent, IntentState};
 use crate::pair::{PairId, PairState, Presence};
@@ -29,7 +30,7 @@ impl Cycle<'_> {
     pub(super) async fn recover(&mut self) -> Result<(), RunError> {
         for intent in std::mem::take(&mut self.intents).into_values() {
             self.stop_if_asked()?;
-            if intent.state.is_unresolved() {
+            if intent.state.is_unresolved() && !canary::is(Canary::AmbiguousDropped) {
                 self.resolve(intent).await?;
             } else {
                 self.withdraw(intent, Vec::new()).await?;
@@ -108,6 +109,9 @@ impl Cycle<'_> {
                     .into(),
             ));
         };
+        if canary::is(Canary::LostCreateResent) {
+            return Ok(Finding::NothingMade);
+        }
         let found = peer
             .find(&call, &field, &[Value::text(marker.clone())])
             .await?;

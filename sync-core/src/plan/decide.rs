@@ -5,6 +5,7 @@ use super::guards::{Guard, Refusal};
 use super::limits::over_limit;
 use super::pair::{Blocked, InFlight, PairContext, PairPlan, PlannedCommand, PlannedField, Where};
 use super::rows::{RowAction, RowDecision, RowRule};
+use crate::canary::{self, Canary};
 use crate::conflict::{Conflict, Resolution};
 use crate::link::{Lens, LensContext, MappedField, Side, Sides, Unmappable};
 use crate::pair::{Base, PairState, Presence};
@@ -35,6 +36,7 @@ impl Decider<'_, '_> {
             RowAction::Trash(on) => self.trash(on),
             RowAction::SettleTrashed => {
                 self.settle_lifecycle(Lifecycle::Trashed);
+                self.plan.forget = canary::is(Canary::TombstoneForgotten);
                 self.close_conflicts();
             }
             // Gone for good: nothing to bring back, so it is made again for the same pair.
@@ -237,7 +239,8 @@ impl Decider<'_, '_> {
                     // A decision is about the values a person saw: it does not cover a later edit
                     // of the side that loses.
                     Some(Resolution::Keep(side))
-                        if cells[side.other()] == Some(&open.values[side.other()]) =>
+                        if cells[side.other()] == Some(&open.values[side.other()])
+                            || canary::is(Canary::DecisionCoversAll) =>
                     {
                         ConflictStatus::Keep(side)
                     }
@@ -252,7 +255,13 @@ impl Decider<'_, '_> {
                     .is_some()
             }),
         };
-        let (rule, action) = decide_field(&case);
+        let (rule, mut action) = decide_field(&case);
+        if canary::is(Canary::MergeDropped)
+            && self.decision.rule == RowRule::R04
+            && action == FieldAction::Propagate(Side::Right)
+        {
+            action = FieldAction::Propagate(Side::Left);
+        }
         if let Some(trace) = &mut self.trace {
             trace.push((field.name().clone(), rule));
         }

@@ -1,6 +1,7 @@
 //! What has to hold when everything is at rest: agreement, lineage, settled bases, silence.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use super::history::History;
 use super::lineage::trace;
@@ -98,7 +99,7 @@ impl History {
             let Some(records) = both_live(pair, &truth) else {
                 continue;
             };
-            for field in self.edited_fields() {
+            for field in &self.link.mapping.fields {
                 let values = Sides::from_fn(|side| records[side].cells.complete(&field.ids[side]));
                 let (Some(left), Some(right)) = (values.left, values.right) else {
                     continue;
@@ -282,6 +283,25 @@ impl History {
         }
         for full in [false, true] {
             self.moves_nothing(full, "P5");
+        }
+        self.check_idle_poll();
+    }
+
+    /// E10, E12: long after the last edit an incremental scan returns nothing any more.
+    fn check_idle_poll(&mut self) {
+        for last in [false, true] {
+            self.world.clock().advance(Duration::from_secs(300));
+            let Some(Ended::With(result)) = self.run(false).pop() else {
+                return;
+            };
+            let Ok(report) = *result else { return };
+            for side in Side::BOTH {
+                let scanned = report.scanned[side];
+                if last && scanned > 0 && !report.full_scan[side] {
+                    let what = format!("E10: an idle poll of {side:?} returned {scanned} records");
+                    self.violation(what);
+                }
+            }
         }
     }
 

@@ -13,7 +13,7 @@ use crate::conflict::Resolution;
 use crate::engine::{Decisions, Described, RunError};
 use crate::link::{LinkSpec, Policy, Precheck, Side, Sides};
 use crate::outbox::IntentState;
-use crate::port::{Call, Cancel, Description, Store};
+use crate::port::{Call, Cancel, ChangeFeed, Description, Store};
 use crate::testkit::Entropy;
 
 /// Events of a history, beside those that happen during runs.
@@ -52,6 +52,8 @@ pub(super) struct History {
     pub(super) processes: u64,
     pub(super) described: Sides<Option<Described>>,
     pub(super) habits: Sides<Description>,
+    /// Whether changes are learned from feeds that tell of all of them: then no sweep is needed.
+    fed: bool,
     profile: Profile,
 }
 
@@ -82,6 +84,8 @@ const HAPPENINGS: [(u64, Happening); 7] = [
 pub fn simulate(seed: u64, profile: Profile, make: &MakeWorld<'_>, tell: bool) -> Verdict {
     let root = Entropy::new(seed).branch(profile as u64);
     let world: Arc<dyn World> = make(&mut root.branch(1)).into();
+    #[cfg(feature = "canary")]
+    crate::canary::forget();
     let mut history = History::new(world, profile, &root);
     history.stage.lock().story = tell.then(Vec::new);
     history.play();
@@ -101,18 +105,23 @@ impl History {
         let link = world.link(policy);
         let stage = Stage::new(root.branch(3), Strain::default());
         let store = world.store();
+        let cancel = Cancel::default();
+        let call = Call::new(&cancel);
+        let describe = |side| super::finish(&*world, world.place(side).peer().describe(&call));
+        let habits = Sides::from_fn(|side| super::described_or_bare(describe(side)));
         let witness = Witness {
             world: Arc::clone(&world),
             link: link.clone(),
             store: Arc::clone(&store),
             stage: stage.clone(),
+            lag: habits
+                .left
+                .capabilities
+                .index_lag
+                .max(habits.right.capabilities.index_lag),
         };
         let people = People::new(witness, root.branch(4));
         let clock = SkewedClock::new(world.clock().clone());
-        let cancel = Cancel::default();
-        let call = Call::new(&cancel);
-        let describe = |side| super::finish(&*world, world.place(side).peer().describe(&call));
-        let habits = Sides::from_fn(|side| super::described_or_bare(describe(side)));
         Self {
             link,
             store,
@@ -122,6 +131,9 @@ impl History {
             entropy,
             processes: 0,
             described: Sides::default(),
+            fed: Side::BOTH
+                .into_iter()
+                .all(|side| habits[side].capabilities.changes != ChangeFeed::Window),
             habits,
             profile,
             world,
@@ -258,6 +270,7 @@ impl History {
             let mut stage = self.stage.lock();
             stage.strain = Strain::default();
             stage.unauthorized_until = 0;
+            stage.approved = true;
         }
         self.stage.lock().tell(|| "fair weather".into());
         self.deliver_some(1000);
@@ -287,7 +300,7 @@ impl History {
         let mut last = String::new();
         for _ in 0..LAST_RUNS {
             self.world.process_died();
-            let report = match self.run(true).pop() {
+            let report = match self.run(!self.fed).pop() {
                 Some(Ended::With(result)) => *result,
                 _ => return false,
             };
@@ -329,15 +342,10 @@ impl History {
             if intent.state != IntentState::Dead && !lost {
                 continue;
             }
-            let made = self
-                .stage
-                .lock()
-                .made
-                .iter()
-                .rev()
-                .find_map(|(side, command, key)| {
-                    (*side == intent.side && *command == intent.command).then(|| key.clone())
-                });
+            let made = self.stage.lock().made.iter().rev().find_map(|made| {
+                let same = made.side == intent.side && made.command == intent.command;
+                same.then(|| made.key.clone())
+            });
             let joined = made.filter(|_| lost).is_some_and(|key| {
                 let joined = self.finish(decisions.declare_created(intent.id, &key));
                 if let Err(RunError::AlreadyPaired(_)) = joined {

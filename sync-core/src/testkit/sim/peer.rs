@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::stage::Sending;
+use super::stage::{Made, Sending};
 use super::witness::Witness;
 use crate::link::Side;
 use crate::port::{
-    Absence, BadItem, Batch, Call, Capabilities, ChangeFeed, Command, CommandKind, Coverage,
+    Absence, BadItem, Batch, Call, Capabilities, ChangeFeed, Clock, Command, CommandKind, Coverage,
     Description, FieldSet, Found, Lookup, Next, Outcome, Peer, PeerError, PeerErrorKind, PlaceId,
     Rejection, RejectionKind, ScanFrom, ScanPage, Sent, Sighting,
 };
@@ -183,7 +183,13 @@ impl StagedPeer {
             stage.note(receipt.key.as_str().as_bytes());
             match command.kind {
                 CommandKind::Create => {
-                    let made = (self.side, command.clone(), receipt.key.clone());
+                    let made = Made {
+                        side: self.side,
+                        command: command.clone(),
+                        key: receipt.key.clone(),
+                        tick,
+                        elapsed: self.witness.world.clock().elapsed(),
+                    };
                     stage.made.push(made);
                 }
                 CommandKind::Untrash => {
@@ -328,6 +334,12 @@ impl Peer for StagedPeer {
     ) -> Result<Found, PeerError> {
         self.before_read().await?;
         let found = self.inner.find(call, field, values).await?;
+        {
+            let mut stage = self.witness.stage.lock();
+            let at = (stage.process.0, self.side);
+            let now = (stage.next_tick(), self.witness.world.clock().elapsed());
+            stage.finds.insert(at, now);
+        }
         self.witness.stage.pause().await;
         Ok(found)
     }

@@ -2,7 +2,7 @@
 
 use super::lineage::{Fate, Write, trace};
 use super::peer::is_live;
-use super::reference::tag_names;
+use super::reference::{MARKER, tag_names};
 use super::witness::Witness;
 use super::world::{Weather, Written};
 use crate::link::Side;
@@ -34,9 +34,10 @@ pub(super) enum Deed {
     Erase,
     AddOption,
     Rename,
+    EditComputed,
 }
 
-const DEEDS: [(u64, Deed); 11] = [
+const DEEDS: [(u64, Deed); 12] = [
     (8, Deed::Create),
     (40, Deed::Edit),
     (14, Deed::EditCommon),
@@ -48,6 +49,7 @@ const DEEDS: [(u64, Deed); 11] = [
     (1, Deed::Erase),
     (1, Deed::AddOption),
     (1, Deed::Rename),
+    (1, Deed::EditComputed),
 ];
 
 impl People {
@@ -112,6 +114,14 @@ impl People {
             Deed::Trash => self.trash(side, true),
             Deed::Restore => self.trash(side, false),
             Deed::Erase => self.erase(side),
+            Deed::EditComputed => {
+                let mapping = &self.witness.link.mapping.fields;
+                let from = mapping.iter().find_map(|field| field.lens.projects_from());
+                if let Some(from) = from {
+                    let value = Written::Words(format!("v{}", self.entropy.below(3)));
+                    self.write(from.other(), MARKER, &value);
+                }
+            }
             Deed::AddOption => {
                 let name = format!("new{}", self.next_number());
                 self.alter(&SchemaChange::AddOptions {
@@ -299,6 +309,11 @@ impl People {
         if self.witness.world.place(side).weather(&weather) {
             let mut stage = self.witness.stage.lock();
             stage.tell(|| format!("weather {side:?} {weather:?}"));
+            match &weather {
+                Weather::Hidden(key, true) => stage.hidden.insert((side, key.clone())),
+                Weather::Hidden(key, false) => stage.hidden.remove(&(side, key.clone())),
+                _ => false,
+            };
             stage.count(match weather {
                 Weather::Hidden(_, true) => "unshared",
                 Weather::Hidden(_, false) => "shared again",

@@ -196,8 +196,6 @@ impl History {
                         self.stage.lock().tell(|| "dies".into());
                         drop(running.swap_remove(at));
                         self.world.process_died();
-                        let stale = running.iter().map(|process| process.number);
-                        self.stage.lock().stale.extend(stale);
                         ended.push(Ended::Killed);
                     }
                 }
@@ -219,11 +217,7 @@ impl History {
         if !busy || others.is_empty() || !self.entropy.chance(500) {
             return None;
         }
-        {
-            let mut stage = self.stage.lock();
-            stage.count("lease taken over");
-            stage.stale.extend(others.iter().map(|other| other.number));
-        }
+        self.stage.lock().count("lease taken over");
         self.world.process_died();
         Some(self.start(process.full))
     }

@@ -28,18 +28,28 @@ pub(super) struct Inner {
     pub(super) paused: bool,
     /// The process being polled: its number and the tick at which it began.
     pub(super) process: (u64, u64),
+    /// The process that took the lease last.
+    pub(super) holder: Option<u64>,
     /// Processes that lost their lease and do not know it yet.
     pub(super) stale: BTreeSet<u64>,
     /// Direct reads by process, side and key: the tick.
     pub(super) reads: BTreeMap<(u64, Side, Key), u64>,
     /// When a record came back to life last, by whomever.
     pub(super) revived: BTreeMap<(Side, Key), u64>,
+    /// When records were trashed by the engine, by side.
+    pub(super) trashed: Vec<(Side, Duration)>,
+    /// When a search of a side by a process last ended: the tick and the time.
+    pub(super) finds: BTreeMap<(u64, Side), (u64, Duration)>,
+    /// Records that are not shown.
+    pub(super) hidden: BTreeSet<(Side, Key)>,
     /// Commands that are still on their way.
     pub(super) late: Vec<(Side, Command, Sending)>,
-    /// Creates that were carried out: the command and the key it led to.
-    pub(super) made: Vec<(Side, Command, Key)>,
+    /// Creates that were carried out.
+    pub(super) made: Vec<Made>,
     /// Credentials are refused until this tick.
     pub(super) unauthorized_until: u64,
+    /// A person looked at the deletes and lets them pass.
+    pub(super) approved: bool,
     pub(super) lineage: Lineage,
     pub(super) tally: Tally,
     pub(super) violations: Vec<String>,
@@ -54,6 +64,18 @@ pub(super) struct Sending {
     /// The tick of the last direct read of the target by the sender.
     pub(super) read: Option<u64>,
     /// When it left.
+    pub(super) elapsed: Duration,
+}
+
+/// A create that was carried out.
+#[derive(Clone, Debug)]
+pub(super) struct Made {
+    pub(super) side: Side,
+    pub(super) command: Command,
+    /// The key it led to.
+    pub(super) key: Key,
+    /// When, in ticks and in time.
+    pub(super) tick: u64,
     pub(super) elapsed: Duration,
 }
 
@@ -109,12 +131,17 @@ impl Stage {
             tick: 0,
             paused: false,
             process: (0, 0),
+            holder: None,
             stale: BTreeSet::new(),
             reads: BTreeMap::new(),
             revived: BTreeMap::new(),
+            trashed: Vec::new(),
+            finds: BTreeMap::new(),
+            hidden: BTreeSet::new(),
             late: Vec::new(),
             made: Vec::new(),
             unauthorized_until: 0,
+            approved: false,
             lineage: Lineage::default(),
             tally: Tally::default(),
             violations: Vec::new(),

@@ -68,7 +68,17 @@ impl Store for StagedStore {
 
     async fn lease(&self, link: &LinkId, ask: &LeaseAsk) -> Result<Fence, StoreError> {
         self.witness.stage.pause().await;
-        self.inner.lease(link, ask).await
+        let fence = self.inner.lease(link, ask).await?;
+        if matches!(ask, LeaseAsk::Take { .. }) {
+            let mut stage = self.witness.stage.lock();
+            let process = stage.process.0;
+            // Whoever held it before has lost it, and may not know yet.
+            let former = stage.holder.replace(process);
+            stage
+                .stale
+                .extend(former.filter(|former| *former != process));
+        }
+        Ok(fence)
     }
 
     async fn read(
@@ -101,6 +111,9 @@ impl Store for StagedStore {
         let committed = committed?;
         {
             let mut stage = self.witness.stage.lock();
+            if stage.stale.contains(&stage.process.0) {
+                stage.violation("E5: a commit of a process without lease took hold");
+            }
             stage.note_number(committed.serial.0);
             for ((side, kind), outcome) in kinds.into_iter().zip(&committed.effects) {
                 if let Outcome::Done(receipt) = outcome {

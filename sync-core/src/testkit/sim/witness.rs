@@ -1,6 +1,7 @@
 //! The witness: looks at every mutating command before it is carried out, and at the truth.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::lineage::{Fate, Write};
 use super::stage::{Sending, Stage};
@@ -10,6 +11,8 @@ use crate::outbox::IntentState;
 use crate::pair::PairState;
 use crate::port::{Clock, Command, CommandKind, Query, Rows, Store, UpdateSafety};
 use crate::record::{Lifecycle, Record};
+use crate::schema::FieldId;
+use crate::value::Value;
 
 /// Looks at commands. Clones share the stage.
 #[derive(Clone)]
@@ -19,6 +22,8 @@ pub(super) struct Witness {
     /// The store itself, without faults.
     pub(super) store: Arc<dyn Store>,
     pub(super) stage: Stage,
+    /// The longest lag that a side admits.
+    pub(super) lag: Duration,
 }
 
 impl Witness {
@@ -51,7 +56,62 @@ impl Witness {
             let pair = self.pair_of(side, command).await;
             self.proved(side, command, pair.as_ref());
         }
+        if command.kind == CommandKind::Create {
+            self.looked_for(side, command);
+        }
         self.sending(side, command)
+    }
+
+    /// E2: a create is sent again only after a search that could not find what it made before.
+    fn looked_for(&self, side: Side, command: &Command) {
+        let Some(field) = &self.link.mapping.markers[side] else {
+            return;
+        };
+        let marker = |command: &Command| {
+            let cell = command.cells.iter().find(|cell| cell.field == *field);
+            cell.map(|cell| cell.desired.clone())
+        };
+        let mut stage = self.stage.lock();
+        let Some(made) = stage
+            .made
+            .iter()
+            .find(|made| made.side == side && marker(&made.command) == marker(command))
+            .cloned()
+        else {
+            return;
+        };
+        let live = self.world.place(side).record(&made.key);
+        let live = live.is_some_and(|record| record.lifecycle != Lifecycle::Trashed);
+        let shown = live && !stage.hidden.contains(&(side, made.key.clone()));
+        let found = stage.finds.get(&(stage.process.0, side)).copied();
+        let overlooked = found
+            .is_none_or(|(tick, elapsed)| made.tick < tick && made.elapsed + self.lag <= elapsed);
+        if shown && overlooked {
+            let what = format!("E2: {side:?} {:?} is made once more", made.key);
+            stage.violation(what);
+        }
+    }
+
+    /// P7: not more deletes in a day than a person allowed.
+    fn within_limits(&self, side: Side) {
+        let now = self.world.clock().elapsed();
+        let day = Duration::from_secs(24 * 3600);
+        let records = self.world.place(side).records();
+        let live = records.iter().filter(|r| r.lifecycle != Lifecycle::Trashed);
+        let live = live.count() as u64;
+        let mut stage = self.stage.lock();
+        stage.trashed.push((side, now));
+        let recent = stage
+            .trashed
+            .iter()
+            .filter(|(on, at)| *on == side && *at + day > now);
+        let recent = recent.count() as u64;
+        // What a process saw of the records may be a few behind what there is.
+        let most = self.link.policy.max_delete.threshold(live + recent) + 3;
+        if !stage.approved && recent > most {
+            let what = format!("P7: {recent} deletes on {side:?} in a day, of {live} records");
+            stage.violation(what);
+        }
     }
 
     pub(super) fn sending(&self, side: Side, command: &Command) -> Sending {
@@ -68,6 +128,7 @@ impl Witness {
 
     /// P6: a record is moved to the trash only where its counterpart is gone.
     pub(super) fn proved(&self, side: Side, command: &Command, pair: Option<&PairState>) {
+        self.within_limits(side);
         let other = side.other();
         let key = pair.and_then(|pair| pair.sides[other].key.clone());
         let record = key
@@ -102,7 +163,9 @@ impl Witness {
         let Some(record) = key.and_then(|key| self.world.place(side).record(key)) else {
             return;
         };
-        if command.kind == CommandKind::Trash && safety == UpdateSafety::Precheck {
+        let holds = |(field, value): &(FieldId, Value)| record.cells.complete(field) == Some(value);
+        let refused = safety == UpdateSafety::CompareAndSwap && !command.holding.iter().all(holds);
+        if command.kind == CommandKind::Trash && !refused {
             let pair = self.pair_of(side, command).await;
             self.takes_along(side, &record, sending, pair.as_ref());
         }
