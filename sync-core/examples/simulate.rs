@@ -1,12 +1,12 @@
 //! Plays whole histories from seeds and checks them: `simulate --seeds A..B [--profile NAME]
-//! [--canary NAME|all] [--threads N] [--story]`. See `docs/simulation.md`.
+//! [--canary NAME|all] [--threads N] [--story] [--sweep POINTS]`. See `docs/simulation.md`.
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::ops::Range;
 use std::process::ExitCode;
 
-use notion_sync_core::testkit::sim::{Profile, Tally, Verdict, simulate_reference};
+use notion_sync_core::testkit::sim::{Profile, Script, Tally, Verdict, simulate_reference};
 
 /// Violations that are printed; the rest is counted.
 const SHOWN: usize = 10;
@@ -20,6 +20,17 @@ struct Asked {
     threads: u64,
     /// Tell what happens, in words: for one seed.
     story: bool,
+    /// Instead of many seeds: the first, with a death at each of so many inputs and outputs.
+    sweep: Option<u64>,
+}
+
+impl Asked {
+    fn script(&self) -> Script {
+        Script {
+            tell: self.story,
+            dies_at: None,
+        }
+    }
 }
 
 fn main() -> ExitCode {
@@ -29,7 +40,7 @@ fn main() -> ExitCode {
             eprintln!("{message}");
             eprintln!(
                 "usage: simulate --seeds A..B [--profile calm|lossy|crashy|lagging|hostile] \
-                 [--canary NAME|all] [--threads N] [--story]"
+                 [--canary NAME|all] [--threads N] [--story] [--sweep POINTS]"
             );
             return ExitCode::from(2);
         }
@@ -47,6 +58,7 @@ fn parse(words: impl Iterator<Item = String>) -> Result<Asked, String> {
         canary: None,
         threads: 1,
         story: false,
+        sweep: None,
     };
     let mut words = words;
     while let Some(flag) = words.next() {
@@ -56,6 +68,7 @@ fn parse(words: impl Iterator<Item = String>) -> Result<Asked, String> {
             "--profile" => asked.profiles = vec![value()?.parse()?],
             "--canary" => asked.canary = Some(value()?),
             "--story" => asked.story = true,
+            "--sweep" => asked.sweep = Some(number(&value()?)?),
             "--threads" => asked.threads = number(&value()?)?.max(1),
             _ => return Err(format!("there is no flag {flag:?}")),
         }
@@ -105,13 +118,24 @@ fn profile_of(asked: &Asked, seed: u64) -> Profile {
 fn play(asked: &Asked) -> Sum {
     let share = |first: u64| {
         let mut sum = Sum::default();
+        if let Some(points) = asked.sweep {
+            let seed = asked.seeds.start;
+            for point in (1..=points).filter(|point| point % asked.threads == first) {
+                let script = Script {
+                    dies_at: Some(point),
+                    ..asked.script()
+                };
+                sum.add(simulate_reference(seed, profile_of(asked, seed), script));
+            }
+            return sum;
+        }
         for seed in asked
             .seeds
             .clone()
             .skip(usize::try_from(first).unwrap_or(0))
         {
             if (seed - asked.seeds.start) % asked.threads == first {
-                let verdict = simulate_reference(seed, profile_of(asked, seed), asked.story);
+                let verdict = simulate_reference(seed, profile_of(asked, seed), asked.script());
                 verdict.story.iter().for_each(|line| println!("{line}"));
                 sum.add(verdict);
             }
@@ -225,7 +249,7 @@ mod canaries {
         for planted in named {
             canary::plant(Some(planted));
             let caught = asked.seeds.clone().find_map(|seed| {
-                let verdict = simulate_reference(seed, profile_of(asked, seed), asked.story);
+                let verdict = simulate_reference(seed, profile_of(asked, seed), asked.script());
                 let first = verdict.violations.first().cloned();
                 verdict.story.iter().for_each(|line| println!("{line}"));
                 first.map(|violation| (seed, verdict.profile, violation))

@@ -87,7 +87,8 @@ impl Store for MemoryStore {
         if mode == OpenMode::Write {
             inner.links.entry(spec.id.clone()).or_default();
         }
-        let memory = inner.links.get(&spec.id).cloned().unwrap_or_default();
+        let bare = Memory::default();
+        let memory = inner.links.get(&spec.id).unwrap_or(&bare);
         let colocated = inner.colocated.as_ref().and_then(|peer| {
             Side::BOTH
                 .into_iter()
@@ -98,7 +99,7 @@ impl Store for MemoryStore {
             serial: Serial(inner.serial),
             next_id: memory.next_id.max(1),
             counts: memory.counts(),
-            memory: memory.link,
+            memory: memory.link.clone(),
             colocated,
         })
     }

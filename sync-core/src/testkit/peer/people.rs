@@ -93,6 +93,15 @@ impl MemoryPeer {
             .collect()
     }
 
+    /// Keys of all records that are alive, or of all in the trash.
+    pub fn keys(&self, live: bool) -> Vec<Key> {
+        let inner = self.inner();
+        let rows = inner.rows.iter();
+        rows.filter(|(_, row)| (row.record.lifecycle == Lifecycle::Live) == live)
+            .map(|(key, _)| key.clone())
+            .collect()
+    }
+
     /// Live records.
     pub fn live(&self) -> Vec<Record> {
         let mut records = self.records();

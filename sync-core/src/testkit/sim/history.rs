@@ -40,6 +40,15 @@ pub struct Verdict {
     pub story: Vec<String>,
 }
 
+/// What is left to the caller, beside the seed.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Script {
+    /// The verdict tells the story in words.
+    pub tell: bool,
+    /// The process dies at this input or output, counted from the first.
+    pub dies_at: Option<u64>,
+}
+
 /// A history under way.
 pub(super) struct History {
     pub(super) world: Arc<dyn World>,
@@ -80,14 +89,17 @@ const HAPPENINGS: [(u64, Happening); 7] = [
 ];
 
 /// Plays the history of a seed in a world made by `make`, and checks it.
-/// With `tell` the verdict tells the story.
-pub fn simulate(seed: u64, profile: Profile, make: &MakeWorld<'_>, tell: bool) -> Verdict {
+pub fn simulate(seed: u64, profile: Profile, make: &MakeWorld<'_>, script: Script) -> Verdict {
     let root = Entropy::new(seed).branch(profile as u64);
     let world: Arc<dyn World> = make(&mut root.branch(1)).into();
     #[cfg(feature = "canary")]
     crate::canary::forget();
     let mut history = History::new(world, profile, &root);
-    history.stage.lock().story = tell.then(Vec::new);
+    {
+        let mut stage = history.stage.lock();
+        stage.story = script.tell.then(Vec::new);
+        stage.dies_at = script.dies_at;
+    }
     history.play();
     history.rest();
     history.verdict(seed)

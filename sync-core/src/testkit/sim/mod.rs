@@ -21,7 +21,7 @@ mod world;
 
 use std::task::{Context, Poll};
 
-pub use history::{Verdict, simulate};
+pub use history::{Script, Verdict, simulate};
 pub use profile::Profile;
 pub use reference::{Kind, ReferenceWorld};
 pub use stage::Tally;
@@ -31,11 +31,11 @@ use crate::port::{Capabilities, Description, PeerError};
 use crate::schema::Schema;
 use crate::testkit::Entropy;
 
-/// Plays and checks the history of a seed in a world of reference parts. With `tell` the verdict tells the story.
-pub fn simulate_reference(seed: u64, profile: Profile, tell: bool) -> Verdict {
+/// Plays and checks the history of a seed in a world of reference parts.
+pub fn simulate_reference(seed: u64, profile: Profile, script: Script) -> Verdict {
     let make =
         |entropy: &mut Entropy| -> Box<dyn World> { Box::new(ReferenceWorld::draw(entropy)) };
-    simulate(seed, profile, &make, tell)
+    simulate(seed, profile, &make, script)
 }
 
 /// Polls a future that has nothing to do with the stage to its end.
@@ -58,3 +58,6 @@ fn described_or_bare(described: Result<Description, PeerError>) -> Description {
         capabilities: Capabilities::local(),
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,6 @@
 //! What people do: they edit, make, trash, restore, destroy, decide, and change schema and weather.
 
 use super::lineage::{Fate, Write, trace};
-use super::peer::is_live;
 use super::reference::{MARKER, tag_names};
 use super::witness::Witness;
 use super::world::{Weather, Written};
@@ -283,9 +282,9 @@ impl People {
 
     /// Some record; alive or in the trash where that matters.
     fn some_record(&mut self, side: Side, live: Option<bool>) -> Option<Key> {
-        let mut records = self.witness.world.place(side).records();
-        records.retain(|record| live.is_none_or(|live| is_live(record) == live));
-        self.entropy.pick(&records).map(|record| record.key.clone())
+        let live = live.unwrap_or_else(|| self.entropy.chance(800));
+        let keys = self.witness.world.place(side).keys(live);
+        self.entropy.pick(&keys).cloned()
     }
 
     /// The weather changes somewhere.

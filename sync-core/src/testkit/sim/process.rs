@@ -232,6 +232,14 @@ impl History {
             self.stage.lock().count("edit during a run");
             self.people.act();
         }
+        let planned = {
+            let stage = self.stage.lock();
+            stage.dies_at == Some(stage.tally.calls)
+        };
+        if planned {
+            self.stage.lock().count("process died");
+            return true;
+        }
         if strain.dies > 0 && self.entropy.chance(strain.dies) {
             if self.entropy.chance(200) {
                 self.stage.lock().count("stopped on request");

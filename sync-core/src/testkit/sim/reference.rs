@@ -297,6 +297,10 @@ impl Place for ReferencePlace {
         self.peer.records()
     }
 
+    fn keys(&self, live: bool) -> Vec<Key> {
+        self.peer.keys(live)
+    }
+
     fn truncates(&self, items: usize) -> bool {
         self.kind == Kind::Notion && items > 25
     }

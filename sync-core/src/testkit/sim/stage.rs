@@ -53,6 +53,8 @@ pub(super) struct Inner {
     pub(super) lineage: Lineage,
     pub(super) tally: Tally,
     pub(super) violations: Vec<String>,
+    /// The input or output at which the process dies, whatever chance says.
+    pub(super) dies_at: Option<u64>,
     /// What happened, in words, for a person who replays one seed.
     pub(super) story: Option<Vec<String>>,
     trace: u64,
@@ -145,6 +147,7 @@ impl Stage {
             lineage: Lineage::default(),
             tally: Tally::default(),
             violations: Vec::new(),
+            dies_at: None,
             story: None,
             trace: 0xcbf2_9ce4_8422_2325,
         })))

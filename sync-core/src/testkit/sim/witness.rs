@@ -96,9 +96,7 @@ impl Witness {
     fn within_limits(&self, side: Side) {
         let now = self.world.clock().elapsed();
         let day = Duration::from_secs(24 * 3600);
-        let records = self.world.place(side).records();
-        let live = records.iter().filter(|r| r.lifecycle != Lifecycle::Trashed);
-        let live = live.count() as u64;
+        let live = self.world.place(side).keys(true).len() as u64;
         let mut stage = self.stage.lock();
         stage.trashed.push((side, now));
         let recent = stage

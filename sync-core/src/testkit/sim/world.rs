@@ -50,6 +50,8 @@ pub trait Place: Send + Sync {
     fn record(&self, key: &Key) -> Option<Record>;
     /// All records as they really are, trash included, in order of their keys.
     fn records(&self) -> Vec<Record>;
+    /// The keys of all records that are alive, or of all in the trash, in order.
+    fn keys(&self, live: bool) -> Vec<Key>;
     /// Whether the peer shows this list only in part.
     fn truncates(&self, items: usize) -> bool;
 }
