@@ -9,7 +9,7 @@ use crate::canary::{self, Canary};
 use crate::conflict::{Conflict, Resolution};
 use crate::link::{Lens, LensContext, MappedField, Side, Sides, Unmappable};
 use crate::pair::{Base, PairState, Presence};
-use crate::port::{Capabilities, CommandKind, Description};
+use crate::port::{Capabilities, CellChange, Command, CommandKind, Description};
 use crate::record::{Lifecycle, Record};
 use crate::schema::{FieldId, FieldType};
 use crate::value::{Choice, Value};
@@ -436,8 +436,18 @@ impl Decider<'_, '_> {
         let command = planned.to_command();
         // The very same: also over the same former values. After another value in between it is
         // a new command.
+        // The marker is not planned: it comes with the intent.
+        let marker = self.context.spec.mapping.markers[planned.side].as_ref();
+        let marked =
+            |cell: &&CellChange| planned.kind == CommandKind::Create && Some(&cell.field) == marker;
+        let unmarked = |command: &Command| -> Vec<CellChange> {
+            let cells = command.cells.iter();
+            cells.filter(|cell| !marked(cell)).cloned().collect()
+        };
         let dead = self.flight.dead.iter().find(|(dead, side, _)| {
-            *side == planned.side && dead.kind == command.kind && dead.cells == command.cells
+            *side == planned.side
+                && dead.kind == command.kind
+                && unmarked(dead) == unmarked(&command)
         });
         match dead {
             None => self.plan.commands.push(planned),
