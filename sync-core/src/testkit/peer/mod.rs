@@ -152,17 +152,19 @@ impl Peer for MemoryPeer {
                 (ChangeFeed::Delta, Some(since)) => i64::try_from(row.seq).unwrap_or(0) > since,
                 (ChangeFeed::Delta, None) => true,
                 (_, since) => {
-                    // The index knows the record from its first version on; a later one is late too.
-                    let settled = if since.is_some() {
-                        row.edited
-                    } else {
-                        row.born
+                    // A whole scan knows the record from its first version on; an incremental one
+                    // by any edit that is old enough.
+                    let old = |edit: Timestamp| now.since(edit) >= lag;
+                    let visible = match since {
+                        None => old(row.born),
+                        Some(since) => {
+                            let mut edits = row.edits.iter();
+                            edits.any(|edit| old(*edit) && minute(*edit) >= since)
+                        }
                     };
-                    let visible = now.since(settled) >= lag;
                     row.record.lifecycle == Lifecycle::Live
                         && visible
                         && !inner.hidden.contains(&row.record.key)
-                        && since.is_none_or(|since| minute(row.edited) >= since)
                 }
             })
             .filter(|row| row.created > last)

@@ -48,7 +48,12 @@ pub(super) struct Row {
     pub(super) seq: u64,
     pub(super) born: Timestamp,
     pub(super) edited: Timestamp,
+    /// The last few edits: a late index shows a record by any that it knows of.
+    pub(super) edits: VecDeque<Timestamp>,
 }
+
+/// Edits a row remembers.
+const EDITS: usize = 8;
 
 impl Habits {
     /// A value as the peer keeps it.
@@ -134,6 +139,7 @@ impl Inner {
             seq: self.seq,
             born: now,
             edited: now,
+            edits: VecDeque::from([now]),
         };
         self.rows.insert(key.clone(), row);
         key
@@ -151,6 +157,10 @@ impl Inner {
             change(&mut row.record, habits);
             row.seq = seq;
             row.edited = now;
+            row.edits.push_back(now);
+            if row.edits.len() > EDITS {
+                row.edits.pop_front();
+            }
         }
     }
 
