@@ -214,6 +214,7 @@ impl History {
     /// P4: every value a person wrote is there, unless a person took it back. E2: and once.
     pub(super) fn check_lineage(&self) {
         let mut there = BTreeSet::new();
+        let twins = self.stage.lock().pulled_before_asked;
         for side in Side::BOTH {
             let mut live: BTreeMap<String, Key> = BTreeMap::new();
             for record in self.world.place(side).records() {
@@ -222,7 +223,7 @@ impl History {
                         continue;
                     };
                     let known = self.stage.lock().lineage.knows(&trace);
-                    if known && is_live(&record) {
+                    if known && !twins && is_live(&record) {
                         let other = live.insert(trace.clone(), record.key.clone());
                         if let Some(other) = other.filter(|other| *other != record.key) {
                             let key = &record.key;

@@ -363,6 +363,7 @@ impl History {
                 if let Err(RunError::AlreadyPaired(_)) = joined {
                     // The way out that the message names.
                     self.world.place(intent.side).trash(&key, true);
+                    self.stage.lock().pulled_before_asked = true;
                 }
                 joined.is_ok()
             });

@@ -48,6 +48,9 @@ pub(super) struct Inner {
     pub(super) made: Vec<Made>,
     /// Credentials are refused until this tick.
     pub(super) unauthorized_until: u64,
+    /// Without a marker a lost create was edited and pulled as another record before a person was
+    /// asked about it: an edit of that record brings it back from the trash, beside its twin.
+    pub(super) pulled_before_asked: bool,
     /// A person looked at the deletes and lets them pass.
     pub(super) approved: bool,
     pub(super) lineage: Lineage,
@@ -143,6 +146,7 @@ impl Stage {
             late: Vec::new(),
             made: Vec::new(),
             unauthorized_until: 0,
+            pulled_before_asked: false,
             approved: false,
             lineage: Lineage::default(),
             tally: Tally::default(),

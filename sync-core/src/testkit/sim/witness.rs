@@ -171,6 +171,15 @@ impl Witness {
             // Refused: no peer here writes to what is in the trash.
             return;
         }
+        if self
+            .stage
+            .lock()
+            .hidden
+            .contains(&(side, record.key.clone()))
+        {
+            // Refused: what is not shared cannot be written either.
+            return;
+        }
         let mut stage = self.stage.lock();
         for cell in &command.cells {
             let now = record.cells.complete(&cell.field);
