@@ -6,6 +6,10 @@
 //! - [`port`]: traits a program supplies. [`engine`]: one cycle over them.
 //! - [`testkit`] (feature `testkit`): reference peer and store, virtual clock, contract suites.
 
+#[cfg(feature = "canary")]
+pub mod canary;
+#[cfg(not(feature = "canary"))]
+mod canary;
 pub mod conflict;
 pub mod engine;
 pub mod link;

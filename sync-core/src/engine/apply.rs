@@ -6,12 +6,14 @@ use super::cycle::Cycle;
 use super::observe::observed;
 use super::pass::Queue;
 use super::{Event, RunError, RunOutcome, spans};
+use crate::canary::{self, Canary};
+use crate::link::Side;
 use crate::outbox::{Intent, IntentEvent, IntentState};
 use crate::pair::PairState;
 use crate::plan::Guard;
 use crate::port::{
-    Atomicity, Batch, Call, Change, Command, CommandKind, FieldSet, Lookup, Outcome, PeerError,
-    PeerErrorKind, Receipt, RejectionKind, Sent,
+    Absence, Atomicity, Batch, Call, Change, Command, CommandKind, FieldSet, Lookup, Outcome,
+    PeerError, PeerErrorKind, Receipt, RejectionKind, Sent,
 };
 use crate::record::{Key, Lifecycle, Record};
 
@@ -81,9 +83,11 @@ impl Cycle<'_> {
             intent.attempted_at = Some(self.engine.clock.now());
             self.intents
                 .insert((intent.pair, intent.side), intent.clone());
-            // The attempt is durable before bytes leave; this is also where a fence is noticed.
-            self.commit(vec![Change::Intent(intent.clone())], Vec::new())
-                .await?;
+            if !canary::is(Canary::EffectBeforeIntent) {
+                // The attempt is durable before bytes leave; here a fence is noticed too.
+                self.commit(vec![Change::Intent(intent.clone())], Vec::new())
+                    .await?;
+            }
             let go = self.send(intent.clone(), &pair).await?;
             let again = self.intents.get(&(intent.pair, intent.side));
             match again.filter(|again| again.state == IntentState::Planned) {
@@ -145,7 +149,7 @@ impl Cycle<'_> {
                 Ok(Go::On)
             }
             Ok(Some(Outcome::NotSent)) => {
-                self.postpone(intent).await?;
+                self.postpone(intent, Vec::new()).await?;
                 Ok(Go::On)
             }
             Ok(Some(Outcome::Ambiguous { key })) => {
@@ -209,14 +213,30 @@ impl Cycle<'_> {
         pair: &PairState,
         kind: RejectionKind,
     ) -> Result<(), RunError> {
+        let side = intent.side;
         match kind {
             RejectionKind::Conflict => {
                 self.report.raise(Guard::StaleBase, 1);
-                self.postpone(intent).await
+                let call = Call::new(&self.options.cancel);
+                let keys: Vec<Key> = intent.command.key.iter().cloned().collect();
+                let peer = &self.engine.peers[side];
+                // Planned again from what is there now. Where that cannot be read, from what was.
+                let answers = match keys.is_empty() {
+                    true => Vec::new(),
+                    false => (peer.fetch(&call, &keys, &FieldSet::All).await).unwrap_or_default(),
+                };
+                let seen = answers.into_iter().next();
+                let seen = seen.map(|answer| self.classified(pair, side, answer));
+                self.postpone(intent, seen.into_iter().collect()).await
+            }
+            RejectionKind::NotFound if self.is_authoritative(side) => {
+                let absent = Lookup::Absent(Absence::Authoritative);
+                let gone = self.classified(pair, side, absent);
+                self.withdraw(intent, vec![gone]).await
             }
             RejectionKind::NotFound | RejectionKind::Denied => {
                 self.refused.insert(pair.id);
-                self.postpone(intent).await
+                self.postpone(intent, Vec::new()).await
             }
             RejectionKind::Invalid => {
                 let attend = Change::Attend {
@@ -228,6 +248,11 @@ impl Cycle<'_> {
                     .await
             }
         }
+    }
+
+    /// Whether "not found" means that the record does not exist.
+    pub(super) fn is_authoritative(&self, side: Side) -> bool {
+        self.described[side].capabilities.absence == Absence::Authoritative
     }
 
     /// Reads the target again; if it is not as planned, remembers how it is and drops the command.
@@ -282,6 +307,9 @@ impl Cycle<'_> {
 /// Whether the record still is what the command expects: alive or not, the cells it writes, and
 /// for a trash every cell a person could have written.
 fn holds(command: &Command, record: &Record) -> bool {
+    if canary::is(Canary::StaleBaseIgnored) {
+        return true;
+    }
     let trashed = record.lifecycle == Lifecycle::Trashed;
     let written = command.cells.iter().all(|cell| {
         let now = record.cells.complete(&cell.field);

@@ -10,6 +10,7 @@ use super::marks::Marks;
 use super::pass::{Chunk, Held};
 use super::spans;
 use super::{Event, RunError, RunOutcome};
+use crate::canary::{self, Canary};
 use crate::link::{Side, Sides};
 use crate::pair::{PairHead, PairId, PairState, Presence, SideState};
 use crate::plan::{Guard, Refusal};
@@ -70,6 +71,10 @@ impl Cycle<'_> {
                     page = next?;
                 }
                 Next::End { coverage, cursor } => {
+                    if canary::is(Canary::CursorFirst) {
+                        self.memory.sides[side].cursor.clone_from(&cursor);
+                        self.commit(Vec::new(), Vec::new()).await?;
+                    }
                     self.remember(side, page.items, &mut marks).await?;
                     let complete = coverage == Coverage::Complete(Scope::All);
                     if complete {
@@ -82,10 +87,13 @@ impl Cycle<'_> {
                     if full && complete {
                         memory.full_scan_at = Some(started);
                     }
-                    if cursor.is_some() && !matches!(coverage, Coverage::Partial(_)) {
+                    let stands = canary::is(Canary::WatermarkStands) && memory.cursor.is_some();
+                    if cursor.is_some() && !matches!(coverage, Coverage::Partial(_)) && !stands {
                         memory.cursor = cursor;
                     }
-                    self.scan_elapsed[side] = Some(began);
+                    // A scan that broke off says nothing about what it did not return: no look at all.
+                    let whole = !matches!(coverage, Coverage::Partial(_));
+                    self.scan_elapsed[side] = whole.then_some(began);
                     self.commit(Vec::new(), Vec::new()).await?;
                     break coverage;
                 }
@@ -190,7 +198,10 @@ impl Cycle<'_> {
                     match (known, again) {
                         (Some((pair, seen)), _) => {
                             marks.mark(pair);
-                            if seen != Some(record.digest()) {
+                            let content = record.digest();
+                            if seen != Some(content)
+                                && !canary::seen_before(pair.0 * 2 + side as u64, content)
+                            {
                                 let record = self.unless_outdated(side, pair, record).await?;
                                 chunk.changes.push(observed(pair, side, record));
                             }
@@ -246,6 +257,10 @@ impl Cycle<'_> {
             chunk
                 .changes
                 .extend(self.found_created(intent, record).await?);
+            return Ok(pair);
+        }
+        if let Some(pair) = self.made_late(side, &record).await? {
+            chunk.changes.push(observed(pair, side, record));
             return Ok(pair);
         }
         let id = PairId(self.mint());
@@ -393,8 +408,9 @@ impl Cycle<'_> {
                 let states = self.pairs(&Query::Pairs(chunk.to_vec()), None).await?;
                 missing.extend(states.into_iter().filter(|pair| {
                     let unproved = [Presence::Gone, Presence::Denied];
-                    unproved.contains(&pair.sides[side].presence)
-                        && !self.probed.contains(&(pair.id, side))
+                    (unproved.contains(&pair.sides[side].presence)
+                        && !self.probed.contains(&(pair.id, side)))
+                        || self.rests_on_old_proof(pair, side)
                 }));
             }
             let budget = PROBE_BUDGET.saturating_sub(self.probed.len());

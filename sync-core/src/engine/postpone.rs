@@ -54,7 +54,11 @@ pub(super) enum Turn {
 impl Cycle<'_> {
     /// Leaves a command that certainly had no effect for later, or gives it up: the next look
     /// decides whether it is still wanted.
-    pub(super) async fn postpone(&mut self, mut intent: Intent) -> Result<(), RunError> {
+    pub(super) async fn postpone(
+        &mut self,
+        mut intent: Intent,
+        mut changes: Vec<Change>,
+    ) -> Result<(), RunError> {
         let policy = &self.engine.spec.policy;
         let is_denied = matches!(
             intent.refusal,
@@ -67,9 +71,8 @@ impl Cycle<'_> {
                 dirty: true,
                 standing: None,
             };
-            return self
-                .advance(intent, IntentEvent::Refused, vec![attend])
-                .await;
+            changes.push(attend);
+            return self.advance(intent, IntentEvent::Refused, changes).await;
         }
         let now = self.engine.clock.now();
         intent.due_at = Some(now.plus(policy.backoff.after(intent.attempts)));
@@ -82,8 +85,8 @@ impl Cycle<'_> {
             dirty: true,
             standing: None,
         };
-        self.commit(vec![Change::Intent(intent), attend], Vec::new())
-            .await?;
+        changes.extend([Change::Intent(intent), attend]);
+        self.commit(changes, Vec::new()).await?;
         Ok(())
     }
 

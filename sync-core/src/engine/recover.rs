@@ -4,6 +4,7 @@ use super::cycle::Cycle;
 use super::observe::observed;
 use super::settle::{Verdict, verify};
 use super::{Event, RunError};
+use crate::canary::{self, Canary};
 use crate::conflict::LIFECYCLE;
 use crate::link::{LensContext, Side};
 use crate::outbox::{Intent, IntentEvent, IntentState};
@@ -31,7 +32,7 @@ impl Cycle<'_> {
     pub(super) async fn recover(&mut self) -> Result<(), RunError> {
         for intent in std::mem::take(&mut self.intents).into_values() {
             self.stop_if_asked()?;
-            if intent.state.is_unresolved() {
+            if intent.state.is_unresolved() && !canary::is(Canary::AmbiguousDropped) {
                 self.resolve(intent).await?;
             } else {
                 self.withdraw(intent, Vec::new()).await?;
@@ -55,6 +56,10 @@ impl Cycle<'_> {
                     self.say(|| Event::Recovered {
                         what: "a create that never arrived is sent again".into(),
                     });
+                    if let Some(marker) = &intent.marker {
+                        // Whatever becomes of the next attempt: the first may still arrive.
+                        self.memory.sent_twice.insert(marker.clone(), intent.pair);
+                    }
                     self.advance(intent, IntentEvent::NotApplied, Vec::new())
                         .await
                 } else {
@@ -106,6 +111,9 @@ impl Cycle<'_> {
                     .into(),
             ));
         };
+        if canary::is(Canary::LostCreateResent) {
+            return Ok(Finding::NothingMade);
+        }
         let found = peer
             .find(&call, &field, &[Value::text(marker.clone())])
             .await?;
@@ -191,12 +199,6 @@ impl Cycle<'_> {
             .filter(|entry| applied || entry.field.is_some());
         changes.extend(written.map(Change::Journal));
         if applied {
-            if kind == CommandKind::Create
-                && intent.attempts > 1
-                && let Some(marker) = &intent.marker
-            {
-                self.memory.sent_twice.insert(marker.clone(), pair_id);
-            }
             if kind.changes_life() {
                 self.close_conflict(pair_id, &FieldId::new(LIFECYCLE), &mut changes);
             }
@@ -292,6 +294,24 @@ impl Cycle<'_> {
                 && shadow.lifecycle == Lifecycle::Live;
             (*first != pair.id && there).then_some(*first)
         })
+    }
+
+    /// The pair whose create was sent more than once and made this record after all, where the
+    /// pair has no record there yet and no create is under way.
+    pub(super) async fn made_late(
+        &self,
+        side: Side,
+        record: &Record,
+    ) -> Result<Option<PairId>, RunError> {
+        let field = self.engine.spec.mapping.markers[side].as_ref();
+        let marker = field.and_then(|field| record.cells.complete(field));
+        let first = marker.and_then(|marker| self.memory.sent_twice.get(&marker.display()));
+        let Some(first) = first.filter(|first| !self.intents.contains_key(&(**first, side))) else {
+            return Ok(None);
+        };
+        let pair = self.pair(*first).await?;
+        let lacks = pair.filter(|pair| pair.sides[side].key.is_none());
+        Ok(lacks.map(|pair| pair.id))
     }
 
     /// A scan returned the record that an unresolved create made.

@@ -7,12 +7,13 @@ use super::pair::{Blocked, InFlight, PairContext, PairPlan, PlannedCommand, Plan
 use super::rows::{RowAction, RowDecision, RowRule};
 use super::status::{SideStatus, is_held};
 use super::undo::holding;
+use crate::canary::{self, Canary};
 use crate::conflict::{Conflict, LIFECYCLE, Resolution};
 use crate::link::{
     Authority, Contest, Leave, LensContext, MappedField, Resurrect, Side, Sides, Unmappable,
 };
 use crate::pair::{Base, PairState, Presence};
-use crate::port::CommandKind;
+use crate::port::{CellChange, Command, CommandKind};
 use crate::record::{Lifecycle, Record, Timestamp};
 use crate::schema::{FieldId, FieldType};
 use crate::value::Value;
@@ -61,6 +62,7 @@ impl Decider<'_, '_> {
             RowAction::Trash(on) => self.trash(on),
             RowAction::SettleTrashed => {
                 self.settle_lifecycle(Lifecycle::Trashed);
+                self.plan.forget = canary::is(Canary::TombstoneForgotten);
                 self.close_conflicts();
             }
             RowAction::Untrash(deleted) if self.asks() => self.ask(deleted),
@@ -370,7 +372,8 @@ impl Decider<'_, '_> {
                     // A decision is about the values a person saw: it does not cover a later edit
                     // of the side that loses.
                     Some(Resolution::Keep(side))
-                        if cells[side.other()] == Some(&open.values[side.other()]) =>
+                        if cells[side.other()] == Some(&open.values[side.other()])
+                            || canary::is(Canary::DecisionCoversAll) =>
                     {
                         ConflictStatus::Keep(*side)
                     }
@@ -401,7 +404,13 @@ impl Decider<'_, '_> {
             winner: None,
         };
         case.winner = self.winner(field, &case, records, &cells, base);
-        let (rule, action) = decide_field(&case);
+        let (rule, mut action) = decide_field(&case);
+        if canary::is(Canary::MergeDropped)
+            && self.decision.rule == RowRule::R04
+            && action == FieldAction::Propagate(Side::Right)
+        {
+            action = FieldAction::Propagate(Side::Left);
+        }
         if let Some(trace) = &mut self.trace {
             trace.push((field.name().clone(), rule));
         }
@@ -676,8 +685,18 @@ impl Decider<'_, '_> {
         let command = planned.to_command();
         // The very same: also over the same former values. After another value in between it is
         // a new command.
+        // The marker is not planned: it comes with the intent.
+        let marker = self.context.spec.mapping.markers[planned.side].as_ref();
+        let marked =
+            |cell: &&CellChange| planned.kind == CommandKind::Create && Some(&cell.field) == marker;
+        let unmarked = |command: &Command| -> Vec<CellChange> {
+            let cells = command.cells.iter();
+            cells.filter(|cell| !marked(cell)).cloned().collect()
+        };
         let dead = self.flight.dead.iter().find(|(dead, side, _)| {
-            *side == planned.side && dead.kind == command.kind && dead.cells == command.cells
+            *side == planned.side
+                && dead.kind == command.kind
+                && unmarked(dead) == unmarked(&command)
         });
         match dead {
             None => self.plan.commands.push(planned),

@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::canary::{self, Canary};
 use crate::link::{Side, Sides};
 
 /// Rules of the field table. Ids are public and stable.
@@ -194,6 +195,7 @@ fn by_cells(case: &FieldCase) -> (FieldRule, FieldAction) {
     if let Some(from) = case.computed {
         return match (case.cells[from], case.cells[from.other()]) {
             (C::Gap, _) => (F::F00, A::Block),
+            (C::Same, C::Changed) if canary::is(Canary::ComputedEdited) => (F::F01, A::Nothing),
             (C::Same, C::Changed) => (F::F10, A::Propagate(from)),
             (C::Same, _) => (F::F01, A::Nothing),
             (C::Changed, _) if case.agree => (F::F03, A::Settle),
@@ -226,6 +228,9 @@ fn by_cells(case: &FieldCase) -> (FieldRule, FieldAction) {
         (C::Same, C::Changed, false) => (F::F02, A::Propagate(Side::Right)),
         (C::Changed, C::Changed, true) => (F::F04, A::Settle),
         (C::Changed, C::Changed, false) if case.set => (F::F06, A::Merge),
+        (C::Changed, C::Changed, false) if canary::is(Canary::ConflictOverwritten) => {
+            (F::F05, A::Propagate(Side::Left))
+        }
         (C::Changed, C::Changed, false) => (F::F05, A::Conflict),
         (C::Empty | C::Filled, C::Empty | C::Filled, true) => (F::F07, A::Settle),
         (C::Filled, C::Empty, false) => (F::F08, A::Propagate(Side::Left)),

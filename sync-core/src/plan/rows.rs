@@ -5,6 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::status::{BaseState, SideStatus};
+use crate::canary::{self, Canary};
 use crate::link::{Side, Sides};
 
 /// Rules of the row table. Ids are public and stable.
@@ -254,6 +255,9 @@ fn one_way(base: BaseState, sides: Sides<SideStatus>, side: Side) -> Option<RowD
         }
         (BaseState::Present, S::Deleted, S::Same | S::Presumed) => {
             decide(RowRule::R05, RowAction::Trash(other))
+        }
+        (BaseState::Present, S::Deleted, S::Changed) if canary::is(Canary::DeleteBeatsEdit) => {
+            decide(RowRule::R08, RowAction::Trash(other))
         }
         (BaseState::Present, S::Deleted, S::Changed) => {
             decide(RowRule::R08, RowAction::Untrash(side))

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::canary::{self, Canary};
 use crate::link::{LinkSpec, Mapping, Side};
 use crate::memory::is_live;
 use crate::pair::{Base, PairState, Presence};
@@ -98,6 +99,9 @@ impl SideStatus {
         match (&state.presence, &state.shadow) {
             (Presence::Never, _) => Self::Never,
             (Presence::Deleted(_), _) => Self::Deleted,
+            (Presence::Gone | Presence::Denied, _) if canary::is(Canary::GoneIsDeleted) => {
+                Self::Deleted
+            }
             (Presence::Gone, _) => Self::Gone,
             (Presence::Moved(_), _) => Self::Moved,
             (Presence::Denied, _) | (Presence::Present, None) => Self::Unseen,

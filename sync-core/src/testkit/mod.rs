@@ -6,11 +6,14 @@
 mod clock;
 pub mod contract;
 pub mod decorators;
+mod entropy;
 mod peer;
+pub mod sim;
 mod store;
 pub mod strategies;
 
 pub use clock::VirtualClock;
+pub use entropy::Entropy;
 pub use peer::{Fault, MemoryPeer, Mutation};
 pub use proptest;
 pub use store::{CrashPoint, MemoryStore};

@@ -321,3 +321,22 @@ fn a_record_new_at_the_remote_side_is_made_at_first_sight_and_told_in_the_plan()
     assert_eq!(told.len(), 1, "nothing is left for a second look");
     assert_eq!(told[0], dry);
 }
+
+/// The first request is still on its way when the second is refused for good.
+#[test]
+fn e2_a_create_that_arrives_after_its_repetition_was_refused_is_not_another_record() {
+    let world = World::new();
+    world.local.person_creates(&[("title", text("once"))]);
+    world.notion.inject([Fault::ArriveLate, Fault::Reject]);
+    let _ = world.try_run();
+    assert_eq!(world.notion.live().len(), 1, "it arrived");
+    for _ in 0..3 {
+        world.clock.advance(Duration::from_secs(61));
+        world.run_full();
+    }
+    assert_eq!(
+        (world.notion.live().len(), world.local.live().len()),
+        (1, 1)
+    );
+    world.assert_equal();
+}

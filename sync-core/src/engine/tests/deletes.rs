@@ -283,3 +283,57 @@ fn a_clock_set_back_a_year_does_not_stop_the_sweeps() {
     }
     assert!(!is_live(&world.local, &row));
 }
+
+/// The trash flag was read, the delete was held back, the page was restored, and the query is too
+/// late to show that.
+#[test]
+fn p6_the_proof_of_a_delete_is_read_again_before_the_delete() {
+    let policy = Policy {
+        sweep_below_requests: 0,
+        ..Policy::default()
+    };
+    let (mut world, pages) = filled_with(10, policy);
+    let row = world.partner(Side::Left, &pages[3]);
+    world.clock.advance(Duration::from_secs(120));
+    world.spec.policy.max_delete.approved = Some(0);
+    world.notion.person_trashes(&pages[3], true);
+    assert_eq!(world.run_full().raised(Guard::MaxDelete), 1);
+    world.clock.advance(Duration::from_secs(120));
+    world.notion.person_trashes(&pages[3], false);
+    world.notion.lag(Duration::from_secs(60));
+    world.spec.policy.max_delete.approved = Some(10);
+    world.local.take_mutations();
+    world.run();
+    assert_eq!(world.local.take_mutations(), []);
+    assert!(is_live(&world.local, &row));
+}
+
+#[test]
+fn a_row_destroyed_in_the_trash_is_made_again_when_its_page_is_restored() {
+    let (world, pages) = filled(10);
+    let row = world.partner(Side::Left, &pages[3]);
+    world.notion.person_trashes(&pages[3], true);
+    world.settle();
+    world.local.person_erases(&row);
+    // A whole scan shows no tombstones.
+    world.run_full();
+    world.notion.person_trashes(&pages[3], false);
+    world.settle();
+    world.assert_equal();
+    assert_eq!(world.local.live().len(), 10);
+}
+
+/// What a scan that was cut short did not return was not looked at in this run.
+#[test]
+fn p8_a_scan_that_broke_off_does_not_replace_the_precheck() {
+    let (world, pages) = filled(10);
+    let row = world.partner(Side::Left, &pages[7]);
+    world.clock.advance(Duration::from_secs(600));
+    world.notion.person_sets(&pages[7], "title", text("theirs"));
+    world.clock.advance(Duration::from_secs(600));
+    world.local.person_sets(&row, "title", text("ours"));
+    world.notion.cap(Some(2));
+    let report = world.run();
+    assert_eq!(world.notion.value(&pages[7], "title"), Some(text("theirs")));
+    assert_eq!(report.open_conflicts, 1);
+}

@@ -1,0 +1,277 @@
+//! Plays whole histories from seeds and checks them: `simulate --seeds A..B [--profile NAME]
+//! [--canary NAME|all] [--threads N] [--story] [--sweep POINTS]`. See `docs/simulation.md`.
+
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+use std::ops::Range;
+use std::process::ExitCode;
+
+use notion_sync_core::testkit::sim::{Profile, Script, Tally, Verdict, simulate_reference};
+
+/// Violations that are printed; the rest is counted.
+const SHOWN: usize = 10;
+
+/// What the command line asks for.
+#[derive(Clone, Debug)]
+struct Asked {
+    seeds: Range<u64>,
+    profiles: Vec<Profile>,
+    canary: Option<String>,
+    threads: u64,
+    /// Tell what happens, in words: for one seed.
+    story: bool,
+    /// Instead of many seeds: the first, with a death at each of so many inputs and outputs.
+    sweep: Option<u64>,
+}
+
+impl Asked {
+    fn script(&self) -> Script {
+        Script {
+            tell: self.story,
+            dies_at: None,
+        }
+    }
+}
+
+fn main() -> ExitCode {
+    let asked = match parse(std::env::args().skip(1)) {
+        Ok(asked) => asked,
+        Err(message) => {
+            eprintln!("{message}");
+            eprintln!(
+                "usage: simulate --seeds A..B [--profile calm|lossy|crashy|lagging|hostile] \
+                 [--canary NAME|all] [--threads N] [--story] [--sweep POINTS]"
+            );
+            return ExitCode::from(2);
+        }
+    };
+    match asked.canary.clone() {
+        None => play_and_tell(&asked),
+        Some(name) => canaries::hunt(&asked, &name),
+    }
+}
+
+fn parse(words: impl Iterator<Item = String>) -> Result<Asked, String> {
+    let mut asked = Asked {
+        seeds: 0..1_000,
+        profiles: Profile::ALL.to_vec(),
+        canary: None,
+        threads: 1,
+        story: false,
+        sweep: None,
+    };
+    let mut words = words;
+    while let Some(flag) = words.next() {
+        let mut value = || words.next().ok_or(format!("{flag} wants a value"));
+        match flag.as_str() {
+            "--seeds" => asked.seeds = range(&value()?)?,
+            "--profile" => asked.profiles = vec![value()?.parse()?],
+            "--canary" => asked.canary = Some(value()?),
+            "--story" => asked.story = true,
+            "--sweep" => asked.sweep = Some(number(&value()?)?),
+            "--threads" => asked.threads = number(&value()?)?.max(1),
+            _ => return Err(format!("there is no flag {flag:?}")),
+        }
+    }
+    Ok(asked)
+}
+
+fn range(text: &str) -> Result<Range<u64>, String> {
+    match text.split_once("..") {
+        Some((from, to)) => Ok(number(from)?..number(to)?),
+        None => number(text).map(|seed| seed..seed + 1),
+    }
+}
+
+fn number(text: &str) -> Result<u64, String> {
+    text.parse()
+        .map_err(|_| format!("{text:?} is not a number"))
+}
+
+/// What came of many histories.
+#[derive(Default)]
+struct Sum {
+    histories: u64,
+    tally: Tally,
+    /// Traces of all histories, added: the same for the same seeds, whatever the threads.
+    trace: u64,
+    broken: Vec<Verdict>,
+}
+
+impl Sum {
+    fn add(&mut self, verdict: Verdict) {
+        self.histories += 1;
+        self.tally.add(&verdict.tally);
+        self.trace = self.trace.wrapping_add(verdict.trace);
+        if !verdict.violations.is_empty() {
+            self.broken.push(verdict);
+        }
+    }
+}
+
+fn profile_of(asked: &Asked, seed: u64) -> Profile {
+    let many = asked.profiles.len() as u64;
+    asked.profiles[usize::try_from(seed % many).unwrap_or(0)]
+}
+
+/// Plays every seed; seeds go round the profiles that were asked for.
+fn play(asked: &Asked) -> Sum {
+    let share = |first: u64| {
+        let mut sum = Sum::default();
+        if let Some(points) = asked.sweep {
+            let seed = asked.seeds.start;
+            for point in (1..=points).filter(|point| point % asked.threads == first) {
+                let script = Script {
+                    dies_at: Some(point),
+                    ..asked.script()
+                };
+                sum.add(simulate_reference(seed, profile_of(asked, seed), script));
+            }
+            return sum;
+        }
+        for seed in asked
+            .seeds
+            .clone()
+            .skip(usize::try_from(first).unwrap_or(0))
+        {
+            if (seed - asked.seeds.start) % asked.threads == first {
+                let verdict = simulate_reference(seed, profile_of(asked, seed), asked.script());
+                verdict.story.iter().for_each(|line| println!("{line}"));
+                sum.add(verdict);
+            }
+        }
+        sum
+    };
+    if asked.threads == 1 {
+        return share(0);
+    }
+    std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..asked.threads)
+            .map(|nth| scope.spawn(move || share(nth)))
+            .collect();
+        let mut whole = Sum::default();
+        for worker in workers {
+            if let Ok(part) = worker.join() {
+                whole.histories += part.histories;
+                whole.tally.add(&part.tally);
+                whole.trace = whole.trace.wrapping_add(part.trace);
+                whole.broken.extend(part.broken);
+            }
+        }
+        whole
+    })
+}
+
+#[allow(
+    clippy::disallowed_methods,
+    reason = "the rate is measured by the clock on the wall; no history depends on it"
+)]
+fn play_and_tell(asked: &Asked) -> ExitCode {
+    let began = std::time::Instant::now();
+    let mut sum = play(asked);
+    let seconds = began.elapsed().as_secs_f64().max(1e-9);
+    let rate = sum.histories as f64 / seconds;
+    let tally = &sum.tally;
+    let each = |count: u64| count as f64 / (sum.histories.max(1)) as f64;
+    println!(
+        "seeds {}..{}: {} histories in {seconds:.1} s, {rate:.0} a second on {} thread(s)",
+        asked.seeds.start, asked.seeds.end, sum.histories, asked.threads
+    );
+    println!(
+        "per history: {:.0} events, {:.1} runs, {:.0} inputs and outputs, {:.0} commands, {:.3} crossed edits",
+        each(tally.events),
+        each(tally.runs),
+        each(tally.calls),
+        each(tally.commands),
+        each(tally.crossed)
+    );
+    tell("faults", &tally.faults);
+    tell("rows", &tally.rows);
+    tell("fields", &tally.fields);
+    tell("guards", &tally.guards);
+    println!("trace {:016x}", sum.trace);
+    sum.broken.sort_by_key(|verdict| verdict.seed);
+    for verdict in sum.broken.iter().take(SHOWN) {
+        println!("seed {} ({}):", verdict.seed, verdict.profile);
+        for violation in verdict.violations.iter().take(5) {
+            println!("  {violation}");
+        }
+        println!(
+            "  replay: --seeds {0}..{1} --profile {2}",
+            verdict.seed,
+            verdict.seed + 1,
+            verdict.profile
+        );
+    }
+    println!("{} histories with violations", sum.broken.len());
+    if sum.broken.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}
+
+fn tell<K: Debug>(what: &str, counts: &BTreeMap<K, u64>) {
+    let counts: Vec<_> = counts
+        .iter()
+        .map(|(name, count)| format!("{} {count}", format!("{name:?}").trim_matches('"')))
+        .collect();
+    println!("{what}: {}", counts.join(", "));
+}
+
+#[cfg(not(feature = "canary"))]
+mod canaries {
+    use super::{Asked, ExitCode};
+
+    pub(super) fn hunt(_: &Asked, name: &str) -> ExitCode {
+        eprintln!("canary {name:?} needs the feature `canary`");
+        ExitCode::from(2)
+    }
+}
+
+#[cfg(feature = "canary")]
+mod canaries {
+    use notion_sync_core::canary::{self, Canary};
+
+    use super::{Asked, ExitCode, profile_of, simulate_reference};
+
+    /// Plants each bug that was named and plays until a seed catches it.
+    pub(super) fn hunt(asked: &Asked, name: &str) -> ExitCode {
+        let named = match (name, Canary::by_name(name)) {
+            ("all", _) => Canary::ALL.to_vec(),
+            (_, Some(canary)) => vec![canary],
+            _ => {
+                eprintln!("there is no canary {name:?}; there are {:?}", Canary::ALL);
+                return ExitCode::from(2);
+            }
+        };
+        let mut missed = 0;
+        for planted in named {
+            canary::plant(Some(planted));
+            let caught = asked.seeds.clone().find_map(|seed| {
+                let verdict = simulate_reference(seed, profile_of(asked, seed), asked.script());
+                let first = verdict.violations.first().cloned();
+                verdict.story.iter().for_each(|line| println!("{line}"));
+                first.map(|violation| (seed, verdict.profile, violation))
+            });
+            match caught {
+                Some((seed, profile, violation)) => {
+                    let tried = seed - asked.seeds.start + 1;
+                    println!(
+                        "{planted:?}: caught by seed {seed} ({profile}), {tried} tried: {violation}"
+                    );
+                }
+                None => {
+                    missed += 1;
+                    println!("{planted:?}: NOT CAUGHT by seeds {:?}", asked.seeds);
+                }
+            }
+        }
+        canary::plant(None);
+        if missed == 0 {
+            ExitCode::SUCCESS
+        } else {
+            ExitCode::FAILURE
+        }
+    }
+}

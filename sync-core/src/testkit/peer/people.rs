@@ -1,0 +1,153 @@
+//! What people do to a collection in memory, and the knobs a test turns.
+
+use std::time::Duration;
+
+use super::rows::Inner;
+use super::{Fault, MemoryPeer, Mutation};
+use crate::port::Clock;
+use crate::record::{Cell, Key, Lifecycle, Record};
+use crate::schema::{FieldId, Schema};
+use crate::value::Value;
+
+impl MemoryPeer {
+    /// A person makes a record.
+    pub fn person_creates(&self, cells: &[(&str, Value)]) -> Key {
+        let now = self.clock.now();
+        let mut inner = self.inner();
+        let cells = cells
+            .iter()
+            .map(|(field, value)| (FieldId::new(*field), value.clone()));
+        inner.create(&self.place, now, cells.collect())
+    }
+
+    /// A person changes one cell.
+    pub fn person_sets(&self, key: &Key, field: &str, value: Value) {
+        let now = self.clock.now();
+        self.inner().touch(key, now, |record, habits| {
+            let value = habits.keep(value);
+            record.cells.put(FieldId::new(field), Cell::Complete(value));
+        });
+    }
+
+    /// A person moves a record to the trash or back.
+    pub fn person_trashes(&self, key: &Key, trashed: bool) {
+        let now = self.clock.now();
+        self.inner().touch(key, now, |record, _| {
+            record.lifecycle = if trashed {
+                Lifecycle::Trashed
+            } else {
+                Lifecycle::Live
+            };
+        });
+    }
+
+    /// Shows only part of a value from now on, or all of it again.
+    pub fn set_cell(&self, key: &Key, field: &str, cell: Cell) {
+        let now = self.clock.now();
+        self.inner().touch(key, now, |record, _| {
+            record.cells.put(FieldId::new(field), cell)
+        });
+    }
+
+    /// Stops showing a record, or shows it again.
+    pub fn hide(&self, key: &Key, hidden: bool) {
+        let mut inner = self.inner();
+        if hidden {
+            inner.hidden.insert(key.clone());
+        } else {
+            inner.hidden.remove(key);
+        }
+    }
+
+    /// Returns at most so many records per scan, like a capped query.
+    pub fn cap(&self, records: Option<usize>) {
+        self.inner().cap = records;
+    }
+
+    /// Scans and searches miss edits younger than this from now on.
+    pub fn lag(&self, lag: Duration) {
+        self.inner().capabilities.index_lag = lag;
+    }
+
+    /// Faults for the next commands, one each.
+    pub fn inject(&self, faults: impl IntoIterator<Item = Fault>) {
+        self.inner().faults.extend(faults);
+    }
+
+    /// Commands carried out so far; forgets them.
+    pub fn take_mutations(&self) -> Vec<Mutation> {
+        std::mem::take(&mut self.inner().mutations)
+    }
+
+    /// Calls answered so far; starts to count again.
+    pub fn take_requests(&self) -> u64 {
+        std::mem::take(&mut self.inner().requests)
+    }
+
+    /// All records, trash included.
+    pub fn records(&self) -> Vec<Record> {
+        self.inner()
+            .rows
+            .values()
+            .map(|row| row.record.clone())
+            .collect()
+    }
+
+    /// Keys of all records that are alive, or of all in the trash.
+    pub fn keys(&self, live: bool) -> Vec<Key> {
+        let inner = self.inner();
+        let rows = inner.rows.iter();
+        rows.filter(|(_, row)| (row.record.lifecycle == Lifecycle::Live) == live)
+            .map(|(key, _)| key.clone())
+            .collect()
+    }
+
+    /// Live records.
+    pub fn live(&self) -> Vec<Record> {
+        let mut records = self.records();
+        records.retain(|record| record.lifecycle == Lifecycle::Live);
+        records
+    }
+
+    /// One value.
+    pub fn value(&self, key: &Key, field: &str) -> Option<Value> {
+        let inner = self.inner();
+        inner
+            .rows
+            .get(key)?
+            .record
+            .cells
+            .complete(&FieldId::new(field))
+            .cloned()
+    }
+
+    /// A person destroys a record for good: no trash, and a feed of changes tells of it.
+    pub fn person_erases(&self, key: &Key) {
+        self.inner().erase(key);
+    }
+
+    /// One record, in whatever state.
+    pub fn record(&self, key: &Key) -> Option<Record> {
+        let inner = self.inner();
+        inner.rows.get(key).map(|row| row.record.clone())
+    }
+
+    /// Queries are late by the declared lag from now on, or not at all.
+    pub fn late(&self, late: bool) {
+        self.inner().delay = (!late).then_some(Duration::ZERO);
+    }
+
+    /// Somebody changes the schema.
+    pub fn change_schema(&self, change: impl FnOnce(&mut Schema)) {
+        change(&mut self.inner().schema);
+    }
+
+    /// The schema as it is.
+    pub fn schema(&self) -> Schema {
+        self.inner().schema.clone()
+    }
+
+    pub(super) fn set_habits(&self, change: impl FnOnce(&mut Inner)) {
+        change(&mut self.inner());
+    }
+}

@@ -1,0 +1,247 @@
+//! The rows of a collection in memory, and what a command does to them.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
+
+use super::{Fault, Mutation};
+use crate::port::{
+    Capabilities, CellChange, Command, CommandKind, Outcome, PlaceId, Receipt, Rejection,
+    RejectionKind, UpdateSafety,
+};
+use crate::record::{Cell, Cells, Key, Lifecycle, Record, Timestamp};
+use crate::schema::{FieldId, Schema};
+use crate::value::{DatePrecision, Value};
+
+#[derive(Debug)]
+pub(super) struct Inner {
+    pub(super) schema: Schema,
+    pub(super) capabilities: Capabilities,
+    pub(super) habits: Habits,
+    pub(super) rows: BTreeMap<Key, Row>,
+    /// Rows destroyed for good, with the number of the change that did it.
+    pub(super) erased: Vec<(u64, Key)>,
+    pub(super) hidden: BTreeSet<Key>,
+    pub(super) next_key: u64,
+    pub(super) seq: u64,
+    pub(super) faults: VecDeque<Fault>,
+    pub(super) late: Vec<Command>,
+    pub(super) mutations: Vec<Mutation>,
+    pub(super) requests: u64,
+    pub(super) cap: Option<usize>,
+    /// What the index is late by now, where it is not the declared lag.
+    pub(super) delay: Option<Duration>,
+}
+
+/// What a peer makes of values, beside keeping them.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Habits {
+    /// Longer lists are shown up to here only.
+    pub(super) longest_list: Option<usize>,
+    /// Dates are kept to the minute.
+    pub(super) floors_dates: bool,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Row {
+    pub(super) record: Record,
+    pub(super) created: u64,
+    pub(super) seq: u64,
+    pub(super) born: Timestamp,
+    pub(super) edited: Timestamp,
+    /// The last few edits: a late index shows a record by any that it knows of.
+    pub(super) edits: VecDeque<Timestamp>,
+}
+
+/// Edits a row remembers.
+const EDITS: usize = 8;
+
+impl Habits {
+    /// A value as the peer keeps it.
+    pub(super) fn keep(self, value: Value) -> Value {
+        match value {
+            Value::Date(date) if self.floors_dates => {
+                Value::Date(date.cut_to(DatePrecision::Minute))
+            }
+            other => other,
+        }
+    }
+
+    /// A record as the peer shows it.
+    pub(super) fn show(self, record: &Record) -> Record {
+        let mut shown = record.clone();
+        let Some(most) = self.longest_list else {
+            return shown;
+        };
+        for (field, cell) in record.cells.iter() {
+            if let Cell::Complete(Value::Choices(choices)) = cell
+                && choices.len() > most
+            {
+                let part = Value::choices(choices[..most].to_vec());
+                shown.cells.put(field.clone(), Cell::Truncated(part));
+            }
+        }
+        shown
+    }
+}
+
+impl Inner {
+    pub(super) fn new(schema: Schema, capabilities: Capabilities) -> Self {
+        Self {
+            schema,
+            capabilities,
+            habits: Habits::default(),
+            rows: BTreeMap::new(),
+            erased: Vec::new(),
+            hidden: BTreeSet::new(),
+            next_key: 1,
+            seq: 0,
+            faults: VecDeque::new(),
+            late: Vec::new(),
+            mutations: Vec::new(),
+            requests: 0,
+            cap: None,
+            delay: None,
+        }
+    }
+
+    /// What the index is late by now.
+    pub(super) fn delay(&self) -> Duration {
+        self.delay.unwrap_or(self.capabilities.index_lag)
+    }
+
+    pub(super) fn create(
+        &mut self,
+        place: &PlaceId,
+        now: Timestamp,
+        cells: Vec<(FieldId, Value)>,
+    ) -> Key {
+        let key = Key::durable(format!("{}-{}", place.as_str(), self.next_key));
+        self.next_key += 1;
+        self.seq += 1;
+        let mut full: Cells = self
+            .schema
+            .fields
+            .iter()
+            .map(|field| (field.id.clone(), Cell::Complete(Value::Empty)))
+            .collect();
+        for (field, value) in cells {
+            full.put(field, Cell::Complete(self.habits.keep(value)));
+        }
+        let record = Record {
+            key: key.clone(),
+            lifecycle: Lifecycle::Live,
+            version: None,
+            edited_at: Some(self.edit_moment(now)),
+            cells: full,
+        };
+        let row = Row {
+            record,
+            created: self.seq,
+            seq: self.seq,
+            born: now,
+            edited: now,
+            edits: VecDeque::from([now]),
+        };
+        self.rows.insert(key.clone(), row);
+        key
+    }
+
+    /// A moment as finely as this peer tells it.
+    fn edit_moment(&self, now: Timestamp) -> Timestamp {
+        let grain = self.capabilities.edit_grain.as_millis();
+        let grain = i64::try_from(grain).unwrap_or(i64::MAX).max(1);
+        Timestamp(now.0.div_euclid(grain).saturating_mul(grain))
+    }
+
+    pub(super) fn touch(
+        &mut self,
+        key: &Key,
+        now: Timestamp,
+        change: impl FnOnce(&mut Record, Habits),
+    ) {
+        self.seq += 1;
+        let (seq, habits) = (self.seq, self.habits);
+        let moment = self.edit_moment(now);
+        if let Some(row) = self.rows.get_mut(key) {
+            change(&mut row.record, habits);
+            row.record.edited_at = Some(moment);
+            row.seq = seq;
+            row.edited = now;
+            row.edits.push_back(now);
+            if row.edits.len() > EDITS {
+                row.edits.pop_front();
+            }
+        }
+    }
+
+    pub(super) fn erase(&mut self, key: &Key) {
+        if self.rows.remove(key).is_some() {
+            self.seq += 1;
+            self.erased.push((self.seq, key.clone()));
+        }
+    }
+
+    pub(super) fn execute(
+        &mut self,
+        place: &PlaceId,
+        now: Timestamp,
+        command: &Command,
+    ) -> Outcome {
+        if let Some(rejection) = command.refusal(&self.schema) {
+            return Outcome::Rejected(rejection);
+        }
+        let written = |cells: &[CellChange]| {
+            cells
+                .iter()
+                .map(|cell| (cell.field.clone(), cell.desired.clone()))
+                .collect::<Vec<_>>()
+        };
+        let key = match (&command.key, command.kind) {
+            (None, _) => self.create(place, now, written(&command.cells)),
+            (Some(key), _) if !self.rows.contains_key(key) || self.hidden.contains(key) => {
+                let message = "not found; share it with the connection".to_owned();
+                return Outcome::Rejected(Rejection {
+                    kind: RejectionKind::NotFound,
+                    message,
+                });
+            }
+            (Some(key), kind) => {
+                let record = &self.rows[key].record;
+                let compares = self.capabilities.update == UpdateSafety::CompareAndSwap;
+                let alive = record.lifecycle == Lifecycle::Live || kind != CommandKind::Patch;
+                if compares && !command.is_expected(record) {
+                    return Outcome::Stale(Some(record.clone()));
+                }
+                if !alive {
+                    let message = "it is in the trash".to_owned();
+                    return Outcome::Rejected(Rejection {
+                        kind: RejectionKind::Conflict,
+                        message,
+                    });
+                }
+                self.touch(key, now, |record, habits| {
+                    record.lifecycle = kind.leads_to();
+                    for (field, value) in written(&command.cells) {
+                        record.cells.put(field, Cell::Complete(habits.keep(value)));
+                    }
+                });
+                key.clone()
+            }
+        };
+        self.mutations.push(Mutation {
+            kind: command.kind,
+            key: key.clone(),
+            fields: command
+                .cells
+                .iter()
+                .map(|cell| cell.field.clone())
+                .collect(),
+        });
+        let observed = self.rows.get(&key).map(|row| self.habits.show(&row.record));
+        Outcome::Done(Receipt {
+            key,
+            version: None,
+            observed,
+        })
+    }
+}

@@ -1,0 +1,419 @@
+//! A history: what happens in a world, from a seed to the last check.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::people::{Deed, People};
+use super::process::Ended;
+use super::profile::{Profile, Strain};
+use super::stage::{Stage, Tally};
+use super::witness::Witness;
+use super::world::{MakeWorld, SkewedClock, World};
+use crate::conflict::Resolution;
+use crate::engine::{Decisions, Described, RunError};
+use crate::link::{LinkSpec, Policy, Precheck, Side, Sides};
+use crate::outbox::IntentState;
+use crate::port::{Call, Cancel, ChangeFeed, Description, Store};
+use crate::testkit::Entropy;
+
+/// Events of a history, beside those that happen during runs.
+const EVENTS: u64 = 220;
+/// Records made on each side before anything else.
+const FIRST_RECORDS: u64 = 11;
+/// Runs in which everything has to come to rest, once faults and edits have stopped.
+const LAST_RUNS: u64 = 16;
+
+/// What came of one history.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    /// The seed it replays from.
+    pub seed: u64,
+    /// How rough the world was.
+    pub profile: Profile,
+    /// A hash over everything that happened: the same for the same seed.
+    pub trace: u64,
+    /// Laws that were broken, a sentence each.
+    pub violations: Vec<String>,
+    /// What happened.
+    pub tally: Tally,
+    /// The same in words, where it was asked for.
+    pub story: Vec<String>,
+}
+
+/// What is left to the caller, beside the seed.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Script {
+    /// The verdict tells the story in words.
+    pub tell: bool,
+    /// The process dies at this input or output, counted from the first.
+    pub dies_at: Option<u64>,
+}
+
+/// A history under way.
+pub(super) struct History {
+    pub(super) world: Arc<dyn World>,
+    pub(super) link: LinkSpec,
+    pub(super) store: Arc<dyn Store>,
+    pub(super) stage: Stage,
+    pub(super) clock: SkewedClock,
+    pub(super) people: People,
+    pub(super) entropy: Entropy,
+    pub(super) processes: u64,
+    pub(super) described: Sides<Option<Described>>,
+    pub(super) habits: Sides<Description>,
+    /// Whether changes are learned from feeds that tell of all of them: then no sweep is needed.
+    fed: bool,
+    profile: Profile,
+}
+
+/// What happens next.
+#[derive(Clone, Copy, Debug)]
+enum Happening {
+    Deed,
+    Wait,
+    Run,
+    FullRun,
+    DryRun,
+    Explain,
+    Decide,
+}
+
+const HAPPENINGS: [(u64, Happening); 7] = [
+    (176, Happening::Deed),
+    (20, Happening::Wait),
+    (14, Happening::Run),
+    (3, Happening::FullRun),
+    (2, Happening::DryRun),
+    (3, Happening::Explain),
+    (4, Happening::Decide),
+];
+
+/// Plays the history of a seed in a world made by `make`, and checks it.
+pub fn simulate(seed: u64, profile: Profile, make: &MakeWorld<'_>, script: Script) -> Verdict {
+    let root = Entropy::new(seed).branch(profile as u64);
+    let world: Arc<dyn World> = make(&mut root.branch(1)).into();
+    #[cfg(feature = "canary")]
+    crate::canary::forget();
+    let mut history = History::new(world, profile, &root);
+    {
+        let mut stage = history.stage.lock();
+        stage.story = script.tell.then(Vec::new);
+        stage.dies_at = script.dies_at;
+    }
+    history.play();
+    history.rest();
+    history.verdict(seed)
+}
+
+impl History {
+    fn new(world: Arc<dyn World>, profile: Profile, root: &Entropy) -> Self {
+        let mut entropy = root.branch(2);
+        let mut policy = Policy::default();
+        if entropy.chance(600) {
+            policy.precheck = Precheck::Always;
+        }
+        // Small collections would be read whole every time.
+        policy.sweep_below_requests = u32::from(entropy.chance(300));
+        let link = world.link(policy);
+        let stage = Stage::new(root.branch(3), Strain::default());
+        let store = world.store();
+        let cancel = Cancel::default();
+        let call = Call::new(&cancel);
+        let describe = |side| super::finish(&*world, world.place(side).peer().describe(&call));
+        let habits = Sides::from_fn(|side| super::described_or_bare(describe(side)));
+        let witness = Witness {
+            world: Arc::clone(&world),
+            link: link.clone(),
+            store: Arc::clone(&store),
+            stage: stage.clone(),
+            lag: habits
+                .left
+                .capabilities
+                .index_lag
+                .max(habits.right.capabilities.index_lag),
+        };
+        let people = People::new(witness, root.branch(4));
+        let clock = SkewedClock::new(world.clock().clone());
+        Self {
+            link,
+            store,
+            stage,
+            clock,
+            people,
+            entropy,
+            processes: 0,
+            described: Sides::default(),
+            fed: Side::BOTH
+                .into_iter()
+                .all(|side| habits[side].capabilities.changes != ChangeFeed::Window),
+            habits,
+            profile,
+            world,
+        }
+    }
+
+    pub(super) fn stage(&self) -> &Stage {
+        &self.stage
+    }
+
+    pub(super) fn witness(&self) -> Witness {
+        self.people.witness.clone()
+    }
+
+    fn play(&mut self) {
+        for side in Side::BOTH {
+            for _ in 0..FIRST_RECORDS {
+                self.people.perform(side, Deed::Create);
+            }
+        }
+        self.run(false);
+        let strain = self.profile.strain();
+        self.stage.lock().strain = strain;
+        for _ in 0..EVENTS {
+            if strain.weather > 0 && self.entropy.chance(strain.weather) {
+                self.stage.lock().tally.events += 1;
+                self.change_weather();
+                continue;
+            }
+            if let Some(happening) = self.entropy.weighted(&HAPPENINGS) {
+                self.happen(happening);
+            }
+        }
+    }
+
+    fn happen(&mut self, happening: Happening) {
+        if !matches!(happening, Happening::Deed) {
+            self.stage.lock().tally.events += 1;
+        }
+        match happening {
+            Happening::Deed => self.people.act(),
+            Happening::Wait => {
+                let seconds = match self.entropy.below(10) {
+                    0 => 3_600 + self.entropy.below(7_200),
+                    _ => self.entropy.below(150),
+                };
+                self.world.clock().advance(Duration::from_secs(seconds));
+                self.deliver_some(500);
+            }
+            Happening::Run => drop(self.run(false)),
+            Happening::FullRun => drop(self.run(true)),
+            Happening::DryRun => self.check_dry_run(),
+            Happening::Explain => self.explain(),
+            Happening::Decide => self.decide_one(),
+        }
+    }
+
+    fn change_weather(&mut self) {
+        if !self.entropy.chance(200) {
+            return self.people.change_weather();
+        }
+        let minutes = i64::try_from(self.entropy.below(240)).unwrap_or(0) - 120;
+        self.clock.jump(minutes * 60_000);
+        self.stage.lock().count("clock jumped");
+    }
+
+    /// Commands that are still on their way may arrive.
+    pub(super) fn deliver_some(&mut self, permille: u64) {
+        if self.stage.lock().late.is_empty() {
+            return;
+        }
+        let late = std::mem::take(&mut self.stage.lock().late);
+        for (side, command, sending) in late {
+            if self.entropy.chance(permille) {
+                let capabilities = self.habits[side].capabilities.clone();
+                let peer = self.world.place(side).peer();
+                let staged = super::peer::StagedPeer::new(side, peer, capabilities, self.witness());
+                let cancel = Cancel::default();
+                let call = Call::new(&cancel);
+                let _ = self.finish(staged.execute(&call, &command, &sending));
+            } else {
+                self.stage.lock().late.push((side, command, sending));
+            }
+        }
+    }
+
+    fn explain(&mut self) {
+        let side = if self.entropy.chance(500) {
+            Side::Left
+        } else {
+            Side::Right
+        };
+        let records = self.world.place(side).records();
+        let Some(key) = self.entropy.pick(&records).map(|record| record.key.clone()) else {
+            return;
+        };
+        let engine = self.engine();
+        let told = super::finish(&*self.world, engine.explain(side, &key));
+        if let Ok(Some(told)) = told {
+            let mut stage = self.stage.lock();
+            *stage.tally.rows.entry(told.rule).or_default() += 1;
+            for field in &told.fields {
+                *stage.tally.fields.entry(field.rule).or_default() += 1;
+            }
+        }
+    }
+
+    /// A person decides one open conflict.
+    fn decide_one(&mut self) {
+        let store = Arc::clone(&self.store);
+        let decisions = Decisions::new(&*store, &self.link.id);
+        let conflicts = self.finish(decisions.conflicts()).unwrap_or_default();
+        let Some(conflict) = self.entropy.pick(&conflicts).cloned() else {
+            return;
+        };
+        let keep = if self.entropy.chance(500) {
+            Side::Left
+        } else {
+            Side::Right
+        };
+        let decided = decisions.resolve(conflict.pair, &conflict.field, Resolution::Keep(keep));
+        self.world.process_died();
+        if self.finish(decided).is_ok() {
+            self.people.decides_against(&conflict.values[keep.other()]);
+            self.stage
+                .lock()
+                .tell(|| format!("decides {conflict:?} for {keep:?}"));
+        }
+    }
+
+    /// Faults and edits stop; runs go on until nothing moves; then everything is checked.
+    fn rest(&mut self) {
+        {
+            let mut stage = self.stage.lock();
+            stage.strain = Strain::default();
+            stage.unauthorized_until = 0;
+            stage.approved = true;
+        }
+        self.stage.lock().tell(|| "fair weather".into());
+        self.deliver_some(1000);
+        self.people.clear_up();
+        self.clock.set_right();
+        self.described = Sides::default();
+        // A person looks at the deletes and lets them pass.
+        self.link.policy.max_delete.approved = Some(1_000);
+        if !self.come_to_rest() {
+            return;
+        }
+        self.check_agreement();
+        if self.decide_everything() && !self.come_to_rest() {
+            return;
+        }
+        self.check_agreement();
+        self.check_settled();
+        self.check_lineage();
+        self.check_dry_run();
+        self.check_nothing_left();
+        self.check_afresh();
+    }
+
+    /// Full runs until two in a row move nothing.
+    fn come_to_rest(&mut self) -> bool {
+        let mut quiet = 0;
+        let mut last = String::new();
+        for _ in 0..LAST_RUNS {
+            self.world.process_died();
+            let report = match self.run(!self.fed).pop() {
+                Some(Ended::With(result)) => *result,
+                _ => return false,
+            };
+            self.world.clock().advance(Duration::from_secs(61));
+            match report {
+                Ok(report) => {
+                    let decided = self.decide_outbox();
+                    let settled = report.settled.left.total() + report.settled.right.total();
+                    let moved = settled > 0 || report.waiting > 0 || decided;
+                    quiet = if moved { 0 } else { quiet + 1 };
+                    if moved {
+                        last = format!("{report:?}");
+                    }
+                }
+                Err(RunError::SchemaChanged(_)) => quiet = 0,
+                Err(error) => {
+                    let what = format!("E8: a run fails in fair weather: {error}");
+                    self.stage.lock().violation(what);
+                    return false;
+                }
+            }
+            if quiet == 2 {
+                return true;
+            }
+        }
+        self.stage.lock().tell(|| last);
+        self.stage.lock().violation("E8: does not come to rest");
+        false
+    }
+
+    /// A person decides what became of commands that nobody can look up, and has those that were
+    /// refused tried again. Returns whether there were any.
+    fn decide_outbox(&mut self) -> bool {
+        let store = Arc::clone(&self.store);
+        let decisions = Decisions::new(&*store, &self.link.id);
+        let mut decided = false;
+        for intent in self.finish(decisions.outbox()).unwrap_or_default() {
+            let lost = intent.state == IntentState::Ambiguous && intent.marker.is_none();
+            if intent.state != IntentState::Dead && !lost {
+                continue;
+            }
+            let made = self.stage.lock().made.iter().rev().find_map(|made| {
+                let same = made.side == intent.side && made.command == intent.command;
+                same.then(|| made.key.clone())
+            });
+            let joined = made.filter(|_| lost).is_some_and(|key| {
+                let joined = self.finish(decisions.declare_created(intent.id, &key));
+                if let Err(RunError::AlreadyPaired(_)) = joined {
+                    // The way out that the message names.
+                    self.world.place(intent.side).trash(&key, true);
+                    self.stage.lock().pulled_before_asked = true;
+                }
+                joined.is_ok()
+            });
+            let done = joined || self.finish(decisions.declare_not_sent(intent.id)).is_ok();
+            self.stage
+                .lock()
+                .tell(|| format!("decided {intent:?}: joined {joined}"));
+            decided |= done;
+        }
+        decided
+    }
+
+    /// People decide every conflict and put late duplicates away. Returns whether there were any.
+    fn decide_everything(&mut self) -> bool {
+        let store = Arc::clone(&self.store);
+        let decisions = Decisions::new(&*store, &self.link.id);
+        let conflicts = self.finish(decisions.conflicts()).unwrap_or_default();
+        for conflict in &conflicts {
+            let keep = if self.entropy.chance(500) {
+                Side::Left
+            } else {
+                Side::Right
+            };
+            let resolution = Resolution::Keep(keep);
+            let decided = decisions.resolve(conflict.pair, &conflict.field, resolution);
+            if self.finish(decided).is_ok() {
+                self.people.decides_against(&conflict.values[keep.other()]);
+            }
+        }
+        let late = self.late_duplicates();
+        for (side, key) in &late {
+            self.world.place(*side).trash(key, true);
+        }
+        !conflicts.is_empty() || !late.is_empty()
+    }
+
+    pub(super) fn verdict(self, seed: u64) -> Verdict {
+        let mut stage = self.stage.lock();
+        for side in Side::BOTH {
+            for record in self.world.place(side).records() {
+                stage.note(record.digest().to_text().as_bytes());
+            }
+        }
+        Verdict {
+            seed,
+            profile: self.profile,
+            trace: stage.trace(),
+            violations: std::mem::take(&mut stage.violations),
+            tally: std::mem::take(&mut stage.tally),
+            story: stage.story.take().unwrap_or_default(),
+        }
+    }
+}

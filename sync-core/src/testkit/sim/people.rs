@@ -1,0 +1,344 @@
+//! What people do: they edit, make, trash, restore, destroy, decide, and change schema and weather.
+
+use super::lineage::{Fate, Write, trace};
+use super::reference::{MARKER, tag_names};
+use super::witness::Witness;
+use super::world::{Weather, Written};
+use crate::link::Side;
+use crate::port::Clock;
+use crate::record::Key;
+use crate::schema::{FieldId, SchemaChange};
+use crate::testkit::Entropy;
+use crate::value::{DatePoint, DateValue, Value};
+
+/// The people of a history.
+pub(super) struct People {
+    pub(super) witness: Witness,
+    pub(super) entropy: Entropy,
+    /// Names the next value.
+    next: u64,
+}
+
+/// Something a person does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Deed {
+    Create,
+    Edit,
+    EditCommon,
+    Clear,
+    Tag,
+    Tick,
+    Trash,
+    Restore,
+    Erase,
+    AddOption,
+    Rename,
+    EditComputed,
+}
+
+const DEEDS: [(u64, Deed); 12] = [
+    (8, Deed::Create),
+    (40, Deed::Edit),
+    (14, Deed::EditCommon),
+    (5, Deed::Clear),
+    (14, Deed::Tag),
+    (6, Deed::Tick),
+    (6, Deed::Trash),
+    (5, Deed::Restore),
+    (1, Deed::Erase),
+    (1, Deed::AddOption),
+    (1, Deed::Rename),
+    (1, Deed::EditComputed),
+];
+
+impl People {
+    pub(super) fn new(witness: Witness, entropy: Entropy) -> Self {
+        Self {
+            witness,
+            entropy,
+            next: 1,
+        }
+    }
+
+    /// A person does something somewhere.
+    pub(super) fn act(&mut self) {
+        if let Some(deed) = self.entropy.weighted(&DEEDS) {
+            let side = self.side();
+            self.perform(side, deed);
+        }
+    }
+
+    fn side(&mut self) -> Side {
+        if self.entropy.chance(500) {
+            Side::Left
+        } else {
+            Side::Right
+        }
+    }
+
+    pub(super) fn perform(&mut self, side: Side, deed: Deed) {
+        {
+            let mut stage = self.witness.stage.lock();
+            stage.tally.events += 1;
+            stage.next_tick();
+            stage.note(&[4, side as u8, deed as u8]);
+        }
+        match deed {
+            Deed::Create => self.create(side),
+            Deed::Edit => {
+                let field = self.entropy.pick(&["title", "notes", "due"]).copied();
+                let value = match field {
+                    Some("due") => self.unique_date(),
+                    _ => self.unique_words(),
+                };
+                self.write(side, field.unwrap_or("title"), &value);
+            }
+            Deed::EditCommon => {
+                let field = self.entropy.pick(&["title", "notes"]).copied();
+                let value = Written::Words(format!("v{}", self.entropy.below(3)));
+                self.write(side, field.unwrap_or("title"), &value);
+            }
+            Deed::Clear => {
+                let field = self.entropy.pick(&["notes", "due", "tags"]).copied();
+                self.write(side, field.unwrap_or("notes"), &Written::Nothing);
+            }
+            Deed::Tag => {
+                let value = self.tags();
+                self.write(side, "tags", &value);
+            }
+            Deed::Tick => {
+                let tick = Written::Tick(self.entropy.chance(500));
+                self.write(side, "done", &tick);
+            }
+            Deed::Trash => self.trash(side, true),
+            Deed::Restore => self.trash(side, false),
+            Deed::Erase => self.erase(side),
+            Deed::EditComputed => {
+                let mapping = &self.witness.link.mapping.fields;
+                let from = mapping.iter().find_map(|field| field.lens.projects_from());
+                if let Some(from) = from {
+                    let value = Written::Words(format!("v{}", self.entropy.below(3)));
+                    self.write(from.other(), MARKER, &value);
+                }
+            }
+            Deed::AddOption => {
+                let name = format!("new{}", self.next_number());
+                self.alter(&SchemaChange::AddOptions {
+                    field: FieldId::new("tags"),
+                    names: vec![name],
+                });
+            }
+            Deed::Rename => {
+                let name = format!("name {}", self.next_number());
+                self.alter(&SchemaChange::RenameField {
+                    field: FieldId::new("notes"),
+                    name,
+                });
+            }
+        }
+    }
+
+    fn next_number(&mut self) -> u64 {
+        self.next += 1;
+        self.next
+    }
+
+    fn unique_words(&mut self) -> Written {
+        Written::Words(format!("w{}", self.next_number()))
+    }
+
+    fn unique_date(&mut self) -> Written {
+        let number = self.next_number();
+        let minutes = i64::try_from(number).unwrap_or(0);
+        let seconds = i64::try_from(self.entropy.below(60)).unwrap_or(0);
+        let start = jiff::civil::DateTime::constant(2026, 1, 1, 0, 0, 0, 0);
+        let span = jiff::SignedDuration::from_secs(minutes * 60 + seconds);
+        let start = DatePoint::Instant {
+            local: start.saturating_add(span),
+            offset: jiff::tz::Offset::UTC,
+        };
+        Written::Date(DateValue::new(start, None))
+    }
+
+    /// Some options; now and then more than a list shows at once, or one nobody knows.
+    fn tags(&mut self) -> Written {
+        if self.entropy.chance(20) {
+            return Written::Options(tag_names().take(27).collect());
+        }
+        let mut names = Vec::new();
+        for name in tag_names().take(5) {
+            if self.entropy.chance(400) {
+                names.push(name);
+            }
+        }
+        if self.entropy.chance(20) {
+            names.push("unheard of".into());
+        }
+        Written::Options(names)
+    }
+
+    fn create(&mut self, side: Side) {
+        let mut cells = vec![(FieldId::new("title"), self.unique_words())];
+        if self.entropy.chance(600) {
+            cells.push((FieldId::new("notes"), self.unique_words()));
+        }
+        if self.entropy.chance(400) {
+            cells.push((FieldId::new("due"), self.unique_date()));
+        }
+        if self.entropy.chance(400) {
+            cells.push((FieldId::new("tags"), self.tags()));
+        }
+        let key = self.witness.world.place(side).create(&cells);
+        let tell = || format!("person makes {side:?} {key:?} {cells:?}");
+        self.witness.stage.lock().tell(tell);
+        for (field, _) in &cells {
+            self.record_write(side, &key, field);
+        }
+    }
+
+    fn write(&mut self, side: Side, field: &str, value: &Written) {
+        let Some(key) = self.some_record(side, Some(true)) else {
+            return;
+        };
+        let field = FieldId::new(field);
+        self.take_back(side, &key, Some(&field));
+        let world = &self.witness.world;
+        world.place(side).write(&key, &field, value);
+        let tell = || format!("person writes {side:?} {key:?} {field:?} {value:?}");
+        self.witness.stage.lock().tell(tell);
+        self.record_write(side, &key, &field);
+    }
+
+    /// Whoever writes over a value has seen it.
+    fn take_back(&self, side: Side, key: &Key, field: Option<&FieldId>) {
+        let record = self.witness.world.place(side).record(key);
+        let mut stage = self.witness.stage.lock();
+        for (id, cell) in record.iter().flat_map(|record| record.cells.iter()) {
+            if let Some(value) = cell.complete()
+                && field.is_none_or(|field| field == id)
+            {
+                stage.lineage.end(value, Fate::TakenBack);
+            }
+        }
+    }
+
+    fn record_write(&self, side: Side, key: &Key, field: &FieldId) {
+        let record = self.witness.world.place(side).record(key);
+        let value = record.as_ref().and_then(|r| r.cells.complete(field));
+        let Some(trace) = value
+            .and_then(trace)
+            .filter(|trace| !trace.starts_with('v'))
+        else {
+            return;
+        };
+        let mut stage = self.witness.stage.lock();
+        let write = Write {
+            side,
+            key: key.clone(),
+            field: field.clone(),
+            tick: stage.tick,
+            elapsed: self.witness.world.clock().elapsed(),
+            fate: Fate::Standing,
+        };
+        stage.lineage.wrote(trace, write);
+    }
+
+    fn trash(&mut self, side: Side, trashed: bool) {
+        let Some(key) = self.some_record(side, Some(trashed)) else {
+            return;
+        };
+        self.witness.world.place(side).trash(&key, trashed);
+        let tell = || format!("person trashes {side:?} {key:?}: {trashed}");
+        self.witness.stage.lock().tell(tell);
+        if !trashed {
+            let mut stage = self.witness.stage.lock();
+            let tick = stage.tick;
+            stage.revived.insert((side, key), tick);
+        }
+    }
+
+    fn erase(&mut self, side: Side) {
+        if let Some(key) = self.some_record(side, None) {
+            let seen = self.witness.world.place(side).record(&key);
+            if self.witness.world.place(side).erase(&key) {
+                let mut stage = self.witness.stage.lock();
+                stage.tell(|| format!("person erases {side:?} {key:?}"));
+                for (_, cell) in seen.iter().flat_map(|record| record.cells.iter()) {
+                    if let Some(value) = cell.complete() {
+                        stage.lineage.end(value, Fate::TakenBack);
+                    }
+                }
+            }
+        }
+    }
+
+    fn alter(&self, change: &SchemaChange) {
+        for side in Side::BOTH {
+            self.witness.world.place(side).alter(change);
+        }
+    }
+
+    /// Some record; alive or in the trash where that matters.
+    fn some_record(&mut self, side: Side, live: Option<bool>) -> Option<Key> {
+        let live = live.unwrap_or_else(|| self.entropy.chance(800));
+        let keys = self.witness.world.place(side).keys(live);
+        self.entropy.pick(&keys).cloned()
+    }
+
+    /// The weather changes somewhere.
+    pub(super) fn change_weather(&mut self) {
+        let side = self.side();
+        let weather = match self.entropy.below(8) {
+            0 | 1 => self
+                .some_record(side, None)
+                .map(|key| Weather::Hidden(key, true)),
+            2 | 3 => self
+                .some_record(side, None)
+                .map(|key| Weather::Hidden(key, false)),
+            4 => Some(Weather::Capped(Some(
+                usize::try_from(self.entropy.below(20)).unwrap_or(0),
+            ))),
+            5 => Some(Weather::Capped(None)),
+            6 => Some(Weather::Late(true)),
+            _ => Some(Weather::Late(false)),
+        };
+        let Some(weather) = weather else { return };
+        if self.witness.world.place(side).weather(&weather) {
+            let mut stage = self.witness.stage.lock();
+            stage.tell(|| format!("weather {side:?} {weather:?}"));
+            match &weather {
+                Weather::Hidden(key, true) => stage.hidden.insert((side, key.clone())),
+                Weather::Hidden(key, false) => stage.hidden.remove(&(side, key.clone())),
+                _ => false,
+            };
+            stage.count(match weather {
+                Weather::Hidden(_, true) => "unshared",
+                Weather::Hidden(_, false) => "shared again",
+                Weather::Capped(Some(_)) => "scans capped",
+                Weather::Capped(None) => "scans whole again",
+                Weather::Late(true) => "index late",
+                Weather::Late(false) => "index on time",
+            });
+        }
+    }
+
+    /// Fair weather everywhere.
+    pub(super) fn clear_up(&self) {
+        for side in Side::BOTH {
+            let place = self.witness.world.place(side);
+            place.weather(&Weather::Capped(None));
+            for record in place.records() {
+                place.weather(&Weather::Hidden(record.key, false));
+            }
+        }
+    }
+
+    /// A person decides that the value of one side is not wanted.
+    pub(super) fn decides_against(&self, value: &Value) {
+        self.witness
+            .stage
+            .lock()
+            .lineage
+            .end(value, Fate::TakenBack);
+    }
+}

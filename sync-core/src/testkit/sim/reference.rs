@@ -1,0 +1,310 @@
+//! Worlds of reference parts: two unlike peers in memory, a store in memory.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::world::{Place, Weather, World, Written};
+use crate::link::{Lens, LinkId, LinkSpec, MappedField, Mapping, Policy, Side, Sides};
+use crate::port::{Peer, Store};
+use crate::record::{Key, Record};
+use crate::schema::{Access, Field, FieldId, FieldType, Limits, Schema, SchemaChange};
+use crate::testkit::{Entropy, MemoryPeer, MemoryStore, VirtualClock};
+use crate::value::{Choice, DatePrecision, RichText, Value};
+
+/// The field that carries markers of creates.
+pub(super) const MARKER: &str = "marker";
+
+/// What a reference peer is like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// See [`MemoryPeer::notion_like`].
+    Notion,
+    /// See [`MemoryPeer::sql_like`], outside of the store.
+    Sql,
+    /// The same inside the store, which executes its commands.
+    Replica,
+    /// See [`MemoryPeer::file_like`].
+    Files,
+}
+
+/// Two reference peers and a reference store.
+#[derive(Debug)]
+pub struct ReferenceWorld {
+    places: Sides<ReferencePlace>,
+    store: MemoryStore,
+    clock: VirtualClock,
+    /// Whether creates carry a marker.
+    marker: bool,
+}
+
+/// A reference peer as people use it.
+#[derive(Debug)]
+struct ReferencePlace {
+    kind: Kind,
+    peer: MemoryPeer,
+}
+
+impl ReferenceWorld {
+    /// The world that a seed's entropy leads to: kinds, sides, lag and markers are left to chance.
+    pub fn draw(entropy: &mut Entropy) -> Self {
+        let kinds = [
+            (6, Sides::new(Kind::Notion, Kind::Replica)),
+            (3, Sides::new(Kind::Notion, Kind::Sql)),
+            (3, Sides::new(Kind::Notion, Kind::Files)),
+            (2, Sides::new(Kind::Sql, Kind::Files)),
+            (2, Sides::new(Kind::Files, Kind::Replica)),
+        ];
+        let kinds = entropy.weighted(&kinds).unwrap_or(kinds[0].1);
+        let kinds = if entropy.chance(500) {
+            kinds.swap()
+        } else {
+            kinds
+        };
+        let lag = Duration::from_secs(entropy.pick(&[0, 30, 60]).copied().unwrap_or(0));
+        Self::new(kinds, lag, entropy.chance(850))
+    }
+
+    /// A world of these kinds; what is like Notion is late by `lag`.
+    pub fn new(kinds: Sides<Kind>, lag: Duration, marker: bool) -> Self {
+        let clock = VirtualClock::default();
+        let names = Sides::new("left", "right");
+        let places = Sides::from_fn(|side| {
+            let (kind, name) = (kinds[side], names[side]);
+            let (schema, clock) = (schema(kind), clock.clone());
+            let peer = match kind {
+                Kind::Notion => MemoryPeer::notion_like(name, schema, clock, lag),
+                Kind::Sql | Kind::Replica => MemoryPeer::sql_like(name, schema, clock),
+                Kind::Files => MemoryPeer::file_like(name, schema, clock),
+            };
+            ReferencePlace { kind, peer }
+        });
+        let replica = Side::BOTH
+            .into_iter()
+            .find(|side| kinds[*side] == Kind::Replica);
+        let store = match replica {
+            Some(side) => MemoryStore::colocated_with(places[side].peer.clone()),
+            None => MemoryStore::default(),
+        };
+        Self {
+            places,
+            store,
+            clock,
+            marker,
+        }
+    }
+
+    fn link_id() -> LinkId {
+        LinkId::new("sim")
+    }
+
+    /// The side that is never asked to look up creates by marker.
+    fn takes_marker(&self, side: Side) -> bool {
+        self.marker && self.places[side].kind != Kind::Replica
+    }
+}
+
+impl World for ReferenceWorld {
+    fn place(&self, side: Side) -> &dyn Place {
+        &self.places[side]
+    }
+
+    fn store(&self) -> Arc<dyn Store> {
+        Arc::new(self.store.clone())
+    }
+
+    fn link(&self, policy: Policy) -> LinkSpec {
+        let same =
+            |id: &str, lens| MappedField::new(Sides::new(FieldId::new(id), FieldId::new(id)), lens);
+        let rich = Side::BOTH
+            .into_iter()
+            .find(|side| self.places[*side].kind == Kind::Notion);
+        let precision = DatePrecision::Minute;
+        let mut fields = vec![
+            same("title", Lens::Identity),
+            same(
+                "notes",
+                rich.map_or(Lens::Identity, |rich| Lens::Words { rich }),
+            ),
+            same("tags", Lens::Choices),
+            same("due", Lens::Date { precision }),
+            same("done", Lens::Checkbox),
+        ];
+        let markers = Sides::from_fn(|side| self.takes_marker(side).then(|| FieldId::new(MARKER)));
+        // Where only one side carries markers the other shows them.
+        if let (Some(_), None) | (None, Some(_)) = (&markers.left, &markers.right) {
+            let from = if markers.left.is_some() {
+                Side::Left
+            } else {
+                Side::Right
+            };
+            fields.push(same(MARKER, Lens::Projection { from }));
+        }
+        LinkSpec {
+            id: Self::link_id(),
+            places: Sides::from_fn(|side| self.places[side].peer.place().clone()),
+            names: Sides::from_fn(|side| format!("{side:?} {:?}", self.places[side].kind)),
+            mapping: Mapping {
+                fields,
+                markers,
+                ..Mapping::default()
+            },
+            filters: Sides::default(),
+            policy,
+        }
+    }
+
+    fn clock(&self) -> &VirtualClock {
+        &self.clock
+    }
+
+    fn process_died(&self) {
+        self.store.break_lease(&Self::link_id());
+    }
+
+    fn idle(&self) {}
+}
+
+fn schema(kind: Kind) -> Schema {
+    let field = |id: &str, ty| Field {
+        id: FieldId::new(id),
+        name: id.to_owned(),
+        ty,
+        access: Access::Writable,
+        limits: Limits {
+            max_utf16: (kind == Kind::Notion).then_some(200),
+            ..Limits::default()
+        },
+    };
+    let (notes, options) = match kind {
+        Kind::Notion => (FieldType::RichText, tag_names().map(option).collect()),
+        _ => (FieldType::Text, Vec::new()),
+    };
+    Schema {
+        title: "Tasks".into(),
+        fields: vec![
+            field("title", FieldType::Title),
+            field("notes", notes),
+            field("tags", FieldType::MultiSelect(options)),
+            field("due", FieldType::Date),
+            field("done", FieldType::Checkbox),
+            field(MARKER, FieldType::Text),
+        ],
+    }
+}
+
+/// Options that exist from the beginning: more than a list shows at once.
+pub(super) fn tag_names() -> impl Iterator<Item = String> {
+    (0..30).map(|n| format!("t{n}"))
+}
+
+fn option(name: String) -> Choice {
+    Choice::with_id(format!("id-{name}"), name)
+}
+
+impl ReferencePlace {
+    fn spell(&self, field: &FieldId, written: &Written) -> Value {
+        let notion = self.kind == Kind::Notion;
+        match written {
+            Written::Nothing => Value::Empty,
+            Written::Words(words) if notion && field.as_str() == "notes" => {
+                Value::rich_text(RichText::plain_text(words.clone()))
+            }
+            Written::Words(words) => Value::text(words.clone()),
+            Written::Options(names) => {
+                let spell = |name: &String| match notion {
+                    true => option(name.clone()),
+                    false => Choice::named(name.clone()),
+                };
+                Value::choices(names.iter().map(spell).collect())
+            }
+            Written::Tick(tick) => Value::Bool(*tick),
+            Written::Date(date) => Value::Date(date.clone()),
+        }
+    }
+}
+
+impl Place for ReferencePlace {
+    fn peer(&self) -> Arc<dyn Peer> {
+        Arc::new(self.peer.clone())
+    }
+
+    fn create(&self, cells: &[(FieldId, Written)]) -> Key {
+        let spelled = cells
+            .iter()
+            .map(|(field, written)| (field.as_str(), self.spell(field, written)));
+        self.peer.person_creates(&spelled.collect::<Vec<_>>())
+    }
+
+    fn write(&self, key: &Key, field: &FieldId, value: &Written) {
+        let value = self.spell(field, value);
+        self.peer.person_sets(key, field.as_str(), value);
+    }
+
+    fn trash(&self, key: &Key, trashed: bool) {
+        self.peer.person_trashes(key, trashed);
+    }
+
+    fn erase(&self, key: &Key) -> bool {
+        let possible = self.kind != Kind::Notion;
+        if possible {
+            self.peer.person_erases(key);
+        }
+        possible
+    }
+
+    fn alter(&self, change: &SchemaChange) -> bool {
+        if self.kind != Kind::Notion {
+            return false;
+        }
+        self.peer.change_schema(|schema| match change {
+            SchemaChange::RenameField { field, name } => {
+                for there in &mut schema.fields {
+                    if there.id == *field {
+                        there.name.clone_from(name);
+                    }
+                }
+            }
+            SchemaChange::AddOptions { field, names } => {
+                for there in &mut schema.fields {
+                    if let (true, FieldType::MultiSelect(options)) =
+                        (there.id == *field, &mut there.ty)
+                    {
+                        let new = names
+                            .iter()
+                            .filter(|name| options.iter().all(|o| o.name != **name));
+                        let new: Vec<_> = new.cloned().map(option).collect();
+                        options.extend(new);
+                    }
+                }
+            }
+            SchemaChange::AddField { .. } => {}
+        });
+        true
+    }
+
+    fn weather(&self, weather: &Weather) -> bool {
+        match (weather, self.kind) {
+            (Weather::Hidden(key, hidden), Kind::Notion) => self.peer.hide(key, *hidden),
+            (Weather::Capped(most), Kind::Notion) => self.peer.cap(*most),
+            (Weather::Late(late), Kind::Notion) => self.peer.late(*late),
+            _ => return false,
+        }
+        true
+    }
+
+    fn record(&self, key: &Key) -> Option<Record> {
+        self.peer.record(key)
+    }
+
+    fn records(&self) -> Vec<Record> {
+        self.peer.records()
+    }
+
+    fn keys(&self, live: bool) -> Vec<Key> {
+        self.peer.keys(live)
+    }
+
+    fn truncates(&self, items: usize) -> bool {
+        self.kind == Kind::Notion && items > 25
+    }
+}

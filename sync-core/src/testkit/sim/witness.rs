@@ -1,0 +1,275 @@
+//! The witness: looks at every mutating command before it is carried out, and at the truth.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::lineage::{Fate, Write};
+use super::stage::{Sending, Stage};
+use super::world::World;
+use crate::link::{LinkSpec, Precheck, Side};
+use crate::outbox::IntentState;
+use crate::pair::PairState;
+use crate::port::{Clock, Command, CommandKind, Query, Rows, Store, UpdateSafety};
+use crate::record::{Lifecycle, Record};
+use crate::schema::FieldId;
+use crate::value::Value;
+
+/// Looks at commands. Clones share the stage.
+#[derive(Clone)]
+pub(super) struct Witness {
+    pub(super) world: Arc<dyn World>,
+    pub(super) link: LinkSpec,
+    /// The store itself, without faults.
+    pub(super) store: Arc<dyn Store>,
+    pub(super) stage: Stage,
+    /// The longest lag that a side admits.
+    pub(super) lag: Duration,
+}
+
+impl Witness {
+    /// A command is about to leave for a peer outside of the store.
+    pub(super) async fn leaves(&self, side: Side, command: &Command) -> Sending {
+        let stale = {
+            let stage = self.stage.lock();
+            stage.stale.contains(&stage.process.0)
+        };
+        if stale {
+            // No fence reaches a peer: what a process without lease still sends is a foreign edit.
+            return self.sending(side, command);
+        }
+        let query = Query::Intents { dead: false };
+        let rows = self.store.read(&self.link.id, &query, None, u32::MAX).await;
+        let intents = match rows {
+            Ok(Rows::Intents(intents)) => intents,
+            _ => Vec::new(),
+        };
+        let durable = intents.iter().any(|intent| {
+            intent.side == side
+                && intent.state == IntentState::Attempting
+                && intent.command == *command
+        });
+        if !durable {
+            let what = format!("E1: {:?} left before it was durable", command.kind);
+            self.stage.lock().violation(what);
+        }
+        if command.kind == CommandKind::Trash {
+            let pair = self.pair_of(side, command).await;
+            self.proved(side, command, pair.as_ref());
+        }
+        if command.kind == CommandKind::Create {
+            self.looked_for(side, command);
+        }
+        self.sending(side, command)
+    }
+
+    /// E2: a create is sent again only after a search that could not find what it made before.
+    fn looked_for(&self, side: Side, command: &Command) {
+        let Some(field) = &self.link.mapping.markers[side] else {
+            return;
+        };
+        let marker = |command: &Command| {
+            let cell = command.cells.iter().find(|cell| cell.field == *field);
+            cell.map(|cell| cell.desired.clone())
+        };
+        let mut stage = self.stage.lock();
+        let Some(made) = stage
+            .made
+            .iter()
+            .find(|made| made.side == side && marker(&made.command) == marker(command))
+            .cloned()
+        else {
+            return;
+        };
+        let live = self.world.place(side).record(&made.key);
+        let live = live.is_some_and(|record| record.lifecycle != Lifecycle::Trashed);
+        let shown = live && !stage.hidden.contains(&(side, made.key.clone()));
+        let found = stage.finds.get(&(stage.process.0, side)).copied();
+        let overlooked = found
+            .is_none_or(|(tick, elapsed)| made.tick < tick && made.elapsed + self.lag <= elapsed);
+        if shown && overlooked {
+            let what = format!("E2: {side:?} {:?} is made once more", made.key);
+            stage.violation(what);
+        }
+    }
+
+    /// P7: not more deletes in a day than a person allowed.
+    fn within_limits(&self, side: Side) {
+        let now = self.world.clock().elapsed();
+        let day = Duration::from_secs(24 * 3600);
+        let live = self.world.place(side).keys(true).len() as u64;
+        let mut stage = self.stage.lock();
+        stage.trashed.push((side, now));
+        let recent = stage
+            .trashed
+            .iter()
+            .filter(|(on, at)| *on == side && *at + day > now);
+        let recent = recent.count() as u64;
+        // What a process saw of the records may be a few behind what there is.
+        let most = self.link.policy.max_delete.threshold(live + recent) + 3;
+        if !stage.approved && recent > most {
+            let what = format!("P7: {recent} deletes on {side:?} in a day, of {live} records");
+            stage.violation(what);
+        }
+    }
+
+    pub(super) fn sending(&self, side: Side, command: &Command) -> Sending {
+        let stage = self.stage.lock();
+        let read = command.key.as_ref().and_then(|key| {
+            let at = (stage.process.0, side, key.clone());
+            stage.reads.get(&at).copied()
+        });
+        Sending {
+            read,
+            elapsed: self.world.clock().elapsed(),
+        }
+    }
+
+    /// P6: a record is moved to the trash only where its counterpart is gone.
+    pub(super) fn proved(&self, side: Side, command: &Command, pair: Option<&PairState>) {
+        self.within_limits(side);
+        let other = side.other();
+        let key = pair.and_then(|pair| pair.sides[other].key.clone());
+        let record = key
+            .as_ref()
+            .and_then(|key| self.world.place(other).record(key));
+        let alive = record.is_some_and(|record| record.lifecycle != Lifecycle::Trashed);
+        let mut stage = self.stage.lock();
+        let began = stage.process.1;
+        // Alive by now, and not only since this run could have looked.
+        let revived = key
+            .as_ref()
+            .and_then(|key| stage.revived.get(&(other, key.clone())));
+        let revived = revived.copied().unwrap_or(0) >= began;
+        if key.is_none() || (alive && !revived) {
+            let what = format!(
+                "P6: {side:?} {:?} trashed, {other:?} {key:?} lives",
+                command.key
+            );
+            stage.violation(what);
+        }
+    }
+
+    /// A command is about to be carried out: whose edits does it write over?
+    pub(super) async fn arrives(
+        &self,
+        side: Side,
+        command: &Command,
+        sending: &Sending,
+        safety: UpdateSafety,
+    ) {
+        let key = command.key.as_ref();
+        let Some(record) = key.and_then(|key| self.world.place(side).record(key)) else {
+            return;
+        };
+        let holds = |(field, value): &(FieldId, Value)| record.cells.complete(field) == Some(value);
+        let refused = safety == UpdateSafety::CompareAndSwap && !command.holding.iter().all(holds);
+        if command.kind == CommandKind::Trash && !refused {
+            let pair = self.pair_of(side, command).await;
+            self.takes_along(side, &record, sending, pair.as_ref());
+        }
+        if command.kind == CommandKind::Patch && record.lifecycle == Lifecycle::Trashed {
+            // Refused: no peer here writes to what is in the trash.
+            return;
+        }
+        if self
+            .stage
+            .lock()
+            .hidden
+            .contains(&(side, record.key.clone()))
+        {
+            // Refused: what is not shared cannot be written either.
+            return;
+        }
+        let mut stage = self.stage.lock();
+        for cell in &command.cells {
+            let now = record.cells.complete(&cell.field);
+            let Some((now, write)) =
+                now.and_then(|now| Some((now, stage.lineage.standing(now)?.clone())))
+            else {
+                continue;
+            };
+            if super::lineage::trace(now) == super::lineage::trace(&cell.desired) {
+                continue;
+            }
+            let knowingly = cell.expected.as_ref() == Some(now);
+            if !knowingly && safety == UpdateSafety::CompareAndSwap {
+                continue;
+            }
+            if !knowingly && self.crosses(&write, sending) {
+                stage.lineage.end(now, Fate::Crossed);
+                stage.tally.crossed += 1;
+            } else {
+                let what = format!(
+                    "{}: {} of {side:?} {:?} is written over by {}",
+                    if knowingly { "P4" } else { "P8" },
+                    now.display(),
+                    command.key,
+                    cell.desired.display()
+                );
+                stage.violation(what);
+            }
+        }
+    }
+
+    /// An edit beats a delete: what nobody but this record shows must not go to the trash with it.
+    fn takes_along(
+        &self,
+        side: Side,
+        record: &Record,
+        sending: &Sending,
+        pair: Option<&PairState>,
+    ) {
+        let other = side.other();
+        let partner = pair.and_then(|pair| pair.sides[other].key.clone());
+        let partner = partner.and_then(|key| self.world.place(other).record(&key));
+        let base = pair.and_then(|pair| pair.base.as_ref());
+        let mut stage = self.stage.lock();
+        for field in &self.link.mapping.fields {
+            let value = record.cells.complete(&field.ids[side]);
+            let write = value.and_then(|value| stage.lineage.standing(value));
+            let (Some(value), Some(write)) = (value, write) else {
+                continue;
+            };
+            let own = write.side == side && write.key == record.key;
+            let there = partner.as_ref();
+            let there = there.and_then(|there| there.cells.complete(&field.ids[other]));
+            let shown = there.and_then(super::lineage::trace) == super::lineage::trace(value);
+            // A field that was never settled does not outweigh a delete.
+            let settled = base.is_some_and(|base| base.field(field).is_some());
+            if own && !shown && settled && partner.is_some() && !self.crosses(write, sending) {
+                let what = format!(
+                    "R08: {side:?} {:?} goes to the trash with {}, which nobody else has",
+                    record.key,
+                    value.display()
+                );
+                stage.violation(what);
+            }
+        }
+    }
+
+    /// Whether an edit fell into the window between the last look and the write.
+    fn crosses(&self, write: &Write, sending: &Sending) -> bool {
+        let unseen = |read: u64| write.tick > read;
+        match self.link.policy.precheck {
+            Precheck::Always => sending.read.is_some_and(unseen),
+            Precheck::IfStale(span) => {
+                sending.read.is_none_or(unseen) && write.elapsed + span >= sending.elapsed
+            }
+            Precheck::Never => true,
+        }
+    }
+
+    async fn pair_of(&self, side: Side, command: &Command) -> Option<PairState> {
+        let key = command.key.clone()?;
+        let query = Query::Heads(side, vec![key]);
+        let rows = self.store.read(&self.link.id, &query, None, 1).await;
+        let Ok(Rows::Heads(heads)) = rows else {
+            return None;
+        };
+        let query = Query::Pairs(vec![heads.first()?.id]);
+        match self.store.read(&self.link.id, &query, None, 1).await {
+            Ok(Rows::Pairs(pairs)) => pairs.into_iter().next(),
+            _ => None,
+        }
+    }
+}

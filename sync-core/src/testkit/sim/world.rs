@@ -1,0 +1,134 @@
+//! What a history needs of a world: two places where people work, a store, a clock.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+
+use crate::link::{LinkSpec, Policy, Side};
+use crate::port::{Clock, Peer, Store};
+use crate::record::{Key, Record, Timestamp};
+use crate::schema::{FieldId, SchemaChange};
+use crate::testkit::{Entropy, VirtualClock};
+use crate::value::DateValue;
+
+/// Two places, a store and a clock. The harness works on any.
+pub trait World: Send + Sync {
+    /// One of the two places.
+    fn place(&self, side: Side) -> &dyn Place;
+    /// The store as a process opens it.
+    fn store(&self) -> Arc<dyn Store>;
+    /// The link between the two places, under this policy.
+    fn link(&self, policy: Policy) -> LinkSpec;
+    /// The clock of the servers.
+    fn clock(&self) -> &VirtualClock;
+    /// The process that held the lease is dead, or counts as dead: the lease is free.
+    fn process_died(&self);
+    /// A future waits for something other than the harness. In memory that never happens.
+    fn idle(&self);
+}
+
+/// A place as people use it, and the truth about it.
+pub trait Place: Send + Sync {
+    /// The place as the engine sees it.
+    fn peer(&self) -> Arc<dyn Peer>;
+    /// A person makes a record.
+    fn create(&self, cells: &[(FieldId, Written)]) -> Key;
+    /// A person writes one cell.
+    fn write(&self, key: &Key, field: &FieldId, value: &Written);
+    /// A person moves a record to the trash or back.
+    fn trash(&self, key: &Key, trashed: bool);
+    /// A person destroys a record for good. Returns whether that can be done here.
+    fn erase(&self, key: &Key) -> bool;
+    /// Somebody changes the schema. Returns whether that can be done here.
+    fn alter(&self, change: &SchemaChange) -> bool;
+    /// The weather changes. Returns whether there is such weather here.
+    fn weather(&self, weather: &Weather) -> bool;
+    /// One record as it really is.
+    fn record(&self, key: &Key) -> Option<Record>;
+    /// All records as they really are, trash included, in order of their keys.
+    fn records(&self) -> Vec<Record>;
+    /// The keys of all records that are alive, or of all in the trash, in order.
+    fn keys(&self, live: bool) -> Vec<Key>;
+    /// Whether the peer shows this list only in part.
+    fn truncates(&self, items: usize) -> bool;
+}
+
+/// What a person writes into a cell; each place spells it its own way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Written {
+    /// Words.
+    Words(String),
+    /// Options by name.
+    Options(Vec<String>),
+    /// A tick.
+    Tick(bool),
+    /// A date.
+    Date(DateValue),
+    /// Nothing.
+    Nothing,
+}
+
+/// Circumstances that last.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Weather {
+    /// A record is not shown any more, or shown again.
+    Hidden(Key, bool),
+    /// Scans return at most so many records.
+    Capped(Option<usize>),
+    /// Queries are late by as much as the peer admits, or not at all.
+    Late(bool),
+}
+
+/// Our own clock: that of the servers, off by what a jump made of it.
+#[derive(Clone, Debug)]
+pub struct SkewedClock {
+    inner: VirtualClock,
+    skew: Arc<AtomicI64>,
+}
+
+impl SkewedClock {
+    /// A clock that is right so far.
+    pub fn new(inner: VirtualClock) -> Self {
+        Self {
+            inner,
+            skew: Arc::default(),
+        }
+    }
+
+    /// The wall clock jumps by so many milliseconds.
+    pub fn jump(&self, millis: i64) {
+        self.skew.fetch_add(millis, Ordering::Relaxed);
+    }
+
+    /// The wall clock is set right.
+    pub fn set_right(&self) {
+        self.skew.store(0, Ordering::Relaxed);
+    }
+}
+
+impl Clock for SkewedClock {
+    fn now(&self) -> Timestamp {
+        let skew = self.skew.load(Ordering::Relaxed);
+        Timestamp(self.inner.now().0.saturating_add(skew))
+    }
+
+    fn elapsed(&self) -> Duration {
+        self.inner.elapsed()
+    }
+
+    fn sleep(&self, span: Duration) -> BoxFuture<'static, ()> {
+        self.inner.sleep(span)
+    }
+}
+
+/// Makes the world of a seed.
+pub type MakeWorld<'a> = dyn Fn(&mut Entropy) -> Box<dyn World> + Sync + 'a;
+
+impl fmt::Debug for dyn World {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("World")
+    }
+}
