@@ -5,13 +5,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::marks::Marks;
+use super::saved::Approved;
 use super::{Engine, Event, Report, RunError, RunOptions, RunOutcome};
 use crate::conflict::Conflict;
 use crate::link::{Side, Sides};
 use crate::outbox::{Intent, IntentState};
 use crate::pair::{PairId, PairState};
 use crate::plan::{
-    Explanation, FieldRule, InFlight, PairContext, PairPlan, Plan, Refusal, explain, plan_pair,
+    Explanation, FieldRule, InFlight, PairContext, PairPlan, Plan, PlannedOver, Refusal, explain,
+    plan_pair,
 };
 use crate::port::{
     Bookmark, Call, Change, Commit, Committed, Description, Effect, Fence, LinkMemory, Opened,
@@ -51,6 +53,8 @@ pub(super) struct Cycle<'a> {
     pub(super) dry: bool,
     /// What was decided and carried out at first sight, while records were read.
     pub(super) at_sight: Plan,
+    /// The approved commands of a saved plan: nothing else is carried out.
+    pub(super) approved: Option<Approved>,
     planned_refusals: Vec<Refusal>,
     pub(super) report: Report,
 }
@@ -67,13 +71,15 @@ impl<'a> Cycle<'a> {
             .described
             .as_ref()
             .map(|side| side.description.clone());
+        let started = engine.clock.now();
+        let over = PlannedOver::new(&engine.spec, &described, &opened, started);
         Self {
             engine,
             store,
             options,
-            at_sight: Plan::new(&engine.spec, &described),
+            at_sight: Plan::new(&engine.spec, &described, over),
             described,
-            started: engine.clock.now(),
+            started,
             next_id: opened.next_id,
             memory: opened.memory.clone(),
             opened,
@@ -88,13 +94,14 @@ impl<'a> Cycle<'a> {
             probed: BTreeSet::new(),
             checked_schema: false,
             dry: false,
+            approved: None,
             planned_refusals: Vec::new(),
             report: Report::new(),
         }
     }
 
     /// The whole cycle.
-    pub(super) async fn run(mut self) -> Result<Report, RunError> {
+    pub(super) async fn run(&mut self) -> Result<Report, RunError> {
         let result = self.steps().await;
         match result {
             Ok(()) => {}
@@ -145,12 +152,13 @@ impl<'a> Cycle<'a> {
             self.remember_schemas();
             self.commit(record, Vec::new()).await?;
         }
-        Ok(self.report)
+        Ok(std::mem::replace(&mut self.report, Report::new()))
     }
 
     async fn steps(&mut self) -> Result<(), RunError> {
         self.load().await?;
         self.attend_to_mapping().await?;
+        self.recognise_open_commands().await?;
         self.recover().await?;
         self.observe_both().await?;
         let mut moved = true;

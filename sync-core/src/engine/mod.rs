@@ -4,6 +4,7 @@
 //! [`crate::outbox`]. It holds no clock, no socket and no thread of its own, and can be dropped at
 //! any await: the next run recovers.
 
+mod applied;
 mod apply;
 mod cycle;
 mod decisions;
@@ -13,19 +14,23 @@ mod overlay;
 mod pass;
 mod recover;
 mod report;
+mod saved;
 mod settle;
 
+pub use applied::{AppliedCommand, AppliedPlan, CommandOutcome, StaleReason};
 pub use decisions::Decisions;
 pub use report::{Event, Report, RunError, RunOutcome, Settled};
 
 use std::sync::Arc;
 
 use crate::link::{LinkSpec, Side, Sides};
-use crate::plan::{Explanation, Plan};
+use crate::plan::{Approval, Explanation, Plan};
 use crate::port::{Cancel, Clock, Description, Fence, LeaseAsk, OpenMode, Peer, Store};
 use crate::record::{Key, Timestamp};
+use applied::{nothing_begun, out_of_date};
 use cycle::Cycle;
 use overlay::Overlay;
+use saved::Approved;
 
 /// One link, ready to run.
 #[derive(Clone)]
@@ -112,33 +117,74 @@ impl Engine {
     /// # Errors
     /// [`RunError`] when the run could not go on; what was settled until then stays settled.
     pub async fn run(&self, options: &RunOptions) -> Result<Report, RunError> {
-        let opened = self.store.open(&self.spec, OpenMode::Write).await?;
+        let (report, _) = self.cycle(options, None).await?;
+        Ok(report)
+    }
+
+    /// Carries out what a person approved of a saved plan, and nothing else.
+    ///
+    /// Recovers, observes and decides as [`Engine::run`] does. Of the commands decided now, those
+    /// are carried out that equal an approved one; the rest stays planned for a later run. What
+    /// settles without a write is settled. Guards hold as ever: approval is no override.
+    ///
+    /// # Errors
+    /// As [`Engine::run`].
+    pub async fn apply_plan(
+        &self,
+        plan: &Plan,
+        approval: &Approval,
+        options: &RunOptions,
+    ) -> Result<AppliedPlan, RunError> {
+        let opened = self.store.open(&self.spec, OpenMode::Read).await?;
+        if let Some(why) = out_of_date(plan, &self.spec, &opened) {
+            return Ok(nothing_begun(plan, approval, &why));
+        }
+        let (report, commands) = self.cycle(options, Some((plan, approval))).await?;
+        Ok(AppliedPlan {
+            plan: plan.id(),
+            commands,
+            report: Some(report),
+        })
+    }
+
+    /// One cycle under the lease, of a saved plan or of everything.
+    async fn cycle(
+        &self,
+        options: &RunOptions,
+        saved: Option<(&Plan, &Approval)>,
+    ) -> Result<(Report, Vec<AppliedCommand>), RunError> {
+        self.store.open(&self.spec, OpenMode::Write).await?;
         let ask = LeaseAsk::Take {
             owner: options.owner.clone(),
         };
         let fence = self.store.lease(&self.spec.id, &ask).await?;
-        // Read again under the lease: another run may have committed in between.
-        let reopened = self
-            .store
-            .open(&self.spec, OpenMode::Write)
-            .await
-            .map(|now| (opened, now));
-        let result = match reopened {
-            Ok((_, now)) => {
-                let store = Arc::clone(&self.store);
-                Cycle::new(self, store, options, now, fence.clone())
-                    .run()
-                    .await
-            }
-            Err(error) => Err(error.into()),
-        };
+        let result = self.under_lease(options, saved, fence.clone()).await;
         let released = self
             .store
             .lease(&self.spec.id, &LeaseAsk::Release(fence))
             .await;
-        let report = result?;
+        let done = result?;
         released?;
-        Ok(report)
+        Ok(done)
+    }
+
+    async fn under_lease(
+        &self,
+        options: &RunOptions,
+        saved: Option<(&Plan, &Approval)>,
+        fence: Fence,
+    ) -> Result<(Report, Vec<AppliedCommand>), RunError> {
+        // Read again under the lease: another run may have committed in between.
+        let opened = self.store.open(&self.spec, OpenMode::Write).await?;
+        let store = Arc::clone(&self.store);
+        let mut cycle = Cycle::new(self, store, options, opened, fence);
+        cycle.approved = saved.map(|(plan, approval)| Approved::new(plan, approval, &cycle));
+        let report = cycle.run().await?;
+        let commands = match saved {
+            Some((plan, approval)) => cycle.account_for(plan, approval, &report).await?,
+            None => Vec::new(),
+        };
+        Ok((report, commands))
     }
 
     /// Plans one cycle without a single write anywhere: no lease, no commit, no command.

@@ -269,12 +269,12 @@ impl Cycle<'_> {
     /// commit that remembers it: it needs no sum to look at, and is not read again.
     fn at_first_sight(&mut self, side: Side, pair: &PairState, chunk: &mut Chunk) {
         let to = side.other();
-        if self.dry || self.opened.colocated != Some(to) {
+        if self.dry || self.approved.is_some() || self.opened.colocated != Some(to) {
             return;
         }
         let decided = self.decide(pair);
         if decided.only_creates(to) {
-            self.at_sight.add(&decided);
+            self.at_sight.add_under_way(pair, &decided);
             self.write_pair(pair, decided, &Held::default(), chunk);
         }
     }

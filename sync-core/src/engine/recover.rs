@@ -185,6 +185,7 @@ impl Cycle<'_> {
                 self.memory.sent_twice.insert(marker.clone(), pair_id);
             }
             self.count(side, kind, self.only_projects(&intent));
+            self.note_arrival(pair_id, side);
             self.advance(intent, IntentEvent::Verified, changes).await
         } else {
             intent.note = Some("the record is not as it was written; planned again".into());

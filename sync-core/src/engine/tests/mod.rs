@@ -7,5 +7,6 @@ mod deletes;
 mod edits;
 mod hostile;
 mod odd_peer;
+mod plans;
 mod refusals;
 mod world;
