@@ -235,6 +235,9 @@ impl Plan {
 
     /// The guard's word on the sum that holds back a command, if one does.
     pub fn held_by(&self, command: &PlannedCommand) -> Option<&Refusal> {
+        if command.kind != CommandKind::Trash {
+            return None;
+        }
         let mut refusals = self.refusals.iter();
         refusals.find(|refusal| refusal.holds_back(command))
     }
