@@ -50,7 +50,7 @@ pub(super) fn page(plans: &[&Plan]) -> String {
             }
             body {
                 (filters(&cards))
-                @for (plan, cards) in plans.iter().zip(&cards) { (section(plan, cards)) }
+                main { @for (plan, cards) in plans.iter().zip(&cards) { (section(plan, cards)) } }
             }
         }
     };
@@ -79,7 +79,7 @@ fn filters(cards: &[Vec<Card<'_>>]) -> Markup {
 fn section(plan: &Plan, cards: &[Card<'_>]) -> Markup {
     let sums = refusals_of(plan, None);
     html! {
-        main {
+        section.plan {
             h1 { bdi { (one_line(&plan.title)) } }
             p.verdict { (verdict(plan)) }
             p.meta {

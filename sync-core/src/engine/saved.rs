@@ -298,3 +298,25 @@ fn decided_now(decided: &PairPlan, side: Side) -> CommandOutcome {
         why: StaleReason::DecidedOtherwise(why),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_that_arrived_is_not_handed_on_again() {
+        let (digest, at) = (Digest::of(b"a command"), (PairId(1), Side::Left));
+        let id: CommandId = "1-00000000".parse().unwrap();
+        let mut approved = Approved {
+            wanted: BTreeMap::from([(digest, id)]),
+            under_way: BTreeMap::new(),
+            done: BTreeSet::new(),
+            retyped: BTreeSet::new(),
+        };
+        assert!(approved.take(at, digest));
+        assert!(approved.take(at, digest), "again, as long as it did not");
+        assert!(!approved.take(at, Digest::of(b"another")));
+        approved.done.insert(id);
+        assert!(!approved.take(at, digest));
+    }
+}

@@ -1,11 +1,13 @@
 //! Saved plans: read back from JSON, compared, approved in part, carried out later or found stale.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures::executor::block_on;
 
 use super::world::{World, is_live, text};
-use crate::engine::{AppliedPlan, CommandOutcome, RunOptions, StaleReason};
+use crate::engine::{AppliedPlan, CommandOutcome, Event, RunOptions, StaleReason};
 use crate::link::{Lens, Side};
 use crate::plan::{Approval, CommandId, Guard, Plan, PlanError};
 use crate::port::CommandKind;
@@ -352,6 +354,47 @@ fn a_saved_delete_of_a_record_brought_back_meanwhile_is_stale() {
     assert!(is_live(&world.local, &row));
 }
 
+/// Brought back, edited, agreed upon, deleted again: a delete, but not of what a person looked at.
+#[test]
+fn a_saved_delete_covers_only_the_contents_it_was_approved_for() {
+    let world = World::new();
+    let (page, row) = world.settled_pair();
+    world.notion.person_trashes(&page, true);
+    let plan = saved(&world);
+    world.notion.person_trashes(&page, false);
+    world.notion.person_sets(&page, "notes", text("precious"));
+    world.settle();
+    world.notion.person_trashes(&page, true);
+    let applied = apply(&world, &plan, &Approval::All);
+    let why = StaleReason::TargetChanged(Some(name("notes")));
+    assert_eq!(outcomes(&applied), [stale(why)]);
+    assert!(is_live(&world.local, &row));
+    let again = apply(&world, &saved(&world), &Approval::All);
+    assert_eq!(outcomes(&again), [CommandOutcome::Applied]);
+}
+
+/// Guards look at the whole plan before anything is done, so nothing is made at first sight.
+#[test]
+fn nothing_is_carried_out_before_the_whole_plan_is_seen() {
+    let world = World::new();
+    world.notion.person_creates(&[("title", text("new"))]);
+    let plan = saved(&world);
+    let (local, made) = (world.local.clone(), Arc::new(AtomicUsize::new(usize::MAX)));
+    let first = Arc::clone(&made);
+    let progress = move |event: &Event| {
+        if matches!(event, Event::Planned(_)) {
+            first.fetch_min(local.live().len(), Ordering::SeqCst);
+        }
+    };
+    let options = RunOptions {
+        progress: Some(Arc::new(progress)),
+        ..RunOptions::default()
+    };
+    let applied = block_on(world.engine().apply_plan(&plan, &Approval::All, &options)).unwrap();
+    assert_eq!(outcomes(&applied), [CommandOutcome::Applied]);
+    assert_eq!(made.load(Ordering::SeqCst), 0);
+}
+
 #[test]
 fn p7_approving_a_delete_by_name_does_not_override_its_guard() {
     let world = World::new();
@@ -589,6 +632,9 @@ fn a_command_changed_by_hand_is_refused() {
     let json = serde_json::to_string(&plan).unwrap();
     let altered = Plan::from_json(&json.replace("planned", "altered"));
     assert!(matches!(altered, Err(PlanError::Altered(id)) if id == command(&plan, "a")));
+    let id = command(&plan, "a").to_string();
+    let renamed = Plan::from_json(&json.replace(&id, "1-00000000"));
+    assert!(matches!(renamed, Err(PlanError::Altered(_))));
     // Also where it came by another way than `from_json`.
     let altered: Plan = serde_json::from_str(&json.replace("planned", "altered")).unwrap();
     let before = world.local.records();
