@@ -308,6 +308,19 @@ fn the_page_needs_nothing_from_elsewhere_and_forbids_it() {
 }
 
 #[test]
+fn neighbouring_words_that_are_new_are_marked_as_one() {
+    let mut json = empty();
+    let fields = json!([field("n%3A", Value::Null, text("three new words"))]);
+    json["items"] = json!([item(
+        1,
+        "made",
+        "R20",
+        json!([command(1, "left", "create", "R20", fields)])
+    )]);
+    assert!(render::html(&plan_of(json)).contains("<dd><ins>three new words</ins></dd>"));
+}
+
+#[test]
 fn the_page_shows_words_that_go_and_come_and_counts_that_filter() {
     let html = render::html(&full());
     assert!(

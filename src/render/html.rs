@@ -186,7 +186,9 @@ fn command(change: Change<'_>) -> Markup {
                     @for field in &listed.command.fields {
                         dt {
                             bdi { (one_line(field_name(change.plan, &field.name))) }
-                            " " span.chip title=(field.rule.reason()) { (field.rule) }
+                            @if !change.creates() {
+                                " " span.chip title=(field.rule.reason()) { (field.rule) }
+                            }
                         }
                         dd { (words(field)) }
                     }
@@ -205,14 +207,13 @@ fn words(field: &PlannedField) -> Markup {
     };
     let ((old, old_cut), (new, new_cut)) = (cut(&before), cut(&after));
     let same = before == after && field.expected.is_some();
-    let diff = TextDiff::from_words(&old, &new);
     html! {
         @if before.is_empty() && after.is_empty() { span.meta { "(empty)" } }
-        @for change in diff.iter_all_changes() {
-            @match change.tag() {
-                ChangeTag::Equal => { (change.value()) }
-                ChangeTag::Delete => { del { (change.value()) } }
-                ChangeTag::Insert => { ins { (change.value()) } }
+        @for (tag, text) in runs(&old, &new) {
+            @match tag {
+                ChangeTag::Equal => { (text) }
+                ChangeTag::Delete => { del { (text) } }
+                ChangeTag::Insert => { ins { (text) } }
             }
         }
         @if after.is_empty() && !before.is_empty() { " " span.meta { "(cleared)" } }
@@ -221,6 +222,18 @@ fn words(field: &PlannedField) -> Markup {
             " " span.meta { "… " (old_cut) " characters before and " (new_cut) " after are not shown" }
         }
     }
+}
+
+/// Words that stay, go or come, neighbours of one kind joined.
+fn runs(old: &str, new: &str) -> Vec<(ChangeTag, String)> {
+    let mut runs: Vec<(ChangeTag, String)> = Vec::new();
+    for change in TextDiff::from_words(old, new).iter_all_changes() {
+        match runs.last_mut() {
+            Some((tag, text)) if *tag == change.tag() => text.push_str(change.value()),
+            _ => runs.push((change.tag(), change.value().to_owned())),
+        }
+    }
+    runs
 }
 
 fn conflict(plan: &Plan, conflict: &Conflict) -> Markup {

@@ -3,7 +3,7 @@
 use notion_sync_core::plan::Plan;
 
 use super::view::{
-    Change, changes, contrast, cost, field_name, one_line, record_of, refused, shorten, verdict,
+    Change, changes, cost, field_name, one_line, record_of, refused, shorten, verdict,
 };
 
 /// Characters of a value that are shown.
@@ -59,12 +59,8 @@ pub(super) fn plan(plan: &Plan) -> String {
 
 fn row(change: Change<'_>) -> String {
     let command = &change.listed.command;
-    let fields = command.fields.iter().map(|field| {
-        let name = field_name(change.plan, &field.name);
-        let values = contrast(field, VALUE);
-        format!("{}: {} ({})", escape(name), escape(&values), field.rule)
-    });
-    let fields: Vec<String> = fields.chain(change.left_out()).collect();
+    let fields = change.fields(VALUE);
+    let fields: Vec<String> = fields.iter().map(|line| escape(line)).collect();
     let mut why = format!("{} ({})", change.reason(), command.rule);
     if let Some(refusal) = change.held() {
         let reason = escape(&refusal.reason);

@@ -3,7 +3,7 @@
 use notion_sync_core::plan::Plan;
 
 use super::view::{
-    Change, changes, contrast, cost, field_name, one_line, record_of, refused, shorten, verdict,
+    Change, changes, cost, field_name, one_line, record_of, refused, shorten, verdict,
 };
 
 /// Characters of a value that are shown.
@@ -65,14 +65,8 @@ fn table(changes: &[Change<'_>]) -> String {
         }
         let rule = change.listed.command.rule;
         out.push_str(&format!("{} ({rule})\n", change.reason()));
-        let command = &change.listed.command;
-        for field in &command.fields {
-            let name = one_line(field_name(change.plan, &field.name));
-            let values = contrast(field, VALUE);
-            out.push_str(&format!("    {name}: {values} ({})\n", field.rule));
-        }
-        if let Some(left_out) = change.left_out() {
-            out.push_str(&format!("    {left_out}\n"));
+        for line in change.fields(VALUE) {
+            out.push_str(&format!("    {line}\n"));
         }
         if let Some(refusal) = change.held() {
             let reason = one_line(&refusal.reason);

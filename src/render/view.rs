@@ -46,6 +46,32 @@ impl<'p> Change<'p> {
         self.listed.command.rule.reason()
     }
 
+    /// The fields on a line each; of a create, where all are new, on one line together.
+    pub(super) fn fields(self, most: usize) -> Vec<String> {
+        let name = |field: &'p PlannedField| one_line(field_name(self.plan, &field.name));
+        let fields = self.listed.command.fields.iter();
+        if !self.creates() {
+            let line = |field| {
+                format!(
+                    "{}: {} ({})",
+                    name(field),
+                    contrast(field, most),
+                    field.rule
+                )
+            };
+            return fields.map(line).collect();
+        }
+        let told = fields.map(|field| format!("{}: {}", name(field), contrast(field, most)));
+        let told: Vec<String> = told.collect();
+        let told = (!told.is_empty()).then(|| shorten(&told.join(", "), 0, 4 * most));
+        told.into_iter().chain(self.left_out()).collect()
+    }
+
+    /// Whether it makes a record: every field of it is new, for one reason.
+    pub(super) fn creates(self) -> bool {
+        self.listed.command.kind == CommandKind::Create
+    }
+
     /// What is said of the fields of a create that are left out.
     pub(super) fn left_out(self) -> Option<String> {
         let fields = self.listed.left_out;
@@ -185,7 +211,7 @@ pub(super) fn before_and_after(field: &PlannedField) -> (String, String) {
 
 /// Both values on one line, at most about so many characters each, so that the first difference
 /// shows.
-pub(super) fn contrast(field: &PlannedField, most: usize) -> String {
+fn contrast(field: &PlannedField, most: usize) -> String {
     let (before, after) = before_and_after(field);
     let is_new = field.expected.as_ref().is_none_or(Value::is_empty);
     if is_new {
