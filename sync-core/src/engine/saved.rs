@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::applied::{AppliedCommand, CommandOutcome, StaleReason};
 use super::cycle::Cycle;
-use super::{Report, RunError};
+use super::{Report, RunError, RunOutcome};
 use crate::link::{Side, Sides};
 use crate::outbox::Intent;
 use crate::pair::{PairId, PairState, Presence};
@@ -139,6 +139,10 @@ impl Cycle<'_> {
                 CommandOutcome::Skipped
             } else if done {
                 CommandOutcome::Applied
+            } else if report.outcome == RunOutcome::Cancelled {
+                // The sides may not have been read: nothing is known to be stale.
+                let why = "stopped on request before it".into();
+                CommandOutcome::Waiting { why }
             } else {
                 self.why_not(item, listed, report).await?
             };

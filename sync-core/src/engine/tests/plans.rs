@@ -473,6 +473,20 @@ fn a_command_whose_answer_is_lost_waits_and_is_found_by_the_next_application() {
     assert_eq!(world.notion.live().len(), 11);
 }
 
+#[test]
+fn what_a_stopped_run_did_not_reach_waits_and_is_not_called_stale() {
+    let world = busy();
+    let plan = saved(&world);
+    let options = RunOptions::default();
+    options.cancel.cancel();
+    let engine = world.engine();
+    let applied = block_on(engine.apply_plan(&plan, &Approval::All, &options)).unwrap();
+    let waits = |outcome: &CommandOutcome| matches!(outcome, CommandOutcome::Waiting { .. });
+    assert!(outcomes(&applied).iter().all(waits), "{applied:?}");
+    let applied = apply(&world, &plan, &Approval::All);
+    assert_eq!(outcomes(&applied), vec![CommandOutcome::Applied; 6]);
+}
+
 /// The create of an earlier run certainly did not arrive: it is that run's, not the plan's.
 #[test]
 fn a_command_of_an_earlier_run_is_not_sent_again_under_a_plan_that_lacks_it() {
