@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use notion_sync_client::Client;
 use notion_sync_client::DataSourceId;
-use notion_sync_core::engine::{AppliedPlan, Described, Engine, Report, RunError, RunOptions};
+use notion_sync_core::engine::{
+    AppliedPlan, Described, Engine, MayPass, Report, RunError, RunOptions, Watch,
+};
 use notion_sync_core::link::{LinkId, LinkSpec, Policy, Sides};
 use notion_sync_core::plan::{Approval, Plan};
 use notion_sync_core::port::{Call, Clock, Peer, PeerError, Store, StoreError};
@@ -61,6 +63,21 @@ impl ReplicaError {
             Self::Run(error) => error.is_unauthorized(),
             Self::Store(_) | Self::NoMarkerField(_) => false,
         }
+    }
+}
+
+impl MayPass for ReplicaError {
+    fn is_passing(&self) -> bool {
+        match self {
+            Self::Run(error) => error.is_passing(),
+            Self::Notion(error) => error.may_pass(),
+            Self::Store(error) => error.may_pass(),
+            Self::NoMarkerField(_) => false,
+        }
+    }
+
+    fn is_cancelled(&self) -> bool {
+        matches!(self, Self::Run(error) if error.is_cancelled())
     }
 }
 
@@ -136,6 +153,21 @@ impl Replica {
         }
     }
 
+    /// Runs cycles until `options.cancel` is set: by the clock, and whenever the watch's bell rings.
+    /// What each cycle did is told by `told`.
+    ///
+    /// # Errors
+    /// The first failure that will not pass by itself, as refused credentials.
+    pub async fn watch(
+        &self,
+        options: &RunOptions,
+        watch: &Watch,
+        told: impl FnMut(&Result<Report, ReplicaError>),
+    ) -> Result<(), ReplicaError> {
+        let cycle = || self.run(options);
+        watch.run(&*self.clock, &options.cancel, cycle, told).await
+    }
+
     /// Plans one cycle and writes nothing anywhere.
     ///
     /// # Errors
@@ -207,6 +239,7 @@ impl Replica {
             places: Sides::new(peer.place().clone(), replica.place().clone()),
             names: Sides::new("Notion".to_owned(), "SQLite".to_owned()),
             mapping,
+            filters: Sides::default(),
             policy: self.policy.clone(),
         };
         let described = Sides::new(Described { description, at }, table);

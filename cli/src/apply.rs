@@ -52,6 +52,7 @@ pub(crate) async fn apply(args: &Args, what: &ApplyArgs) -> Result<Exit> {
             cancel: cancel.clone(),
             progress: Some(Arc::new(progress.listener())),
             owner: format!("notion-sync, process {}", std::process::id()),
+            ..RunOptions::default()
         };
         let result = replica.apply_plan(&plan, &approval, &options).await;
         progress.finish();

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use notion_sync::CommandId;
+use notion_sync::core::link::{Direction, Side};
 
 /// Keep Notion and a SQLite file the same, both ways.
 #[derive(Debug, Parser)]
@@ -64,6 +65,10 @@ pub(crate) struct Args {
     /// Read both sides whole, whatever was read before.
     #[arg(long, global = true)]
     pub(crate) full: bool,
+
+    /// Write one way only; what waits for the other way goes out with a later run.
+    #[arg(long, global = true, value_enum, default_value_t)]
+    pub(crate) direction: DirectionArg,
 
     /// Print one JSON document on stdout and nothing else there.
     #[arg(long, global = true)]
@@ -146,6 +151,28 @@ pub(crate) struct Decision {
     /// The create made this page.
     #[arg(long, value_name = "PAGE-URL-OR-ID")]
     pub(crate) created: Option<String>,
+}
+
+/// Which way a run may write.
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+pub(crate) enum DirectionArg {
+    /// Both ways.
+    #[default]
+    Both,
+    /// Only to Notion.
+    ToNotion,
+    /// Only from Notion to the file.
+    FromNotion,
+}
+
+impl From<DirectionArg> for Direction {
+    fn from(argument: DirectionArg) -> Self {
+        match argument {
+            DirectionArg::Both => Self::Both,
+            DirectionArg::ToNotion => Self::Toward(Side::Left),
+            DirectionArg::FromNotion => Self::Toward(Side::Right),
+        }
+    }
 }
 
 /// A requests-per-minute limit from the command line.

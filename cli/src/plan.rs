@@ -27,6 +27,7 @@ pub(crate) async fn plan(args: &Args, what: &PlanArgs) -> Result<Exit> {
         let replica = connection.replica(args, source, &store);
         let options = RunOptions {
             full: args.full,
+            direction: args.direction.into(),
             ..RunOptions::default()
         };
         let result = replica.plan(&options).await;

@@ -25,9 +25,11 @@ pub(crate) async fn run(args: &Args) -> Result<Exit> {
         let progress = Progress::new(args);
         let options = RunOptions {
             full: args.full,
+            direction: args.direction.into(),
             cancel: cancel.clone(),
             progress: Some(Arc::new(progress.listener())),
             owner: format!("notion-sync, process {}", std::process::id()),
+            ..RunOptions::default()
         };
         let result = replica.run(&options).await;
         progress.finish();

@@ -5,7 +5,7 @@ use std::time::Duration;
 use notion_sync_core::conflict::Conflict;
 use notion_sync_core::link::Side;
 use notion_sync_core::plan::{
-    ListedCommand, Plan, PlanItem, PlannedCommand, PlannedField, Refusal,
+    Guard, ListedCommand, Plan, PlanItem, PlannedCommand, PlannedField, Refusal,
 };
 use notion_sync_core::port::CommandKind;
 use notion_sync_core::schema::FieldId;
@@ -97,12 +97,14 @@ pub(super) fn changes(plan: &Plan) -> Vec<Change<'_>> {
     changes
 }
 
-/// Refusals that are not the guard's word on deletes that are listed anyway.
+/// Refusals that are not a guard's word on commands that are listed anyway.
 pub(super) fn refused(plan: &Plan) -> impl Iterator<Item = &Refusal> {
     let commands = plan.listed().map(|(_, listed)| &listed.command);
-    let trashes = commands.filter(|command| command.kind == CommandKind::Trash);
-    let trashes: Vec<&PlannedCommand> = trashes.collect();
-    let holding = move |refusal: &Refusal| trashes.iter().any(|trash| refusal.holds_back(trash));
+    let commands: Vec<&PlannedCommand> = commands.collect();
+    let holding = move |refusal: &Refusal| {
+        let mut commands = commands.iter();
+        refusal.pair.is_none() && commands.any(|command| refusal.holds_back(command))
+    };
     plan.refusals
         .iter()
         .filter(move |refusal| !holding(refusal))
@@ -145,7 +147,13 @@ pub(super) fn verdict(plan: &Plan) -> String {
         let held = |change: &&Change<'_>| refusal.holds_back(&change.listed.command);
         let number = changes.iter().filter(held).count() as u64;
         if number > 0 {
-            let (what, guard) = (count(number, "delete"), refusal.guard);
+            let guard = refusal.guard;
+            let kind = if guard == Guard::AllChanged {
+                "change"
+            } else {
+                "delete"
+            };
+            let what = count(number, kind);
             parts.push(format!(
                 "{what} {} held back by {guard:?}",
                 is_or_are(number)

@@ -8,12 +8,15 @@ use crate::record::Timestamp;
 use crate::schema::FieldId;
 use crate::value::Value;
 
+/// The name conflicts about a record's life go by, where a field's name stands otherwise.
+pub const LIFECYCLE: &str = "_lifecycle";
+
 /// One open conflict. There is at most one per pair and field.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Conflict {
     /// The pair.
     pub pair: PairId,
-    /// The pair of fields.
+    /// The pair of fields, or [`LIFECYCLE`].
     pub field: FieldId,
     /// What both sides last agreed on; `None` if they never did.
     pub base: Option<Sides<Value>>,
@@ -31,6 +34,21 @@ pub struct Conflict {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Resolution {
-    /// This side's value goes to the other.
+    /// This side's value goes to the other. Of a conflict about a record's life: what was done on
+    /// this side, delete or edit, holds.
     Keep(Side),
+    /// A third value goes to both sides; written as this side would hold it.
+    Write {
+        /// Whose way of writing it is.
+        side: Side,
+        /// The value.
+        value: Value,
+    },
+}
+
+impl Conflict {
+    /// Whether it is about the record's life, not about a field.
+    pub fn is_about_life(&self) -> bool {
+        self.field.as_str() == LIFECYCLE
+    }
 }

@@ -28,6 +28,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         places: Sides::new(PlaceId::new("notion:1"), PlaceId::new("sqlite:bench")),
         names: Sides::new("Notion".into(), "SQLite".into()),
         mapping: mapping.clone(),
+        filters: Sides::default(),
         policy: Policy::default(),
     };
     block_on(store.open(&spec, OpenMode::Write))?;
@@ -175,6 +176,7 @@ fn record(id: u64) -> Record {
         key: Key::durable(format!("page-{id}")),
         lifecycle: Lifecycle::Live,
         version: None,
+        edited_at: None,
         cells: cells.collect(),
     }
 }

@@ -57,8 +57,12 @@ CREATE INDEX _sync_pairs_dirty ON _sync_pairs(pk) WHERE dirty = 1;
 CREATE INDEX _sync_pairs_state ON _sync_pairs(pk) WHERE state IS NOT NULL;
 -- Shadows as JSON `[lifecycle, cells]`, the text that digests are made of. A table for each side:
 -- an observation of one side rewrites nothing of the other.
-CREATE TABLE _sync_left(pk INTEGER PRIMARY KEY, content TEXT NOT NULL, version TEXT) STRICT;
-CREATE TABLE _sync_right(pk INTEGER PRIMARY KEY, content TEXT NOT NULL, version TEXT) STRICT;
+CREATE TABLE _sync_left(
+  pk INTEGER PRIMARY KEY, content TEXT NOT NULL, version TEXT, edited_at INTEGER
+) STRICT;
+CREATE TABLE _sync_right(
+  pk INTEGER PRIMARY KEY, content TEXT NOT NULL, version TEXT, edited_at INTEGER
+) STRICT;
 CREATE TABLE _sync_layouts(id INTEGER PRIMARY KEY, body TEXT NOT NULL UNIQUE) STRICT;
 CREATE TABLE _sync_intents(
   pk INTEGER PRIMARY KEY,
@@ -75,7 +79,8 @@ CREATE TABLE _sync_conflicts(
   opened_at INTEGER NOT NULL,
   base TEXT, left_value TEXT NOT NULL, right_value TEXT NOT NULL,
   base_text TEXT, left_text TEXT, right_text TEXT,
-  resolution TEXT CHECK (resolution IN ('left', 'right')),
+  -- 'left', 'right', or JSON of a value for both sides
+  resolution TEXT,
   UNIQUE (pk, field)
 ) STRICT;
 CREATE TABLE _sync_journal(

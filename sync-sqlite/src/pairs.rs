@@ -7,7 +7,7 @@ use notion_sync_core::link::{Mapping, Side, Sides};
 use notion_sync_core::pair::{
     Base, PairHead, PairId, PairState, Presence, RecordState, SideState, Standing,
 };
-use notion_sync_core::record::{Key, Lifecycle, Record, Version};
+use notion_sync_core::record::{Key, Lifecycle, Record, Timestamp, Version};
 use notion_sync_core::value::Digest;
 use rusqlite::{Connection, Row};
 
@@ -80,7 +80,8 @@ pub(crate) fn head(row: &Row<'_>) -> rusqlite::Result<PairHead> {
 /// Columns of [`Stored::from_row`], in its order.
 pub(crate) const WHOLE: &str = "p.pk, p.left_key, p.right_key, p.left_presence, p.right_presence,
     l.content, r.content, p.base, p.layout, p.dirty, p.state, p.reason,
-    p.left_digest, p.right_digest, p.left_live, p.right_live, l.version, r.version";
+    p.left_digest, p.right_digest, p.left_live, p.right_live, l.version, r.version,
+    l.edited_at, r.edited_at";
 
 /// A pair as it is in the file or will be: JSON is read only when somebody looks.
 #[derive(Debug)]
@@ -118,6 +119,7 @@ enum Shadow {
     Stored {
         key: Key,
         version: Option<Version>,
+        edited_at: Option<Timestamp>,
         content: String,
     },
     /// Read, or observed in this commit.
@@ -142,6 +144,7 @@ impl Shadow {
         if let Self::Stored {
             key,
             version,
+            edited_at,
             content,
         } = self
         {
@@ -151,6 +154,7 @@ impl Shadow {
                     key: key.clone(),
                     lifecycle,
                     version: version.take(),
+                    edited_at: *edited_at,
                     cells,
                 },
                 content: std::mem::take(content),
@@ -175,6 +179,15 @@ impl Shadow {
             Self::None => None,
             Self::Stored { content, .. } | Self::Read { content, .. } => Some(content),
         }
+    }
+
+    fn edited_at(&self) -> Option<i64> {
+        let moment = match self {
+            Self::None => None,
+            Self::Stored { edited_at, .. } => *edited_at,
+            Self::Read { record, .. } => record.edited_at,
+        };
+        moment.map(|moment| moment.0)
     }
 
     fn version(&self) -> Option<&str> {
@@ -212,6 +225,7 @@ impl Stored {
                 (Some(key), Some(content)) => Shadow::Stored {
                     key: key.clone(),
                     version: row.get::<_, Option<String>>(16 + offset)?.map(Version),
+                    edited_at: row.get::<_, Option<i64>>(18 + offset)?.map(Timestamp),
                     content,
                 },
                 (None, Some(_)) => {
@@ -541,10 +555,11 @@ fn write_shadow(connection: &Connection, pk: i64, side: Side, shadow: &Shadow) -
     };
     connection
         .prepare_cached(&format!(
-            "INSERT INTO _sync_{side}(pk, content, version) VALUES (?1, ?2, ?3)
-             ON CONFLICT (pk) DO UPDATE SET content = excluded.content, version = excluded.version"
+            "INSERT INTO _sync_{side}(pk, content, version, edited_at) VALUES (?1, ?2, ?3, ?4)
+             ON CONFLICT (pk) DO UPDATE SET content = excluded.content, version = excluded.version,
+               edited_at = excluded.edited_at"
         ))?
-        .execute((pk, content, shadow.version()))?;
+        .execute((pk, content, shadow.version(), shadow.edited_at()))?;
     Ok(())
 }
 

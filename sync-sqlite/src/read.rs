@@ -214,12 +214,17 @@ impl Reader<'_> {
                     opened_at: Timestamp(row.get(2)?),
                     base: base.map(|json| serde_json::from_str(&json)).transpose()?,
                     values: Sides::new(json_at(row, 4)?, json_at(row, 5)?),
-                    resolution: resolution
-                        .map(|side| side_from(&side).map(Resolution::Keep))
-                        .transpose()?,
+                    resolution: resolution.as_deref().map(resolution_from).transpose()?,
                 })
             },
         )
+    }
+}
+
+fn resolution_from(text: &str) -> Result<Resolution> {
+    match side_from(text) {
+        Ok(side) => Ok(Resolution::Keep(side)),
+        Err(_) => Ok(serde_json::from_str(text)?),
     }
 }
 

@@ -136,7 +136,8 @@ fn conflicts(links: &[LinkView], names: &[String]) -> String {
             let word =
                 |label: &Option<String>, fallback| literal(label.as_deref().unwrap_or(fallback));
             let resolution = format!(
-                "CASE c.resolution WHEN 'left' THEN {} WHEN 'right' THEN {} END",
+                "CASE c.resolution WHEN 'left' THEN {} WHEN 'right' THEN {}
+    ELSE CASE WHEN c.resolution IS NOT NULL THEN 'a value for both' END END",
                 word(left, "left"),
                 word(right, "right")
             );

@@ -88,6 +88,7 @@ fn record(pair: u64, side: Side, cells: &[u8], trashed: bool) -> Record {
             Lifecycle::Live
         },
         version: None,
+        edited_at: None,
         cells: FIELDS
             .iter()
             .zip(cells)

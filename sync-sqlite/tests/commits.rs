@@ -331,6 +331,21 @@ fn people_read_and_resolve_conflicts_in_sql() {
         rows(&person, "SELECT resolution FROM conflicts"),
         ["sqlite"]
     );
+    let both = Resolution::Write {
+        side: Side::Left,
+        value: number("6"),
+    };
+    let resolve = Change::Resolve {
+        pair: PairId(pair),
+        field: FieldId::new("p1"),
+        resolution: both.clone(),
+    };
+    world.commit(vec![resolve], Vec::new());
+    assert_eq!(conflicts(&world)[0].resolution, Some(both));
+    assert_eq!(
+        rows(&person, "SELECT resolution FROM conflicts"),
+        ["a value for both"]
+    );
     world.commit(
         vec![Change::CloseConflict {
             pair: PairId(pair),

@@ -1,9 +1,11 @@
 //! Apply: one command at a time to the remote peer; durable before it leaves, settled on proof.
 
+use tracing::Instrument;
+
 use super::cycle::Cycle;
 use super::observe::observed;
 use super::pass::Queue;
-use super::{Event, RunError, RunOutcome};
+use super::{Event, RunError, RunOutcome, spans};
 use crate::outbox::{Intent, IntentEvent, IntentState};
 use crate::pair::PairState;
 use crate::plan::Guard;
@@ -21,11 +23,26 @@ enum Go {
 
 impl Cycle<'_> {
     /// Sends a queue. Returns whether anything moved, so that another look is worth it.
-    pub(super) async fn apply(&mut self, queue: Queue) -> Result<bool, RunError> {
+    pub(super) async fn apply(&mut self, mut queue: Queue) -> Result<bool, RunError> {
+        match self.find_before_create(&mut queue).await {
+            Err(RunError::Peer(error)) => return self.after_failure(error).map(|_| false),
+            found => found?,
+        }
         let mut moved = queue.moved;
         let total = queue.intents.len() as u64;
         for (done, intent) in queue.intents.into_iter().enumerate() {
             self.stop_if_asked()?;
+            if self
+                .options
+                .max_commands
+                .is_some_and(|most| self.sent >= most)
+            {
+                let left = total - done as u64;
+                let reason = format!("{left} commands wait for the next run");
+                self.refuse(Guard::Budget, intent.pair, intent.side, reason);
+                return Ok(false);
+            }
+            self.sent += 1;
             let side = self.engine.spec.names[intent.side].clone();
             match self.carry_out(intent).await? {
                 Go::On => moved = true,
@@ -86,8 +103,13 @@ impl Cycle<'_> {
             mode: Atomicity::PerCommand,
             commands: vec![intent.command.clone()],
         };
-        let answer = self.engine.peers[intent.side].apply(&call, &batch).await;
-        match answer.map(|outcomes| outcomes.into_iter().next()) {
+        let name = &self.engine.spec.names[intent.side];
+        let span = spans::command(name, intent.command.kind, intent.attempts);
+        let answer = self.engine.peers[intent.side].apply(&call, &batch);
+        let answer = answer.instrument(span.clone()).await;
+        let answer = answer.map(|outcomes| outcomes.into_iter().next());
+        span.record("answer", spans::answer(&answer));
+        match answer {
             Ok(Some(Outcome::Done(receipt))) => {
                 let mut intent = intent;
                 intent.command.key = Some(receipt.key.clone());

@@ -4,8 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use tracing::Instrument;
+
 use super::marks::Marks;
 use super::saved::Approved;
+use super::spans;
 use super::{Engine, Event, Report, RunError, RunOptions, RunOutcome};
 use crate::conflict::Conflict;
 use crate::link::{Side, Sides};
@@ -46,9 +49,13 @@ pub(super) struct Cycle<'a> {
     pub(super) dead: BTreeMap<PairId, Vec<Intent>>,
     /// Pairs a peer refused for lack of permission in this run: tried again in the next.
     pub(super) refused: BTreeSet<PairId>,
+    /// Records without counterpart that could be one of several on the other side.
+    pub(super) ambiguous: BTreeSet<PairId>,
     /// Pairs whose missing sides were read directly in this run.
     pub(super) probed: BTreeSet<(PairId, Side)>,
     pub(super) checked_schema: bool,
+    /// Commands sent to a remote side in this run.
+    pub(super) sent: u64,
     /// What is planned and not carried out: new records are not taken over at first sight.
     pub(super) dry: bool,
     /// What was decided and carried out at first sight, while records were read.
@@ -91,8 +98,10 @@ impl<'a> Cycle<'a> {
             intents: BTreeMap::new(),
             dead: BTreeMap::new(),
             refused: BTreeSet::new(),
+            ambiguous: BTreeSet::new(),
             probed: BTreeSet::new(),
             checked_schema: false,
+            sent: 0,
             dry: false,
             approved: None,
             planned_refusals: Vec::new(),
@@ -159,10 +168,11 @@ impl<'a> Cycle<'a> {
         self.load().await?;
         self.attend_to_mapping().await?;
         self.recognise_open_commands().await?;
-        self.recover().await?;
+        self.recover_all().await?;
         self.observe_both().await?;
         let mut moved = true;
         for _ in 0..MAX_PASSES {
+            self.match_new().await?;
             let plan = self.survey().await?;
             let held = self.guard(&plan).await?;
             // A refusal may only stand because an option was added since the schema was read.
@@ -191,12 +201,18 @@ impl<'a> Cycle<'a> {
         self.dry = true;
         self.load().await?;
         self.attend_to_mapping().await?;
-        self.recover().await?;
+        self.recover_all().await?;
         self.observe_both().await?;
+        self.match_new().await?;
         let mut plan = self.survey().await?;
         let held = self.guard(&plan).await?;
         plan.refusals.extend(held.refusals);
         Ok(plan)
+    }
+
+    async fn recover_all(&mut self) -> Result<(), RunError> {
+        let span = spans::recover(self.intents.len());
+        self.recover().instrument(span).await
     }
 
     /// What earlier runs left open.
@@ -232,6 +248,9 @@ impl<'a> Cycle<'a> {
         let digest = self.engine.spec.mapping.digest();
         let known = self.memory.mapping.is_some();
         let mapping_changed = self.memory.mapping.replace(digest) != Some(digest);
+        let filters = self.engine.spec.filter_digest();
+        let filters_changed = std::mem::replace(&mut self.memory.filters, filters) != filters;
+        self.memory.unapproved_change |= known && (mapping_changed || filters_changed);
         let mut schema_changed = false;
         for side in Side::BOTH {
             let schema = &self.described[side].schema;
@@ -247,7 +266,7 @@ impl<'a> Cycle<'a> {
                 self.memory.sides[side].cursor = None;
             }
         }
-        if mapping_changed || schema_changed {
+        if mapping_changed || schema_changed || filters_changed {
             let attend = known.then_some(Change::AttendAll);
             self.commit(attend.into_iter().collect(), Vec::new())
                 .await?;
@@ -306,7 +325,9 @@ impl<'a> Cycle<'a> {
 
     /// Decides one pair from what is known now.
     pub(super) fn decide(&self, pair: &PairState) -> PairPlan {
-        self.with_context(pair, plan_pair)
+        let mut decided = self.with_context(pair, plan_pair);
+        decided.withhold(self.options.direction);
+        decided
     }
 
     fn with_context<T>(
@@ -318,6 +339,7 @@ impl<'a> Cycle<'a> {
             spec: &self.engine.spec,
             described: &self.described,
             now: self.started,
+            arbiter: self.engine.arbiter.as_deref(),
         };
         let presumed = Sides::from_fn(|side| {
             self.returned[side]
@@ -350,6 +372,9 @@ impl<'a> Cycle<'a> {
         if let Some(first) = self.late_duplicate_of(pair) {
             return Some(late_duplicate(first));
         }
+        if let Some(reason) = self.is_ambiguous(pair.id) {
+            return Some(reason);
+        }
         self.may_be_lost_create(pair)
     }
 
@@ -368,7 +393,9 @@ impl<'a> Cycle<'a> {
             changes,
             effects,
         };
-        let committed = self.store.commit(&self.fence, commit).await?;
+        let span = spans::commit(commit.changes.len(), commit.effects.len());
+        let committed = self.store.commit(&self.fence, commit).instrument(span);
+        let committed = committed.await?;
         if self.memory != self.opened.memory {
             self.opened.memory = self.memory.clone();
         }

@@ -8,7 +8,9 @@ mod applied;
 mod apply;
 mod cycle;
 mod decisions;
+mod interruptible;
 mod marks;
+mod matching;
 mod observe;
 mod overlay;
 mod pass;
@@ -16,21 +18,30 @@ mod recover;
 mod report;
 mod saved;
 mod settle;
+mod spans;
+mod watch;
 
 pub use applied::{AppliedCommand, AppliedPlan, CommandOutcome, StaleReason};
 pub use decisions::Decisions;
 pub use report::{Event, Report, RunError, RunOutcome, Settled};
+#[cfg(test)]
+pub(crate) use settle::base_after;
+pub use watch::{Bell, MayPass, Rhythm, Watch};
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::link::{LinkSpec, Side, Sides};
-use crate::plan::{Approval, Explanation, Plan};
+use crate::link::{Arbiter, Direction, LinkSpec, Side, Sides};
+use crate::plan::{Approval, Explanation, Guard, Plan};
 use crate::port::{Cancel, Clock, Description, Fence, LeaseAsk, OpenMode, Peer, Store};
 use crate::record::{Key, Timestamp};
 use applied::{nothing_begun, out_of_date};
 use cycle::Cycle;
+use interruptible::Interruptible;
 use overlay::Overlay;
+use pass::Queue;
 use saved::Approved;
+use tracing::Instrument;
 
 /// One link, ready to run.
 #[derive(Clone)]
@@ -40,6 +51,7 @@ pub struct Engine {
     peers: Sides<Arc<dyn Peer>>,
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
+    arbiter: Option<Arc<dyn Arbiter>>,
 }
 
 /// A peer's description and when it was read.
@@ -59,6 +71,16 @@ pub type Progress = dyn Fn(&Event) + Send + Sync;
 pub struct RunOptions {
     /// Scan both sides whole, whatever the policy says.
     pub full: bool,
+    /// Which way this run may write, within what the link allows. What it may not write waits for
+    /// a run that may.
+    pub direction: Direction,
+    /// Guards a person lets pass in this run, after a look at the plan: [`Guard::AllChanged`] and
+    /// [`Guard::FilterOrMappingChanged`]. Deletes are approved by number, in [`MaxDelete`].
+    ///
+    /// [`MaxDelete`]: crate::link::MaxDelete
+    pub approved: BTreeSet<Guard>,
+    /// Most commands this run sends to a remote side; the rest waits for the next (guard Budget).
+    pub max_commands: Option<u64>,
     /// A wish to stop, looked at between pages and commands.
     pub cancel: Cancel,
     /// Told of progress; must not block.
@@ -71,6 +93,9 @@ impl Default for RunOptions {
     fn default() -> Self {
         Self {
             full: false,
+            direction: Direction::Both,
+            approved: BTreeSet::new(),
+            max_commands: None,
             cancel: Cancel::default(),
             progress: None,
             owner: "notion-sync".into(),
@@ -106,10 +131,20 @@ impl Engine {
         Self {
             spec,
             described,
-            peers,
+            peers: peers.map(|peer| Arc::new(Interruptible(peer)) as Arc<dyn Peer>),
             store,
             clock,
+            arbiter: None,
         }
+    }
+
+    /// Gives the program's own rule for fields whose authority is [`Authority::Arbiter`].
+    ///
+    /// [`Authority::Arbiter`]: crate::link::Authority::Arbiter
+    #[must_use]
+    pub fn arbiter(mut self, arbiter: Arc<dyn Arbiter>) -> Self {
+        self.arbiter = Some(arbiter);
+        self
     }
 
     /// Runs one cycle.
@@ -149,6 +184,26 @@ impl Engine {
 
     /// One cycle under the lease, of a saved plan or of everything.
     async fn cycle(
+        &self,
+        options: &RunOptions,
+        saved: Option<(&Plan, &Approval)>,
+    ) -> Result<(Report, Vec<AppliedCommand>), RunError> {
+        let span = spans::run(self.spec.id.as_str());
+        let result = self
+            .cycle_once(options, saved)
+            .instrument(span.clone())
+            .await;
+        if let Ok((report, _)) = &result {
+            span.record("outcome", tracing::field::debug(report.outcome));
+            span.record(
+                "settled",
+                report.settled.left.total() + report.settled.right.total(),
+            );
+        }
+        result
+    }
+
+    async fn cycle_once(
         &self,
         options: &RunOptions,
         saved: Option<(&Plan, &Approval)>,

@@ -3,9 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use tracing::Instrument;
+
 use super::cycle::Cycle;
 use super::marks::Marks;
 use super::pass::{Chunk, Held};
+use super::spans;
 use super::{Event, RunError, RunOutcome};
 use crate::link::{Side, Sides};
 use crate::pair::{PairHead, PairId, PairState, Presence, SideState};
@@ -28,13 +31,17 @@ impl Cycle<'_> {
     /// is not read back.
     pub(super) async fn observe_both(&mut self) -> Result<(), RunError> {
         let first = self.opened.colocated.unwrap_or(Side::Left);
-        self.observe(first).await?;
-        self.observe(first.other()).await
+        for side in [first, first.other()] {
+            let full = self.wants_full(side);
+            let span = spans::observe(&self.engine.spec.names[side], full);
+            self.observe(side, full).instrument(span.clone()).await?;
+            span.record("records", self.report.scanned[side]);
+        }
+        Ok(())
     }
 
     /// Scans one side, whole or since the last cursor.
-    async fn observe(&mut self, side: Side) -> Result<(), RunError> {
-        let full = self.wants_full(side);
+    async fn observe(&mut self, side: Side, full: bool) -> Result<(), RunError> {
         let since = self.memory.sides[side].cursor.clone().filter(|_| !full);
         let mut marks = Marks::default();
         let started = self.engine.clock.now();
@@ -269,7 +276,9 @@ impl Cycle<'_> {
     /// commit that remembers it: it needs no sum to look at, and is not read again.
     fn at_first_sight(&mut self, side: Side, pair: &PairState, chunk: &mut Chunk) {
         let to = side.other();
-        if self.dry || self.approved.is_some() || self.opened.colocated != Some(to) {
+        let matched = !self.engine.spec.mapping.match_by.is_empty();
+        let waits = self.dry || self.approved.is_some() || matched;
+        if waits || self.opened.colocated != Some(to) {
             return;
         }
         let decided = self.decide(pair);
@@ -319,7 +328,11 @@ impl Cycle<'_> {
         ahead.insert(pair, now);
     }
 
-    async fn heads(&self, side: Side, keys: Vec<Key>) -> Result<Vec<PairHead>, RunError> {
+    pub(super) async fn heads(
+        &self,
+        side: Side,
+        keys: Vec<Key>,
+    ) -> Result<Vec<PairHead>, RunError> {
         if keys.is_empty() || self.opened.counts.pairs == 0 && self.next_id <= 1 {
             return Ok(Vec::new());
         }

@@ -3,9 +3,12 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use tracing::Instrument;
+
 use super::cycle::{CHUNK, Cycle, late_duplicate};
 use super::settle::{base_after, journal};
-use super::{RunError, RunOutcome};
+use super::{RunError, RunOutcome, spans};
+use crate::conflict::LIFECYCLE;
 use crate::link::{Side, Sides};
 use crate::outbox::{Intent, IntentEvent, IntentField, IntentId, IntentState};
 use crate::pair::{PairId, PairState, RecordState, Standing};
@@ -23,11 +26,42 @@ const DAY: Duration = Duration::from_secs(24 * 3600);
 pub(super) struct Held {
     pub(super) refusals: Vec<Refusal>,
     deletes: Sides<bool>,
+    /// Deletes of records that only left the filter.
+    leaving: Sides<bool>,
+    patches: Sides<bool>,
+}
+
+impl Held {
+    /// Why a command is held back, if it is.
+    fn why(&self, command: &PlannedCommand) -> Option<&Refusal> {
+        let side = command.side;
+        let guards: &[Guard] = match command.kind {
+            CommandKind::Trash if self.deletes[side] => &[Guard::MaxDelete, Guard::EmptySide],
+            CommandKind::Trash if self.leaving[side] && command.is_leaving() => {
+                &[Guard::FilterOrMappingChanged]
+            }
+            CommandKind::Patch if self.patches[side] && !command.projection_only => {
+                &[Guard::AllChanged]
+            }
+            _ => return None,
+        };
+        let mut refusals = self.refusals.iter();
+        refusals.find(|refusal| refusal.side == Some(side) && guards.contains(&refusal.guard))
+    }
 }
 
 impl Cycle<'_> {
     /// Plans every dirty pair. Pairs whose absence is unproved are read directly first.
     pub(super) async fn survey(&mut self) -> Result<Plan, RunError> {
+        let span = spans::plan();
+        let plan = self.survey_and_probe().instrument(span.clone()).await?;
+        span.record("commands", plan.commands());
+        span.record("conflicts", plan.conflicts.len());
+        span.record("refusals", plan.refusals.len());
+        Ok(plan)
+    }
+
+    async fn survey_and_probe(&mut self) -> Result<Plan, RunError> {
         let over = self.at_sight.over.clone();
         let nothing = Plan::new(&self.engine.spec, &self.described, over);
         let at_sight = std::mem::replace(&mut self.at_sight, nothing);
@@ -144,7 +178,41 @@ impl Cycle<'_> {
             }
             held.refusals.push(refusal);
         }
+        self.guard_changes(plan, &mut held);
         Ok(held)
+    }
+
+    /// The guards about many changes at once.
+    fn guard_changes(&mut self, plan: &Plan, held: &mut Held) {
+        let approved = |guard: Guard| self.options.approved.contains(&guard);
+        if approved(Guard::FilterOrMappingChanged) || plan.counts.leaving == Sides::new(0, 0) {
+            self.memory.unapproved_change = false;
+        }
+        for side in Side::BOTH {
+            let name = &self.engine.spec.names[side];
+            let leaving = plan.counts.leaving[side];
+            if leaving > 0 && self.memory.unapproved_change {
+                held.leaving[side] = true;
+                let reason = format!(
+                    "{leaving} would be trashed on {name} only because the filter or the mapping \
+                     changed"
+                );
+                let guard = Guard::FilterOrMappingChanged;
+                held.refusals.push(of_side(guard, side, leaving, reason));
+            }
+            let patches = plan.counts.patch[side];
+            let live = self.opened.counts.live[side];
+            let most = self.engine.spec.policy.max_change.threshold(live);
+            if patches > most && !approved(Guard::AllChanged) {
+                held.patches[side] = true;
+                let reason = format!(
+                    "{patches} of {live} records would be changed on {name} at once; at most \
+                     {most} are allowed"
+                );
+                held.refusals
+                    .push(of_side(Guard::AllChanged, side, patches, reason));
+            }
+        }
     }
 
     /// Writes the plan down chunk by chunk: settlements, conflicts and effects take hold at once,
@@ -229,12 +297,10 @@ impl Cycle<'_> {
         let mut effects = Vec::new();
         for command in decided.commands {
             let side = command.side;
-            if command.kind == CommandKind::Trash && held.deletes[side] {
-                let reason = held.refusals.iter().find(|r| r.side == Some(side));
-                let reason = reason.map_or_else(String::new, |refusal| refusal.reason.clone());
+            if let Some(refusal) = held.why(&command) {
                 standing = Some(Standing {
                     state: RecordState::Blocked,
-                    reason,
+                    reason: refusal.reason.clone(),
                 });
             } else if self.refused.contains(&id) || !self.may_carry_out(&pair, &command) {
                 dirty = true;
@@ -248,9 +314,15 @@ impl Cycle<'_> {
         }
         let alone = effects.len() == planned && !effects.is_empty();
         let mut after_effects = Vec::new();
-        if alone && decided.refusals.is_empty() && decided.blocked.is_empty() {
-            // The effect is all that was left: with it the pair is clean, or only in conflict.
-            let standing = (open > 0).then(|| standing.clone()).flatten();
+        let nothing_else = decided.refusals.is_empty()
+            && decided.blocked.is_empty()
+            && decided.withheld.is_empty();
+        if alone && nothing_else {
+            // The effects are all that was left: with them the pair is clean, or only in conflict.
+            let over = effects
+                .iter()
+                .map(|command| self.conflicts_settled_by(id, command).len());
+            let standing = (open > over.sum()).then(|| standing.clone()).flatten();
             after_effects.push(Change::Attend {
                 pair: id,
                 dirty: false,
@@ -310,7 +382,8 @@ impl Cycle<'_> {
         let open = self.conflicts.get(&id).into_iter().flatten();
         let settles = |name: &FieldId| {
             let mut fields = command.fields.iter();
-            fields.any(|field| field.name == *name && field.source.is_some())
+            let about_life = name.as_str() == LIFECYCLE && command.kind.changes_life();
+            about_life || fields.any(|field| field.name == *name && field.source.is_some())
         };
         open.map(|conflict| conflict.field.clone())
             .filter(settles)
@@ -488,6 +561,17 @@ impl Cycle<'_> {
                 Precheck::IfStale(after) => age() >= after,
                 Precheck::Never => false,
             }
+    }
+}
+
+fn of_side(guard: Guard, side: Side, count: u64, reason: String) -> Refusal {
+    Refusal {
+        guard,
+        pair: None,
+        side: Some(side),
+        field: None,
+        reason,
+        count,
     }
 }
 

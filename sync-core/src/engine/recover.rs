@@ -4,11 +4,13 @@ use super::cycle::Cycle;
 use super::observe::observed;
 use super::settle::{Verdict, verify};
 use super::{Event, RunError};
+use crate::conflict::LIFECYCLE;
 use crate::link::Side;
 use crate::outbox::{Intent, IntentEvent, IntentState};
 use crate::pair::{PairId, PairState, Presence};
 use crate::port::{Call, Change, CommandKind, FieldSet, Lookup};
 use crate::record::{Key, Lifecycle, Record};
+use crate::schema::FieldId;
 use crate::value::Value;
 
 /// What a lookup says about an unresolved command.
@@ -183,6 +185,9 @@ impl Cycle<'_> {
                 && let Some(marker) = &intent.marker
             {
                 self.memory.sent_twice.insert(marker.clone(), pair_id);
+            }
+            if kind.changes_life() {
+                self.close_conflict(pair_id, &FieldId::new(LIFECYCLE), &mut changes);
             }
             self.count(side, kind, self.only_projects(&intent));
             self.note_arrival(pair_id, side);

@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::link::Sides;
 use crate::outbox::{IllegalTransition, IntentId};
 use crate::plan::{Guard, Plan, Refusal};
-use crate::port::{PeerError, StoreError};
+use crate::port::{PeerError, PeerErrorKind, StoreError};
 
 /// Progress of a run.
 #[derive(Clone, Debug)]
@@ -145,7 +145,7 @@ impl Report {
 pub enum RunError {
     /// A peer failed as a whole.
     #[error(transparent)]
-    Peer(#[from] PeerError),
+    Peer(PeerError),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -170,6 +170,15 @@ pub enum RunError {
     /// A bug: an intent was fed an event its state cannot take.
     #[error(transparent)]
     Outbox(#[from] IllegalTransition),
+}
+
+impl From<PeerError> for RunError {
+    fn from(error: PeerError) -> Self {
+        match error.kind {
+            PeerErrorKind::Cancelled => Self::Cancelled,
+            _ => Self::Peer(error),
+        }
+    }
 }
 
 impl RunError {

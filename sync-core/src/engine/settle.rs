@@ -68,7 +68,7 @@ pub(super) fn verify(
     let lives_as_wanted = trashed == (lifecycle == Lifecycle::Trashed);
     let verdict = if arrived && lives_as_wanted {
         Verdict::Applied
-    } else if untouched && !(lives_as_wanted && changes_life(intent.command.kind)) {
+    } else if untouched && !(lives_as_wanted && intent.command.kind.changes_life()) {
         Verdict::NotApplied
     } else {
         Verdict::Diverged
@@ -84,13 +84,6 @@ pub(super) fn verify(
         base,
         fields,
     }
-}
-
-fn changes_life(kind: CommandKind) -> bool {
-    matches!(
-        kind,
-        CommandKind::Trash | CommandKind::Untrash | CommandKind::Create
-    )
 }
 
 /// After a create, the fields that were not written settle too where both sides agree.
@@ -120,7 +113,7 @@ fn settle_unwritten(
 }
 
 /// The base that an effect leads to. Effects run on peers that keep exactly what they are given.
-pub(super) fn base_after(spec: &LinkSpec, pair: &PairState, planned: &PlannedCommand) -> Base {
+pub(crate) fn base_after(spec: &LinkSpec, pair: &PairState, planned: &PlannedCommand) -> Base {
     let to = planned.side;
     let mut base = pair.base.clone().unwrap_or_default();
     base.lifecycle = planned.kind.leads_to();
@@ -168,7 +161,7 @@ pub(super) fn journal(
             after,
         };
     let mut entries = Vec::new();
-    if changes_life(kind) {
+    if kind.changes_life() {
         entries.push(entry(None, None, None));
     }
     if kind != CommandKind::Create {

@@ -1,11 +1,15 @@
 //! A link: two peers, how their fields correspond, and what is allowed.
 
+mod authority;
+mod filter;
 pub mod lens;
 mod policy;
 mod side;
 
+pub use authority::{Arbiter, Authority, Contest, Direction};
+pub use filter::{Filter, Test};
 pub use lens::{Lens, LensContext, Unmappable};
-pub use policy::{MaxDelete, Policy, Precheck, Resurrect};
+pub use policy::{Leave, MaxChange, MaxDelete, Policy, Precheck, Resurrect};
 pub use side::{Side, Sides};
 
 use std::fmt;
@@ -56,8 +60,18 @@ pub struct LinkSpec {
     pub names: Sides<String>,
     /// Which field is which.
     pub mapping: Mapping,
+    /// Which records of each side the link is about; all of them where there is none.
+    pub filters: Sides<Option<Filter>>,
     /// What is allowed.
     pub policy: Policy,
+}
+
+impl LinkSpec {
+    /// Digest of the filters; `None` if there are none.
+    pub fn filter_digest(&self) -> Option<Digest> {
+        let Sides { left, right } = &self.filters;
+        (left.is_some() || right.is_some()).then(|| Digest::of_json(&(left, right)))
+    }
 }
 
 /// Which field of one side is which of the other.
@@ -67,6 +81,17 @@ pub struct Mapping {
     pub fields: Vec<MappedField>,
     /// The text field that carries markers of creates, per side, where the owner allowed one.
     pub markers: Sides<Option<FieldId>>,
+    /// Pairs of fields by which a record new on one side is recognised on the other: where all of
+    /// them agree and none is empty, the two are one record. Without any, nothing is matched.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub match_by: Vec<FieldId>,
+    /// The checkbox that pauses a record, per side: while it is ticked nothing of the record flows.
+    #[serde(default, skip_serializing_if = "is_none_of_both")]
+    pub pause: Sides<Option<FieldId>>,
+}
+
+fn is_none_of_both(fields: &Sides<Option<FieldId>>) -> bool {
+    fields.left.is_none() && fields.right.is_none()
 }
 
 /// A pair of fields and how they agree.
@@ -76,9 +101,25 @@ pub struct MappedField {
     pub ids: Sides<FieldId>,
     /// How the two agree and how one is made from the other.
     pub lens: Lens,
+    /// Which way its values may flow, within what the link allows.
+    #[serde(default, skip_serializing_if = "Direction::is_both")]
+    pub direction: Direction,
+    /// Which side is right when both changed it.
+    #[serde(default, skip_serializing_if = "Authority::is_person")]
+    pub authority: Authority,
 }
 
 impl MappedField {
+    /// A pair of fields that flows both ways; a person decides where both sides changed it.
+    pub fn new(ids: Sides<FieldId>, lens: Lens) -> Self {
+        Self {
+            ids,
+            lens,
+            direction: Direction::Both,
+            authority: Authority::Person,
+        }
+    }
+
     /// The name of this pair of fields inside its link.
     pub fn name(&self) -> &FieldId {
         &self.ids.left

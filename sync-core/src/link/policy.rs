@@ -2,16 +2,27 @@
 
 use std::time::Duration;
 
+use super::Direction;
+
 /// Rules of a link. The default is safe for a person's real data.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Policy {
+    /// Which way the link may flow at all.
+    pub direction: Direction,
     /// When the target is read again before a write.
     pub precheck: Precheck,
     /// How many deletes a side may suffer.
     pub max_delete: MaxDelete,
+    /// How many records of a side one run may patch.
+    pub max_change: MaxChange,
     /// What happens when one side deleted what the other edited.
     pub resurrect: Resurrect,
+    /// How long a record has to rest after an edit before it is carried over, so that nobody sees
+    /// half-typed values. Measured from the edit time its peer tells, as finely as it tells.
+    pub quiet_period: Duration,
+    /// What happens on the other side when a record leaves the link's filter.
+    pub on_leave: Leave,
     /// Longest time between full scans of a side that cannot tell of deletes.
     pub sweep_every: Duration,
     /// A full scan that costs no more requests than this replaces every incremental one.
@@ -25,9 +36,13 @@ pub struct Policy {
 impl Default for Policy {
     fn default() -> Self {
         Self {
+            direction: Direction::Both,
             precheck: Precheck::IfStale(Duration::from_secs(60)),
             max_delete: MaxDelete::default(),
+            max_change: MaxChange::default(),
             resurrect: Resurrect::PushEdit,
+            quiet_period: Duration::ZERO,
+            on_leave: Leave::Keep,
             sweep_every: Duration::from_secs(3600),
             sweep_below_requests: 1,
             describe_every: Duration::from_secs(600),
@@ -86,10 +101,49 @@ impl MaxDelete {
     }
 }
 
+/// The guard against a side rewritten at once: at most `max(floor, percent of the side)` patches a
+/// run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MaxChange {
+    /// Always allowed, whatever the share.
+    pub floor: u64,
+    /// Share of the side's live records, in percent.
+    pub percent: u64,
+}
+
+impl Default for MaxChange {
+    fn default() -> Self {
+        Self {
+            floor: 20,
+            percent: 50,
+        }
+    }
+}
+
+impl MaxChange {
+    /// How many records of a side with this many live ones a run may patch.
+    pub fn threshold(&self, live: u64) -> u64 {
+        let share = live.saturating_mul(self.percent) / 100;
+        share.max(self.floor)
+    }
+}
+
 /// One side deleted a record, the other edited it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Resurrect {
     /// Bring it back with the edit; the delete is kept in the journal.
     PushEdit,
+    /// A person decides: a conflict is opened, and both stay as they are until then.
+    Ask,
+}
+
+/// A record does not pass the link's filter any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Leave {
+    /// Its counterpart stays as it is; nothing flows until it passes again.
+    Keep,
+    /// Its counterpart goes to the trash, under the guards, and comes back when it passes again.
+    Trash,
 }

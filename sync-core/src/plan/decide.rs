@@ -5,11 +5,14 @@ use super::guards::{Guard, Refusal};
 use super::limits::over_limit;
 use super::pair::{Blocked, InFlight, PairContext, PairPlan, PlannedCommand, PlannedField, Where};
 use super::rows::{RowAction, RowDecision, RowRule};
-use crate::conflict::{Conflict, Resolution};
-use crate::link::{Lens, LensContext, MappedField, Side, Sides, Unmappable};
+use super::status::SideStatus;
+use crate::conflict::{Conflict, LIFECYCLE, Resolution};
+use crate::link::{
+    Authority, Contest, Leave, Lens, LensContext, MappedField, Resurrect, Side, Sides, Unmappable,
+};
 use crate::pair::{Base, PairState, Presence};
 use crate::port::{Capabilities, CommandKind, Description};
-use crate::record::{Lifecycle, Record};
+use crate::record::{Lifecycle, Record, Timestamp};
 use crate::schema::{FieldId, FieldType};
 use crate::value::{Choice, Value};
 
@@ -18,6 +21,7 @@ pub(super) struct Decider<'a, 'p> {
     pub(super) context: &'a PairContext<'a>,
     pub(super) pair: &'a PairState,
     pub(super) flight: &'a InFlight<'a>,
+    pub(super) statuses: Sides<SideStatus>,
     pub(super) decision: RowDecision,
     pub(super) plan: &'p mut PairPlan,
     pub(super) trace: Option<&'p mut Vec<(FieldId, FieldRule)>>,
@@ -25,6 +29,27 @@ pub(super) struct Decider<'a, 'p> {
 
 impl Decider<'_, '_> {
     pub(super) fn decide(&mut self) {
+        if let Some(to) = self.decision.action.writes_to()
+            && !self.flows_to(to)
+        {
+            let name = &self.context.spec.names[to];
+            let reason = format!(
+                "{}; this link writes nothing to {name}",
+                self.decision.rule.reason()
+            );
+            return self.wait(reason, true);
+        }
+        if let Some(reason) = self.paused() {
+            return self.wait(reason, true);
+        }
+        if let Some(reason) = self.restless() {
+            return self.wait(reason, false);
+        }
+        if let Some(open) = self.about_life()
+            && self.decision.rule != RowRule::R08
+        {
+            self.plan.close.push(open.field.clone());
+        }
         match self.decision.action {
             RowAction::Nothing if self.in_trash() => {}
             RowAction::Nothing | RowAction::Fields => {
@@ -37,15 +62,18 @@ impl Decider<'_, '_> {
                 self.settle_lifecycle(Lifecycle::Trashed);
                 self.close_conflicts();
             }
-            // Gone for good: nothing to bring back, so it is made again for the same pair.
-            RowAction::Untrash(on) if self.is_gone(on) => self.create(on),
-            RowAction::Untrash(on) => self.fields(Some(on)),
+            RowAction::Untrash(deleted) if self.asks() => self.ask(deleted),
+            RowAction::Untrash(on) => self.bring_back(on),
             RowAction::Probe => self.plan.probe = true,
             RowAction::Create(on) => self.create(on),
             RowAction::Forget => {
                 self.plan.forget = true;
                 self.close_conflicts();
             }
+            RowAction::Left(on) => match self.context.spec.policy.on_leave {
+                Leave::Trash if self.flows_to(on.other()) => self.trash(on.other()),
+                Leave::Trash | Leave::Keep => self.block(true),
+            },
             RowAction::Detach | RowAction::Keep => self.block(true),
             RowAction::Defer => self.block(false),
         }
@@ -57,6 +85,91 @@ impl Decider<'_, '_> {
         self.plan
             .close
             .extend(open.map(|conflict| conflict.field.clone()));
+    }
+
+    /// Why nothing of the record flows, if a person paused it.
+    fn paused(&self) -> Option<String> {
+        let side = Side::BOTH.into_iter().find(|side| {
+            let field = self.context.spec.mapping.pause[*side].as_ref();
+            let shadow = self.pair.sides[*side].shadow.as_ref();
+            let cell = field
+                .zip(shadow)
+                .and_then(|(field, shadow)| shadow.cells.complete(field));
+            cell == Some(&Value::Bool(true))
+        })?;
+        Some(format!("paused on {}", self.context.spec.names[side]))
+    }
+
+    /// Why the record has to wait, if it was edited moments ago.
+    fn restless(&self) -> Option<String> {
+        let quiet = self.context.spec.policy.quiet_period;
+        let span = i64::try_from(quiet.as_millis()).unwrap_or(i64::MAX);
+        if span == 0 || self.decision.action == RowAction::Nothing {
+            return None;
+        }
+        // A moment far in the future was told by a clock that is wrong: nobody waits for it.
+        let recent =
+            |edited: Timestamp| self.context.now.0.saturating_sub(edited.0).saturating_abs() < span;
+        let edited = |side: Side| self.pair.sides[side].shadow.as_ref()?.edited_at;
+        let side = Side::BOTH
+            .into_iter()
+            .find(|side| self.statuses[*side].is_news() && edited(*side).is_some_and(recent))?;
+        let name = &self.context.spec.names[side];
+        let seconds = quiet.as_secs();
+        Some(format!(
+            "edited on {name} less than {seconds} s ago: waits until it rests"
+        ))
+    }
+
+    fn about_life(&self) -> Option<&'_ Conflict> {
+        let mut open = self.flight.conflicts.iter();
+        open.find(|conflict| conflict.is_about_life()).copied()
+    }
+
+    fn asks(&self) -> bool {
+        self.decision.rule == RowRule::R08 && self.context.spec.policy.resurrect == Resurrect::Ask
+    }
+
+    /// Deleted on one side, edited on the other: a person says which holds. The word is about the
+    /// edit that was there to see; a later one is asked about again.
+    fn ask(&mut self, deleted: Side) {
+        let edited = deleted.other();
+        let Some(shadow) = &self.pair.sides[edited].shadow else {
+            return self.block(false);
+        };
+        let mut values = Sides::new(Value::text("deleted"), Value::text("deleted"));
+        values[edited] = Value::text(format!("edited ({:016x})", shadow.digest().short()));
+        let open = self.about_life();
+        let decided = open.filter(|open| open.values == values);
+        match decided.and_then(|open| open.resolution.as_ref()) {
+            Some(Resolution::Keep(side)) if *side == edited => self.bring_back(deleted),
+            Some(Resolution::Keep(_)) if self.flows_to(edited) => self.trash(edited),
+            _ if decided.is_some() => {}
+            _ => {
+                let conflict = Conflict {
+                    pair: self.pair.id,
+                    field: FieldId::new(LIFECYCLE),
+                    base: None,
+                    values,
+                    opened_at: open.map_or(self.context.now, |open| open.opened_at),
+                    resolution: None,
+                };
+                self.plan.conflicts.push(conflict);
+            }
+        }
+    }
+
+    fn flows_to(&self, side: Side) -> bool {
+        self.context.spec.policy.direction.flows_to(side)
+    }
+
+    fn bring_back(&mut self, on: Side) {
+        if self.is_gone(on) {
+            // Gone for good: nothing to bring back, so it is made again for the same pair.
+            self.create(on);
+        } else {
+            self.fields(Some(on));
+        }
     }
 
     fn is_gone(&self, side: Side) -> bool {
@@ -71,7 +184,10 @@ impl Decider<'_, '_> {
     }
 
     fn block(&mut self, lasting: bool) {
-        let reason = self.decision.rule.reason().to_owned();
+        self.wait(self.decision.rule.reason().to_owned(), lasting);
+    }
+
+    fn wait(&mut self, reason: String, lasting: bool) {
         self.plan.blocked.push(Blocked {
             at: Where::Record,
             reason,
@@ -226,20 +342,30 @@ impl Decider<'_, '_> {
             (Some(left), Some(right)) => field.lens.agree(left, right),
             _ => false,
         };
-        let case = FieldCase {
+        let mut case = FieldCase {
             cells: Sides::from_fn(status),
             agree,
             set: base.is_some() && field.lens == Lens::Choices,
             computed: field.lens.projects_from(),
             conflict: match conflict {
                 None => ConflictStatus::None,
-                Some(open) => match open.resolution {
+                Some(open) => match &open.resolution {
                     // A decision is about the values a person saw: it does not cover a later edit
                     // of the side that loses.
                     Some(Resolution::Keep(side))
                         if cells[side.other()] == Some(&open.values[side.other()]) =>
                     {
-                        ConflictStatus::Keep(side)
+                        ConflictStatus::Keep(*side)
+                    }
+                    // A side that holds the given value already was written before a crash.
+                    Some(Resolution::Write { value, .. })
+                        if Side::BOTH.into_iter().all(|side| {
+                            cells[side].is_some_and(|now| {
+                                *now == open.values[side] || field.lens.agree(value, now)
+                            })
+                        }) =>
+                    {
+                        ConflictStatus::Write
                     }
                     _ => ConflictStatus::Open,
                 },
@@ -251,7 +377,10 @@ impl Decider<'_, '_> {
                     .field(&field.ids[side])
                     .is_some()
             }),
+            flows: Sides::from_fn(|side| self.flows_to(side) && field.direction.flows_to(side)),
+            winner: None,
         };
+        case.winner = self.winner(field, &case, records, &cells, base);
         let (rule, action) = decide_field(&case);
         if let Some(trace) = &mut self.trace {
             trace.push((field.name().clone(), rule));
@@ -272,9 +401,15 @@ impl Decider<'_, '_> {
                 }
             }
             (FieldAction::Merge, Some(left), Some(right)) => {
-                let merged = base.and_then(|base| field.lens.merge(base, left, right));
+                let given = conflict.and_then(|open| match &open.resolution {
+                    Some(Resolution::Write { value, .. }) if rule == FieldRule::F16 => {
+                        Some(value.clone())
+                    }
+                    _ => None,
+                });
+                let merged = given.or_else(|| field.lens.merge(base?, left, right));
                 if let Some(merged) = merged {
-                    self.merge(field, &merged, Sides::new(left, right), writes);
+                    self.merge(field, rule, &merged, Sides::new(left, right), writes);
                 }
             }
             (FieldAction::Conflict, Some(left), Some(right)) => {
@@ -308,6 +443,39 @@ impl Decider<'_, '_> {
         }
     }
 
+    /// The side with authority over a field. Moments are compared and the program is asked only
+    /// where both sides changed.
+    fn winner(
+        &self,
+        field: &MappedField,
+        case: &FieldCase,
+        records: &Sides<&Record>,
+        cells: &Sides<Option<&Value>>,
+        base: Option<&Sides<Value>>,
+    ) -> Option<Side> {
+        if let Authority::Side(side) = field.authority {
+            return Some(side);
+        }
+        let (_, action) = decide_field(case);
+        if action != FieldAction::Conflict || field.authority == Authority::Person {
+            return None;
+        }
+        let contest = Contest {
+            field: field.name(),
+            base,
+            values: Sides::new(cells.left?, cells.right?),
+            edited_at: records.map(|record| record.edited_at),
+        };
+        match field.authority {
+            Authority::Newest => {
+                let grain = |side: Side| self.context.described[side].capabilities.edit_grain;
+                contest.newest(grain(Side::Left).max(grain(Side::Right)))
+            }
+            Authority::Arbiter => self.context.arbiter?.winner(&contest),
+            Authority::Person | Authority::Side(_) => None,
+        }
+    }
+
     fn propagate(
         &mut self,
         field: &MappedField,
@@ -336,6 +504,7 @@ impl Decider<'_, '_> {
     fn merge(
         &mut self,
         field: &MappedField,
+        rule: FieldRule,
         merged: &Value,
         old: Sides<&Value>,
         writes: &mut Sides<Vec<PlannedField>>,
@@ -349,7 +518,7 @@ impl Decider<'_, '_> {
             writes[side].push(PlannedField {
                 name: field.name().clone(),
                 target: field.ids[side].clone(),
-                rule: FieldRule::F06,
+                rule,
                 source,
                 expected: Some(old[side].clone()),
                 desired,

@@ -70,7 +70,7 @@ pub fn explain(context: &PairContext<'_>, pair: &PairState, flight: &InFlight<'_
         label: plan.label.clone(),
         base: BaseState::of(pair.base.as_ref()),
         statuses: Sides::from_fn(|side| {
-            SideStatus::of(pair, side, &context.spec.mapping, flight.presumed[side])
+            SideStatus::of(pair, side, context.spec, flight.presumed[side])
         }),
         rule: plan.rule,
         reason: plan.rule.reason(),

@@ -32,8 +32,12 @@ pub enum FieldRule {
     F09,
     /// A computed field was edited.
     F10,
+    /// Edited where nothing may flow from.
+    F11,
     /// A command on this record is unresolved.
     F13,
+    /// Both changed and disagree, and one side has authority.
+    F14,
     /// The field vanished from a side.
     F15,
     /// A conflict is open.
@@ -55,7 +59,11 @@ impl FieldRule {
             Self::F08 => "empty on one side on first sight: filled in",
             Self::F09 => "different on first sight",
             Self::F10 => "computed: the edit is taken back",
+            Self::F11 => "edited where this field does not flow from: left alone",
             Self::F13 => "waits for a command whose outcome is not known",
+            Self::F14 => {
+                "changed on both sides: the side with authority holds, the other value is in the journal"
+            }
             Self::F15 => "the field is gone from one side",
             Self::F16 => "a conflict is open",
         }
@@ -103,6 +111,8 @@ pub enum ConflictStatus {
     Open,
     /// A person decided for this side.
     Keep(Side),
+    /// A person gave a value for both.
+    Write,
 }
 
 /// Everything the field table looks at.
@@ -122,6 +132,10 @@ pub struct FieldCase {
     pub in_flight: bool,
     /// Whether both schemas still have the field.
     pub exists: bool,
+    /// Whether values may flow to each side.
+    pub flows: Sides<bool>,
+    /// The side that is right when both changed, where one is.
+    pub winner: Option<Side>,
 }
 
 /// What to do about a field.
@@ -135,7 +149,7 @@ pub enum FieldAction {
     Propagate(Side),
     /// Both agree: settle without a write.
     Settle,
-    /// Merge the two sets and write where they differ.
+    /// One value for both, merged from the two or given by a person: written where it differs.
     Merge,
     /// Open a conflict, or update the one that is open.
     Conflict,
@@ -143,6 +157,28 @@ pub enum FieldAction {
 
 /// Looks up the field table. Total; what cannot happen is blocked.
 pub fn decide_field(case: &FieldCase) -> (FieldRule, FieldAction) {
+    let decided = by_cells(case);
+    let won = |winner: Side| case.flows[winner.other()].then_some(winner);
+    match (decided.1, case.winner.and_then(won)) {
+        (FieldAction::Conflict, Some(winner)) => (FieldRule::F14, FieldAction::Propagate(winner)),
+        (FieldAction::Propagate(from), winner) if !case.flows[from.other()] => match winner {
+            // What is not let through is taken back where the other side has authority. What was
+            // there before anything was settled stays.
+            Some(winner) if winner != from && case.cells[from] == CellStatus::Changed => {
+                (FieldRule::F14, FieldAction::Propagate(winner))
+            }
+            _ => (FieldRule::F11, FieldAction::Block),
+        },
+        (FieldAction::Merge, winner) if !(case.flows.left && case.flows.right) => match winner {
+            Some(winner) => (FieldRule::F14, FieldAction::Propagate(winner)),
+            None => (FieldRule::F11, FieldAction::Block),
+        },
+        _ => decided,
+    }
+}
+
+/// The table before authority and direction.
+fn by_cells(case: &FieldCase) -> (FieldRule, FieldAction) {
     use CellStatus as C;
     use FieldAction as A;
     use FieldRule as F;
@@ -178,6 +214,7 @@ pub fn decide_field(case: &FieldCase) -> (FieldRule, FieldAction) {
         ConflictStatus::None => {}
         _ if case.agree => return (F::F16, A::Settle),
         ConflictStatus::Keep(side) => return (F::F16, A::Propagate(side)),
+        ConflictStatus::Write => return (F::F16, A::Merge),
         ConflictStatus::Open => return (F::F16, A::Conflict),
     }
     match (left, right, case.agree) {
@@ -200,9 +237,10 @@ pub fn decide_field(case: &FieldCase) -> (FieldRule, FieldAction) {
 pub(super) mod tests {
     use super::*;
 
-    const CONFLICTS: [ConflictStatus; 4] = [
+    const CONFLICTS: [ConflictStatus; 5] = [
         ConflictStatus::None,
         ConflictStatus::Open,
+        ConflictStatus::Write,
         ConflictStatus::Keep(Side::Left),
         ConflictStatus::Keep(Side::Right),
     ];
@@ -213,16 +251,20 @@ pub(super) mod tests {
             for right in CellStatus::ALL {
                 for conflict in CONFLICTS {
                     for computed in [None, Some(Side::Left), Some(Side::Right)] {
-                        for bits in 0..16_u8 {
-                            cases.push(FieldCase {
-                                cells: Sides::new(left, right),
-                                agree: bits & 1 != 0,
-                                set: bits & 2 != 0,
-                                computed,
-                                conflict,
-                                in_flight: bits & 4 != 0,
-                                exists: bits & 8 != 0,
-                            });
+                        for winner in [None, Some(Side::Left), Some(Side::Right)] {
+                            for bits in 0..64_u8 {
+                                cases.push(FieldCase {
+                                    cells: Sides::new(left, right),
+                                    agree: bits & 1 != 0,
+                                    set: bits & 2 != 0,
+                                    computed,
+                                    conflict,
+                                    in_flight: bits & 4 != 0,
+                                    exists: bits & 8 != 0,
+                                    flows: Sides::new(bits & 16 == 0, bits & 32 == 0),
+                                    winner,
+                                });
+                            }
                         }
                     }
                 }
@@ -235,6 +277,8 @@ pub(super) mod tests {
         FieldCase {
             cells: case.cells.swap(),
             computed: case.computed.map(Side::other),
+            flows: case.flows.swap(),
+            winner: case.winner.map(Side::other),
             conflict: match case.conflict {
                 ConflictStatus::Keep(side) => ConflictStatus::Keep(side.other()),
                 other => other,
@@ -264,8 +308,58 @@ pub(super) mod tests {
                 let target = case.cells[from.other()];
                 let decided = case.conflict == ConflictStatus::Keep(from);
                 let computed = case.computed == Some(from);
+                let authority = case.winner == Some(from);
                 let harmless = matches!(target, CellStatus::Same | CellStatus::Empty);
-                assert!(decided || computed || harmless, "{case:?}");
+                assert!(decided || computed || authority || harmless, "{case:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn e14_nothing_flows_where_it_may_not() {
+        for case in all() {
+            match decide_field(&case).1 {
+                FieldAction::Propagate(from) => assert!(case.flows[from.other()], "{case:?}"),
+                FieldAction::Merge => assert!(case.flows.left && case.flows.right, "{case:?}"),
+                _ => {}
+            }
+        }
+    }
+
+    #[test]
+    fn p12_forbidding_a_direction_never_adds_a_write_there() {
+        let writes = |case: &FieldCase, to: Side| match decide_field(case).1 {
+            FieldAction::Propagate(from) => from.other() == to,
+            FieldAction::Merge => true,
+            _ => false,
+        };
+        for case in all().into_iter().filter(|case| case.winner.is_none()) {
+            for side in Side::BOTH {
+                let mut less = case;
+                less.flows[side] = false;
+                assert!(!writes(&less, side), "{less:?}");
+                assert!(!writes(&less, side.other()) || writes(&case, side.other()));
+            }
+        }
+    }
+
+    #[test]
+    fn pain_12_authority_decides_conflicts_and_nothing_else() {
+        for case in all() {
+            let none = FieldCase {
+                winner: None,
+                ..case
+            };
+            let (rule, action) = decide_field(&case);
+            if rule == FieldRule::F14 {
+                let contested = matches!(
+                    decide_field(&none).1,
+                    FieldAction::Conflict | FieldAction::Block
+                );
+                assert!(contested, "{case:?}");
+                assert_eq!(action, FieldAction::Propagate(case.winner.unwrap()));
+            } else {
+                assert_eq!((rule, action), decide_field(&none), "{case:?}");
             }
         }
     }
@@ -318,14 +412,20 @@ pub(super) mod tests {
 
     #[test]
     fn p2_the_whole_table_is_total_and_is_the_documented_one() {
+        let (everywhere, nobody) = (Sides::new(true, true), None);
         let mut table = String::from(
             "# Field table\n\nGenerated by the test that enumerates it. Mirrors are left out, and \
-             so are cases in which a command is unresolved (F13) or the field is gone (F15).\n\n\
+             so are cases in which a command is unresolved (F13) or the field is gone (F15). What authority \
+             and direction change stands in authority-table.md.\n\n\
              | one cell | other cell | agree | set | computed on | conflict | rule | action |\n\
              |---|---|---|---|---|---|---|---|\n",
         );
         for case in all() {
-            if case.in_flight || !case.exists || case.cells.left > case.cells.right {
+            if case.in_flight
+                || !case.exists
+                || case.cells.left > case.cells.right
+                || (case.flows, case.winner) != (everywhere, nobody)
+            {
                 continue;
             }
             let (rule, action) = decide_field(&case);
@@ -347,6 +447,38 @@ pub(super) mod tests {
             ));
         }
         assert_documented("field-table.md", &table);
+    }
+
+    #[test]
+    fn p2_what_authority_and_direction_change_is_the_documented_table() {
+        let mut table = String::from(
+            "# Authority and direction\n\nGenerated by the test that enumerates it: what becomes of \
+             a decision of the field table where values may not flow to a side, or one side has \
+             authority (F11, F14). Every combination that is not listed stays as it is there.\n\n\
+             | decision | flows to left | flows to right | authority | rule | action |\n\
+             |---|---|---|---|---|---|\n",
+        );
+        let mut lines = std::collections::BTreeSet::new();
+        for case in all() {
+            let plain = FieldCase {
+                flows: Sides::new(true, true),
+                winner: None,
+                ..case
+            };
+            let (before, after) = (decide_field(&plain), decide_field(&case));
+            if before == after {
+                continue;
+            }
+            let winner = case
+                .winner
+                .map_or("nobody".to_owned(), |side| format!("{side:?}"));
+            lines.insert(format!(
+                "| {} {:?} | {} | {} | {winner} | {} | {:?} |\n",
+                before.0, before.1, case.flows.left, case.flows.right, after.0, after.1
+            ));
+        }
+        table.extend(lines);
+        assert_documented("authority-table.md", &table);
     }
 
     /// Compares with the committed file, or rewrites it when `UPDATE_DOCS` is set.

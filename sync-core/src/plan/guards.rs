@@ -14,6 +14,12 @@ use crate::schema::FieldId;
 pub enum Guard {
     /// Too many deletes for one side and day.
     MaxDelete,
+    /// More than half of a side would be patched at once.
+    AllChanged,
+    /// Records would be trashed only because the filter or the mapping changed.
+    FilterOrMappingChanged,
+    /// The run has sent as many commands as it was allowed to.
+    Budget,
     /// A side that had records shows none at all.
     EmptySide,
     /// The scan did not cover the collection: nothing is known about what it did not return.
@@ -42,6 +48,14 @@ impl Guard {
             Self::EmptySide => {
                 "check that the side is the right one; if it is meant to be empty, allow it with --max-deletes N"
             }
+            Self::AllChanged => {
+                "look at the plan; if so many changes are right, approve them for one run"
+            }
+            Self::FilterOrMappingChanged => {
+                "look at the plan; if these records shall go, approve it for one run, or go back to \
+                 the former filter"
+            }
+            Self::Budget => "run again: the rest goes out then",
             Self::Coverage => "run again; deletes are only seen by a scan that ends complete",
             Self::StaleBase => "nothing: it is planned again from what is there now",
             Self::Permission => "share the page or data source with the connection, then run again",
@@ -75,9 +89,13 @@ pub struct Refusal {
 impl Refusal {
     /// Whether this is a guard's word on the sum that holds back such a command.
     pub fn holds_back(&self, command: &PlannedCommand) -> bool {
-        matches!(self.guard, Guard::MaxDelete | Guard::EmptySide)
-            && command.kind == CommandKind::Trash
-            && self.side == Some(command.side)
+        let kind = match self.guard {
+            Guard::MaxDelete | Guard::EmptySide => command.kind == CommandKind::Trash,
+            Guard::FilterOrMappingChanged => command.is_leaving(),
+            Guard::AllChanged => command.kind == CommandKind::Patch && !command.projection_only,
+            _ => false,
+        };
+        kind && self.pair.is_none() && self.side == Some(command.side)
     }
 }
 

@@ -9,6 +9,8 @@ mod document;
 mod explain;
 pub mod fields;
 pub mod guards;
+#[cfg(test)]
+mod laws;
 mod limits;
 mod pair;
 pub mod rows;

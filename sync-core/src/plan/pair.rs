@@ -8,7 +8,7 @@ use super::guards::Refusal;
 use super::rows::{RowRule, decide_row};
 use super::status::{BaseState, SideStatus};
 use crate::conflict::Conflict;
-use crate::link::{LinkSpec, Side, Sides};
+use crate::link::{Arbiter, Direction, LinkSpec, Side, Sides};
 use crate::pair::{Base, PairId, PairState, RecordState, Standing};
 use crate::port::{CellChange, Command, CommandKind, Description};
 use crate::record::{Key, Timestamp};
@@ -24,6 +24,10 @@ pub struct PairContext<'a> {
     pub described: &'a Sides<Description>,
     /// The moment of planning: stamped on conflicts, compared with nothing here.
     pub now: Timestamp,
+    /// The program's own rule for fields of [`Authority::Arbiter`].
+    ///
+    /// [`Authority::Arbiter`]: crate::link::Authority::Arbiter
+    pub arbiter: Option<&'a dyn Arbiter>,
 }
 
 /// What is under way for a pair, beside its state.
@@ -51,6 +55,9 @@ pub struct PairPlan {
     pub rule: RowRule,
     /// Commands, at most one per side.
     pub commands: Vec<PlannedCommand>,
+    /// Commands to a side that this run does not write to. They wait for one that does.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub withheld: Vec<PlannedCommand>,
     /// The base after everything that needs no write; `None` if unchanged.
     pub settle: Option<Base>,
     /// Conflicts to open or update.
@@ -126,6 +133,11 @@ pub enum Where {
 }
 
 impl PlannedCommand {
+    /// Whether it trashes the counterpart of a record that left the link's filter.
+    pub fn is_leaving(&self) -> bool {
+        self.kind == CommandKind::Trash && self.rule == RowRule::R12
+    }
+
     /// The command as the peer gets it.
     pub fn to_command(&self) -> Command {
         let cells = self
@@ -157,7 +169,7 @@ impl PairPlan {
             let reason = "both sides changed the same field; resolve it to go on".to_owned();
             return say(RecordState::Conflict, reason);
         }
-        if !self.commands.is_empty() {
+        if !self.commands.is_empty() || !self.withheld.is_empty() {
             return say(RecordState::Pending, self.rule.reason().to_owned());
         }
         let waits = self.blocked.iter().find(|blocked| !blocked.lasting);
@@ -168,11 +180,21 @@ impl PairPlan {
         say(RecordState::Parked, parked.reason.clone())
     }
 
+    /// Keeps commands to a side that a run does not write to for another run.
+    pub(crate) fn withhold(&mut self, direction: Direction) {
+        let (now, later) = std::mem::take(&mut self.commands)
+            .into_iter()
+            .partition(|command| direction.flows_to(command.side));
+        self.commands = now;
+        self.withheld = later;
+    }
+
     /// Whether all there is to do is to make the record on a side.
     pub(crate) fn only_creates(&self, side: Side) -> bool {
         let creates =
             |command: &PlannedCommand| command.kind == CommandKind::Create && command.side == side;
         matches!(&self.commands[..], [command] if creates(command))
+            && self.withheld.is_empty()
             && self.settle.is_none()
             && self.conflicts.is_empty()
             && self.close.is_empty()
@@ -186,6 +208,7 @@ impl PairPlan {
     pub fn stays_dirty(&self) -> bool {
         self.probe
             || !self.commands.is_empty()
+            || !self.withheld.is_empty()
             || !self.refusals.is_empty()
             || self.blocked.iter().any(|blocked| !blocked.lasting)
     }
@@ -203,15 +226,15 @@ pub(super) fn trace_pair(
     flight: &InFlight<'_>,
     trace: Option<&mut Vec<(FieldId, FieldRule)>>,
 ) -> PairPlan {
-    let statuses = Sides::from_fn(|side| {
-        SideStatus::of(pair, side, &context.spec.mapping, flight.presumed[side])
-    });
+    let statuses =
+        Sides::from_fn(|side| SideStatus::of(pair, side, context.spec, flight.presumed[side]));
     let decision = decide_row(BaseState::of(pair.base.as_ref()), statuses);
     let mut plan = PairPlan {
         pair: pair.id,
         label: label(context, pair),
         rule: decision.rule,
         commands: Vec::new(),
+        withheld: Vec::new(),
         settle: None,
         conflicts: Vec::new(),
         close: Vec::new(),
@@ -232,6 +255,7 @@ pub(super) fn trace_pair(
         context,
         pair,
         flight,
+        statuses,
         decision,
         plan: &mut plan,
         trace,

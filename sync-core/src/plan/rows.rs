@@ -97,12 +97,32 @@ pub enum RowAction {
     Detach,
     /// Leave both as they are.
     Keep,
+    /// The record left the filter on that side: the policy says what becomes of the other.
+    Left(Side),
     /// Wait for a run that sees more.
     Defer,
     /// Make it there.
     Create(Side),
     /// Forget the pair.
     Forget,
+}
+
+impl RowAction {
+    /// The side whose record it makes, trashes or brings back.
+    pub(super) fn writes_to(self) -> Option<Side> {
+        match self {
+            Self::Trash(side) | Self::Untrash(side) | Self::Create(side) => Some(side),
+            Self::Nothing
+            | Self::Fields
+            | Self::SettleTrashed
+            | Self::Probe
+            | Self::Detach
+            | Self::Keep
+            | Self::Left(_)
+            | Self::Defer
+            | Self::Forget => None,
+        }
+    }
 }
 
 /// A rule and its action.
@@ -151,7 +171,7 @@ fn symmetric(base: BaseState, sides: Sides<SideStatus>) -> Option<RowDecision> {
             if any(S::Moved) {
                 return decide(RowRule::R11, RowAction::Detach);
             }
-            if any(S::Outside) {
+            if any(S::Outside) && !any(S::Same) && !any(S::Presumed) {
                 return decide(RowRule::R12, RowAction::Keep);
             }
             if both(&[S::Same, S::Presumed]) {
@@ -170,8 +190,11 @@ fn symmetric(base: BaseState, sides: Sides<SideStatus>) -> Option<RowDecision> {
             }
         }
         BaseState::Trashed => {
-            if any(S::New) || any(S::Never) || any(S::Outside) {
+            if any(S::New) || any(S::Never) {
                 return None;
+            }
+            if any(S::Outside) {
+                return decide(RowRule::R12, RowAction::Nothing);
             }
             if both(&[S::Restored]) {
                 return decide(RowRule::R09, RowAction::Fields);
@@ -194,6 +217,15 @@ fn symmetric(base: BaseState, sides: Sides<SideStatus>) -> Option<RowDecision> {
             if any(S::Moved) {
                 return decide(RowRule::R11, RowAction::Detach);
             }
+            if any(S::Outside) {
+                let known = any(S::New);
+                let action = if known {
+                    RowAction::Keep
+                } else {
+                    RowAction::Nothing
+                };
+                return decide(RowRule::R12, action);
+            }
             if both(&[S::New]) {
                 return decide(RowRule::R22, RowAction::Fields);
             }
@@ -211,6 +243,9 @@ fn one_way(base: BaseState, sides: Sides<SideStatus>, side: Side) -> Option<RowD
     use SideStatus as S;
     let other = side.other();
     match (base, sides[side], sides[other]) {
+        (BaseState::Present, S::Outside, S::Same | S::Presumed) => {
+            decide(RowRule::R12, RowAction::Left(side))
+        }
         (BaseState::Present, S::Changed, S::Same | S::Presumed) => {
             decide(RowRule::R02, RowAction::Fields)
         }
@@ -250,6 +285,7 @@ mod tests {
             RowAction::Trash(side) => RowAction::Trash(side.other()),
             RowAction::Untrash(side) => RowAction::Untrash(side.other()),
             RowAction::Create(side) => RowAction::Create(side.other()),
+            RowAction::Left(side) => RowAction::Left(side.other()),
             other => other,
         }
     }
@@ -304,6 +340,27 @@ mod tests {
     }
 
     #[test]
+    fn e14_a_record_outside_the_filter_never_reaches_the_other_side() {
+        use RowAction as A;
+        for (base, sides) in all() {
+            for side in Side::BOTH
+                .into_iter()
+                .filter(|side| sides[*side] == SideStatus::Outside)
+            {
+                let action = decide_row(base, sides).action;
+                let kept = matches!(
+                    action,
+                    A::Nothing | A::Keep | A::Left(_) | A::Probe | A::Detach | A::Defer
+                );
+                assert!(kept, "{base:?} {sides:?} {action:?}");
+                assert!(
+                    action != A::Left(side.other()) || sides[side.other()] == SideStatus::Outside
+                );
+            }
+        }
+    }
+
+    #[test]
     fn p4_no_side_that_changed_is_overwritten_whole_or_trashed() {
         for (base, sides) in all() {
             match decide_row(base, sides).action {
@@ -332,6 +389,8 @@ mod tests {
                 RowAction::Untrash(_) | RowAction::Create(_) => {
                     Some((BaseState::Present, Sides::new(S::Same, S::Same)))
                 }
+                // Where the policy trashes the other side.
+                RowAction::Left(_) => Some((BaseState::Trashed, Sides::new(S::Outside, S::Same))),
                 _ => None,
             };
             if let Some((base, sides)) = after {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::link::{Mapping, Side};
+use crate::link::{LinkSpec, Mapping, Side};
 use crate::pair::{Base, PairState, Presence};
 use crate::record::{Lifecycle, Record};
 
@@ -79,10 +79,20 @@ impl SideStatus {
         Self::Never,
     ];
 
+    /// Whether a person did something there that the other side does not know yet.
+    pub(super) fn is_news(self) -> bool {
+        matches!(self, Self::Changed | Self::New | Self::Restored)
+    }
+
     /// The status of one side of a pair. `presumed`: the scan of this run shows changes only and
     /// did not return the record.
-    pub fn of(pair: &PairState, side: Side, mapping: &Mapping, presumed: bool) -> Self {
+    pub fn of(pair: &PairState, side: Side, spec: &LinkSpec, presumed: bool) -> Self {
         let state = &pair.sides[side];
+        let mapping = &spec.mapping;
+        let passes = |record: &Record| match &spec.filters[side] {
+            None => Some(true),
+            Some(filter) => filter.passes(record),
+        };
         let trashed = |record: &Record| matches!(record.lifecycle, Lifecycle::Trashed);
         match (&state.presence, &state.shadow) {
             (Presence::Never, _) => Self::Never,
@@ -90,6 +100,14 @@ impl SideStatus {
             (Presence::Gone, _) => Self::Gone,
             (Presence::Moved(_), _) => Self::Moved,
             (Presence::Denied, _) | (Presence::Present, None) => Self::Unseen,
+            (Presence::Present, Some(shadow)) if !trashed(shadow) && passes(shadow).is_none() => {
+                Self::Unseen
+            }
+            (Presence::Present, Some(shadow))
+                if !trashed(shadow) && passes(shadow) == Some(false) =>
+            {
+                Self::Outside
+            }
             (Presence::Present, Some(shadow)) => match pair.base.as_ref() {
                 None if trashed(shadow) => Self::Deleted,
                 None => Self::New,

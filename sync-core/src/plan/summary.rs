@@ -81,12 +81,18 @@ pub struct PlanCounts {
     pub refresh: Sides<u64>,
     /// Trashes per side.
     pub trash: Sides<u64>,
+    /// Those of the trashes whose record only left the link's filter.
+    #[serde(default)]
+    pub leaving: Sides<u64>,
     /// Restores per side.
     pub untrash: Sides<u64>,
     /// Pairs that settle without a write.
     pub settle: u64,
     /// Records or fields that wait for something.
     pub waiting: u64,
+    /// Commands to a side that this run does not write to.
+    #[serde(default)]
+    pub withheld: u64,
 }
 
 /// Requests and time a plan will take at the remote side.
@@ -235,9 +241,6 @@ impl Plan {
 
     /// The guard's word on the sum that holds back a command, if one does.
     pub fn held_by(&self, command: &PlannedCommand) -> Option<&Refusal> {
-        if command.kind != CommandKind::Trash {
-            return None;
-        }
         let mut refusals = self.refusals.iter();
         refusals.find(|refusal| refusal.holds_back(command))
     }
@@ -261,6 +264,7 @@ impl PlanCounts {
         self.looked_at += 1;
         let waiting = decided.blocked.iter().filter(|blocked| !blocked.lasting);
         self.waiting += waiting.count() as u64;
+        self.withheld += decided.withheld.len() as u64;
         if decided.commands.is_empty() && (decided.settle.is_some() || decided.forget) {
             self.settle += 1;
         }
@@ -273,6 +277,9 @@ impl PlanCounts {
                 CommandKind::Untrash => &mut self.untrash,
             };
             counter[command.side] += 1;
+            if command.is_leaving() {
+                self.leaving[command.side] += 1;
+            }
         }
     }
 }

@@ -123,6 +123,8 @@ pub struct Capabilities {
     pub max_find: u32,
     /// How long after a write `scan` and `find` may still miss it.
     pub index_lag: Duration,
+    /// How finely the peer tells when a record was last edited (Notion: to the minute).
+    pub edit_grain: Duration,
     /// How many requests one command costs, for estimates. Local peers cost none.
     pub requests_per_command: u32,
     /// Records per request of a full scan, for estimates; 0 for local peers.
@@ -144,6 +146,7 @@ impl Capabilities {
             max_fetch: 500,
             max_find: 500,
             index_lag: Duration::ZERO,
+            edit_grain: Duration::from_millis(1),
             requests_per_command: 0,
             scan_page: 0,
             free_options: true,
@@ -162,6 +165,7 @@ impl Capabilities {
             max_fetch: 1,
             max_find: 100,
             index_lag: Duration::from_secs(60),
+            edit_grain: Duration::from_secs(60),
             requests_per_command: 1,
             scan_page: 100,
             free_options: false,
@@ -529,6 +533,14 @@ impl PeerError {
         }
     }
 
+    /// Whether another try may fare better.
+    pub fn may_pass(&self) -> bool {
+        matches!(
+            self.kind,
+            PeerErrorKind::Busy | PeerErrorKind::Unavailable | PeerErrorKind::Protocol
+        )
+    }
+
     /// Whether the whole run has to stop: nothing else will fare better.
     pub fn is_fatal(&self) -> bool {
         matches!(self.kind, PeerErrorKind::Unauthorized)
@@ -557,8 +569,12 @@ pub enum PeerErrorKind {
     Local,
 }
 
-/// The state a lifecycle command leads to.
 impl CommandKind {
+    /// Whether it makes, trashes or brings back a record.
+    pub fn changes_life(self) -> bool {
+        !matches!(self, Self::Patch)
+    }
+
     /// Where the record stands afterwards.
     pub fn leads_to(self) -> Lifecycle {
         match self {

@@ -74,6 +74,13 @@ pub struct Opened {
 pub struct LinkMemory {
     /// Digest of the mapping of the last run.
     pub mapping: Option<Digest>,
+    /// Digest of the filters of the last run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub filters: Option<Digest>,
+    /// The filters or the mapping changed, and a person has not said yet that what therefore left
+    /// the filter may be trashed.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub unapproved_change: bool,
     /// Per side.
     pub sides: Sides<SideMemory>,
     /// Markers of creates that were sent more than once: an earlier attempt may still arrive, and
@@ -392,4 +399,11 @@ pub enum StoreError {
         #[source]
         source: Option<Box<dyn StdError + Send + Sync>>,
     },
+}
+
+impl StoreError {
+    /// Whether another try may fare better.
+    pub fn may_pass(&self) -> bool {
+        matches!(self, Self::Busy { .. } | Self::Full)
+    }
 }

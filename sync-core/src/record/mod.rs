@@ -55,6 +55,12 @@ pub struct Record {
     /// Evidence of its state that the peer can compare on a write.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<Version>,
+    /// When it was last edited, by the peer's own clock and as finely as the peer tells. Decides
+    /// nothing but [`Authority::Newest`] and the quiet period; not part of the digest.
+    ///
+    /// [`Authority::Newest`]: crate::link::Authority::Newest
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub edited_at: Option<Timestamp>,
     /// Field values, by field.
     pub cells: Cells,
 }

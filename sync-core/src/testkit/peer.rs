@@ -241,6 +241,7 @@ impl Inner {
             key: key.clone(),
             lifecycle: Lifecycle::Live,
             version: None,
+            edited_at: Some(self.edit_moment(now)),
             cells: full,
         };
         let row = Row {
@@ -254,11 +255,20 @@ impl Inner {
         key
     }
 
+    /// A moment as finely as this peer tells it.
+    fn edit_moment(&self, now: Timestamp) -> Timestamp {
+        let grain = self.capabilities.edit_grain.as_millis();
+        let grain = i64::try_from(grain).unwrap_or(i64::MAX).max(1);
+        Timestamp(now.0.div_euclid(grain).saturating_mul(grain))
+    }
+
     fn touch(&mut self, key: &Key, now: Timestamp, change: impl FnOnce(&mut Record)) {
         self.seq += 1;
         let seq = self.seq;
+        let moment = self.edit_moment(now);
         if let Some(row) = self.rows.get_mut(key) {
             change(&mut row.record);
+            row.record.edited_at = Some(moment);
             row.seq = seq;
             row.edited = now;
         }

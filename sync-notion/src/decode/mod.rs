@@ -9,7 +9,7 @@ use std::sync::Arc;
 use notion_sync_client::PropertyId;
 use notion_sync_client::object::{Page, PropertyValue};
 use notion_sync_core::port::FieldSet;
-use notion_sync_core::record::{Cell, Key, Lifecycle, Record, Version};
+use notion_sync_core::record::{Cell, Key, Lifecycle, Record, Timestamp, Version};
 use notion_sync_core::schema::{Access, FieldId, FieldType, Schema};
 use notion_sync_core::value::Value;
 
@@ -141,6 +141,7 @@ impl Decoder {
             key: key(page),
             lifecycle: lifecycle(page),
             version: Some(Version(page.last_edited_time.clone())),
+            edited_at: edited_at(page),
             cells: cells.collect(),
         };
         Decoded { record, cut }
@@ -185,6 +186,12 @@ pub(crate) fn whole_text(value: &PropertyValue) -> Option<Cell> {
 
 pub(crate) fn key(page: &Page) -> Key {
     Key::durable(page.id.to_string())
+}
+
+/// Floored to the minute by Notion.
+fn edited_at(page: &Page) -> Option<Timestamp> {
+    let moment: jiff::Timestamp = page.last_edited_time.parse().ok()?;
+    Some(Timestamp(moment.as_millisecond()))
 }
 
 fn lifecycle(page: &Page) -> Lifecycle {

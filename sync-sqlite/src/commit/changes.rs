@@ -1,5 +1,7 @@
 //! Changes of memory, one by one.
 
+use std::borrow::Cow;
+
 use notion_sync_core::conflict::{Conflict, Resolution};
 use notion_sync_core::outbox::{Intent, IntentState};
 use notion_sync_core::pair::PairId;
@@ -177,9 +179,10 @@ impl Work<'_> {
     }
 }
 
-fn resolution_text(resolution: &Resolution) -> Result<&'static str> {
-    match resolution {
-        Resolution::Keep(side) => Ok(side_text(*side)),
-        _ => Err(failed("this store does not know the resolution")),
-    }
+/// A side by its word; anything else as JSON.
+fn resolution_text(resolution: &Resolution) -> Result<Cow<'static, str>> {
+    Ok(match resolution {
+        Resolution::Keep(side) => side_text(*side).into(),
+        other => serde_json::to_string(other)?.into(),
+    })
 }

@@ -64,6 +64,7 @@ pub(crate) fn read(table: &Table, fields: &FieldSet, row: &Row<'_>) -> rusqlite:
             Lifecycle::Trashed
         },
         version: None,
+        edited_at: None,
         cells: cells.into_iter().collect(),
     })
 }

@@ -211,10 +211,8 @@ impl Table {
             .iter()
             .filter_map(|field| {
                 let column = self.mapped().find(|column| column.field == field.id)?;
-                Some(MappedField {
-                    ids: sided(field.id.clone(), column.id.clone()),
-                    lens: self.lens(column),
-                })
+                let ids = sided(field.id.clone(), column.id.clone());
+                Some(MappedField::new(ids, self.lens(column)))
             })
             .collect();
         Mapping {
@@ -223,6 +221,7 @@ impl Table {
                 Side::Left => Sides::new(marker.cloned(), None),
                 Side::Right => Sides::new(None, marker.cloned()),
             },
+            ..Mapping::default()
         }
     }
 

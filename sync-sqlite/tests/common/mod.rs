@@ -73,6 +73,7 @@ pub(crate) fn spec(mapping: Mapping) -> LinkSpec {
         places: Sides::new(PlaceId::new("notion:1"), PlaceId::new("sqlite:tasks")),
         names: Sides::new("Notion".into(), "SQLite".into()),
         mapping,
+        filters: Sides::default(),
         policy: Policy::default(),
     }
 }
@@ -160,6 +161,7 @@ impl World {
             key: Key::durable(format!("page-{id}")),
             lifecycle: Lifecycle::Live,
             version: None,
+            edited_at: None,
             cells: cells
                 .into_iter()
                 .map(|(id, value)| (FieldId::new(id), Cell::Complete(value)))

@@ -1,10 +1,14 @@
 //! The same field on both sides: kept, shown once, settled by a person's word.
 
+use std::time::Duration;
+
 use futures::executor::block_on;
 
-use super::world::{World, text};
+use super::world::{World, is_live, text};
 use crate::conflict::Resolution;
-use crate::link::Side;
+use crate::link::{Policy, Resurrect, Side};
+use crate::record::Key;
+use crate::testkit::CrashPoint;
 
 #[test]
 fn pain_12_both_values_are_kept_until_a_person_decides() {
@@ -145,4 +149,118 @@ fn a_conflict_closes_when_both_sides_delete_the_record() {
     assert_eq!(world.run_full().open_conflicts, 0);
     assert_eq!(world.notion.live().len(), 9);
     assert_eq!(world.local.live().len(), 9);
+}
+
+/// Decides the only open conflict.
+fn decide(world: &World, resolution: Resolution) {
+    let engine = world.engine();
+    let decisions = engine.decisions();
+    let conflict = block_on(decisions.conflicts()).unwrap().remove(0);
+    block_on(decisions.resolve(conflict.pair, &conflict.field, resolution)).unwrap();
+}
+
+#[test]
+fn a_person_can_give_both_sides_a_third_value() {
+    for (crash, side) in [(false, Side::Left), (true, Side::Left), (true, Side::Right)] {
+        let world = World::new();
+        let (page, row) = world.settled_pair();
+        world.notion.person_sets(&page, "title", text("l"));
+        world.local.person_sets(&row, "title", text("r"));
+        world.run();
+        let value = text("both");
+        decide(&world, Resolution::Write { side, value });
+        if crash {
+            // Between the two halves: one side holds the value, the other does not.
+            let at = world.store.serial() + 2;
+            world.store.crash_at(Some(CrashPoint::After(at)));
+            assert!(world.try_run().is_err());
+            world.store.break_lease(&world.spec.id);
+        }
+        world.clock.advance(Duration::from_secs(120));
+        world.run();
+        assert_eq!(world.settle().open_conflicts, 0, "{crash} {side:?}");
+        assert_eq!(world.notion.value(&page, "title"), Some(text("both")));
+        assert_eq!(world.local.value(&row, "title"), Some(text("both")));
+    }
+}
+
+#[test]
+fn a_third_value_does_not_cover_an_edit_made_after_the_decision() {
+    let world = World::new();
+    let (page, row) = world.settled_pair();
+    world.notion.person_sets(&page, "title", text("l"));
+    world.local.person_sets(&row, "title", text("r"));
+    world.run();
+    let (side, value) = (Side::Left, text("both"));
+    decide(&world, Resolution::Write { side, value });
+    world.local.person_sets(&row, "title", text("r again"));
+    assert_eq!(world.run().open_conflicts, 1);
+    assert_eq!(world.local.value(&row, "title"), Some(text("r again")));
+    assert_eq!(world.notion.value(&page, "title"), Some(text("l")));
+}
+
+/// Deleted on one side, edited on the other, and the policy is to ask.
+fn asked(deleted: Side) -> (World, Key, Key) {
+    let world = World::with(
+        true,
+        Policy {
+            resurrect: Resurrect::Ask,
+            ..Policy::default()
+        },
+    );
+    let (page, row) = world.settled_pair();
+    match deleted {
+        Side::Left => {
+            world.notion.person_trashes(&page, true);
+            world.local.person_sets(&row, "notes", text("edited"));
+        }
+        Side::Right => {
+            world.local.person_trashes(&row, true);
+            world.notion.person_sets(&page, "notes", text("edited"));
+        }
+    }
+    world.clock.advance(Duration::from_secs(7200));
+    let report = world.run_full();
+    assert_eq!(report.open_conflicts, 1, "{report:?}");
+    let held = (is_live(&world.notion, &page), is_live(&world.local, &row));
+    assert_eq!(held, (deleted != Side::Left, deleted != Side::Right));
+    (world, page, row)
+}
+
+#[test]
+fn defect_13_a_lifecycle_conflict_settles_whichever_side_is_kept() {
+    for deleted in Side::BOTH {
+        for keep in Side::BOTH {
+            let (world, page, row) = asked(deleted);
+            decide(&world, Resolution::Keep(keep));
+            world.later(2);
+            assert_eq!(world.settle().open_conflicts, 0, "{deleted:?} {keep:?}");
+            let live = keep != deleted;
+            assert_eq!(is_live(&world.notion, &page), live, "{deleted:?} {keep:?}");
+            assert_eq!(is_live(&world.local, &row), live, "{deleted:?} {keep:?}");
+            if live {
+                let notes = world.notion.value(&page, "notes");
+                assert_eq!(notes, Some(text("edited")));
+                world.assert_equal();
+            }
+            assert_eq!(world.standing(Side::Left, &page), None);
+        }
+    }
+}
+
+#[test]
+fn a_word_for_the_delete_does_not_cover_a_later_edit() {
+    let (world, page, row) = asked(Side::Left);
+    decide(&world, Resolution::Keep(Side::Left));
+    world.local.person_sets(&row, "notes", text("edited again"));
+    world.later(2);
+    assert!(is_live(&world.local, &row), "nobody saw that edit");
+    assert_eq!(world.settle().open_conflicts, 1);
+    world.notion.person_trashes(&page, false);
+    world.later(2);
+    assert_eq!(world.settle().open_conflicts, 0, "restored: nothing to ask");
+    assert_eq!(
+        world.notion.value(&page, "notes"),
+        Some(text("edited again"))
+    );
 }

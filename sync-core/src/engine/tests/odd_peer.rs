@@ -21,6 +21,8 @@ pub(super) enum Habit {
     IgnoresPatches,
     /// The answer to a create tells its key but not its outcome, and the record is not shown.
     HidesWhatItMade,
+    /// A scan never comes back.
+    IsSilent,
     /// Records do not show this field.
     Omits(FieldId),
     /// There is no such field, neither in the schema nor in the records.
@@ -91,6 +93,9 @@ impl Peer for OddPeer {
         fields: &FieldSet,
         limit: u32,
     ) -> Result<ScanPage, PeerError> {
+        if self.habit == Habit::IsSilent {
+            return std::future::pending().await;
+        }
         let mut page = self.inner.scan(call, from, fields, limit).await?;
         let show = |item| match item {
             Sighting::Seen(record) => Sighting::Seen(self.show(record)),

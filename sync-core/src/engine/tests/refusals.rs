@@ -9,8 +9,10 @@ use super::odd_peer::{Habit, OddPeer};
 use super::world::{World, text};
 use crate::engine::RunOptions;
 use crate::link::{Side, Sides};
+use crate::pair::RecordState;
 use crate::plan::Guard;
 use crate::port::Peer;
+use crate::record::Key;
 use crate::testkit::Fault;
 
 #[test]
@@ -72,4 +74,59 @@ fn a_patch_answered_with_done_that_changes_nothing_is_given_up_and_told() {
     }
     assert_eq!(world.notion.value(&page, "title"), Some(text("a")));
     assert_eq!(world.local.value(&row, "title"), Some(text("b")));
+}
+
+#[test]
+fn a_side_is_not_rewritten_at_once_without_a_persons_word() {
+    let world = World::new();
+    let pages: Vec<Key> = (0..30)
+        .map(|n| {
+            let title = text(&format!("page {n}"));
+            world.notion.person_creates(&[("title", title)])
+        })
+        .collect();
+    world.settle();
+    for page in &pages {
+        world.notion.person_sets(page, "notes", text("rewritten"));
+    }
+    world.local.person_creates(&[("title", text("mine"))]);
+    world.clock.advance(Duration::from_secs(120));
+    let report = world.run();
+    assert!(report.raised.contains_key(&Guard::AllChanged), "{report:?}");
+    assert_eq!(report.settled.right.patched, 0);
+    assert_eq!(report.settled.left.created, 1, "the rest goes on");
+    let row = world.partner(Side::Left, &pages[0]);
+    assert_eq!(
+        world.standing(Side::Right, &row),
+        Some(RecordState::Blocked)
+    );
+    let options = RunOptions {
+        approved: [Guard::AllChanged].into(),
+        ..RunOptions::default()
+    };
+    let report = block_on(world.engine().run(&options)).unwrap();
+    assert_eq!(report.settled.right.patched, 30);
+    let report = world.settle();
+    assert!(report.raised.is_empty(), "{report:?}");
+}
+
+#[test]
+fn e10_a_run_sends_no_more_commands_than_it_may_and_the_next_goes_on() {
+    let world = World::new();
+    for n in 0..5 {
+        let title = text(&format!("row {n}"));
+        world.local.person_creates(&[("title", title)]);
+    }
+    let options = RunOptions {
+        max_commands: Some(2),
+        ..RunOptions::default()
+    };
+    for left in [3, 1, 0] {
+        let report = block_on(world.engine().run(&options)).unwrap();
+        assert_eq!(world.notion.live().len(), 5 - left);
+        let raised = report.raised.contains_key(&Guard::Budget);
+        assert_eq!(raised, left > 0, "{report:?}");
+        world.clock.advance(Duration::from_secs(1));
+    }
+    world.assert_equal();
 }

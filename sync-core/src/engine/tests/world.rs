@@ -8,6 +8,7 @@ use futures::executor::block_on;
 
 use crate::engine::{Described, Engine, Event, Report, RunError, RunOptions};
 use crate::link::{Lens, LinkId, LinkSpec, MappedField, Mapping, Policy, Side, Sides};
+use crate::pair::RecordState;
 use crate::plan::Plan;
 use crate::port::{Call, Cancel, Capabilities, Clock, Peer};
 use crate::record::{Key, Record};
@@ -88,10 +89,8 @@ impl World {
         let local_schema = schema(FieldType::MultiSelect(Vec::new()));
         let local = MemoryPeer::new("sqlite", local_schema, Capabilities::local(), clock.clone());
         let store = MemoryStore::colocated_with(local.clone());
-        let same = |id: &str, lens| MappedField {
-            ids: Sides::new(FieldId::new(id), FieldId::new(id)),
-            lens,
-        };
+        let same =
+            |id: &str, lens| MappedField::new(Sides::new(FieldId::new(id), FieldId::new(id)), lens);
         let mapping = Mapping {
             fields: vec![
                 same("title", Lens::Identity),
@@ -100,12 +99,14 @@ impl World {
                 same(MARKER, Lens::Projection { from: Side::Left }),
             ],
             markers: Sides::new(marker.then(|| FieldId::new(MARKER)), None),
+            ..Mapping::default()
         };
         let spec = LinkSpec {
             id: LinkId::new("tasks"),
             places: Sides::new(notion.place().clone(), local.place().clone()),
             names: Sides::new("Notion".into(), "SQLite".into()),
             mapping,
+            filters: Sides::default(),
             policy,
         };
         Self {
@@ -225,6 +226,14 @@ impl World {
             .key
             .clone()
             .expect("the pair is whole")
+    }
+
+    /// What people are told of a record.
+    pub(super) fn standing(&self, side: Side, key: &Key) -> Option<RecordState> {
+        let memory = self.store.memory(&self.spec.id);
+        let mut pairs = memory.pairs();
+        let pair = pairs.find(|pair| pair.sides[side].key.as_ref() == Some(key));
+        Some(pair?.standing.as_ref()?.state)
     }
 
     /// All that the store and the two peers hold: equal when nothing was written.
