@@ -5,6 +5,7 @@
 //! [`core::engine::Engine`] does the same for any two peers.
 
 mod clock;
+pub mod render;
 #[cfg(feature = "sqlite")]
 mod replica;
 
@@ -15,11 +16,11 @@ pub use replica::{Replica, ReplicaError};
 pub use notion_sync_client as client;
 pub use notion_sync_core as core;
 pub use notion_sync_core::engine::{
-    Bell, Event, Report, Rhythm, RunError, RunOptions, RunOutcome, UndoOptions, UndoPlan,
-    UndoReport, Verification, VerifyOptions, Watch,
+    AppliedPlan, Bell, CommandOutcome, Event, Report, Rhythm, RunError, RunOptions, RunOutcome,
+    UndoOptions, UndoPlan, UndoReport, Verification, VerifyOptions, Watch,
 };
 pub use notion_sync_core::link::Policy;
-pub use notion_sync_core::plan::Plan;
+pub use notion_sync_core::plan::{Approval, CommandId, Plan, PlanError};
 pub use notion_sync_core::port::{RunId, RunRecord};
 pub use notion_sync_notion as notion;
 #[cfg(feature = "sqlite")]

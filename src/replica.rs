@@ -6,11 +6,11 @@ use std::time::Duration;
 use notion_sync_client::Client;
 use notion_sync_client::DataSourceId;
 use notion_sync_core::engine::{
-    Described, Engine, MayPass, Report, RunError, RunOptions, UndoOptions, UndoPlan, UndoReport,
-    Verification, VerifyOptions, Watch,
+    AppliedPlan, Described, Engine, MayPass, Report, RunError, RunOptions, UndoOptions, UndoPlan,
+    UndoReport, Verification, VerifyOptions, Watch,
 };
 use notion_sync_core::link::{LinkId, LinkSpec, Policy, Sides};
-use notion_sync_core::plan::Plan;
+use notion_sync_core::plan::{Approval, Plan};
 use notion_sync_core::port::{Call, Clock, Peer, PeerError, RunId, RunRecord, Store, StoreError};
 use notion_sync_core::schema::{FieldId, Schema};
 use notion_sync_notion::{NotionOptions, NotionPeer};
@@ -176,6 +176,26 @@ impl Replica {
     pub async fn plan(&self, options: &RunOptions) -> Result<Plan, ReplicaError> {
         let engine = self.engine(Intent::Read, options.full).await?;
         Ok(engine.plan(options).await?)
+    }
+
+    /// Carries out what was approved of a saved plan, see [`Engine::apply_plan`].
+    ///
+    /// # Errors
+    /// As [`Replica::run`].
+    pub async fn apply_plan(
+        &self,
+        plan: &Plan,
+        approval: &Approval,
+        options: &RunOptions,
+    ) -> Result<AppliedPlan, ReplicaError> {
+        let mut tries = 0;
+        loop {
+            let engine = self.engine(Intent::Write, options.full).await?;
+            match engine.apply_plan(plan, approval, options).await {
+                Err(RunError::SchemaChanged(_)) if tries < SCHEMA_RETRIES => tries += 1,
+                result => return Ok(result?),
+            }
+        }
     }
 
     /// Takes back what a run wrote, as far as it still is as that run left it.

@@ -3,15 +3,15 @@
 use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
-use notion_sync::RunId;
 use notion_sync::core::link::{Direction, Side};
+use notion_sync::{CommandId, RunId};
 
 /// Keep Notion and a SQLite file the same, both ways.
 #[derive(Debug, Parser)]
 #[command(name = "notion-sync", version, propagate_version = true)]
 #[command(
-    after_help = "Exit codes: 0 clean, 1 failed or partial, 2 usage, 3 conflicts or refusals \
-left, 4 halted (credentials), 5 --check found a plan, 130 cancelled.\n\nThe token is read from \
+    after_help = "Exit codes: 0 clean, 1 failed or partial, 2 usage, 3 something left \
+(conflicts, refusals, commands of a plan), 4 halted (credentials), 5 --check found a plan, 130 cancelled.\n\nThe token is read from \
 NOTION_TOKEN (or NOTION_API_TOKEN). Without one, try `notion-sync demo`."
 )]
 pub(crate) struct Args {
@@ -81,12 +81,10 @@ pub(crate) enum Command {
     Demo,
     /// Carry changes both ways, once.
     Run,
-    /// Show what a run would do, and write nothing.
-    Plan {
-        /// Exit with 5 if there is anything to do.
-        #[arg(long)]
-        check: bool,
-    },
+    /// Show what a run would do, and write nothing to either side.
+    Plan(PlanArgs),
+    /// Carry out a saved plan, or some of its commands; nothing else is done to either side.
+    Apply(ApplyArgs),
     /// Show every table: rows, pending changes, conflicts, the last run.
     Status,
     /// List open conflicts with both values.
@@ -99,6 +97,44 @@ pub(crate) enum Command {
     Verify,
     /// Decide a conflict, or what became of a create whose answer was lost.
     Resolve(ResolveArgs),
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct PlanArgs {
+    /// Exit with 5 if there is anything to do.
+    #[arg(long)]
+    pub(crate) check: bool,
+    /// How the plan is shown.
+    #[arg(long, value_enum, value_name = "FORMAT", default_value = "text")]
+    pub(crate) format: Format,
+    /// Show the plan in this file instead of on stdout.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+    /// Keep the plan for `notion-sync apply`.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) save: Option<PathBuf>,
+}
+
+/// How a plan is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// A table for a terminal.
+    Text,
+    /// For a pull request or a chat.
+    Markdown,
+    /// The document of `--json`, which is also what `--save` keeps.
+    Json,
+    /// One page that needs nothing beside itself.
+    Html,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ApplyArgs {
+    /// A plan kept with `notion-sync plan --save FILE`.
+    pub(crate) file: PathBuf,
+    /// Only these commands of the plan, by the names beside them; all without it.
+    #[arg(long, value_name = "ID", value_delimiter = ',')]
+    pub(crate) only: Vec<CommandId>,
 }
 
 #[derive(Debug, ClapArgs)]

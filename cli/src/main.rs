@@ -2,6 +2,7 @@
 
 #[macro_use]
 mod output;
+mod apply;
 mod args;
 mod conflicts;
 mod connect;
@@ -45,7 +46,8 @@ async fn dispatch(args: &Args) -> Exit {
     let result = match &args.command {
         Command::Demo => demo::demo(args).await,
         Command::Run => run::run(args).await,
-        Command::Plan { check } => plan::plan(args, *check).await,
+        Command::Plan(what) => plan::plan(args, what).await,
+        Command::Apply(what) => apply::apply(args, what).await,
         Command::Status => status::status(args).await,
         Command::Conflicts => conflicts::conflicts(args).await,
         Command::Runs => runs::runs(args).await,

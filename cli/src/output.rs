@@ -1,22 +1,17 @@
 //! What is printed: results on stdout, progress and errors on stderr.
 
 use std::io::{IsTerminal, Write};
-use std::time::Duration;
+use std::path::Path;
 
+use anyhow::Context;
 use comfy_table::{ContentArrangement, Table, presets};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use notion_sync::Event;
-use notion_sync::Plan;
 use notion_sync::core::outbox::NextStep;
-use notion_sync::core::plan::{Estimate, PlanItem, PlannedCommand};
-use notion_sync::core::port::CommandKind;
-use notion_sync::core::schema::FieldId;
+use notion_sync::{Event, render};
 use serde_json::json;
 
 use crate::args::Args;
 
-/// Plan rows shown; the rest is counted. `--json` has them all.
-const SHOWN: usize = 60;
 /// Longer work is announced with an estimate first.
 const ANNOUNCE_ABOVE: u64 = 30;
 
@@ -41,6 +36,18 @@ macro_rules! say {
 /// Prints the one document of `--json`.
 pub(crate) fn print_json(document: &serde_json::Value) {
     say!("{document:#}");
+}
+
+/// Writes a file with contents of records: nobody else may read it, as with the store's own.
+pub(crate) fn write_private(file: &Path, text: &str) -> anyhow::Result<()> {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let written = options
+        .open(file)
+        .and_then(|mut open| open.write_all(text.as_bytes()));
+    written.with_context(|| format!("{} cannot be written", file.display()))
 }
 
 /// An error with its causes, one sentence; never with values.
@@ -81,109 +88,6 @@ pub(crate) fn table(head: &[&str], rows: impl IntoIterator<Item = Vec<String>>) 
     table.trim_fmt()
 }
 
-/// A plan for people: deletes first, each change with its reason.
-pub(crate) fn render_plan(name: &str, plan: &Plan) -> String {
-    if plan.is_empty() {
-        return format!("{name}: nothing to do.");
-    }
-    let mut commands: Vec<(&PlanItem, &PlannedCommand)> = plan
-        .items
-        .iter()
-        .flat_map(|item| item.commands.iter().map(move |command| (item, command)))
-        .filter(|(_, command)| !command.projection_only)
-        .collect();
-    commands.sort_by_key(|(item, command)| (command.kind != CommandKind::Trash, item.pair));
-    let mut out = format!("{name}: {} change(s)", commands.len());
-    if plan.estimate.requests > 0 {
-        out.push_str(&format!(
-            ", about {} request(s), {}",
-            plan.estimate.requests,
-            span(plan.estimate.duration)
-        ));
-    }
-    out.push('\n');
-    let total = commands.len();
-    let rows = commands.into_iter().take(SHOWN).map(|(item, command)| {
-        let what = match command.kind {
-            CommandKind::Create => "create",
-            CommandKind::Patch => "change",
-            CommandKind::Trash => "TRASH",
-            CommandKind::Untrash => "restore",
-        };
-        let fields = command.fields.iter().map(|field| {
-            let expected = field.expected.as_ref().map(|value| value.display());
-            let expected = expected.unwrap_or_default();
-            let name = field_name(plan, &field.name);
-            format!(
-                "{name}: {} → {}",
-                short(&expected),
-                short(&field.desired.display())
-            )
-        });
-        let fields: Vec<String> = fields.collect();
-        vec![
-            what.to_owned(),
-            plan.names[command.side].clone(),
-            short(&item.label),
-            fields.join("\n"),
-            format!("{} ({})", command.rule.reason(), command.rule),
-        ]
-    });
-    out.push_str(&table(&["", "on", "record", "fields", "why"], rows));
-    if total > SHOWN {
-        out.push_str(&format!(
-            "\n… and {} more; --json lists them all",
-            total - SHOWN
-        ));
-    }
-    for conflict in &plan.conflicts {
-        out.push_str(&format!(
-            "\nconflict in {}: {} says {}, {} says {}",
-            field_name(plan, &conflict.field),
-            plan.names.left,
-            short(&conflict.values.left.display()),
-            plan.names.right,
-            short(&conflict.values.right.display())
-        ));
-    }
-    for refusal in &plan.refusals {
-        out.push_str(&format!(
-            "\nrefused ({:?}): {}\n  what helps: {}",
-            refusal.guard,
-            refusal.reason,
-            refusal.guard.remedy()
-        ));
-    }
-    out
-}
-
-fn field_name<'a>(plan: &'a Plan, field: &'a FieldId) -> &'a str {
-    plan.field_names
-        .get(field)
-        .map_or(field.as_str(), String::as_str)
-}
-
-fn short(text: &str) -> String {
-    let mut short: String = text.chars().take(40).collect();
-    if text.chars().nth(40).is_some() {
-        short.push('…');
-    }
-    if short.is_empty() {
-        "(empty)".to_owned()
-    } else {
-        short.replace('\n', " ")
-    }
-}
-
-fn span(duration: Duration) -> String {
-    let seconds = duration.as_secs();
-    if seconds < 90 {
-        format!("{seconds} s")
-    } else {
-        format!("{} min", seconds.div_ceil(60))
-    }
-}
-
 /// A progress bar on stderr, on terminals only.
 pub(crate) struct Progress(ProgressBar);
 
@@ -220,10 +124,8 @@ impl Progress {
                 bar.set_message(format!("reading {side}"));
             }
             Event::Planned(plan) if plan.estimate.requests > ANNOUNCE_ABOVE => {
-                let Estimate { requests, duration } = plan.estimate;
-                bar.suspend(|| {
-                    eprintln!("{requests} request(s) to make, about {}", span(duration))
-                });
+                let cost = render::cost(plan).unwrap_or_default();
+                bar.suspend(|| eprintln!("{cost}"));
             }
             Event::Applied { side, done, total } => {
                 bar.set_style(counted());

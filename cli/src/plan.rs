@@ -1,21 +1,28 @@
-//! `notion-sync plan`: what a run would do. Writes nothing, not even an empty file.
+//! `notion-sync plan`: what a run would do. Writes nothing to either side, not even an empty file.
 
 use anyhow::Result;
-use notion_sync::RunOptions;
+use notion_sync::{Plan, RunOptions, render};
 use serde_json::json;
 
-use crate::args::Args;
+use crate::args::{Args, Format, PlanArgs};
 use crate::connect;
-use crate::exit::{self, Exit};
+use crate::exit::{self, Exit, UsageError};
 use crate::output;
 
-pub(crate) async fn plan(args: &Args, check: bool) -> Result<Exit> {
+/// Commands shown on a terminal; the rest is counted.
+const SHOWN: usize = 60;
+
+pub(crate) async fn plan(args: &Args, what: &PlanArgs) -> Result<Exit> {
+    if args.json && what.out.is_none() && !matches!(what.format, Format::Text | Format::Json) {
+        let message = "stdout takes one document: use --json or --format, or --out FILE with both";
+        return Err(UsageError(message.to_owned()).into());
+    }
     let connection = connect::connect(args).await?;
     let store = connect::open_to_read(args)?;
     let sources = connection.data_sources(args, &store).await?;
-    let mut found = false;
     let mut worst = Exit::Clean;
     let mut links = Vec::new();
+    let mut plans = Vec::new();
     for source in sources {
         let replica = connection.replica(args, source, &store);
         let options = RunOptions {
@@ -27,15 +34,12 @@ pub(crate) async fn plan(args: &Args, check: bool) -> Result<Exit> {
         let table = store.table_of(&replica.link()).await?;
         let name = table.unwrap_or_else(|| source.to_string());
         match result {
-            Ok(plan) => {
-                found |= !plan.is_empty();
-                if args.json {
-                    links.push(
-                        json!({ "data_source": source.to_string(), "table": name, "plan": plan }),
-                    );
-                } else {
-                    say!("{}", output::render_plan(&name, &plan));
-                }
+            Ok(mut plan) => {
+                plan.title.clone_from(&name);
+                links.push(
+                    json!({ "data_source": source.to_string(), "table": name, "plan": plan }),
+                );
+                plans.push(plan);
             }
             // One failing data source does not hide the plans of the rest; refused credentials do.
             Err(error) if error.is_unauthorized() => return Err(error.into()),
@@ -50,12 +54,48 @@ pub(crate) async fn plan(args: &Args, check: bool) -> Result<Exit> {
             }
         }
     }
-    if args.json {
-        output::print_json(&json!({ "command": "plan", "links": links }));
+    let found = plans.iter().any(|plan| !plan.is_empty());
+    let document = json!({ "command": "plan", "links": links });
+    if let Some(file) = &what.save {
+        output::write_private(file, &format!("{document:#}\n"))?;
+        eprintln!(
+            "kept in {}; `notion-sync apply` carries it out",
+            file.display()
+        );
     }
-    Ok(if check && found {
+    show(args, what, &plans, &document)?;
+    Ok(if what.check && found {
         worst.max(Exit::PlanFound)
     } else {
         worst
     })
+}
+
+/// The plans where they were asked for; `--json` has stdout for itself.
+fn show(args: &Args, what: &PlanArgs, plans: &[Plan], document: &serde_json::Value) -> Result<()> {
+    match &what.out {
+        Some(file) => {
+            let text = rendered(what.format, plans, document, usize::MAX);
+            output::write_private(file, &format!("{text}\n"))?;
+            if args.json {
+                output::print_json(document);
+            }
+        }
+        None if args.json => output::print_json(document),
+        None => say!("{}", rendered(what.format, plans, document, SHOWN)),
+    }
+    Ok(())
+}
+
+fn rendered(format: Format, plans: &[Plan], document: &serde_json::Value, shown: usize) -> String {
+    let each = |render: &dyn Fn(&Plan) -> String| -> String {
+        let rendered: Vec<String> = plans.iter().map(render).collect();
+        rendered.join("\n").trim_end().to_owned()
+    };
+    match format {
+        Format::Text => each(&|plan| render::text_up_to(plan, shown)),
+        Format::Markdown => each(&render::markdown),
+        Format::Json => format!("{document:#}"),
+        Format::Html => render::html_of_all(&plans.iter().collect::<Vec<_>>()),
+    }
 }

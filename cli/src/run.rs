@@ -119,7 +119,7 @@ pub(crate) fn print_report(name: &str, report: &Report) {
 }
 
 /// The first signal asks the run to stop at the next safe point; the second ends the process.
-fn cancel_on_signal(cancel: notion_sync::core::port::Cancel) {
+pub(crate) fn cancel_on_signal(cancel: notion_sync::core::port::Cancel) {
     tokio::spawn(async move {
         if tokio::signal::ctrl_c().await.is_ok() {
             eprintln!("\nstopping at the next safe point; press again to end at once");

@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result};
 use notion_sync::core::plan::NotUndone;
-use notion_sync::{Replica, RunId, RunOptions, UndoOptions};
+use notion_sync::{Replica, RunId, RunOptions, UndoOptions, render};
 use serde_json::json;
 
 use crate::args::{Args, UndoArgs};
@@ -62,7 +62,7 @@ async fn plan(
         }));
     } else {
         say!("Taking back {run} would mean:");
-        say!("{}", output::render_plan(name, &undo.plan));
+        say!("{}", render::text(&undo.plan).trim_end());
         print_kept(&undo.not_undone);
     }
     Ok(if undo.not_undone.is_empty() {

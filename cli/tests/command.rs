@@ -372,7 +372,7 @@ async fn plan_lists_deletes_first_and_gives_reasons() {
         at("TRASH") < at("change ") && at("TRASH") < at("create "),
         "{said:#?}"
     );
-    for part in ["three", "new", "9", "request(s)", "R02", "R20", "R05"] {
+    for part in ["three", "new", "9", "requests", "R02", "R20", "R05"] {
         said.says(part);
     }
     assert_eq!(world.writes(), Vec::new());

@@ -104,7 +104,17 @@ async fn e11_no_token_and_no_signed_address_in_files_or_words() {
         .unwrap();
     file.execute(&format!("UPDATE \"{table}\" SET Count = 4"), [])
         .unwrap();
-    run(&["plan", "--json"]).code(0);
+    run(&["plan", "--json", "--save", "plan.json"]).code(0);
+    for format in ["text", "markdown", "html"] {
+        run(&["plan", "--format", format]).code(0);
+        run(&["plan", "--format", format, "--out", format]).code(0);
+    }
+    let mut apply = bare(folder.path());
+    apply
+        .env("NOTION_TOKEN", TOKEN)
+        .args(["--db", "a.sqlite", "apply", "plan.json"]);
+    apply.args(["--base-url", sim.base_url(), "--rate-limit", "off"]);
+    clean_words(&said(&mut apply).code(3));
     run(&["run", "--json"]).code(3);
     run(&["conflicts", "--json"]).code(3);
     run(&["status", "--json"]).code(3);

@@ -8,6 +8,7 @@ use tracing::Instrument;
 
 use super::marks::Marks;
 use super::postpone::Postponed;
+use super::saved::Approved;
 use super::spans;
 use super::{Engine, Event, Report, RunError, RunOptions, RunOutcome};
 use crate::conflict::Conflict;
@@ -15,7 +16,8 @@ use crate::link::{Side, Sides};
 use crate::outbox::{Intent, IntentState};
 use crate::pair::{PairId, PairState};
 use crate::plan::{
-    Explanation, FieldRule, InFlight, PairContext, PairPlan, Plan, Refusal, explain, plan_pair,
+    Explanation, FieldRule, InFlight, PairContext, PairPlan, Plan, PlannedOver, Refusal, explain,
+    plan_pair,
 };
 use crate::port::{
     Bookmark, Call, Change, Commit, Committed, Description, Effect, Fence, LinkMemory, Opened,
@@ -65,6 +67,8 @@ pub(super) struct Cycle<'a> {
     pub(super) dry: bool,
     /// What was decided and carried out at first sight, while records were read.
     pub(super) at_sight: Plan,
+    /// The approved commands of a saved plan: nothing else is carried out.
+    pub(super) approved: Option<Approved>,
     planned_refusals: Vec<Refusal>,
     pub(super) report: Report,
 }
@@ -77,16 +81,17 @@ impl<'a> Cycle<'a> {
         opened: Opened,
         fence: Fence,
     ) -> Self {
-        let started = engine.clock.now();
         let described = engine
             .described
             .as_ref()
             .map(|side| side.description.clone());
+        let started = engine.clock.now();
+        let over = PlannedOver::new(&engine.spec, &described, &opened, started);
         Self {
             engine,
             store,
             options,
-            at_sight: Plan::new(&engine.spec, &described),
+            at_sight: Plan::new(&engine.spec, &described, over),
             described,
             started,
             run: RunId(started),
@@ -109,19 +114,23 @@ impl<'a> Cycle<'a> {
             checked_schema: false,
             sent: 0,
             dry: false,
+            approved: None,
             planned_refusals: Vec::new(),
             report: Report::new(),
         }
     }
 
     /// The whole cycle.
-    pub(super) async fn run(mut self) -> Result<Report, RunError> {
+    pub(super) async fn run(&mut self) -> Result<Report, RunError> {
         let result = self.steps().await;
         self.finish(result).await
     }
 
     /// The end of a run, however its steps went.
-    pub(super) async fn finish(mut self, result: Result<(), RunError>) -> Result<Report, RunError> {
+    pub(super) async fn finish(
+        &mut self,
+        result: Result<(), RunError>,
+    ) -> Result<Report, RunError> {
         match result {
             Ok(()) => {}
             Err(RunError::Cancelled) => {
@@ -175,12 +184,13 @@ impl<'a> Cycle<'a> {
             self.commit(record, Vec::new()).await?;
         }
         self.report.undo_since = self.oldest_undoable().await?;
-        Ok(self.report)
+        Ok(std::mem::replace(&mut self.report, Report::new()))
     }
 
     async fn steps(&mut self) -> Result<(), RunError> {
         self.load().await?;
         self.attend_to_mapping().await?;
+        self.recognise_open_commands().await?;
         self.recover_all().await?;
         self.observe_both().await?;
         self.look_until_still().await

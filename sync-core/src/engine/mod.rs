@@ -4,6 +4,7 @@
 //! [`crate::outbox`]. It holds no clock, no socket and no thread of its own, and can be dropped at
 //! any await: the next run recovers.
 
+mod applied;
 mod apply;
 mod cycle;
 mod decisions;
@@ -17,6 +18,7 @@ mod postpone;
 mod recover;
 mod report;
 mod retention;
+mod saved;
 mod settle;
 mod spans;
 mod undo;
@@ -24,6 +26,7 @@ mod verification;
 mod verify;
 mod watch;
 
+pub use applied::{AppliedCommand, AppliedPlan, CommandOutcome, StaleReason};
 pub use decisions::Decisions;
 pub use postpone::Undelivered;
 pub use report::{Event, Report, RunError, RunOutcome, Settled};
@@ -38,13 +41,15 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::link::{Arbiter, Direction, LinkSpec, Side, Sides};
-use crate::plan::{Explanation, Guard, Plan};
+use crate::plan::{Approval, Explanation, Guard, Plan};
 use crate::port::{Cancel, Clock, Description, Fence, LeaseAsk, OpenMode, Peer, Store};
 use crate::record::{Key, Timestamp};
+use applied::{nothing_begun, out_of_date};
 use cycle::Cycle;
 use interruptible::Interruptible;
 use overlay::Overlay;
 use pass::Queue;
+use saved::Approved;
 use tracing::Instrument;
 
 /// One link, ready to run.
@@ -156,9 +161,48 @@ impl Engine {
     /// # Errors
     /// [`RunError`] when the run could not go on; what was settled until then stays settled.
     pub async fn run(&self, options: &RunOptions) -> Result<Report, RunError> {
+        let (report, _) = self.run_cycle(options, None).await?;
+        Ok(report)
+    }
+
+    /// Carries out what a person approved of a saved plan, and nothing else.
+    ///
+    /// Recovers, observes and decides as [`Engine::run`] does. Of the commands decided now, those
+    /// are carried out that equal an approved one; the rest stays planned for a later run. What
+    /// settles without a write is settled. Guards hold as ever: approval is no override.
+    ///
+    /// # Errors
+    /// As [`Engine::run`].
+    pub async fn apply_plan(
+        &self,
+        plan: &Plan,
+        approval: &Approval,
+        options: &RunOptions,
+    ) -> Result<AppliedPlan, RunError> {
+        let opened = self.store.open(&self.spec, OpenMode::Read).await?;
+        if let Some(why) = out_of_date(plan, &self.spec, &opened) {
+            return Ok(nothing_begun(plan, approval, &why));
+        }
+        let (report, commands) = self.run_cycle(options, Some((plan, approval))).await?;
+        Ok(AppliedPlan {
+            plan: plan.id(),
+            commands,
+            report: Some(report),
+        })
+    }
+
+    /// One cycle under the lease, of a saved plan or of everything.
+    async fn run_cycle(
+        &self,
+        options: &RunOptions,
+        saved: Option<(&Plan, &Approval)>,
+    ) -> Result<(Report, Vec<AppliedCommand>), RunError> {
         let span = spans::run(self.spec.id.as_str());
-        let result = self.run_once(options).instrument(span.clone()).await;
-        if let Ok(report) = &result {
+        let result = self
+            .cycle_once(options, saved)
+            .instrument(span.clone())
+            .await;
+        if let Ok((report, _)) = &result {
             span.record("outcome", tracing::field::debug(report.outcome));
             span.record(
                 "settled",
@@ -168,13 +212,30 @@ impl Engine {
         result
     }
 
-    async fn run_once(&self, options: &RunOptions) -> Result<Report, RunError> {
+    async fn cycle_once(
+        &self,
+        options: &RunOptions,
+        saved: Option<(&Plan, &Approval)>,
+    ) -> Result<(Report, Vec<AppliedCommand>), RunError> {
         let fence = self.begin(options).await?;
-        let result = match self.cycle(options, &fence).await {
-            Ok(cycle) => cycle.run().await,
-            Err(error) => Err(error),
-        };
+        let result = self.under_lease(options, saved, &fence).await;
         self.end(fence, result).await
+    }
+
+    async fn under_lease(
+        &self,
+        options: &RunOptions,
+        saved: Option<(&Plan, &Approval)>,
+        fence: &Fence,
+    ) -> Result<(Report, Vec<AppliedCommand>), RunError> {
+        let mut cycle = self.cycle(options, fence).await?;
+        cycle.approved = saved.map(|(plan, approval)| Approved::new(plan, approval, &cycle));
+        let report = cycle.run().await?;
+        let commands = match saved {
+            Some((plan, approval)) => cycle.account_for(plan, approval, &report).await?,
+            None => Vec::new(),
+        };
+        Ok((report, commands))
     }
 
     /// Plans one cycle without a single write anywhere: no lease, no commit, no command.

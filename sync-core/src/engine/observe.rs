@@ -292,12 +292,13 @@ impl Cycle<'_> {
     fn at_first_sight(&mut self, side: Side, pair: &PairState, chunk: &mut Chunk) {
         let to = side.other();
         let matched = !self.engine.spec.mapping.match_by.is_empty();
-        if self.dry || matched || self.opened.colocated != Some(to) {
+        let waits = self.dry || self.approved.is_some() || matched;
+        if waits || self.opened.colocated != Some(to) {
             return;
         }
         let decided = self.decide(pair);
         if decided.only_creates(to) {
-            self.at_sight.add(&decided);
+            self.at_sight.add_under_way(pair, &decided);
             self.write_pair(pair, decided, &Held::default(), chunk);
         }
     }

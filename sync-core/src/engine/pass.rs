@@ -75,7 +75,8 @@ impl Cycle<'_> {
     }
 
     async fn survey_and_probe(&mut self) -> Result<Plan, RunError> {
-        let nothing = Plan::new(&self.engine.spec, &self.described);
+        let over = self.at_sight.over.clone();
+        let nothing = Plan::new(&self.engine.spec, &self.described, over);
         let at_sight = std::mem::replace(&mut self.at_sight, nothing);
         let (plan, probe) = self.survey_once(at_sight.clone()).await?;
         if !probe.is_empty() && self.probe(probe).await? {
@@ -106,23 +107,26 @@ impl Cycle<'_> {
                 if decided.probe || unproved || unshown.as_ref().is_some_and(again) {
                     probe.push(pair.id);
                 }
-                plan.refusals.extend(unshown);
+                if let Some(refusal) = unshown {
+                    plan.refuse(pair, &decided, refusal);
+                }
                 // Tried at first sight and not done: planned already.
                 let tried = plan.items[..at_sight]
                     .binary_search_by_key(&pair.id, |item| item.pair)
                     .is_ok();
                 if !tried {
-                    plan.add(&decided);
+                    plan.add(pair, &decided);
                 }
                 if let Some(first) = self.late_duplicate_of(pair) {
-                    plan.refusals.push(Refusal {
+                    let refusal = Refusal {
                         guard: Guard::LateDuplicate,
                         pair: Some(pair.id),
                         side: None,
                         field: None,
                         reason: format!("{:?}: {}", decided.label, late_duplicate(first)),
                         count: 1,
-                    });
+                    };
+                    plan.refuse(pair, &decided, refusal);
                 }
             }
             match pairs.last() {
@@ -130,8 +134,7 @@ impl Cycle<'_> {
                 _ => break,
             }
         }
-        plan.items.sort_by_key(|item| item.pair);
-        plan.estimate = self.estimate(&plan);
+        plan.finish(self.estimate(&plan));
         Ok((plan, probe))
     }
 
@@ -247,7 +250,7 @@ impl Cycle<'_> {
         let mut queue = Queue::default();
         let mut resent = BTreeSet::new();
         for (at, mut intent) in std::mem::take(&mut self.intents) {
-            if intent.state == IntentState::Planned {
+            if intent.state == IntentState::Planned && self.may_send_again(&intent) {
                 intent.note = None;
                 resent.insert(intent.pair);
                 queue.intents.push(intent);
@@ -330,7 +333,7 @@ impl Cycle<'_> {
                     reason: refusal.reason.clone(),
                 });
                 wanted.push(side);
-            } else if self.refused.contains(&id) {
+            } else if self.refused.contains(&id) || !self.may_carry_out(&pair, &command) {
                 dirty = true;
                 wanted.push(side);
             } else if self.opened.colocated == Some(side) {
@@ -521,6 +524,7 @@ impl Cycle<'_> {
                 Outcome::Done(_) => {
                     moved = true;
                     self.count(side, sent.kind, sent.projection_only);
+                    self.note_arrival(pair, side);
                     if let Some(open) = self.conflicts.get_mut(&pair) {
                         open.retain(|conflict| !sent.settles.contains(&conflict.field));
                     }

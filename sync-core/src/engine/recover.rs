@@ -203,6 +203,7 @@ impl Cycle<'_> {
                 self.close_conflict(pair_id, &FieldId::new(LIFECYCLE), &mut changes);
             }
             self.count(side, kind, self.only_projects(&intent));
+            self.note_arrival(pair_id, side);
             self.advance(intent, IntentEvent::Verified, changes).await
         } else {
             intent.note = Some("the record is not as it was written; planned again".into());

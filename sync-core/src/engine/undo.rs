@@ -303,11 +303,12 @@ impl Cycle<'_> {
     }
 
     fn sum_up(&self, taken: &TakenBack) -> Plan {
-        let mut plan = Plan::new(&self.engine.spec, &self.described);
-        for (_, decided) in &taken.pairs {
-            plan.add(decided);
+        let over = self.at_sight.over.clone();
+        let mut plan = Plan::new(&self.engine.spec, &self.described, over);
+        for (pair, decided) in &taken.pairs {
+            plan.add(pair, decided);
         }
-        plan.estimate = self.estimate(&plan);
+        plan.finish(self.estimate(&plan));
         plan
     }
 }

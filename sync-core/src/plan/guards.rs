@@ -2,8 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::pair::PlannedCommand;
 use crate::link::{MaxDelete, Side, Sides};
 use crate::pair::PairId;
+use crate::port::CommandKind;
 use crate::schema::FieldId;
 
 /// A named reason to refuse.
@@ -82,6 +84,19 @@ pub struct Refusal {
     pub reason: String,
     /// How many commands it holds back.
     pub count: u64,
+}
+
+impl Refusal {
+    /// Whether this is a guard's word on the sum that holds back such a command.
+    pub fn holds_back(&self, command: &PlannedCommand) -> bool {
+        let kind = match self.guard {
+            Guard::MaxDelete | Guard::EmptySide => command.kind == CommandKind::Trash,
+            Guard::FilterOrMappingChanged => command.is_leaving(),
+            Guard::AllChanged => command.kind == CommandKind::Patch && !command.projection_only,
+            _ => false,
+        };
+        kind && self.pair.is_none() && self.side == Some(command.side)
+    }
 }
 
 /// What the delete guards look at, per side that would lose records.

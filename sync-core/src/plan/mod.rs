@@ -4,6 +4,8 @@
 //! [`plan_pair`] applies them to one pair; [`guards`] looks at the sum.
 
 mod decide;
+mod diff;
+mod document;
 mod explain;
 pub mod fields;
 pub mod guards;
@@ -16,6 +18,11 @@ mod status;
 mod summary;
 mod undo;
 
+pub use diff::{ChangedCommand, PlanDiff};
+pub use document::{
+    Approval, CommandId, ListedCommand, ParseCommandIdError, PlanError, PlannedOver, RecordName,
+};
+pub(crate) use document::{digest_content, digest_of, field_kinds, keys_of};
 pub use explain::{Explanation, FieldExplanation, explain};
 pub use fields::FieldRule;
 pub use guards::{Guard, Refusal};

@@ -1,6 +1,6 @@
 //! What is planned for one pair: commands, settlements, conflicts, refusals, and the reasons.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::decide::{Decider, label};
 use super::fields::FieldRule;
@@ -75,7 +75,7 @@ pub struct PairPlan {
 }
 
 /// A command, with the rule and the source of each value.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PlannedCommand {
     /// The side to write to.
     pub side: Side,
@@ -88,14 +88,14 @@ pub struct PlannedCommand {
     /// The fields to write.
     pub fields: Vec<PlannedField>,
     /// Cells that must hold though they are not written.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub holding: Vec<(FieldId, Value)>,
     /// Whether it only refreshes computed fields of a projection: not counted in guards.
     pub projection_only: bool,
 }
 
 /// One field of a command.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PlannedField {
     /// The pair of fields.
     pub name: FieldId,

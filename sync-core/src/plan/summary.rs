@@ -3,56 +3,73 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
+use super::document::{
+    CommandId, FORMAT, ListedCommand, PlannedOver, RecordName, is_zero, keys_of, known_format,
+};
 use super::guards::Refusal;
 use super::pair::{PairPlan, PlannedCommand};
 use super::rows::RowRule;
 use crate::conflict::Conflict;
 use crate::link::{LinkSpec, Sides};
-use crate::pair::PairId;
+use crate::pair::{PairId, PairState};
 use crate::port::{CommandKind, Description};
 use crate::schema::FieldId;
 
-/// Version of the plan's JSON.
-const FORMAT: u32 = 1;
+/// A plan keeps the values of so many creates; of those beyond it keeps a digest. A first pull of
+/// a million records would not fit into memory otherwise, nor would anybody read it.
+const CREATES_IN_FULL: u64 = 1_000;
 
-/// What a run would do. Pairs that need nothing are counted, not stored.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+/// What a run would do, as a document: its JSON can be saved, compared, approved in part and
+/// carried out later. Pairs that need nothing are counted, not stored.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
     /// Version of this JSON.
+    #[serde(deserialize_with = "known_format")]
     pub format: u32,
+    /// What people call the collection.
+    pub title: String,
+    /// What it was made over.
+    pub over: PlannedOver,
     /// What the sides are called.
     pub names: Sides<String>,
     /// What people call each pair of fields, by its name in the mapping.
     pub field_names: BTreeMap<FieldId, String>,
     /// Pairs with commands, in order of pair.
     pub items: Vec<PlanItem>,
+    /// Names of the other records that conflicts and refusals are about.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub others: BTreeMap<PairId, RecordName>,
     /// Conflicts this plan opens or updates.
     pub conflicts: Vec<Conflict>,
     /// What guards hold back.
     pub refusals: Vec<Refusal>,
     /// How much there is of what.
     pub counts: PlanCounts,
+    /// Creates whose cells are left out, because there are more than 1,000 of them.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub creates_left_out: u64,
     /// What it will cost.
     pub estimate: Estimate,
 }
 
-/// The commands of one pair. A create's values are those of its source and are not repeated.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+/// The commands of one pair.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PlanItem {
-    /// The pair.
+    /// The pair. Of a new record the number holds in this plan only: pairs are numbered when they
+    /// are written down.
     pub pair: PairId,
-    /// The record's title.
-    pub label: String,
+    /// The record.
+    pub record: RecordName,
     /// The rule of the row table.
     pub rule: RowRule,
     /// The commands.
-    pub commands: Vec<PlannedCommand>,
+    pub commands: Vec<ListedCommand>,
 }
 
 /// Numbers of a plan.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlanCounts {
     /// Pairs looked at because something about them was new.
     pub looked_at: u64,
@@ -65,6 +82,7 @@ pub struct PlanCounts {
     /// Trashes per side.
     pub trash: Sides<u64>,
     /// Those of the trashes whose record only left the link's filter.
+    #[serde(default)]
     pub leaving: Sides<u64>,
     /// Restores per side.
     pub untrash: Sides<u64>,
@@ -73,11 +91,12 @@ pub struct PlanCounts {
     /// Records or fields that wait for something.
     pub waiting: u64,
     /// Commands to a side that this run does not write to.
+    #[serde(default)]
     pub withheld: u64,
 }
 
 /// Requests and time a plan will take at the remote side.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Estimate {
     /// Requests.
     pub requests: u64,
@@ -97,67 +116,133 @@ impl Estimate {
 
 impl Plan {
     /// An empty plan for a link.
-    pub fn new(spec: &LinkSpec, described: &Sides<Description>) -> Self {
+    pub fn new(spec: &LinkSpec, described: &Sides<Description>, over: PlannedOver) -> Self {
         let field_names = spec.mapping.fields.iter().map(|mapped| {
             let field = described.left.schema.field(&mapped.ids.left);
             let name = field.map_or(mapped.name().as_str(), |field| &field.name);
             (mapped.name().clone(), name.to_owned())
         });
+        let schemas = [&described.left.schema, &described.right.schema];
+        let title = schemas.map(|schema| schema.title.as_str());
+        let title = title.into_iter().find(|title| !title.is_empty());
         Self {
             format: FORMAT,
+            title: title.unwrap_or(spec.id.as_str()).to_owned(),
+            over,
             names: spec.names.clone(),
             field_names: field_names.collect(),
             items: Vec::new(),
+            others: BTreeMap::new(),
             conflicts: Vec::new(),
             refusals: Vec::new(),
             counts: PlanCounts::default(),
+            creates_left_out: 0,
             estimate: Estimate::default(),
         }
     }
 
     /// Adds what was decided for a pair.
-    pub fn add(&mut self, pair: &PairPlan) {
-        self.counts.looked_at += 1;
-        self.counts.waiting += pair
-            .blocked
-            .iter()
-            .filter(|blocked| !blocked.lasting)
-            .count() as u64;
-        self.counts.withheld += pair.withheld.len() as u64;
-        if pair.commands.is_empty() && (pair.settle.is_some() || pair.forget) {
-            self.counts.settle += 1;
-        }
-        for command in &pair.commands {
-            let counter = match command.kind {
-                CommandKind::Create => &mut self.counts.create,
-                CommandKind::Patch if command.projection_only => &mut self.counts.refresh,
-                CommandKind::Patch => &mut self.counts.patch,
-                CommandKind::Trash => &mut self.counts.trash,
-                CommandKind::Untrash => &mut self.counts.untrash,
-            };
-            counter[command.side] += 1;
-            if command.is_leaving() {
-                self.counts.leaving[command.side] += 1;
-            }
-        }
-        self.conflicts.extend(pair.conflicts.iter().cloned());
-        self.refusals.extend(pair.refusals.iter().cloned());
-        if pair.commands.is_empty() {
+    pub fn add(&mut self, pair: &PairState, decided: &PairPlan) {
+        self.insert(pair, decided, true);
+    }
+
+    /// Adds what was decided for a pair and is under way already. Nobody approves it any more:
+    /// creates without cells need no digest of them, which would cost a first pull its speed.
+    pub(crate) fn add_under_way(&mut self, pair: &PairState, decided: &PairPlan) {
+        self.insert(pair, decided, false);
+    }
+
+    fn insert(&mut self, pair: &PairState, decided: &PairPlan, to_approve: bool) {
+        self.counts.add(decided);
+        self.conflicts.extend(decided.conflicts.iter().cloned());
+        self.refusals.extend(decided.refusals.iter().cloned());
+        let spoken_of = !decided.conflicts.is_empty() || !decided.refusals.is_empty();
+        if decided.commands.is_empty() && !spoken_of {
             return;
         }
-        let mut commands = pair.commands.clone();
-        for command in &mut commands {
-            if command.kind == CommandKind::Create {
-                command.fields = Vec::new();
-            }
+        let record = RecordName {
+            label: decided.label.clone(),
+            keys: keys_of(pair),
+        };
+        if decided.commands.is_empty() {
+            self.others.insert(decided.pair, record);
+            return;
         }
-        let (pair, label, rule) = (pair.pair, pair.label.clone(), pair.rule);
+        let mut commands = Vec::with_capacity(decided.commands.len());
+        for command in &decided.commands {
+            let listed = self.list(command, &record, to_approve);
+            commands.push(listed);
+        }
         self.items.push(PlanItem {
-            pair,
-            label,
-            rule,
+            pair: decided.pair,
+            record,
+            rule: decided.rule,
             commands,
         });
+    }
+
+    fn list(
+        &mut self,
+        command: &PlannedCommand,
+        record: &RecordName,
+        to_approve: bool,
+    ) -> ListedCommand {
+        let creates = self.counts.create.left + self.counts.create.right;
+        let leave_out = command.kind == CommandKind::Create && creates > CREATES_IN_FULL;
+        let mut kept = PlannedCommand {
+            key: command.key.clone(),
+            fields: Vec::new(),
+            holding: command.holding.clone(),
+            ..*command
+        };
+        if !leave_out {
+            kept.fields.clone_from(&command.fields);
+        }
+        let left_out = (command.fields.len() - kept.fields.len()) as u64;
+        self.creates_left_out += u64::from(left_out > 0);
+        let told = if to_approve { command } else { &kept };
+        let digest = told.digest(&record.keys);
+        ListedCommand {
+            id: CommandId::new(0, digest),
+            digest,
+            left_out,
+            command: kept,
+        }
+    }
+
+    /// Adds a refusal about a pair that its decision does not hold.
+    pub fn refuse(&mut self, pair: &PairState, decided: &PairPlan, refusal: Refusal) {
+        let record = RecordName {
+            label: decided.label.clone(),
+            keys: keys_of(pair),
+        };
+        self.others.insert(pair.id, record);
+        self.refusals.push(refusal);
+    }
+
+    /// Puts everything in order and names the commands; to be called once all pairs are added.
+    pub fn finish(&mut self, estimate: Estimate) {
+        self.items.sort_by_key(|item| item.pair);
+        let commands = self.items.iter_mut().flat_map(|item| &mut item.commands);
+        for (number, listed) in (1..).zip(commands) {
+            listed.id = CommandId::new(number, listed.digest);
+        }
+        self.estimate = estimate;
+    }
+
+    /// The record of a pair that a conflict or refusal is about.
+    pub fn record(&self, pair: PairId) -> Option<&RecordName> {
+        let item = self.items.binary_search_by_key(&pair, |item| item.pair);
+        match item {
+            Ok(at) => Some(&self.items[at].record),
+            Err(_) => self.others.get(&pair),
+        }
+    }
+
+    /// The guard's word on the sum that holds back a command, if one does.
+    pub fn held_by(&self, command: &PlannedCommand) -> Option<&Refusal> {
+        let mut refusals = self.refusals.iter();
+        refusals.find(|refusal| refusal.holds_back(command))
     }
 
     /// How many commands there are, refreshes of computed fields included.
@@ -171,5 +256,30 @@ impl Plan {
     /// Whether there is nothing to write, nothing refused and no new conflict.
     pub fn is_empty(&self) -> bool {
         self.items.is_empty() && self.conflicts.is_empty() && self.refusals.is_empty()
+    }
+}
+
+impl PlanCounts {
+    fn add(&mut self, decided: &PairPlan) {
+        self.looked_at += 1;
+        let waiting = decided.blocked.iter().filter(|blocked| !blocked.lasting);
+        self.waiting += waiting.count() as u64;
+        self.withheld += decided.withheld.len() as u64;
+        if decided.commands.is_empty() && (decided.settle.is_some() || decided.forget) {
+            self.settle += 1;
+        }
+        for command in &decided.commands {
+            let counter = match command.kind {
+                CommandKind::Create => &mut self.create,
+                CommandKind::Patch if command.projection_only => &mut self.refresh,
+                CommandKind::Patch => &mut self.patch,
+                CommandKind::Trash => &mut self.trash,
+                CommandKind::Untrash => &mut self.untrash,
+            };
+            counter[command.side] += 1;
+            if command.is_leaving() {
+                self.leaving[command.side] += 1;
+            }
+        }
     }
 }

@@ -12,6 +12,7 @@ mod hostile;
 mod matching;
 mod odd_peer;
 mod order;
+mod plans;
 mod postponed;
 mod refusals;
 mod retention;

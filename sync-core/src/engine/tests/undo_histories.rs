@@ -100,7 +100,9 @@ fn come_to_rest(world: &World, seed: u64) {
     world.clock.advance(std::time::Duration::from_secs(61));
     let plan = world.plan();
     let moved = plan.items.iter().flat_map(|item| &item.commands);
-    let moved: Vec<_> = moved.filter(|command| !command.projection_only).collect();
+    let moved: Vec<_> = moved
+        .filter(|command| !command.command.projection_only)
+        .collect();
     let held_back = !plan.refusals.is_empty();
     assert!(held_back || moved.is_empty(), "seed {seed}: {moved:?}");
     check(world, seed, "at rest");

@@ -80,7 +80,7 @@ impl History {
                     let mut stage = stage.lock();
                     for item in &plan.items {
                         *stage.tally.rows.entry(item.rule).or_default() += 1;
-                        for field in item.commands.iter().flat_map(|c| &c.fields) {
+                        for field in item.commands.iter().flat_map(|c| &c.command.fields) {
                             *stage.tally.fields.entry(field.rule).or_default() += 1;
                         }
                     }

@@ -1,0 +1,79 @@
+//! What two plans say differently: commands only in one of them, and commands that changed.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+
+use super::document::{CommandId, ListedCommand};
+use super::summary::{Plan, PlanItem};
+use crate::link::Side;
+use crate::record::Key;
+
+/// The difference between two plans of one link, in names of their commands.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct PlanDiff {
+    /// Commands only in the first plan, in its order.
+    pub only_here: Vec<CommandId>,
+    /// Commands only in the second plan, in its order.
+    pub only_there: Vec<CommandId>,
+    /// Commands on the same side of the same record that do something else, in the order of the
+    /// first plan.
+    pub changed: Vec<ChangedCommand>,
+}
+
+/// A command that both plans have, each its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct ChangedCommand {
+    /// Its name in the first plan.
+    pub here: CommandId,
+    /// Its name in the second.
+    pub there: CommandId,
+}
+
+impl PlanDiff {
+    /// Whether both plans ask for the same commands.
+    pub fn is_empty(&self) -> bool {
+        self.only_here.is_empty() && self.only_there.is_empty() && self.changed.is_empty()
+    }
+}
+
+impl Plan {
+    /// Compares the commands of two plans of one link. Records are told apart by their keys, so a
+    /// record that got its second key in between is still the same one.
+    pub fn diff(&self, other: &Self) -> PlanDiff {
+        let mut theirs: BTreeMap<(Side, Side, &Key), &ListedCommand> = BTreeMap::new();
+        for (item, listed) in other.listed() {
+            theirs.extend(places(item, listed).map(|place| (place, listed)));
+        }
+        let mut diff = PlanDiff::default();
+        let mut met = BTreeSet::new();
+        for (item, listed) in self.listed() {
+            let there = places(item, listed).find_map(|place| theirs.get(&place));
+            match there {
+                None => diff.only_here.push(listed.id),
+                Some(there) => {
+                    met.insert(there.id);
+                    if there.digest != listed.digest {
+                        let (here, there) = (listed.id, there.id);
+                        diff.changed.push(ChangedCommand { here, there });
+                    }
+                }
+            }
+        }
+        let theirs = other.listed().map(|(_, listed)| listed.id);
+        diff.only_there
+            .extend(theirs.filter(|id| !met.contains(id)));
+        diff
+    }
+}
+
+/// What a command can be met by: the side it writes to, and each key of its record.
+fn places<'p>(
+    item: &'p PlanItem,
+    listed: &'p ListedCommand,
+) -> impl Iterator<Item = (Side, Side, &'p Key)> {
+    let to = listed.command.side;
+    Side::BOTH
+        .into_iter()
+        .filter_map(move |side| Some((to, side, item.record.keys[side].as_ref()?)))
+}
