@@ -321,7 +321,13 @@ impl History {
                 Ok(report) => {
                     let decided = self.decide_outbox();
                     let settled = report.settled.left.total() + report.settled.right.total();
-                    let moved = settled > 0 || report.waiting > 0 || decided;
+                    let postponed = report.undelivered.iter().any(|left| left.due_at.is_some());
+                    if postponed {
+                        // Longer than any command has to wait for its next attempt.
+                        let longest = self.link.policy.backoff.most;
+                        self.world.clock().advance(longest);
+                    }
+                    let moved = settled > 0 || report.waiting > 0 || decided || postponed;
                     quiet = if moved { 0 } else { quiet + 1 };
                     if moved {
                         last = format!("{report:?}");
