@@ -150,6 +150,13 @@ impl Cycle<'_> {
         let pair_id = pair.id;
         let read = record.clone();
         self.note_direct(side, pair_id);
+        // A trash of an earlier run rests on a proof of that run: decided again from what is there.
+        let rests_on_old_proof =
+            intent.command.kind == CommandKind::Trash && self.scan_elapsed[side.other()].is_none();
+        if settlement.verdict == Verdict::NotApplied && rests_on_old_proof {
+            let seen = vec![observed(pair_id, side, record)];
+            return self.withdraw(intent, seen).await;
+        }
         if settlement.verdict == Verdict::NotApplied && intent.command.kind != CommandKind::Create {
             // Sent again while there is budget; then it is a dead letter with this note.
             let spent = intent.attempts >= self.engine.spec.policy.max_attempts;

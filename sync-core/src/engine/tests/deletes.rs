@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
+use futures::executor::block_on;
+
 use super::world::{World, is_live, names, text};
 use crate::engine::RunOutcome;
 use crate::link::{MaxDelete, Policy, Side};
 use crate::plan::Guard;
 use crate::port::Clock;
 use crate::record::{Key, Timestamp};
-use crate::testkit::VirtualClock;
+use crate::testkit::{CrashPoint, Fault, VirtualClock};
 
 fn filled(rows: usize) -> (World, Vec<Key>) {
     filled_with(rows, Policy::default())
@@ -306,6 +308,37 @@ fn p6_the_proof_of_a_delete_is_read_again_before_the_delete() {
     world.run();
     assert_eq!(world.local.take_mutations(), []);
     assert!(is_live(&world.local, &row));
+}
+
+/// The request of a trash was lost and the process died; the other side is restored before the next
+/// run looks.
+#[test]
+fn p6_a_trash_that_never_arrived_is_decided_again_before_it_is_sent_again() {
+    let mut under_way = 0;
+    for commit in 1..=8 {
+        let (world, pages) = filled(10);
+        let row = world.partner(Side::Left, &pages[3]);
+        world.clock.advance(Duration::from_secs(120));
+        world.local.person_trashes(&row, true);
+        world.notion.inject([Fault::LoseRequest]);
+        let at = world.store.serial() + commit;
+        world.store.crash_at(Some(CrashPoint::After(at)));
+        let _ = world.try_run();
+        world.store.crash_at(None);
+        world.store.break_lease(&world.spec.id);
+        let outbox = block_on(world.engine().decisions().outbox()).unwrap();
+        if !outbox.iter().any(|intent| intent.state.is_unresolved()) {
+            continue;
+        }
+        under_way += 1;
+        world.local.person_trashes(&row, false);
+        world.notion.take_mutations();
+        world.clock.advance(Duration::from_secs(120));
+        world.run();
+        assert_eq!(world.notion.take_mutations(), [], "after commit {commit}");
+        assert!(is_live(&world.notion, &pages[3]));
+    }
+    assert!(under_way > 0, "no crash hit the command");
 }
 
 #[test]
