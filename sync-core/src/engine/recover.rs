@@ -7,7 +7,7 @@ use super::{Event, RunError};
 use crate::canary::{self, Canary};
 use crate::conflict::LIFECYCLE;
 use crate::link::{LensContext, Side};
-use crate::outbox::{Intent, IntentEvent, IntentState};
+use crate::outbox::{Intent, IntentEvent, IntentField, IntentState};
 use crate::pair::{PairId, PairState, Presence};
 use crate::port::{Call, Change, CommandKind, FieldSet, Lookup};
 use crate::record::{Key, Lifecycle, Record};
@@ -357,22 +357,10 @@ impl Cycle<'_> {
             unproven
                 && new_there
                 && pair.sides[side].presence == Presence::Present
-                && pair.sides[side].shadow.as_ref().is_some_and(|shadow| {
-                    intent.fields.iter().all(|field| {
-                        let Some(mapped) = self.engine.spec.mapping.field(&field.name) else {
-                            return false;
-                        };
-                        let here = shadow.cells.complete(&mapped.ids[side]);
-                        let (Some(here), Some(source)) = (here, &field.source) else {
-                            return false;
-                        };
-                        let context = LensContext::of(&self.described, mapped);
-                        match side {
-                            Side::Left => mapped.lens.agree(&context, here, source),
-                            Side::Right => mapped.lens.agree(&context, source, here),
-                        }
-                    })
-                })
+                && pair.sides[side]
+                    .shadow
+                    .as_ref()
+                    .is_some_and(|shadow| self.resembles(shadow, intent))
         };
         let intent = self.intents.values().find(suspect)?;
         Some(format!(
@@ -380,5 +368,24 @@ impl Cycle<'_> {
              `resolve`",
             intent.id.0
         ))
+    }
+
+    /// Whether at least half of what a create wrote is in a record. Somebody may have edited it
+    /// before anybody could be asked: one that waits in vain is better than one made twice.
+    fn resembles(&self, shadow: &Record, intent: &Intent) -> bool {
+        let side = intent.side;
+        let agrees = |field: &&IntentField| {
+            let mapped = self.engine.spec.mapping.field(&field.name);
+            let here = mapped.and_then(|mapped| shadow.cells.complete(&mapped.ids[side]));
+            let (Some(mapped), Some(here), Some(source)) = (mapped, here, &field.source) else {
+                return false;
+            };
+            let context = LensContext::of(&self.described, mapped);
+            match side {
+                Side::Left => mapped.lens.agree(&context, here, source),
+                Side::Right => mapped.lens.agree(&context, source, here),
+            }
+        };
+        intent.fields.iter().filter(agrees).count() * 2 >= intent.fields.len()
     }
 }
