@@ -318,10 +318,10 @@ impl Memory {
                 return;
             };
             kept.dirty = true;
-            if kept.sides[side].key.is_none() {
-                kept.sides[side] = gone.sides[side].clone();
-                let state = kept.sides[side].clone();
-                self.index(keep, side, &state);
+            if kept.sides[side].gives_way_to(&gone.sides[side]) {
+                let former = std::mem::replace(&mut kept.sides[side], gone.sides[side].clone());
+                self.unindex(side, &former);
+                self.index(keep, side, &gone.sides[side]);
             }
         }
     }

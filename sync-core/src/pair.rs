@@ -40,6 +40,13 @@ pub struct SideState {
 }
 
 impl SideState {
+    /// Whether another record takes this one's place when two pairs are joined: nothing is here, or
+    /// what was here is gone for good.
+    pub fn gives_way_to(&self, other: &Self) -> bool {
+        let gone = matches!(self.presence, Presence::Deleted(_));
+        self.key.is_none() || gone && other.key.is_some()
+    }
+
     /// The side as a record just seen shows it.
     pub fn seen(record: Record) -> Self {
         Self {

@@ -466,7 +466,9 @@ impl<'a> WorkingSet<'a> {
             return Ok(());
         }
         for side in Side::BOTH {
-            if target.sides[side].key.is_none() {
+            let lacks = target.sides[side].key.is_none();
+            let gone = matches!(target.sides[side].presence, Presence::Deleted(_));
+            if lacks || gone && sides[side].key.is_some() {
                 target.sides[side] = std::mem::take(&mut sides[side]);
                 target.shadow_changed[side] = true;
             }

@@ -257,7 +257,8 @@ pub enum Change {
     },
     /// Every pair has to be looked at: mapping, schema or policy changed.
     AttendAll,
-    /// The sides of `drop` that `keep` lacks become its own, and `drop` is forgotten.
+    /// The sides of `drop` to which those of `keep` give way become its own, see
+    /// [`SideState::gives_way_to`], and `drop` is forgotten.
     Join {
         /// Stays.
         keep: PairId,

@@ -9,8 +9,9 @@ use super::odd_peer::{Habit, OddPeer};
 use super::world::{World, is_live, text};
 use crate::engine::{Event, RunError, RunOptions, RunOutcome};
 use crate::link::{Policy, Side, Sides};
+use crate::pair::{PairId, PairState, Presence, SideState};
 use crate::plan::Guard;
-use crate::port::{Capabilities, CommandKind, Peer};
+use crate::port::{Capabilities, Change, CommandKind, Peer, Proof};
 use crate::record::Key;
 use crate::testkit::{CrashPoint, Fault};
 
@@ -340,6 +341,38 @@ fn e2_a_create_that_arrives_after_its_repetition_was_refused_is_not_another_reco
         (1, 1)
     );
     world.assert_equal();
+}
+
+/// A record that is gone for good is made again for the same pair; when the answer is lost and a
+/// person names the page that was made, it takes the place of the one that is gone.
+#[test]
+fn e2_a_page_made_again_takes_the_place_of_the_one_that_is_gone() {
+    let world = World::new();
+    let (page, row) = world.settled_pair();
+    let made = world.notion.person_creates(&[("title", text("again"))]);
+    let mut memory = world.store.memory(&world.spec.id);
+    let of_page = |pair: &&PairState| pair.sides.left.key.as_ref() == Some(&page);
+    let keep = memory.pairs().find(of_page).unwrap().clone();
+    let record = world.notion.record(&made).unwrap();
+    let drop = PairId(keep.id.0 + 1_000);
+    let observe = |pair, state| Change::Observe {
+        pair,
+        side: Side::Left,
+        state,
+        dirty: true,
+    };
+    let gone = SideState {
+        presence: Presence::Deleted(Proof::AuthoritativeAbsence),
+        ..keep.sides.left.clone()
+    };
+    memory.apply(observe(keep.id, gone));
+    memory.apply(observe(drop, SideState::seen(record)));
+    let keep = keep.id;
+    memory.apply(Change::Join { keep, drop });
+    let joined = memory.pair(keep).unwrap();
+    assert_eq!(joined.sides.left.key.as_ref(), Some(&made));
+    assert_eq!(joined.sides.right.key.as_ref(), Some(&row));
+    assert!(memory.pair(drop).is_none());
 }
 
 /// Without a marker nothing proves which record a lost create made. One that resembles it waits for

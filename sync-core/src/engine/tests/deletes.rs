@@ -205,7 +205,7 @@ fn explain_says_which_rule_and_why() {
     world.run();
     let engine = world.engine();
     let explained = engine.explain(Side::Left, &pages[0]);
-    let explained = futures::executor::block_on(explained).unwrap().unwrap();
+    let explained = block_on(explained).unwrap().unwrap();
     assert_eq!(explained.rule, crate::plan::RowRule::R04);
     let title = explained
         .fields

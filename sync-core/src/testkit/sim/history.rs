@@ -365,8 +365,10 @@ impl History {
                 let same = made.side == intent.side && made.command == intent.command;
                 same.then(|| made.key.clone())
             });
+            let mut unseen = false;
             let joined = made.filter(|_| lost).is_some_and(|key| {
                 let joined = self.finish(decisions.declare_created(intent.id, &key));
+                unseen = matches!(joined, Err(RunError::NotSeen(_)));
                 if let Err(RunError::AlreadyPaired(_)) = joined {
                     // The way out that the message names.
                     self.world.place(intent.side).trash(&key, true);
@@ -374,6 +376,11 @@ impl History {
                 }
                 joined.is_ok()
             });
+            if unseen {
+                // The person knows that it is there, and runs once more as the message says.
+                decided = true;
+                continue;
+            }
             let done = joined || self.finish(decisions.declare_not_sent(intent.id)).is_ok();
             self.stage
                 .lock()
