@@ -49,6 +49,8 @@ pub(crate) async fn apply(args: &Args, what: &ApplyArgs) -> Result<Exit> {
         let progress = Progress::new(args);
         let options = RunOptions {
             full: args.full,
+            direction: args.direction.into(),
+            approved: args.approve.iter().copied().map(Into::into).collect(),
             cancel: cancel.clone(),
             progress: Some(Arc::new(progress.listener())),
             owner: format!("notion-sync, process {}", std::process::id()),

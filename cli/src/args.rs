@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use notion_sync::core::link::{Direction, Side};
+use notion_sync::core::plan::Guard;
 use notion_sync::{CommandId, RunId};
 
 /// Keep Notion and a SQLite file the same, both ways.
@@ -65,6 +66,10 @@ pub(crate) struct Args {
     /// Read both sides whole, whatever was read before.
     #[arg(long, global = true)]
     pub(crate) full: bool,
+
+    /// Let a guard pass in this run, after a look at the plan.
+    #[arg(long, global = true, value_enum, value_name = "GUARD")]
+    pub(crate) approve: Vec<ApproveArg>,
 
     /// Write one way only; what waits for the other way goes out with a later run.
     #[arg(long, global = true, value_enum, default_value_t)]
@@ -170,6 +175,24 @@ pub(crate) struct Decision {
     /// The create made this page.
     #[arg(long, value_name = "PAGE-URL-OR-ID")]
     pub(crate) created: Option<String>,
+}
+
+/// A guard that a person may let pass.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum ApproveArg {
+    /// More than half of a side is changed at once.
+    AllChanged,
+    /// Records go to the trash because the filter or the mapping changed.
+    FilterOrMappingChanged,
+}
+
+impl From<ApproveArg> for Guard {
+    fn from(argument: ApproveArg) -> Self {
+        match argument {
+            ApproveArg::AllChanged => Self::AllChanged,
+            ApproveArg::FilterOrMappingChanged => Self::FilterOrMappingChanged,
+        }
+    }
 }
 
 /// Which way a run may write.

@@ -28,6 +28,7 @@ pub(crate) async fn plan(args: &Args, what: &PlanArgs) -> Result<Exit> {
         let options = RunOptions {
             full: args.full,
             direction: args.direction.into(),
+            approved: args.approve.iter().copied().map(Into::into).collect(),
             ..RunOptions::default()
         };
         let result = replica.plan(&options).await;

@@ -26,6 +26,7 @@ pub(crate) async fn run(args: &Args) -> Result<Exit> {
         let options = RunOptions {
             full: args.full,
             direction: args.direction.into(),
+            approved: args.approve.iter().copied().map(Into::into).collect(),
             cancel: cancel.clone(),
             progress: Some(Arc::new(progress.listener())),
             owner: format!("notion-sync, process {}", std::process::id()),

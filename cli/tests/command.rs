@@ -546,3 +546,26 @@ async fn pain_14_a_text_with_line_breaks_keeps_the_plan_readable() {
     let said = world.say(&["plan"]).code(0);
     said.says("first second");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rewriting_a_side_at_once_asks_for_a_persons_word() {
+    let names: Vec<String> = (0..25).map(|n| format!("row {n}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let world = World::pulled(&names).await;
+    world.sql("UPDATE Tasks SET Count = 7");
+    let held = world.run().code(3);
+    held.says("--approve all-changed");
+    assert_ne!(world.page("row 0")["properties"]["Count"]["number"], 7);
+    world.say(&["run", "--approve", "all-changed"]).code(0);
+    assert_eq!(world.page("row 24")["properties"]["Count"]["number"], 7);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_in_one_direction_leaves_the_other_for_later() {
+    let world = World::pulled(&["one"]).await;
+    world.sql("UPDATE Tasks SET Count = 7");
+    world.say(&["run", "--direction", "from-notion"]).code(0);
+    assert_ne!(world.page("one")["properties"]["Count"]["number"], 7);
+    world.say(&["run", "--direction", "to-notion"]).code(0);
+    assert_eq!(world.page("one")["properties"]["Count"]["number"], 7);
+}

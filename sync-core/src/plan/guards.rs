@@ -49,11 +49,11 @@ impl Guard {
                 "check that the side is the right one; if it is meant to be empty, allow it with --max-deletes N"
             }
             Self::AllChanged => {
-                "look at the plan; if so many changes are right, approve them for one run"
+                "look at the plan; if so many changes are right, approve them for one run with --approve all-changed"
             }
             Self::FilterOrMappingChanged => {
-                "look at the plan; if these records shall go, approve it for one run, or go back to \
-                 the former filter"
+                "look at the plan; if these records shall go, approve it for one run with --approve \
+                 filter-or-mapping-changed, or go back to the former filter"
             }
             Self::Budget => "run again: the rest goes out then",
             Self::Coverage => "run again; deletes are only seen by a scan that ends complete",
