@@ -48,13 +48,9 @@ pub(crate) async fn apply(args: &Args, what: &ApplyArgs) -> Result<Exit> {
         let replica = connection.replica(args, source, &store);
         let progress = Progress::new(args);
         let options = RunOptions {
-            full: args.full,
-            direction: args.direction.into(),
-            approved: args.approve.iter().copied().map(Into::into).collect(),
             cancel: cancel.clone(),
             progress: Some(Arc::new(progress.listener())),
-            owner: format!("notion-sync, process {}", std::process::id()),
-            ..RunOptions::default()
+            ..args.run_options()
         };
         let result = replica.apply_plan(&plan, &approval, &options).await;
         progress.finish();

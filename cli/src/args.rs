@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use notion_sync::core::link::{Direction, Side};
 use notion_sync::core::plan::Guard;
-use notion_sync::{CommandId, RunId};
+use notion_sync::{CommandId, RunId, RunOptions};
 
 /// Keep Notion and a SQLite file the same, both ways.
 #[derive(Debug, Parser)]
@@ -78,6 +78,19 @@ pub(crate) struct Args {
     /// Print one JSON document on stdout and nothing else there.
     #[arg(long, global = true)]
     pub(crate) json: bool,
+}
+
+impl Args {
+    /// What the command line says about a run.
+    pub(crate) fn run_options(&self) -> RunOptions {
+        RunOptions {
+            full: self.full,
+            direction: self.direction.into(),
+            approved: self.approve.iter().copied().map(Into::into).collect(),
+            owner: format!("notion-sync, process {}", std::process::id()),
+            ..RunOptions::default()
+        }
+    }
 }
 
 #[derive(Debug, Subcommand)]

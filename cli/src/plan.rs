@@ -1,7 +1,7 @@
 //! `notion-sync plan`: what a run would do. Writes nothing to either side, not even an empty file.
 
 use anyhow::Result;
-use notion_sync::{Plan, RunOptions, render};
+use notion_sync::{Plan, render};
 use serde_json::json;
 
 use crate::args::{Args, Format, PlanArgs};
@@ -25,12 +25,7 @@ pub(crate) async fn plan(args: &Args, what: &PlanArgs) -> Result<Exit> {
     let mut plans = Vec::new();
     for source in sources {
         let replica = connection.replica(args, source, &store);
-        let options = RunOptions {
-            full: args.full,
-            direction: args.direction.into(),
-            approved: args.approve.iter().copied().map(Into::into).collect(),
-            ..RunOptions::default()
-        };
+        let options = args.run_options();
         let result = replica.plan(&options).await;
         let table = store.table_of(&replica.link()).await?;
         let name = table.unwrap_or_else(|| source.to_string());

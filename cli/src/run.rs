@@ -24,13 +24,9 @@ pub(crate) async fn run(args: &Args) -> Result<Exit> {
         let replica: Replica = connection.replica(args, source, &store);
         let progress = Progress::new(args);
         let options = RunOptions {
-            full: args.full,
-            direction: args.direction.into(),
-            approved: args.approve.iter().copied().map(Into::into).collect(),
             cancel: cancel.clone(),
             progress: Some(Arc::new(progress.listener())),
-            owner: format!("notion-sync, process {}", std::process::id()),
-            ..RunOptions::default()
+            ..args.run_options()
         };
         let result = replica.run(&options).await;
         progress.finish();

@@ -4,6 +4,7 @@
 //! [`plan_pair`] applies them to one pair; [`guards`] looks at the sum.
 
 mod decide;
+mod decide_fields;
 mod diff;
 mod document;
 mod explain;

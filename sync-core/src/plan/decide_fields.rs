@@ -1,0 +1,405 @@
+//! The field table applied to the mapped fields of one pair: what is written, merged, settled, kept.
+
+use super::fields::{CellStatus, ConflictStatus, FieldAction, FieldCase, FieldRule, decide_field};
+use super::guards::{Guard, Refusal};
+use super::limits::over_limit;
+use super::pair::{Blocked, PlannedCommand, PlannedField, Where};
+use super::rows::RowRule;
+use crate::canary::{self, Canary};
+use crate::conflict::{Conflict, Resolution};
+use crate::link::{Authority, Contest, LensContext, MappedField, Side, Sides, Unmappable};
+use crate::port::CommandKind;
+use crate::record::Record;
+use crate::value::Value;
+
+use super::decide::Decider;
+
+impl Decider<'_, '_> {
+    /// The field table over all mapped fields; `untrash` brings that side back on the way.
+    pub(super) fn fields(&mut self, untrash: Option<Side>) {
+        let (Some(left), Some(right)) =
+            (&self.pair.sides.left.shadow, &self.pair.sides.right.shadow)
+        else {
+            return;
+        };
+        let records = Sides::new(left, right);
+        let mut writes: Sides<Vec<PlannedField>> = Sides::default();
+        for field in &self.context.spec.mapping.fields {
+            self.field(field, &records, &mut writes);
+        }
+        let Sides { left, right } = writes;
+        for (side, fields) in [(Side::Left, left), (Side::Right, right)] {
+            let kind = if untrash == Some(side) {
+                CommandKind::Untrash
+            } else {
+                CommandKind::Patch
+            };
+            if fields.is_empty() && kind == CommandKind::Patch {
+                continue;
+            }
+            let projected = |field: &PlannedField| {
+                let mapped = self.context.spec.mapping.field(&field.name);
+                mapped.is_some_and(|mapped| mapped.lens.projects_from().is_some())
+            };
+            let projection_only = kind == CommandKind::Patch && fields.iter().all(projected);
+            if self.decision.rule == RowRule::R01 {
+                // Nothing was edited, but a field was never settled, or a person decided.
+                self.decision.rule = RowRule::R02;
+                self.plan.rule = RowRule::R02;
+            }
+            self.push(PlannedCommand {
+                side,
+                kind,
+                key: self.pair.sides[side].key.clone(),
+                rule: self.decision.rule,
+                fields,
+                holding: Vec::new(),
+                projection_only,
+            });
+        }
+    }
+
+    fn field(
+        &mut self,
+        field: &MappedField,
+        records: &Sides<&Record>,
+        writes: &mut Sides<Vec<PlannedField>>,
+    ) {
+        let base = self.pair.base.as_ref().and_then(|base| base.field(field));
+        let cells = Sides::from_fn(|side| records[side].cells.complete(&field.ids[side]));
+        if self.is_parked(field, cells) {
+            return;
+        }
+        let status = |side: Side| match (cells[side], base) {
+            (None, Some(_)) if field.lens.projects_from() == Some(side.other()) => CellStatus::Same,
+            (None, _) => CellStatus::Gap,
+            (Some(now), Some(settled)) if *now == settled[side] => CellStatus::Same,
+            (Some(_), Some(_)) => CellStatus::Changed,
+            (Some(Value::Empty), None) => CellStatus::Empty,
+            (Some(_), None) => CellStatus::Filled,
+        };
+        let conflict = self
+            .flight
+            .conflicts
+            .iter()
+            .find(|conflict| conflict.field == *field.name());
+        let context = LensContext::of(self.context.described, field);
+        let agree = match (cells.left, cells.right) {
+            (Some(left), Some(right)) => field.lens.agree(&context, left, right),
+            _ => false,
+        };
+        let mut case = FieldCase {
+            cells: Sides::from_fn(status),
+            agree,
+            set: base.is_some() && field.lens.merges(),
+            computed: field.lens.projects_from(),
+            conflict: match conflict {
+                None => ConflictStatus::None,
+                Some(open) => match &open.resolution {
+                    // A decision is about the values a person saw: it does not cover a later edit
+                    // of the side that loses.
+                    Some(Resolution::Keep(side))
+                        if cells[side.other()] == Some(&open.values[side.other()])
+                            || canary::is(Canary::DecisionCoversAll) =>
+                    {
+                        ConflictStatus::Keep(*side)
+                    }
+                    // A side that holds the given value already was written before a crash.
+                    Some(Resolution::Write { side, value })
+                        if Side::BOTH.into_iter().all(|at| {
+                            let written = |now: &Value| match (at == *side, at) {
+                                (true, _) => now == value,
+                                (false, Side::Left) => field.lens.agree(&context, now, value),
+                                (false, Side::Right) => field.lens.agree(&context, value, now),
+                            };
+                            cells[at].is_some_and(|now| *now == open.values[at] || written(now))
+                        }) =>
+                    {
+                        ConflictStatus::Write
+                    }
+                    _ => ConflictStatus::Open,
+                },
+            },
+            in_flight: false,
+            exists: Side::BOTH.into_iter().all(|side| {
+                self.context.described[side]
+                    .schema
+                    .field(&field.ids[side])
+                    .is_some()
+            }),
+            flows: Sides::from_fn(|side| self.flows_to(side) && field.direction.flows_to(side)),
+            winner: None,
+        };
+        case.winner = self.winner(field, &case, records, &cells, base);
+        let (rule, mut action) = decide_field(&case);
+        if canary::is(Canary::MergeDropped)
+            && self.decision.rule == RowRule::R04
+            && action == FieldAction::Propagate(Side::Right)
+        {
+            action = FieldAction::Propagate(Side::Left);
+        }
+        if let Some(trace) = &mut self.trace {
+            trace.push((field.name().clone(), rule));
+        }
+        match (action, cells.left, cells.right) {
+            (FieldAction::Nothing, _, _) => {}
+            (FieldAction::Propagate(from), _, _) => {
+                let Some(source) = cells[from] else { return };
+                let old = cells[from.other()];
+                self.propagate(field, rule, from, source, old, &mut writes[from.other()]);
+            }
+            (FieldAction::Settle, Some(left), Some(right)) => {
+                let mut settled = self.base_now();
+                settled.settle(field, Sides::new(left.clone(), right.clone()));
+                self.plan.settle = Some(settled);
+                if conflict.is_some() {
+                    self.plan.close.push(field.name().clone());
+                }
+            }
+            (FieldAction::Merge, Some(left), Some(right)) => {
+                let old = Sides::new(left, right);
+                let given = conflict.and_then(|open| open.resolution.as_ref());
+                let merged = match given {
+                    Some(Resolution::Write { side, value }) if rule == FieldRule::F16 => {
+                        self.spelled(field, *side, value, old)
+                    }
+                    _ => {
+                        let Some(base) = base else { return };
+                        field.lens.merge(&context, base, left, right)
+                    }
+                };
+                self.merge(field, rule, merged, old, writes);
+            }
+            (FieldAction::Conflict, Some(left), Some(right)) => {
+                let values = Sides::new(left.clone(), right.clone());
+                if conflict.is_none_or(|open| open.values != values) {
+                    self.plan.conflicts.push(Conflict {
+                        pair: self.pair.id,
+                        field: field.name().clone(),
+                        base: base.cloned(),
+                        values,
+                        opened_at: conflict.map_or(self.context.now, |open| open.opened_at),
+                        resolution: None,
+                    });
+                }
+            }
+            _ if rule == FieldRule::F00 => {
+                let gap = Side::BOTH.into_iter().find(|side| cells[*side].is_none());
+                if let Some(side) = gap {
+                    self.gap(field, records[side], side);
+                }
+            }
+            _ => {
+                let reason = rule.reason().to_owned();
+                let at = Where::Field(field.name().clone());
+                self.plan.blocked.push(Blocked {
+                    at,
+                    reason,
+                    lasting: true,
+                });
+            }
+        }
+    }
+
+    /// The side with authority over a field. Moments are compared and the program is asked only
+    /// where both sides changed.
+    fn winner(
+        &self,
+        field: &MappedField,
+        case: &FieldCase,
+        records: &Sides<&Record>,
+        cells: &Sides<Option<&Value>>,
+        base: Option<&Sides<Value>>,
+    ) -> Option<Side> {
+        if let Authority::Side(side) = field.authority {
+            return Some(side);
+        }
+        let (_, action) = decide_field(case);
+        if action != FieldAction::Conflict || field.authority == Authority::Person {
+            return None;
+        }
+        let contest = Contest {
+            field: field.name(),
+            base,
+            values: Sides::new(cells.left?, cells.right?),
+            edited_at: records.map(|record| record.edited_at),
+        };
+        match field.authority {
+            Authority::Newest => {
+                let grain = |side: Side| self.context.described[side].capabilities.edit_grain;
+                contest.newest(grain(Side::Left).max(grain(Side::Right)))
+            }
+            Authority::Arbiter => self.context.arbiter?.winner(&contest),
+            Authority::Person | Authority::Side(_) => None,
+        }
+    }
+
+    /// A field that is left alone at exactly these values.
+    fn is_parked(&mut self, field: &MappedField, cells: Sides<Option<&Value>>) -> bool {
+        let base = self.pair.base.as_ref();
+        let parked = base.and_then(|base| base.parked(field));
+        let still = parked.is_some_and(|parked| cells == parked.as_ref().map(Some));
+        if still {
+            if let Some(trace) = &mut self.trace {
+                trace.push((field.name().clone(), FieldRule::F17));
+            }
+            self.plan.blocked.push(Blocked {
+                at: Where::Field(field.name().clone()),
+                reason: FieldRule::F17.reason().to_owned(),
+                lasting: true,
+            });
+        }
+        still
+    }
+
+    fn propagate(
+        &mut self,
+        field: &MappedField,
+        rule: FieldRule,
+        from: Side,
+        source: &Value,
+        old: Option<&Value>,
+        writes: &mut Vec<PlannedField>,
+    ) {
+        let to = from.other();
+        let Some(desired) = self.image(field, to, source, old) else {
+            return;
+        };
+        writes.push(PlannedField {
+            name: field.name().clone(),
+            target: field.ids[to].clone(),
+            rule,
+            source: Some(source.clone()),
+            expected: old.cloned(),
+            desired,
+        });
+    }
+
+    /// Writes a merged list where it differs. Where both sides differ neither write settles alone:
+    /// the next look finds that they agree.
+    fn merge(
+        &mut self,
+        field: &MappedField,
+        rule: FieldRule,
+        merged: Result<Sides<Value>, Unmappable>,
+        old: Sides<&Value>,
+        writes: &mut Sides<Vec<PlannedField>>,
+    ) {
+        let context = LensContext::of(self.context.described, field);
+        let merged = match merged {
+            Ok(merged) => merged,
+            Err(unmappable) => {
+                let reason = self.describe(field, Side::Right, &unmappable);
+                return self.refuse(field, Side::Right, Guard::LossyWrite, reason);
+            }
+        };
+        let differs = Sides::new(
+            !field.lens.agree(&context, old.left, &merged.right),
+            !field.lens.agree(&context, &merged.left, old.right),
+        );
+        for side in Side::BOTH.into_iter().filter(|side| differs[*side]) {
+            let Some(desired) = self.within_limits(field, side, merged[side].clone()) else {
+                continue;
+            };
+            let source = (!differs[side.other()]).then(|| old[side.other()].clone());
+            writes[side].push(PlannedField {
+                name: field.name().clone(),
+                target: field.ids[side].clone(),
+                rule,
+                source,
+                expected: Some(old[side].clone()),
+                desired,
+            });
+        }
+    }
+
+    /// What `to` shall hold, or a refusal.
+    pub(super) fn image(
+        &mut self,
+        field: &MappedField,
+        to: Side,
+        source: &Value,
+        old: Option<&Value>,
+    ) -> Option<Value> {
+        let described = self.context.described;
+        let context = LensContext::of(described, field);
+        match field.lens.repair(&context, to, source, old) {
+            Ok(desired) => self.within_limits(field, to, desired),
+            Err(unmappable) => {
+                let reason = self.describe(field, to, &unmappable);
+                self.refuse(field, to, Guard::LossyWrite, reason);
+                None
+            }
+        }
+    }
+
+    /// The value, or a refusal where the target would not take it.
+    fn within_limits(&mut self, field: &MappedField, to: Side, desired: Value) -> Option<Value> {
+        let target = self.context.described[to].schema.field(&field.ids[to]);
+        let Some(reason) = target.and_then(|target| over_limit(target, &desired)) else {
+            return Some(desired);
+        };
+        self.refuse(field, to, Guard::ValueLimits, reason);
+        None
+    }
+
+    /// A value a person gave in one side's way of writing, as each side would hold it.
+    fn spelled(
+        &self,
+        field: &MappedField,
+        side: Side,
+        value: &Value,
+        old: Sides<&Value>,
+    ) -> Result<Sides<Value>, Unmappable> {
+        let context = LensContext::of(self.context.described, field);
+        let other = side.other();
+        let image = field
+            .lens
+            .repair(&context, other, value, Some(old[other]))?;
+        Ok(match side {
+            Side::Left => Sides::new(value.clone(), image),
+            Side::Right => Sides::new(image, value.clone()),
+        })
+    }
+
+    fn refuse(&mut self, field: &MappedField, to: Side, guard: Guard, reason: String) {
+        self.plan.refusals.push(Refusal {
+            guard,
+            pair: Some(self.pair.id),
+            side: Some(to),
+            field: Some(field.name().clone()),
+            reason,
+            count: 1,
+        });
+    }
+
+    fn describe(&self, field: &MappedField, to: Side, unmappable: &Unmappable) -> String {
+        let schema = &self.context.described[to].schema;
+        let name = schema
+            .field(&field.ids[to])
+            .map_or(field.ids[to].as_str(), |f| &f.name);
+        format!("{name:?} on {}: {unmappable}", self.context.spec.names[to])
+    }
+
+    pub(super) fn gap(&mut self, field: &MappedField, record: &Record, side: Side) {
+        let cell = record.cells.cell(&field.ids[side]);
+        let gap = cell.map_or(Some("missing from the answer"), |cell| cell.gap());
+        // A kind nobody interprets stays as it is: that is not something a person waits for.
+        if field.lens.projects_from().is_some() {
+            return;
+        }
+        if let Some(gap) = gap {
+            let at = Where::Field(field.name().clone());
+            let name = &self.context.spec.names[side];
+            let reason = format!(
+                "{:?}: the value on {name} is {gap}",
+                field.ids[side].as_str()
+            );
+            self.plan.blocked.push(Blocked {
+                at,
+                reason,
+                lasting: false,
+            });
+        }
+    }
+}
