@@ -12,7 +12,7 @@ use super::saved::Approved;
 use super::spans;
 use super::{Engine, Event, Report, RunError, RunOptions, RunOutcome};
 use crate::conflict::Conflict;
-use crate::link::{Side, Sides};
+use crate::link::{Names, Side, Sides};
 use crate::outbox::{Intent, IntentState};
 use crate::pair::{PairId, PairState};
 use crate::plan::{
@@ -35,6 +35,8 @@ pub(super) struct Cycle<'a> {
     pub(super) store: Arc<dyn Store>,
     pub(super) options: &'a RunOptions,
     pub(super) described: Sides<Description>,
+    /// Which record is which, as far as the pairs at hand refer to any.
+    pub(super) names: Names,
     pub(super) opened: Opened,
     pub(super) fence: Fence,
     pub(super) started: Timestamp,
@@ -93,6 +95,7 @@ impl<'a> Cycle<'a> {
             options,
             at_sight: Plan::new(&engine.spec, &described, over),
             described,
+            names: Names::default(),
             started,
             run: RunId(started),
             next_id: opened.next_id,
@@ -368,6 +371,7 @@ impl<'a> Cycle<'a> {
         let context = PairContext {
             spec: &self.engine.spec,
             described: &self.described,
+            names: &self.names,
             now: self.started,
             arbiter: self.engine.arbiter.as_deref(),
         };

@@ -6,7 +6,7 @@ use super::settle::{Verdict, verify};
 use super::{Event, RunError};
 use crate::canary::{self, Canary};
 use crate::conflict::LIFECYCLE;
-use crate::link::{LensContext, Side};
+use crate::link::Side;
 use crate::outbox::{Intent, IntentEvent, IntentField, IntentState};
 use crate::pair::{PairId, PairState, Presence};
 use crate::port::{Call, Change, CommandKind, FieldSet, Lookup};
@@ -145,7 +145,14 @@ impl Cycle<'_> {
         pair: &PairState,
         record: Record,
     ) -> Result<(), RunError> {
-        let settlement = verify(&self.engine.spec, &self.described, &intent, pair, &record);
+        let settlement = verify(
+            &self.engine.spec,
+            &self.described,
+            &self.names,
+            &intent,
+            pair,
+            &record,
+        );
         let side = intent.side;
         let pair_id = pair.id;
         let read = record.clone();
@@ -380,7 +387,7 @@ impl Cycle<'_> {
             let (Some(mapped), Some(here), Some(source)) = (mapped, here, &field.source) else {
                 return false;
             };
-            let context = LensContext::of(&self.described, mapped);
+            let context = self.names.lens(&self.described, mapped);
             match side {
                 Side::Left => mapped.lens.agree(&context, here, source),
                 Side::Right => mapped.lens.agree(&context, source, here),

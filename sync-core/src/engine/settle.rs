@@ -1,7 +1,7 @@
 //! Settlement: the base advances on proof only, field by field.
 
 use crate::canary::{self, Canary};
-use crate::link::{LensContext, LinkSpec, Side, Sides};
+use crate::link::{LinkSpec, Names, Side, Sides};
 use crate::outbox::{Intent, IntentField};
 use crate::pair::{Base, PairState};
 use crate::plan::PlannedCommand;
@@ -35,6 +35,7 @@ pub(super) struct Settlement {
 pub(super) fn verify(
     spec: &LinkSpec,
     described: &Sides<Description>,
+    names: &Names,
     intent: &Intent,
     pair: &PairState,
     read_back: &Record,
@@ -60,7 +61,7 @@ pub(super) fn verify(
         let wanted = field.source.as_ref().unwrap_or(&field.desired);
         let pair_of = |other: &Value| oriented(to, now.clone(), other.clone());
         let Sides { left, right } = pair_of(wanted);
-        let context = LensContext::of(described, mapped);
+        let context = names.lens(described, mapped);
         let agree = mapped.lens.agree(&context, &left, &right);
         let any = canary::is(Canary::VerifiedByAnyChange) && field.expected.as_ref() != Some(now);
         if !agree && *now != field.desired && !any {
@@ -87,7 +88,7 @@ pub(super) fn verify(
     if verdict == Verdict::Applied && !intent.edit {
         base.settle_lifecycle(lifecycle);
         if intent.command.kind == CommandKind::Create {
-            settle_unwritten(spec, described, &mut base, pair, to, read_back);
+            settle_unwritten(spec, described, names, &mut base, pair, to, read_back);
         }
     }
     Settlement {
@@ -101,6 +102,7 @@ pub(super) fn verify(
 fn settle_unwritten(
     spec: &LinkSpec,
     described: &Sides<Description>,
+    names: &Names,
     base: &mut Base,
     pair: &PairState,
     to: Side,
@@ -118,7 +120,7 @@ fn settle_unwritten(
             continue;
         };
         let values = oriented(to, ours.clone(), theirs.clone());
-        let context = LensContext::of(described, field);
+        let context = names.lens(described, field);
         if field.lens.agree(&context, &values.left, &values.right) {
             base.settle(field, values);
         }

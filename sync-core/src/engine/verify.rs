@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::cycle::CHUNK;
 use super::verification::{Class, Example, Verification};
 use super::{Engine, RunError};
-use crate::link::{LensContext, MappedField, Side, Sides};
+use crate::link::{MappedField, Names, Side, Sides};
 use crate::memory::is_live;
 use crate::pair::{PairHead, PairId, PairState, RecordState};
 use crate::port::{
@@ -48,6 +48,7 @@ impl Engine {
         let mut checker = Checker {
             engine: self,
             described: self.described.as_ref().map(|side| side.description.clone()),
+            names: Names::default(),
             options,
             memory: opened.memory,
             sighted: BTreeMap::new(),
@@ -92,6 +93,7 @@ enum Sighted {
 struct Checker<'a> {
     engine: &'a Engine,
     described: Sides<Description>,
+    names: Names,
     options: &'a VerifyOptions,
     memory: LinkMemory,
     sighted: BTreeMap<PairId, Sides<Sighted>>,
@@ -312,7 +314,7 @@ impl Checker<'_> {
         let base = pair.base.as_ref();
         let settled = |field: &MappedField| base.and_then(|base| base.field(field)).cloned();
         let disagrees = mapping.fields.iter().any(|field| {
-            let context = LensContext::of(&self.described, field);
+            let context = self.names.lens(&self.described, field);
             settled(field)
                 .is_some_and(|Sides { left, right }| !field.lens.agree(&context, &left, &right))
         });
@@ -351,7 +353,7 @@ impl Checker<'_> {
             let right = right.cells.complete(&field.ids.right);
             match (left, right) {
                 (Some(left), Some(right)) => {
-                    let context = LensContext::of(&self.described, field);
+                    let context = self.names.lens(&self.described, field);
                     field.lens.agree(&context, left, right)
                 }
                 _ => true,

@@ -8,7 +8,9 @@ mod side;
 
 pub use authority::{Arbiter, Authority, Contest, Direction};
 pub use filter::{Filter, Test};
-pub use lens::{Counterpart, Counterparts, CustomLens, Directory, Lens, LensContext, Unmappable};
+pub use lens::{
+    Counterpart, Counterparts, CustomLens, Directory, Lens, LensContext, Names, Unmappable,
+};
 pub use policy::{Leave, MaxChange, MaxDelete, Policy, Precheck, Resurrect, Retention};
 pub use side::{Side, Sides};
 

@@ -7,7 +7,7 @@ use super::pair::{Blocked, PlannedCommand, PlannedField, Where};
 use super::rows::RowRule;
 use crate::canary::{self, Canary};
 use crate::conflict::{Conflict, Resolution};
-use crate::link::{Authority, Contest, LensContext, MappedField, Side, Sides, Unmappable};
+use crate::link::{Authority, Contest, MappedField, Side, Sides, Unmappable};
 use crate::port::CommandKind;
 use crate::record::Record;
 use crate::value::Value;
@@ -83,7 +83,7 @@ impl Decider<'_, '_> {
             .conflicts
             .iter()
             .find(|conflict| conflict.field == *field.name());
-        let context = LensContext::of(self.context.described, field);
+        let context = self.context.lens(field);
         let agree = match (cells.left, cells.right) {
             (Some(left), Some(right)) => field.lens.agree(&context, left, right),
             _ => false,
@@ -285,7 +285,7 @@ impl Decider<'_, '_> {
         old: Sides<&Value>,
         writes: &mut Sides<Vec<PlannedField>>,
     ) {
-        let context = LensContext::of(self.context.described, field);
+        let context = self.context.lens(field);
         let merged = match merged {
             Ok(merged) => merged,
             Err(unmappable) => {
@@ -321,8 +321,7 @@ impl Decider<'_, '_> {
         source: &Value,
         old: Option<&Value>,
     ) -> Option<Value> {
-        let described = self.context.described;
-        let context = LensContext::of(described, field);
+        let context = self.context.lens(field);
         match field.lens.repair(&context, to, source, old) {
             Ok(desired) => self.within_limits(field, to, desired),
             Err(unmappable) => {
@@ -351,7 +350,7 @@ impl Decider<'_, '_> {
         value: &Value,
         old: Sides<&Value>,
     ) -> Result<Sides<Value>, Unmappable> {
-        let context = LensContext::of(self.context.described, field);
+        let context = self.context.lens(field);
         let other = side.other();
         let image = field
             .lens

@@ -8,7 +8,7 @@ use crate::conflict::{Conflict, LIFECYCLE, Resolution};
 use crate::engine::base_after;
 use crate::link::{
     Authority, Direction, Filter, Leave, Lens, LensContext, LinkId, LinkSpec, MappedField, Mapping,
-    Policy, Resurrect, Side, Sides,
+    Names, Policy, Resurrect, Side, Sides,
 };
 use crate::pair::{Base, BaseField, PairId, PairState, Presence, SideState};
 use crate::port::{Capabilities, CommandKind, Description, PlaceId, Proof};
@@ -21,6 +21,7 @@ use crate::value::{Choice, RawJson, RichText, Value};
 struct Case {
     spec: LinkSpec,
     described: Sides<Description>,
+    names: Names,
     pair: PairState,
     conflicts: Vec<Conflict>,
     presumed: Sides<bool>,
@@ -40,6 +41,7 @@ impl Case {
         let context = PairContext {
             spec: &self.spec,
             described: &self.described,
+            names: &self.names,
             now: Timestamp(now),
             arbiter: None,
         };
@@ -370,6 +372,7 @@ fn case() -> impl Strategy<Value = Case> {
             described(Capabilities::local()),
             described(Capabilities::local()),
         ),
+        names: Names::default(),
         pair: PairState {
             id: PairId(1),
             sides: Sides::new(left, right),

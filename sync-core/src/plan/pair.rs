@@ -8,7 +8,7 @@ use super::guards::Refusal;
 use super::rows::{RowRule, decide_row};
 use super::status::{BaseState, SideStatus};
 use crate::conflict::Conflict;
-use crate::link::{Arbiter, Direction, LinkSpec, Side, Sides};
+use crate::link::{Arbiter, Direction, LensContext, LinkSpec, MappedField, Names, Side, Sides};
 use crate::pair::{Base, PairId, PairState, RecordState, Standing};
 use crate::port::{CellChange, Command, CommandKind, Description};
 use crate::record::{Key, Timestamp};
@@ -22,12 +22,21 @@ pub struct PairContext<'a> {
     pub spec: &'a LinkSpec,
     /// Schema and capabilities of both sides.
     pub described: &'a Sides<Description>,
+    /// Which record of one side is which of the other, for references.
+    pub names: &'a Names,
     /// The moment of planning: stamped on conflicts, compared with nothing here.
     pub now: Timestamp,
     /// The program's own rule for fields of [`Authority::Arbiter`].
     ///
     /// [`Authority::Arbiter`]: crate::link::Authority::Arbiter
     pub arbiter: Option<&'a dyn Arbiter>,
+}
+
+impl<'a> PairContext<'a> {
+    /// What the lens of a pair of fields looks at.
+    pub(super) fn lens(&self, field: &MappedField) -> LensContext<'a> {
+        self.names.lens(self.described, field)
+    }
 }
 
 /// What is under way for a pair, beside its state.

@@ -13,9 +13,9 @@ use super::pair::{PairContext, PairPlan, PlannedCommand, PlannedField};
 use super::rows::RowRule;
 use super::status::differs;
 use crate::conflict::Conflict;
-use crate::link::{Direction, LensContext, MappedField, Mapping, Side, Sides};
+use crate::link::{Direction, MappedField, Mapping, Side, Sides};
 use crate::pair::{Base, PairId, PairState, Presence};
-use crate::port::{CommandKind, Description, JournalEntry};
+use crate::port::{CommandKind, JournalEntry};
 use crate::record::Lifecycle;
 use crate::schema::FieldId;
 use crate::value::Value;
@@ -84,7 +84,7 @@ pub fn undo_pair(
     let mut undo = Undo {
         mapping: &context.spec.mapping,
         link: context.spec.policy.direction,
-        described: context.described,
+        context,
         pair,
         since,
         keep_source,
@@ -93,7 +93,7 @@ pub fn undo_pair(
         writes: Sides::default(),
         kept: Vec::new(),
     };
-    undo.take_back(context, entries);
+    undo.take_back(entries);
     (undo.plan, undo.kept)
 }
 
@@ -112,7 +112,7 @@ pub(super) fn holding(mapping: &Mapping, pair: &PairState, on: Side) -> Vec<(Fie
 struct Undo<'a> {
     mapping: &'a Mapping,
     link: Direction,
-    described: &'a Sides<Description>,
+    context: &'a PairContext<'a>,
     pair: &'a PairState,
     since: &'a [JournalEntry],
     keep_source: bool,
@@ -135,9 +135,9 @@ enum Life {
 }
 
 impl Undo<'_> {
-    fn take_back(&mut self, context: &PairContext<'_>, entries: &[JournalEntry]) {
+    fn take_back(&mut self, entries: &[JournalEntry]) {
         match life(entries, self.keep_source) {
-            Life::Untouched => self.fields(context, entries),
+            Life::Untouched => self.fields(entries),
             // What rests in the trash keeps its cells.
             Life::Created(on) => {
                 let there = Sides::from_fn(|side| side == on);
@@ -225,7 +225,7 @@ impl Undo<'_> {
         }
     }
 
-    fn fields(&mut self, context: &PairContext<'_>, entries: &[JournalEntry]) {
+    fn fields(&mut self, entries: &[JournalEntry]) {
         let mut by_field: BTreeMap<&FieldId, Vec<&JournalEntry>> = BTreeMap::new();
         for entry in entries {
             if let Some(field) = &entry.field {
@@ -237,7 +237,7 @@ impl Undo<'_> {
             // A refreshed projection follows what it shows.
             match field {
                 Some(field) if field.lens.projects_from().is_some() => {}
-                Some(field) => self.field(context, field, &entries),
+                Some(field) => self.field(field, &entries),
                 None => self.keep(None, Some(name), WhyNot::Unmapped),
             }
         }
@@ -249,7 +249,7 @@ impl Undo<'_> {
         }
     }
 
-    fn field(&mut self, context: &PairContext<'_>, field: &MappedField, entries: &[&JournalEntry]) {
+    fn field(&mut self, field: &MappedField, entries: &[&JournalEntry]) {
         let (Some(first), Some(last)) = (entries.first(), entries.last()) else {
             return;
         };
@@ -292,7 +292,7 @@ impl Undo<'_> {
                 };
                 let mut then = now;
                 then[to] = before;
-                let lens = LensContext::of(self.described, field);
+                let lens = self.context.lens(field);
                 if field.lens.agree(&lens, then.left, then.right) {
                     return self.write(field, to, now[to], before);
                 }
@@ -318,7 +318,7 @@ impl Undo<'_> {
                         field: name.clone(),
                         base: settled.clone(),
                         values: then,
-                        opened_at: context.now,
+                        opened_at: self.context.now,
                         resolution: None,
                     });
                 } else {

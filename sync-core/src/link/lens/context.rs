@@ -24,7 +24,7 @@ pub struct LensContext<'a> {
 
 impl<'a> LensContext<'a> {
     /// What two schemas say about a pair of fields: the options they offer.
-    pub fn of(described: &'a Sides<Description>, field: &MappedField) -> Self {
+    pub(super) fn of(described: &'a Sides<Description>, field: &MappedField) -> Self {
         let offered = |side: Side| {
             let Description {
                 schema,

@@ -9,6 +9,7 @@ mod custom;
 mod elements;
 mod laws;
 mod merge_text;
+mod names;
 mod scalar;
 mod sequence;
 mod set;
@@ -21,6 +22,7 @@ pub use context::{Counterpart, Counterparts, Directory, LensContext};
 pub use custom::{Custom, CustomLens};
 pub use laws::{BrokenLaw, Law, LawsChecked, check_laws};
 pub use merge_text::merge_text;
+pub use names::Names;
 pub use unmappable::Unmappable;
 
 use std::sync::Arc;

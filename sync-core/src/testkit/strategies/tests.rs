@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::{intent, mapping, pair_state, record, schema, settled_pair, value, value_of};
-use crate::link::{LinkId, LinkSpec, Mapping, Policy, Sides};
+use crate::link::{LinkId, LinkSpec, Mapping, Names, Policy, Sides};
 use crate::outbox::IntentId;
 use crate::pair::{PairId, PairState};
 use crate::plan::{InFlight, PairContext, plan_pair};
@@ -97,6 +97,7 @@ proptest! {
         let context = PairContext {
             spec: &spec,
             described: &described,
+            names: &Names::default(),
             now: Timestamp(1),
             arbiter: None,
         };
