@@ -8,7 +8,8 @@ use crate::link::{Side, Sides};
 use crate::outbox::{Intent, IntentId, IntentState};
 use crate::pair::{PairHead, PairId, PairState, Presence, RecordState, SideState};
 use crate::port::{
-    Bookmark, Change, CommandKind, Counts, JournalEntry, LinkMemory, Prune, Query, Rows, RunRecord,
+    Awaited, Bookmark, Change, CommandKind, Counts, JournalEntry, LinkMemory, Prune, Query, Rows,
+    RunRecord, Wait,
 };
 use crate::record::{Key, Lifecycle, Timestamp};
 use crate::schema::FieldId;
@@ -20,6 +21,7 @@ pub struct Memory {
     keys: BTreeMap<(Side, Key), PairId>,
     intents: BTreeMap<IntentId, Intent>,
     conflicts: BTreeMap<(PairId, FieldId), Conflict>,
+    waits: BTreeMap<PairId, Vec<Awaited>>,
     journal: Vec<JournalEntry>,
     runs: Vec<RunRecord>,
     /// Pairs found at rest, and since when.
@@ -64,6 +66,13 @@ impl Memory {
             Change::AttendAll => {
                 for pair in self.pairs.values_mut() {
                     pair.dirty = true;
+                }
+            }
+            Change::Wait(Wait { pair, awaited }) => {
+                if awaited.is_empty() {
+                    self.waits.remove(&pair);
+                } else if self.holds(pair) {
+                    self.waits.insert(pair, awaited);
                 }
             }
             Change::Join { keep, drop } => self.join(keep, drop),
@@ -152,6 +161,11 @@ impl Memory {
             .insert((conflict.pair, conflict.field.clone()), conflict);
     }
 
+    /// Puts what a pair waits for, as read from another store.
+    pub fn put_wait(&mut self, wait: Wait) {
+        self.waits.insert(wait.pair, wait.awaited);
+    }
+
     /// Whether this memory holds the pair.
     pub fn holds(&self, pair: PairId) -> bool {
         self.pairs.contains_key(&pair)
@@ -238,6 +252,14 @@ impl Memory {
                     .collect(),
             ),
             Query::Conflicts => Rows::Conflicts(self.conflicts_from(start, limit)),
+            Query::Waits => {
+                let waits = self.waits.range(start..).take(limit);
+                let wait = |(pair, awaited): (&PairId, &Vec<Awaited>)| Wait {
+                    pair: *pair,
+                    awaited: awaited.clone(),
+                };
+                Rows::Waits(waits.map(wait).collect())
+            }
             Query::DeletesSince(side, since) => Rows::Count(
                 self.journal
                     .iter()
@@ -299,6 +321,7 @@ impl Memory {
         for at in conflicts {
             self.conflicts.remove(&at);
         }
+        self.waits.remove(&pair);
         let gone = self.pairs.remove(&pair)?;
         for side in Side::BOTH {
             self.unindex(side, &gone.sides[side]);
@@ -382,5 +405,10 @@ pub fn head(pair: &PairState) -> PairHead {
                 (Presence::Present, Some(shadow)) => Some(shadow.digest()),
                 _ => None,
             }),
+        gone: pair
+            .sides
+            .as_ref()
+            .map(|side| matches!(side.presence, Presence::Deleted(_))),
+        dirty: pair.dirty,
     }
 }

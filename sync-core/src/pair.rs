@@ -207,6 +207,10 @@ pub struct PairHead {
     pub keys: Sides<Option<Key>>,
     /// Digests of the shadows; `None` where there is none or the record is not present.
     pub seen: Sides<Option<Digest>>,
+    /// Whether the record is proved gone for good.
+    pub gone: Sides<bool>,
+    /// Whether the planner has to look at it.
+    pub dirty: bool,
 }
 
 /// Why a record is not clean, as people are told.

@@ -9,7 +9,7 @@ use notion_sync_core::port::StoreError;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior};
 
 use crate::base::Layouts;
-use crate::ddl::{FORMAT, RESERVED, TABLES};
+use crate::ddl::{FORMAT, MIGRATIONS, RESERVED, TABLES};
 use crate::error::{Result, corrupt, failed, file_failed};
 use crate::lease::Leases;
 use crate::replica::Table;
@@ -81,7 +81,7 @@ impl Database {
             let Some(connection) = &self.connection else {
                 return Ok(None);
             };
-            self.checked = check_format(connection)?;
+            self.checked = format_of(connection)?.is_some();
         }
         Ok(self.connection.as_mut().filter(|_| self.checked))
     }
@@ -96,7 +96,7 @@ impl Database {
         }
         if !self.checked {
             let connection = self.connected()?;
-            if !check_format(connection)? {
+            if format_of(connection)? != Some(FORMAT) {
                 create_tables(connection)?;
             }
             self.checked = true;
@@ -149,8 +149,9 @@ pub(crate) struct Parts<'a> {
     pub(crate) mappings: &'a BTreeMap<LinkId, Mapping>,
 }
 
-/// Whether the private tables are there.
-fn check_format(connection: &Connection) -> Result<bool> {
+/// The format of the private tables; `None` where there are none. One that is older than ours is
+/// read as it is and brought up to date by whoever writes first.
+fn format_of(connection: &Connection) -> Result<Option<u32>> {
     let there = connection
         .query_row(
             "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = '_sync_meta'",
@@ -159,7 +160,7 @@ fn check_format(connection: &Connection) -> Result<bool> {
         )
         .optional()?;
     if there.is_none() {
-        return Ok(false);
+        return Ok(None);
     }
     // Only this column is promised to every later format.
     let found: u32 = connection.query_row("SELECT format FROM _sync_meta", [], |row| row.get(0))?;
@@ -170,7 +171,7 @@ fn check_format(connection: &Connection) -> Result<bool> {
         }
         .into());
     }
-    Ok(true)
+    Ok(Some(found))
 }
 
 fn create_tables(connection: &mut Connection) -> Result<()> {
@@ -178,7 +179,8 @@ fn create_tables(connection: &mut Connection) -> Result<()> {
     connection.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?;
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     // Another process may have been faster.
-    if !check_format(&transaction)? {
+    let found = format_of(&transaction)?;
+    if found.is_none() {
         for name in RESERVED {
             let there = "SELECT 1 FROM sqlite_master WHERE name = ?1 COLLATE NOCASE";
             if transaction.prepare(there)?.exists([name])? {
@@ -189,10 +191,15 @@ fn create_tables(connection: &mut Connection) -> Result<()> {
         transaction.execute_batch(TABLES)?;
         let lineage = uuid::Uuid::new_v4().simple().to_string();
         transaction.execute(
-            "INSERT INTO _sync_meta(one, format, lineage) VALUES (1, ?1, ?2)",
-            (FORMAT, lineage),
+            "INSERT INTO _sync_meta(one, format, lineage) VALUES (1, 1, ?1)",
+            [lineage],
         )?;
     }
+    let done = found.unwrap_or(1).saturating_sub(1);
+    for step in MIGRATIONS.iter().skip(done as usize) {
+        transaction.execute_batch(step)?;
+    }
+    transaction.execute("UPDATE _sync_meta SET format = ?1", [FORMAT])?;
     transaction.commit()?;
     Ok(())
 }

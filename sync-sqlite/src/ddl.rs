@@ -1,7 +1,15 @@
 //! The private tables and their format. People read the views in `views.rs` instead.
 
 /// The format this build writes. A file with a higher one is refused.
-pub(crate) const FORMAT: u32 = 1;
+pub(crate) const FORMAT: u32 = 2;
+
+/// What leads from a format to the next, the first from 1 to 2.
+pub(crate) const MIGRATIONS: [&str; FORMAT as usize - 1] = [WAITS];
+
+/// Pairs that refer to records without counterpart, and to which.
+const WAITS: &str = "
+CREATE TABLE _sync_waits(pk INTEGER PRIMARY KEY, awaited TEXT NOT NULL) STRICT;
+";
 
 /// Names a replica table may not take: views of this crate.
 pub(crate) const RESERVED: [&str; 4] = ["changes", "conflicts", "sync_status", "sync_rows"];
@@ -11,7 +19,7 @@ pub(crate) const RESERVED: [&str; 4] = ["changes", "conflicts", "sync_status", "
 /// One integer key instead of (link, id) keeps rows of a link together and needs no second index.
 pub(crate) const ROOM: i64 = 1 << 40;
 
-/// All private tables of format 1.
+/// All private tables of format 1; the migrations add the rest.
 pub(crate) const TABLES: &str = "
 CREATE TABLE _sync_meta(
   one INTEGER PRIMARY KEY CHECK (one = 1),

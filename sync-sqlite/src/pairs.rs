@@ -61,7 +61,8 @@ fn text_or_null<'r>(row: &'r Row<'_>, at: usize) -> rusqlite::Result<Option<&'r 
 }
 
 /// Columns of [`head`], in its order.
-pub(crate) const HEAD: &str = "p.pk, p.left_key, p.right_key, p.left_digest, p.right_digest";
+pub(crate) const HEAD: &str = "p.pk, p.left_key, p.right_key, p.left_digest, p.right_digest,
+    p.dirty, p.left_presence LIKE '{\"deleted\"%', p.right_presence LIKE '{\"deleted\"%'";
 
 /// Reads a head.
 pub(crate) fn head(row: &Row<'_>) -> rusqlite::Result<PairHead> {
@@ -74,6 +75,8 @@ pub(crate) fn head(row: &Row<'_>) -> rusqlite::Result<PairHead> {
         id: PairId(id_of(row.get(0)?)),
         keys: Sides::new(key(1)?, key(2)?),
         seen: Sides::new(digest(3)?, digest(4)?),
+        dirty: row.get(5)?,
+        gone: Sides::new(row.get(6)?, row.get(7)?),
     })
 }
 
@@ -480,10 +483,17 @@ impl<'a> WorkingSet<'a> {
 
     pub(crate) fn forget(&mut self, id: PairId) -> Result<()> {
         self.pair(id)?.absent = true;
-        self.connection
-            .prepare_cached("DELETE FROM _sync_conflicts WHERE pk = ?1")?
-            .execute([pk(self.link, id.0)?])?;
+        for table in ["_sync_conflicts", "_sync_waits"] {
+            self.connection
+                .prepare_cached(&format!("DELETE FROM {table} WHERE pk = ?1"))?
+                .execute([pk(self.link, id.0)?])?;
+        }
         Ok(())
+    }
+
+    /// Whether the pair is there.
+    pub(crate) fn holds(&mut self, id: PairId) -> Result<bool> {
+        Ok(!self.pair(id)?.absent)
     }
 
     /// The pairs touched so far.

@@ -4,7 +4,7 @@ use notion_sync_core::conflict::{Conflict, Resolution};
 use notion_sync_core::link::{LinkId, Side, Sides};
 use notion_sync_core::outbox::Intent;
 use notion_sync_core::pair::{PairId, PairState};
-use notion_sync_core::port::{Bookmark, Query, Rows, RunId, RunRecord};
+use notion_sync_core::port::{Bookmark, Query, Rows, RunId, RunRecord, Wait};
 use notion_sync_core::record::Timestamp;
 use notion_sync_core::schema::FieldId;
 use rusqlite::{Connection, Row, ToSql};
@@ -69,6 +69,7 @@ fn empty(query: &Query) -> Result<Rows> {
         Query::Pairs(_) | Query::All | Query::Dirty | Query::Standing => Rows::Pairs(Vec::new()),
         Query::Intents { .. } => Rows::Intents(Vec::new()),
         Query::Conflicts => Rows::Conflicts(Vec::new()),
+        Query::Waits => Rows::Waits(Vec::new()),
         Query::DeletesSince(..) => Rows::Count(0),
         Query::Journal(_) => Rows::Journal(Vec::new()),
         Query::Runs | Query::OldestRun(_) => Rows::Runs(Vec::new()),
@@ -132,6 +133,7 @@ impl Reader<'_> {
                 )?)
             }
             Query::Conflicts => Rows::Conflicts(self.conflicts(from)?),
+            Query::Waits => Rows::Waits(self.waits(from, to)?),
             Query::DeletesSince(side, since) => Rows::Count(self.connection.query_row(
                 "SELECT count(*) FROM _sync_journal
                  WHERE link = ?1 AND side = ?2 AND at >= ?3 AND kind = 'trash'",
@@ -210,6 +212,24 @@ impl Reader<'_> {
             .into_iter()
             .map(|(id, stored)| stored.into_state(id, self.connection, self.layouts))
             .collect()
+    }
+
+    fn waits(&self, from: i64, to: i64) -> Result<Vec<Wait>> {
+        let sql = "SELECT 1 FROM sqlite_master WHERE name = '_sync_waits'";
+        if !self.connection.prepare_cached(sql)?.exists([])? {
+            // A file of the first format.
+            return Ok(Vec::new());
+        }
+        self.list(
+            "SELECT pk, awaited FROM _sync_waits WHERE pk > ?1 AND pk < ?2 ORDER BY pk LIMIT ?3",
+            &[&from, &to, &self.limit],
+            |row| {
+                Ok(Wait {
+                    pair: PairId(id_of(row.get(0)?)),
+                    awaited: json_at(row, 1)?,
+                })
+            },
+        )
     }
 
     /// Conflicts of whole pairs: a page ends with the last conflict of its last pair, because a

@@ -8,6 +8,7 @@ use tracing::Instrument;
 
 use super::marks::Marks;
 use super::postpone::Postponed;
+use super::references::Routes;
 use super::saved::Approved;
 use super::spans;
 use super::{Engine, Event, Report, RunError, RunOptions, RunOutcome};
@@ -20,13 +21,16 @@ use crate::plan::{
     plan_pair,
 };
 use crate::port::{
-    Bookmark, Call, Change, Commit, Committed, Description, Effect, Fence, LinkMemory, Opened,
-    Query, Rows, RunId, RunRecord, Store,
+    Awaited, Bookmark, Call, Change, Commit, Committed, Description, Effect, Fence, LinkMemory,
+    Opened, Query, Rows, RunId, RunRecord, Store,
 };
 use crate::record::{Key, Timestamp};
 
 /// Looks at what is left to do per run; more would mean that something keeps changing.
-const MAX_PASSES: u32 = 8;
+const MAX_PASSES: u32 = 12;
+/// In so many of them records are made after those they refer to; what is left then, the end of a
+/// long chain, is made without and patched.
+const WAVES: u32 = 5;
 /// Pairs read and committed at a time.
 pub(super) const CHUNK: u32 = 500;
 
@@ -37,6 +41,15 @@ pub(super) struct Cycle<'a> {
     pub(super) described: Sides<Description>,
     /// Which record is which, as far as the pairs at hand refer to any.
     pub(super) names: Names,
+    /// Where references lead.
+    pub(super) routes: Routes,
+    /// Pairs that refer to records without counterpart, and to which.
+    pub(super) waits: BTreeMap<PairId, Vec<Awaited>>,
+    /// Records that moved to another linked collection and have their counterpart there.
+    pub(super) rehomed: BTreeSet<(PairId, Side)>,
+    /// Whether a new record waits for those it refers to, which are on their way too: one command
+    /// less for each that does.
+    pub(super) patient: bool,
     pub(super) opened: Opened,
     pub(super) fence: Fence,
     pub(super) started: Timestamp,
@@ -94,6 +107,10 @@ impl<'a> Cycle<'a> {
             store,
             options,
             at_sight: Plan::new(&engine.spec, &described, over),
+            routes: Routes::new(engine, &described),
+            waits: BTreeMap::new(),
+            rehomed: BTreeSet::new(),
+            patient: true,
             described,
             names: Names::default(),
             started,
@@ -202,8 +219,9 @@ impl<'a> Cycle<'a> {
     /// Plans, writes and looks again until nothing moves.
     pub(super) async fn look_until_still(&mut self) -> Result<(), RunError> {
         let mut moved = true;
-        for _ in 0..MAX_PASSES {
+        for pass in 1..=MAX_PASSES {
             self.match_new().await?;
+            self.wake().await?;
             let plan = self.survey().await?;
             let held = self.guard(&plan).await?;
             // A refusal may only stand because an option was added since the schema was read.
@@ -216,6 +234,12 @@ impl<'a> Cycle<'a> {
             self.planned_refusals.extend(held.refusals.iter().cloned());
             let queue = self.commit_plan(&held).await?;
             moved = self.apply(queue).await?;
+            let deferred = plan.counts.deferred > 0;
+            let circle = deferred && plan.counts.create == Sides::new(0, 0);
+            if circle || pass >= WAVES {
+                self.patient = false;
+                moved |= circle;
+            }
             if !moved {
                 break;
             }
@@ -235,6 +259,7 @@ impl<'a> Cycle<'a> {
         self.recover_all().await?;
         self.observe_both().await?;
         self.match_new().await?;
+        self.wake().await?;
         let mut plan = self.survey().await?;
         let held = self.guard(&plan).await?;
         plan.refusals.extend(held.refusals);
@@ -273,7 +298,7 @@ impl<'a> Cycle<'a> {
                 }
             }
         }
-        Ok(())
+        self.load_waits().await
     }
 
     /// A new mapping, lens or schema makes every pair worth a look.
@@ -299,7 +324,10 @@ impl<'a> Cycle<'a> {
                 self.memory.sides[side].cursor = None;
             }
         }
-        if mapping_changed || schema_changed || filters_changed {
+        let references = self.routes.digest();
+        let routes_changed = self.memory.references != references;
+        self.memory.references = references;
+        if mapping_changed || schema_changed || filters_changed || routes_changed {
             let attend = known.then_some(Change::AttendAll);
             self.commit(attend.into_iter().collect(), Vec::new())
                 .await?;
@@ -353,6 +381,7 @@ impl<'a> Cycle<'a> {
         let Some(pair) = self.pair(head.id).await? else {
             return Ok(None);
         };
+        self.meet(std::slice::from_ref(&pair)).await?;
         Ok(Some(self.with_context(&pair, explain)))
     }
 
@@ -383,6 +412,8 @@ impl<'a> Cycle<'a> {
         let flight = InFlight {
             wait: self.why_wait(pair),
             presumed,
+            patient: self.patient && !self.dry && self.approved.is_none(),
+            rehomed: Sides::from_fn(|side| self.rehomed.contains(&(pair.id, side))),
             conflicts: self.conflicts.get(&pair.id).into_iter().flatten().collect(),
             dead: self
                 .dead

@@ -16,6 +16,7 @@ mod overlay;
 mod pass;
 mod postpone;
 mod recover;
+mod references;
 mod report;
 mod retention;
 mod saved;
@@ -40,7 +41,7 @@ pub use watch::{Bell, MayPass, Rhythm, Watch};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::link::{Arbiter, Direction, LinkSpec, Side, Sides};
+use crate::link::{Arbiter, Direction, LinkSpec, Neighbour, Side, Sides};
 use crate::plan::{Approval, Explanation, Guard, Plan};
 use crate::port::{Cancel, Clock, Description, Fence, LeaseAsk, OpenMode, Peer, Store};
 use crate::record::{Key, Timestamp};
@@ -61,6 +62,7 @@ pub struct Engine {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
     arbiter: Option<Arc<dyn Arbiter>>,
+    neighbours: Vec<Neighbour>,
 }
 
 /// A peer's description and when it was read.
@@ -144,7 +146,16 @@ impl Engine {
             store,
             clock,
             arbiter: None,
+            neighbours: Vec::new(),
         }
+    }
+
+    /// Names the other links of the same store whose records this one refers to, or gets records
+    /// from and gives records to. References to the link's own collection need no name.
+    #[must_use]
+    pub fn neighbours(mut self, neighbours: Vec<Neighbour>) -> Self {
+        self.neighbours = neighbours;
+        self
     }
 
     /// Gives the program's own rule for fields whose authority is [`Authority::Arbiter`].

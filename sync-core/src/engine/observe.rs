@@ -186,6 +186,11 @@ impl Cycle<'_> {
                 .ok()
                 .map(|at| &heads[at])
         };
+        let unknown = items.iter().filter_map(|item| match item {
+            Sighting::Seen(record) if head(&record.key).is_none() => Some(record),
+            _ => None,
+        });
+        self.meet_records(side, unknown).await?;
         let mut chunk = Chunk::default();
         let mut tombstones = Vec::new();
         let mut fresh: BTreeMap<Key, PairId> = BTreeMap::new();

@@ -10,7 +10,7 @@ use crate::memory::{Memory, head, is_live};
 use crate::pair::{PairId, PairState};
 use crate::port::{
     Bookmark, Change, Commit, Committed, Fence, LeaseAsk, OpenMode, Opened, Outcome, Query, Rows,
-    Serial, Store, StoreError,
+    Serial, Store, StoreError, Wait,
 };
 
 /// Keeps every observation of a dry run in memory and never writes to the store beneath.
@@ -24,6 +24,8 @@ struct State {
     memory: Memory,
     forgotten: BTreeSet<PairId>,
     attend_all: bool,
+    /// The link of the dry run; of others nothing is kept here.
+    link: Option<LinkId>,
     serial: Serial,
 }
 
@@ -102,6 +104,7 @@ fn pairs_of(change: &Change) -> Vec<PairId> {
         | Change::Settle { pair, .. }
         | Change::Attend { pair, .. }
         | Change::Resolve { pair, .. }
+        | Change::Wait(Wait { pair, .. })
         | Change::Forget(pair) => vec![*pair],
         Change::Join { keep, drop } => vec![*keep, *drop],
         _ => Vec::new(),
@@ -121,12 +124,20 @@ impl Store for Overlay {
             .inner
             .read(&spec.id, &Query::Conflicts, None, everything)
             .await?;
+        let waits = self.inner.read(&spec.id, &Query::Waits, None, everything);
+        let waits = waits.await?;
         self.with(|state| {
             state.serial = opened.serial;
+            state.link = Some(spec.id.clone());
             if let Rows::Intents(intents) = intents {
                 intents
                     .into_iter()
                     .for_each(|i| state.memory.apply(Change::Intent(i)));
+            }
+            if let Rows::Waits(waits) = waits {
+                for wait in waits {
+                    state.memory.put_wait(wait);
+                }
             }
             if let Rows::Conflicts(conflicts) = conflicts {
                 conflicts
@@ -151,7 +162,11 @@ impl Store for Overlay {
         after: Option<Bookmark>,
         limit: u32,
     ) -> Result<Rows, StoreError> {
-        let attend_all = self.with(|state| state.attend_all);
+        let (attend_all, other) =
+            self.with(|state| (state.attend_all, state.link.as_ref() != Some(link)));
+        if other {
+            return self.inner.read(link, query, after, limit).await;
+        }
         match query {
             Query::Heads(..) => {
                 let Rows::Heads(mut heads) = self.inner.read(link, query, after, limit).await?
@@ -221,7 +236,7 @@ impl Store for Overlay {
                 .merged(link, query, after, limit, |_| true)
                 .await
                 .map(Rows::Pairs),
-            Query::Intents { .. } | Query::Conflicts => {
+            Query::Intents { .. } | Query::Conflicts | Query::Waits => {
                 Ok(self.with(|state| state.memory.read(query, after, limit)))
             }
             Query::DeletesSince(..) | Query::Journal(_) | Query::Runs | Query::OldestRun(_) => {

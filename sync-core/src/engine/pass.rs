@@ -47,9 +47,7 @@ impl Held {
             CommandKind::Trash if self.leaving[side] && command.is_leaving() => {
                 &[Guard::FilterOrMappingChanged]
             }
-            CommandKind::Patch if self.patches[side] && !command.projection_only => {
-                &[Guard::AllChanged]
-            }
+            CommandKind::Patch if self.patches[side] && command.is_change() => &[Guard::AllChanged],
             _ => return None,
         };
         let mut refusals = self.refusals.iter();
@@ -93,6 +91,7 @@ impl Cycle<'_> {
         loop {
             self.stop_if_asked()?;
             let pairs = self.pairs(&Query::Dirty, after).await?;
+            self.meet(&pairs).await?;
             for pair in pairs.iter().filter(|pair| self.is_in_scope(pair.id)) {
                 let decided = self.decide(pair);
                 let unshown = self.denied(pair);
@@ -160,7 +159,8 @@ impl Cycle<'_> {
             let updates = counts.patch[side]
                 + counts.refresh[side]
                 + counts.trash[side]
-                + counts.untrash[side];
+                + counts.untrash[side]
+                + counts.follow_up[side];
             let capabilities = &self.described[side].capabilities;
             let each = u64::from(capabilities.requests_per_command);
             (counts.create[side] + updates) * each
@@ -229,7 +229,7 @@ impl Cycle<'_> {
                 let guard = Guard::FilterOrMappingChanged;
                 held.refusals.push(of_side(guard, side, leaving, reason));
             }
-            let patches = plan.counts.patch[side];
+            let patches = plan.counts.patch[side] - plan.counts.completing[side];
             let live = self.opened.counts.live[side];
             let most = self.engine.spec.policy.max_change.threshold(live);
             if patches > most && !approved(Guard::AllChanged) {
@@ -262,6 +262,7 @@ impl Cycle<'_> {
         loop {
             self.stop_if_asked()?;
             let pairs = self.pairs(&Query::Dirty, after).await?;
+            self.meet(&pairs).await?;
             let mut chunk = Chunk::default();
             for pair in &pairs {
                 if resent.contains(&pair.id) || !self.is_in_scope(pair.id) {
@@ -310,6 +311,7 @@ impl Cycle<'_> {
             self.close_conflict(id, field, &mut chunk.changes);
         }
         self.discard_dead_letters(id, &decided, &mut chunk.changes);
+        self.note_waits(pair, &mut chunk.changes);
         let mut pair = std::borrow::Cow::Borrowed(pair);
         if let Some(base) = &decided.settle {
             chunk.changes.push(Change::Settle {

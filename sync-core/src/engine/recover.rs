@@ -145,10 +145,11 @@ impl Cycle<'_> {
         pair: &PairState,
         record: Record,
     ) -> Result<(), RunError> {
+        let names = self.names_of(&intent, pair, &record).await?;
         let settlement = verify(
             &self.engine.spec,
             &self.described,
-            &self.names,
+            &names,
             &intent,
             pair,
             &record,

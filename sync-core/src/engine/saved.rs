@@ -172,6 +172,7 @@ impl Cycle<'_> {
             let why = why.unwrap_or_else(|| "its outcome is not known yet".into());
             return Ok(CommandOutcome::Waiting { why });
         }
+        self.meet(std::slice::from_ref(&pair)).await?;
         let decided = self.decide(&pair);
         let digest = digest_of(item, listed);
         let keys = keys_of(&pair);

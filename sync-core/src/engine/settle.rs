@@ -112,7 +112,7 @@ fn settle_unwritten(
         return;
     };
     for field in &spec.mapping.fields {
-        if base.field(field).is_some() {
+        if base.field(field).is_some() || names.is_astray(field.name()) {
             continue;
         }
         let theirs = source.cells.complete(&field.ids[to.other()]);

@@ -214,6 +214,7 @@ impl Cycle<'_> {
             let forgotten = ids.iter().filter(|id| !known.contains(id));
             let forgotten = forgotten.map(|id| whole(*id, WhyNot::Gone));
             taken.not_undone.extend(forgotten);
+            self.meet(&pairs).await?;
             for pair in pairs {
                 let entries = entries.get(&pair.id).map_or(&[][..], Vec::as_slice);
                 let since = since.get(&pair.id).map_or(&[][..], Vec::as_slice);

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::cycle::CHUNK;
+use super::references::{Routes, waits_of};
 use super::verification::{Class, Example, Verification};
 use super::{Engine, RunError};
 use crate::link::{MappedField, Names, Side, Sides};
@@ -45,10 +46,15 @@ impl Engine {
     /// When a side or the store cannot be read.
     pub async fn verify(&self, options: &VerifyOptions) -> Result<Verification, RunError> {
         let opened = self.store.open(&self.spec, OpenMode::Read).await?;
+        let described = self.described.as_ref().map(|side| side.description.clone());
+        let routes = Routes::new(self, &described);
+        let waits = waits_of(&*self.store, &self.spec.id).await?;
         let mut checker = Checker {
             engine: self,
-            described: self.described.as_ref().map(|side| side.description.clone()),
+            described,
             names: Names::default(),
+            routes,
+            waits: waits.into_keys().collect(),
             options,
             memory: opened.memory,
             sighted: BTreeMap::new(),
@@ -94,6 +100,9 @@ struct Checker<'a> {
     engine: &'a Engine,
     described: Sides<Description>,
     names: Names,
+    routes: Routes,
+    /// Pairs that wait for records they refer to.
+    waits: BTreeSet<PairId>,
     options: &'a VerifyOptions,
     memory: LinkMemory,
     sighted: BTreeMap<PairId, Sides<Sighted>>,
@@ -263,6 +272,7 @@ impl Checker<'_> {
             let Rows::Pairs(pairs) = rows.await? else {
                 break;
             };
+            self.names = self.routes.names(&*self.engine.store, &pairs).await?;
             for pair in &pairs {
                 self.account_for(pair);
             }
@@ -313,10 +323,15 @@ impl Checker<'_> {
         let mapping = &self.engine.spec.mapping;
         let base = pair.base.as_ref();
         let settled = |field: &MappedField| base.and_then(|base| base.field(field)).cloned();
-        let disagrees = mapping.fields.iter().any(|field| {
+        // A record that it refers to may have got its counterpart since.
+        let waits = self.waits.contains(&pair.id);
+        let mut fields = mapping.fields.iter();
+        let disagrees = fields.any(|field| {
             let context = self.names.lens(&self.described, field);
-            settled(field)
-                .is_some_and(|Sides { left, right }| !field.lens.agree(&context, &left, &right))
+            let moved_on = waits && field.lens.meets_by_names();
+            settled(field).is_some_and(|Sides { left, right }| {
+                !moved_on && !field.lens.agree(&context, &left, &right)
+            })
         });
         if disagrees {
             return Class::BaseDisagrees;
@@ -338,6 +353,7 @@ impl Checker<'_> {
         match (live.left, live.right) {
             (false, false) => Class::InTrash,
             (true, true) if self.agree(pair) => Class::InAgreement,
+            (true, true) if waits => Class::Pending,
             _ => Class::Disagrees,
         }
     }

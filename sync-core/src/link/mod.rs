@@ -3,6 +3,7 @@
 mod authority;
 mod filter;
 pub mod lens;
+mod neighbour;
 mod policy;
 mod side;
 
@@ -11,6 +12,7 @@ pub use filter::{Filter, Test};
 pub use lens::{
     Counterpart, Counterparts, CustomLens, Directory, Lens, LensContext, Names, Unmappable,
 };
+pub use neighbour::Neighbour;
 pub use policy::{Leave, MaxChange, MaxDelete, Policy, Precheck, Resurrect, Retention};
 pub use side::{Side, Sides};
 

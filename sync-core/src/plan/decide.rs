@@ -74,8 +74,23 @@ impl Decider<'_, '_> {
                 Leave::Trash if self.flows_to(on.other()) => self.trash(on.other()),
                 Leave::Trash | Leave::Keep => self.block(true),
             },
-            RowAction::Detach | RowAction::Keep => self.block(true),
+            RowAction::Detach => self.detach(),
+            RowAction::Keep => self.block(true),
             RowAction::Defer => self.block(false),
+        }
+    }
+
+    /// A record that lives in another linked collection, with its counterpart there, needs none
+    /// here, unless somebody edited that one.
+    fn detach(&mut self) {
+        let rehomed = |side: &Side| self.flight.rehomed[*side];
+        let untouched =
+            |side: Side| matches!(self.statuses[side], SideStatus::Same | SideStatus::Presumed);
+        match Side::BOTH.into_iter().find(rehomed) {
+            Some(side) if untouched(side.other()) && self.flows_to(side.other()) => {
+                self.trash(side.other());
+            }
+            _ => self.block(true),
         }
     }
 
@@ -240,6 +255,7 @@ impl Decider<'_, '_> {
             fields: Vec::new(),
             holding: holding(&self.context.spec.mapping, self.pair, on),
             projection_only: false,
+            completing: false,
         };
         self.push(command);
     }
@@ -272,6 +288,10 @@ impl Decider<'_, '_> {
                 });
             }
         }
+        if self.flight.patient && !self.plan.awaits.is_empty() {
+            self.plan.deferred = true;
+            return;
+        }
         let rule = self.decision.rule;
         let kind = CommandKind::Create;
         self.push(PlannedCommand {
@@ -282,6 +302,7 @@ impl Decider<'_, '_> {
             fields,
             holding: Vec::new(),
             projection_only: false,
+            completing: false,
         });
     }
 

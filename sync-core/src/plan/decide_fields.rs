@@ -42,6 +42,8 @@ impl Decider<'_, '_> {
                 mapped.is_some_and(|mapped| mapped.lens.projects_from().is_some())
             };
             let projection_only = kind == CommandKind::Patch && fields.iter().all(projected);
+            let waited = |field: &PlannedField| self.had_to_wait(field);
+            let completing = kind == CommandKind::Patch && fields.iter().all(waited);
             if self.decision.rule == RowRule::R01 {
                 // Nothing was edited, but a field was never settled, or a person decided.
                 self.decision.rule = RowRule::R02;
@@ -55,6 +57,7 @@ impl Decider<'_, '_> {
                 fields,
                 holding: Vec::new(),
                 projection_only,
+                completing,
             });
         }
     }
@@ -67,7 +70,12 @@ impl Decider<'_, '_> {
     ) {
         let base = self.pair.base.as_ref().and_then(|base| base.field(field));
         let cells = Sides::from_fn(|side| records[side].cells.complete(&field.ids[side]));
-        if self.is_parked(field, cells) {
+        if self.is_parked(field, cells) || self.is_kept_by_both(field) {
+            return;
+        }
+        let is_empty = |value: Option<&Value>| value.is_none_or(Value::is_empty);
+        let blank = is_empty(cells.left) && is_empty(cells.right);
+        if !blank && self.points_astray(field, Side::Right) {
             return;
         }
         let status = |side: Side| match (cells[side], base) {
@@ -92,7 +100,10 @@ impl Decider<'_, '_> {
             cells: Sides::from_fn(status),
             agree,
             set: base.is_some() && field.lens.merges(),
-            computed: field.lens.projects_from(),
+            stands: base.is_none_or(|base| {
+                !field.lens.meets_by_names() || field.lens.agree(&context, &base.left, &base.right)
+            }),
+            computed: self.projects_from(field),
             conflict: match conflict {
                 None => ConflictStatus::None,
                 Some(open) => match &open.resolution {
@@ -288,10 +299,7 @@ impl Decider<'_, '_> {
         let context = self.context.lens(field);
         let merged = match merged {
             Ok(merged) => merged,
-            Err(unmappable) => {
-                let reason = self.describe(field, Side::Right, &unmappable);
-                return self.refuse(field, Side::Right, Guard::LossyWrite, reason);
-            }
+            Err(unmappable) => return self.no_image(field, Side::Right, &unmappable),
         };
         let differs = Sides::new(
             !field.lens.agree(&context, old.left, &merged.right),
@@ -322,14 +330,65 @@ impl Decider<'_, '_> {
         old: Option<&Value>,
     ) -> Option<Value> {
         let context = self.context.lens(field);
+        if self.points_astray(field, to) {
+            return None;
+        }
         match field.lens.repair(&context, to, source, old) {
             Ok(desired) => self.within_limits(field, to, desired),
             Err(unmappable) => {
-                let reason = self.describe(field, to, &unmappable);
-                self.refuse(field, to, Guard::LossyWrite, reason);
+                self.no_image(field, to, &unmappable);
                 None
             }
         }
+    }
+
+    /// A value without an image is refused; one that refers to a record or a file on its way waits.
+    fn no_image(&mut self, field: &MappedField, to: Side, unmappable: &Unmappable) {
+        let reason = self.describe(field, to, unmappable);
+        if unmappable.is_waiting() {
+            self.plan.awaits.push(field.name().clone());
+            self.plan.blocked.push(Blocked {
+                at: Where::Field(field.name().clone()),
+                reason,
+                lasting: false,
+            });
+        } else {
+            self.refuse(field, to, Guard::LossyWrite, reason);
+        }
+    }
+
+    /// Refuses a field whose two sides point at collections that are not each other's.
+    fn points_astray(&mut self, field: &MappedField, to: Side) -> bool {
+        let astray = self.context.names.is_astray(field.name());
+        if astray {
+            let name = self.field_name(field, to);
+            let reason = format!(
+                "{name:?} on {} and its counterpart point at collections that are not linked with \
+                 each other",
+                self.context.spec.names[to]
+            );
+            self.refuse(field, to, Guard::RelationTarget, reason);
+        }
+        astray
+    }
+
+    /// The side that alone says what a field holds: it computes it, or keeps it as the mirror of
+    /// another mapped field.
+    fn projects_from(&self, field: &MappedField) -> Option<Side> {
+        let mirrored = self.context.names.followed_by(field.name()).flatten();
+        field.lens.projects_from().or(mirrored)
+    }
+
+    /// Whether a field is filled in only because what it refers to was not on the other side before.
+    fn had_to_wait(&self, field: &PlannedField) -> bool {
+        let mapped = self.context.spec.mapping.field(&field.name);
+        let refers = mapped.is_some_and(|mapped| mapped.lens.meets_by_names());
+        refers && matches!(field.rule, FieldRule::F08 | FieldRule::F18)
+    }
+
+    /// Both sides show another mapped field backwards in this one: it needs nobody else.
+    fn is_kept_by_both(&self, field: &MappedField) -> bool {
+        self.context.names.followed_by(field.name()) == Some(None)
     }
 
     /// The value, or a refusal where the target would not take it.
@@ -373,11 +432,14 @@ impl Decider<'_, '_> {
     }
 
     fn describe(&self, field: &MappedField, to: Side, unmappable: &Unmappable) -> String {
-        let schema = &self.context.described[to].schema;
-        let name = schema
-            .field(&field.ids[to])
-            .map_or(field.ids[to].as_str(), |f| &f.name);
+        let name = self.field_name(field, to);
         format!("{name:?} on {}: {unmappable}", self.context.spec.names[to])
+    }
+
+    fn field_name<'a>(&'a self, field: &'a MappedField, side: Side) -> &'a str {
+        let schema = &self.context.described[side].schema;
+        let known = schema.field(&field.ids[side]);
+        known.map_or(field.ids[side].as_str(), |field| &field.name)
     }
 
     pub(super) fn gap(&mut self, field: &MappedField, record: &Record, side: Side) {

@@ -34,6 +34,8 @@ pub enum Guard {
     LossyWrite,
     /// The peer refused this very command before; it is not sent again until something changes.
     Rejected,
+    /// The two sides of a field point at collections that are not each other's.
+    RelationTarget,
     /// A second record with the marker of a create that was sent twice.
     LateDuplicate,
 }
@@ -61,6 +63,10 @@ impl Guard {
             Self::Permission => "share the page or data source with the connection, then run again",
             Self::ValueLimits => "shorten the value",
             Self::LossyWrite => "choose a value the other side knows",
+            Self::RelationTarget => {
+                "link the collections the field points at in the same store, or take the field out of \
+                 the mapping"
+            }
             Self::LateDuplicate => {
                 "compare the two records and move the one you do not want to the trash"
             }
@@ -92,7 +98,7 @@ impl Refusal {
         let kind = match self.guard {
             Guard::MaxDelete | Guard::EmptySide => command.kind == CommandKind::Trash,
             Guard::FilterOrMappingChanged => command.is_leaving(),
-            Guard::AllChanged => command.kind == CommandKind::Patch && !command.projection_only,
+            Guard::AllChanged => command.is_change(),
             _ => false,
         };
         kind && self.pair.is_none() && self.side == Some(command.side)

@@ -47,6 +47,12 @@ pub struct InFlight<'a> {
     pub wait: Option<String>,
     /// The scan of this run shows changes only and did not return the record, per side.
     pub presumed: Sides<bool>,
+    /// Whether a new record waits for those it refers to, if they are on their way too. If not, it
+    /// is made without, and patched later.
+    pub patient: bool,
+    /// The record lives in another collection that is linked, and has its counterpart there: per
+    /// side.
+    pub rehomed: Sides<bool>,
     /// Open conflicts of the pair.
     pub conflicts: Vec<&'a Conflict>,
     /// Commands a peer refused for good: the same one is not sent again.
@@ -77,6 +83,12 @@ pub struct PairPlan {
     pub refusals: Vec<Refusal>,
     /// What waits, and why.
     pub blocked: Vec<Blocked>,
+    /// Fields that wait for a record they refer to.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub awaits: Vec<FieldId>,
+    /// Whether the record is not made yet, because those it refers to are made first.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub deferred: bool,
     /// Whether the pair can be forgotten.
     pub forget: bool,
     /// Whether sides have to be read directly before anything is decided.
@@ -101,6 +113,9 @@ pub struct PlannedCommand {
     pub holding: Vec<(FieldId, Value)>,
     /// Whether it only refreshes computed fields of a projection: not counted in guards.
     pub projection_only: bool,
+    /// Whether it only fills in references that had to wait for a record: not counted in guards.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub completing: bool,
 }
 
 /// One field of a command.
@@ -142,6 +157,12 @@ pub enum Where {
 }
 
 impl PlannedCommand {
+    /// Whether it changes what a person wrote, which is what guards count: not a refresh of computed
+    /// fields, nor references that come late.
+    pub fn is_change(&self) -> bool {
+        self.kind == CommandKind::Patch && !self.projection_only && !self.completing
+    }
+
     /// Whether it trashes the counterpart of a record that left the link's filter.
     pub fn is_leaving(&self) -> bool {
         self.kind == CommandKind::Trash && self.rule == RowRule::R12
@@ -181,6 +202,8 @@ impl PairPlan {
             close: Vec::new(),
             refusals: Vec::new(),
             blocked: Vec::new(),
+            awaits: Vec::new(),
+            deferred: false,
             forget: false,
             probe: false,
         }

@@ -93,6 +93,15 @@ pub struct PlanCounts {
     /// Commands to a side that this run does not write to.
     #[serde(default)]
     pub withheld: u64,
+    /// Patches that follow creates, once the records they refer to are there; per side.
+    #[serde(default)]
+    pub follow_up: Sides<u64>,
+    /// Those of the patches that only fill in references which had to wait, per side.
+    #[serde(default)]
+    pub completing: Sides<u64>,
+    /// Records that are made after others they refer to.
+    #[serde(default)]
+    pub deferred: u64,
 }
 
 /// Requests and time a plan will take at the remote side.
@@ -265,6 +274,7 @@ impl PlanCounts {
         let waiting = decided.blocked.iter().filter(|blocked| !blocked.lasting);
         self.waiting += waiting.count() as u64;
         self.withheld += decided.withheld.len() as u64;
+        self.deferred += u64::from(decided.deferred);
         if decided.commands.is_empty() && (decided.settle.is_some() || decided.forget) {
             self.settle += 1;
         }
@@ -277,9 +287,13 @@ impl PlanCounts {
                 CommandKind::Untrash => &mut self.untrash,
             };
             counter[command.side] += 1;
+            if command.kind == CommandKind::Create && !decided.awaits.is_empty() {
+                self.follow_up[command.side] += 1;
+            }
             if command.is_leaving() {
                 self.leaving[command.side] += 1;
             }
+            self.completing[command.side] += u64::from(command.completing);
         }
     }
 }

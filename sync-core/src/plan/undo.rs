@@ -365,6 +365,7 @@ impl Undo<'_> {
             fields,
             holding,
             projection_only: false,
+            completing: false,
         });
     }
 

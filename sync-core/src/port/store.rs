@@ -76,6 +76,9 @@ pub struct Opened {
 pub struct LinkMemory {
     /// Digest of the mapping of the last run.
     pub mapping: Option<Digest>,
+    /// Digest of where references led in the last run; `None` if nowhere.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub references: Option<Digest>,
     /// Digest of the filters of the last run.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub filters: Option<Digest>,
@@ -175,6 +178,8 @@ pub enum Query {
     },
     /// Open conflicts.
     Conflicts,
+    /// Pairs that wait for records to get a counterpart, and for which.
+    Waits,
     /// Trash commands settled on a side since then; answers [`Rows::Count`].
     DeletesSince(Side, Timestamp),
     /// Journal entries, of one run or of all, newest first. The bookmark counts those read.
@@ -203,6 +208,8 @@ pub enum Rows {
     Intents(Vec<Intent>),
     /// For [`Query::Conflicts`].
     Conflicts(Vec<Conflict>),
+    /// For [`Query::Waits`].
+    Waits(Vec<Wait>),
     /// For [`Query::DeletesSince`].
     Count(u64),
     /// For [`Query::Journal`].
@@ -257,6 +264,9 @@ pub enum Change {
     },
     /// Every pair has to be looked at: mapping, schema or policy changed.
     AttendAll,
+    /// What a pair waits for, replacing what it waited for before; nothing, if that is empty. A pair
+    /// that is forgotten or joined to another waits no more.
+    Wait(Wait),
     /// The sides of `drop` to which those of `keep` give way become its own, see
     /// [`SideState::gives_way_to`], and `drop` is forgotten.
     Join {
@@ -296,6 +306,27 @@ pub enum Change {
     Run(RunRecord),
     /// Forgets what is older than it has to be kept.
     Prune(Prune),
+}
+
+/// A pair that refers to records without counterpart. Once one of them has got one, the pair is
+/// worth a look.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Wait {
+    /// The pair.
+    pub pair: PairId,
+    /// What it waits for, in order.
+    pub awaited: Vec<Awaited>,
+}
+
+/// A record without counterpart that another one refers to.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Awaited {
+    /// The link of the same store that tracks its collection.
+    pub link: LinkId,
+    /// The side it is on.
+    pub side: Side,
+    /// Its key there.
+    pub key: Key,
 }
 
 /// One bounded step of maintenance. What is forgotten is history: no plan depends on it, but for a

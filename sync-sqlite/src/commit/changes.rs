@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use notion_sync_core::conflict::{Conflict, Resolution};
 use notion_sync_core::outbox::{Intent, IntentState};
 use notion_sync_core::pair::PairId;
-use notion_sync_core::port::{Change, CommandKind, JournalEntry, RunRecord};
+use notion_sync_core::port::{Change, CommandKind, JournalEntry, RunRecord, Wait};
 use notion_sync_core::schema::FieldId;
 use notion_sync_core::value::Value;
 
@@ -34,6 +34,7 @@ impl Work<'_> {
                 standing,
             } => self.pairs.attend(pair, dirty, standing),
             Change::AttendAll => self.pairs.attend_all(),
+            Change::Wait(wait) => self.put_wait(&wait),
             Change::Join { keep, drop } => self.pairs.join(keep, drop),
             Change::Forget(pair) => self.pairs.forget(pair),
             Change::Memory(memory) => {
@@ -58,6 +59,23 @@ impl Work<'_> {
             Change::Prune(prune) => self.prune(&prune),
             _ => Err(failed("this store does not know the change")),
         }
+    }
+
+    fn put_wait(&mut self, wait: &Wait) -> Result<()> {
+        let pk = pk(self.link.id, wait.pair.0)?;
+        if wait.awaited.is_empty() {
+            self.connection
+                .prepare_cached("DELETE FROM _sync_waits WHERE pk = ?1")?
+                .execute([pk])?;
+        } else if self.pairs.holds(wait.pair)? {
+            self.connection
+                .prepare_cached(
+                    "INSERT INTO _sync_waits(pk, awaited) VALUES (?1, ?2)
+                     ON CONFLICT (pk) DO UPDATE SET awaited = excluded.awaited",
+                )?
+                .execute((pk, serde_json::to_string(&wait.awaited)?))?;
+        }
+        Ok(())
     }
 
     fn put_intent(&mut self, intent: &Intent) -> Result<()> {

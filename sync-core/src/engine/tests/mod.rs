@@ -15,6 +15,7 @@ mod order;
 mod plans;
 mod postponed;
 mod refusals;
+mod relations;
 mod retention;
 mod spans;
 mod undo;

@@ -236,6 +236,11 @@ impl Lens {
         )
     }
 
+    /// Whether what agrees depends on names that may become known later, see [`LensContext`].
+    pub fn meets_by_names(&self) -> bool {
+        matches!(self, Self::References | Self::People { .. } | Self::Files)
+    }
+
     /// Merges two edits of a list, into what each side should hold. An element is in the result if
     /// base, left and right have it, or if the base lacks it and a side has it (rule F06).
     ///

@@ -1,9 +1,10 @@
 //! Which means which, for all fields of a link: what every lens is given to look at.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::{Counterparts, LensContext};
-use crate::link::{MappedField, Sides};
+use crate::link::{MappedField, Side, Sides};
 use crate::port::Description;
 use crate::record::Key;
 use crate::schema::FieldId;
@@ -12,13 +13,43 @@ use crate::schema::FieldId;
 /// about. The default knows nothing: no record is tracked.
 #[derive(Clone, Debug, Default)]
 pub struct Names {
-    records: BTreeMap<FieldId, Counterparts<Key>>,
+    records: BTreeMap<FieldId, Arc<Counterparts<Key>>>,
+    /// Fields that show the references of another mapped field backwards, and the side that keeps
+    /// them so; `None` where both do.
+    following: BTreeMap<FieldId, Option<Side>>,
+    /// Fields whose two sides point at collections that are not each other's.
+    astray: BTreeSet<FieldId>,
 }
 
 impl Names {
     /// The records that a pair of fields may refer to; replaces what was known of them.
-    pub fn know_records(&mut self, field: FieldId, records: Counterparts<Key>) {
+    pub fn know_records(&mut self, field: FieldId, records: Arc<Counterparts<Key>>) {
         self.records.insert(field, records);
+    }
+
+    /// The pair of fields shows the references of another mapped one backwards: this side keeps it
+    /// so, or both do.
+    pub fn follows(&mut self, field: FieldId, kept_by: Option<Side>) {
+        self.following.insert(field, kept_by);
+    }
+
+    /// The two fields point at collections that are not each other's: nothing of them may flow.
+    pub fn points_astray(&mut self, field: FieldId) {
+        self.astray.insert(field);
+    }
+
+    /// The records that a pair of fields may refer to, as far as they were looked up.
+    pub fn records(&self, field: &FieldId) -> Option<&Counterparts<Key>> {
+        self.records.get(field).map(Arc::as_ref)
+    }
+
+    /// Whether the pair of fields shows another mapped one backwards, and who keeps it so.
+    pub(crate) fn followed_by(&self, field: &FieldId) -> Option<Option<Side>> {
+        self.following.get(field).copied()
+    }
+
+    pub(crate) fn is_astray(&self, field: &FieldId) -> bool {
+        self.astray.contains(field)
     }
 
     /// What the lens of a pair of fields looks at: these names, and the options that the schemas
@@ -29,7 +60,7 @@ impl Names {
         field: &MappedField,
     ) -> LensContext<'a> {
         LensContext {
-            records: self.records.get(field.name()),
+            records: self.records(field.name()),
             ..LensContext::of(described, field)
         }
     }

@@ -54,3 +54,10 @@ pub enum Unmappable {
     #[error("edits of this field are not merged")]
     NotMerged,
 }
+
+impl Unmappable {
+    /// Whether it passes by itself, once a record or a file is on the other side.
+    pub fn is_waiting(&self) -> bool {
+        matches!(self, Self::Waiting { .. } | Self::WaitingForFile { .. })
+    }
+}

@@ -338,10 +338,12 @@ pub fn link_memory() -> BoxedStrategy<LinkMemory> {
     };
     let mapping = proptest::option::of((0..3_u8).prop_map(|byte| Digest::of(&[byte])));
     let filters = proptest::option::of((0..3_u8).prop_map(|byte| Digest::of(&[byte])));
-    (mapping, filters, any::<bool>(), side(), side())
+    let references = proptest::option::of((0..3_u8).prop_map(|byte| Digest::of(&[byte])));
+    (mapping, references, filters, any::<bool>(), side(), side())
         .prop_map(
-            |(mapping, filters, unapproved_change, left, right)| LinkMemory {
+            |(mapping, references, filters, unapproved_change, left, right)| LinkMemory {
                 mapping,
+                references,
                 filters,
                 unapproved_change,
                 sides: Sides::new(left, right),

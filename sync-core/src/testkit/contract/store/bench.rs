@@ -174,6 +174,7 @@ pub(super) fn queries(spec: &LinkSpec) -> Vec<Query> {
         Query::Intents { dead: false },
         Query::Intents { dead: true },
         Query::Conflicts,
+        Query::Waits,
         Query::Journal(None),
         Query::Runs,
     ];

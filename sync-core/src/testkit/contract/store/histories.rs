@@ -6,15 +6,15 @@ use proptest::test_runner::{Config, TestError, TestRunner};
 
 use super::bench::{ALL, Bench, Setup, key, pairs, queries, sorted};
 use crate::conflict::{Conflict, Resolution};
-use crate::link::{LinkSpec, Side};
+use crate::link::{LinkId, LinkSpec, Side};
 use crate::memory::Memory;
 use crate::outbox::{Intent, IntentId};
 use crate::pair::{PairId, SideState, Standing};
 use crate::port::{
-    Bookmark, Change, CommandKind, Commit, Fence, JournalEntry, LinkMemory, OpenMode, Query, Rows,
-    RunId, RunRecord, Serial,
+    Awaited, Bookmark, Change, CommandKind, Commit, Fence, JournalEntry, LinkMemory, OpenMode,
+    Query, Rows, RunId, RunRecord, Serial, Wait,
 };
-use crate::record::Timestamp;
+use crate::record::{Key, Timestamp};
 use crate::schema::FieldId;
 use crate::testkit::strategies;
 use crate::value::Value;
@@ -26,6 +26,7 @@ enum Step {
     Settle(PairId, u64),
     Attend(PairId, bool, Option<Standing>),
     AttendAll,
+    Wait(PairId, Vec<u8>),
     Join(PairId, PairId),
     Forget(PairId),
     Memory(LinkMemory),
@@ -183,6 +184,7 @@ fn change(spec: &LinkSpec, model: &Memory, step: &Step) -> Option<Change> {
             standing,
         },
         Step::AttendAll => Change::AttendAll,
+        Step::Wait(pair, awaited) => Change::Wait(wait(pair, &awaited)),
         Step::Join(keep, drop) if keep == drop => return None,
         Step::Join(keep, drop) => Change::Join { keep, drop },
         Step::Forget(pair) => Change::Forget(pair),
@@ -232,6 +234,7 @@ fn step(spec: &LinkSpec) -> BoxedStrategy<Step> {
         3 => (pair(), any::<bool>(), strategies::standing())
             .prop_map(|(pair, dirty, standing)| Step::Attend(pair, dirty, standing)),
         1 => Just(Step::AttendAll),
+        2 => (pair(), vec(0..4_u8, 0..3)).prop_map(|(pair, awaited)| Step::Wait(pair, awaited)),
         1 => (pair(), pair()).prop_map(|(keep, drop)| Step::Join(keep, drop)),
         1 => pair().prop_map(Step::Forget),
         1 => strategies::link_memory().prop_map(Step::Memory),
@@ -245,6 +248,23 @@ fn step(spec: &LinkSpec) -> BoxedStrategy<Step> {
         2 => Just(Step::Reopen),
     ]
     .boxed()
+}
+
+/// A pair that waits for records of another link.
+fn wait(pair: PairId, awaited: &[u8]) -> Wait {
+    let awaited = awaited.iter().map(|number| Awaited {
+        link: LinkId::new("another"),
+        side: if number % 2 == 0 {
+            Side::Left
+        } else {
+            Side::Right
+        },
+        key: Key::durable(number.to_string()),
+    });
+    Wait {
+        pair,
+        awaited: awaited.collect(),
+    }
 }
 
 fn journal_entry(fields: &[FieldId]) -> BoxedStrategy<JournalEntry> {
@@ -317,6 +337,7 @@ fn crowd(bench: &Bench) -> Vec<Change> {
                 reason: "no such option".into(),
             }),
         });
+        changes.push(Change::Wait(wait(pair, &[1])));
         for field in &fields[..2] {
             changes.push(Change::Conflict(Conflict {
                 pair,
@@ -364,6 +385,7 @@ fn rows(rows: &Rows) -> Vec<(u64, String)> {
         Rows::Heads(heads) => listed(heads, |head| head.id.0),
         Rows::Pairs(pairs) => listed(pairs, |pair| pair.id.0),
         Rows::Intents(intents) => listed(intents, |intent| intent.id.0),
+        Rows::Waits(waits) => listed(waits, |wait| wait.pair.0),
         Rows::Conflicts(conflicts) => listed(conflicts, |conflict| conflict.pair.0),
         Rows::Journal(entries) => listed(entries, |_| 0),
         Rows::Runs(runs) => listed(runs, |_| 0),
