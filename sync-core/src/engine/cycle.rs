@@ -16,14 +16,14 @@ use crate::link::{Names, Side, Sides};
 use crate::outbox::{Intent, IntentState};
 use crate::pair::{PairId, PairState};
 use crate::plan::{
-    Explanation, FieldRule, InFlight, PairContext, PairPlan, Plan, PlannedOver, Refusal, explain,
-    plan_pair,
+    Explanation, FieldRule, InFlight, PairContext, PairPlan, Plan, Refusal, explain, plan_pair,
 };
 use crate::port::{
     Bookmark, Call, Change, Commit, Committed, Description, Effect, Fence, LinkMemory, Opened,
-    Query, Rows, RunId, RunRecord, Store,
+    Query, Rows, RunId, RunRecord, SideMemory, Store,
 };
 use crate::record::{Key, Timestamp};
+use crate::schema::Schema;
 
 /// Looks at what is left to do per run; more would mean that something keeps changing.
 const MAX_PASSES: u32 = 8;
@@ -34,7 +34,7 @@ pub(super) struct Cycle<'a> {
     pub(super) engine: &'a Engine,
     pub(super) store: Arc<dyn Store>,
     pub(super) options: &'a RunOptions,
-    pub(super) described: Sides<Description>,
+    pub(super) described: &'a Sides<Description>,
     /// Which record is which, as far as the pairs at hand refer to any.
     pub(super) names: Names,
     pub(super) opened: Opened,
@@ -83,17 +83,14 @@ impl<'a> Cycle<'a> {
         opened: Opened,
         fence: Fence,
     ) -> Self {
-        let described = engine
-            .described
-            .as_ref()
-            .map(|side| side.description.clone());
+        let described = &engine.described;
         let started = engine.clock.now();
-        let over = PlannedOver::new(&engine.spec, &described, &opened, started);
+        let over = engine.planned_over(&opened, started);
         Self {
             engine,
             store,
             options,
-            at_sight: Plan::new(&engine.spec, &described, over),
+            at_sight: Plan::new(&engine.spec, described, over),
             described,
             names: Names::default(),
             started,
@@ -210,10 +207,10 @@ impl<'a> Cycle<'a> {
             if !plan.items.is_empty() || !plan.refusals.is_empty() {
                 self.check_schema().await?;
             }
-            self.say(|| Event::Planned(Box::new(plan.clone())));
             // A later look replaces an earlier one: a refusal whose cause is gone is not told.
             self.planned_refusals.clone_from(&plan.refusals);
             self.planned_refusals.extend(held.refusals.iter().cloned());
+            self.say(|| Event::Planned(Box::new(plan)));
             let queue = self.commit_plan(&held).await?;
             moved = self.apply(queue).await?;
             if !moved {
@@ -278,7 +275,7 @@ impl<'a> Cycle<'a> {
 
     /// A new mapping, lens or schema makes every pair worth a look.
     pub(super) async fn attend_to_mapping(&mut self) -> Result<(), RunError> {
-        let digest = self.engine.spec.mapping.digest();
+        let digest = self.at_sight.over.mapping;
         let known = self.memory.mapping.is_some();
         let mapping_changed = self.memory.mapping.replace(digest) != Some(digest);
         let filters = self.engine.spec.filter_digest();
@@ -288,8 +285,7 @@ impl<'a> Cycle<'a> {
         for side in Side::BOTH {
             let schema = &self.described[side].schema;
             let memory = &mut self.memory.sides[side];
-            schema_changed |= memory.schema.as_ref() != Some(schema);
-            memory.schema = Some(schema.clone());
+            schema_changed |= remember_schema(memory, schema);
         }
         if mapping_changed {
             // Shadows lack the cells of a field that was not mapped before, and adding a field
@@ -314,7 +310,7 @@ impl<'a> Cycle<'a> {
         }
         self.checked_schema = true;
         for side in Side::BOTH {
-            let fresh = self.engine.described[side].at >= self.started;
+            let fresh = self.engine.described_at[side] >= self.started;
             if fresh || self.described[side].capabilities.requests_per_command == 0 {
                 continue;
             }
@@ -370,7 +366,7 @@ impl<'a> Cycle<'a> {
     ) -> T {
         let context = PairContext {
             spec: &self.engine.spec,
-            described: &self.described,
+            described: self.described,
             names: &self.names,
             now: self.started,
             arbiter: self.engine.arbiter.as_deref(),
@@ -502,10 +498,10 @@ impl<'a> Cycle<'a> {
 
     fn remember_schemas(&mut self) {
         for side in Side::BOTH {
-            let described = &self.engine.described[side];
             let memory = &mut self.memory.sides[side];
-            memory.schema = Some(described.description.schema.clone());
-            memory.described_at = memory.described_at.max(Some(described.at));
+            remember_schema(memory, &self.described[side].schema);
+            let at = self.engine.described_at[side];
+            memory.described_at = memory.described_at.max(Some(at));
         }
     }
 
@@ -537,6 +533,15 @@ impl<'a> Cycle<'a> {
             undoes: self.undoes,
         }
     }
+}
+
+/// Returns whether it is another one than before.
+fn remember_schema(memory: &mut SideMemory, schema: &Schema) -> bool {
+    let changed = memory.schema.as_deref() != Some(schema);
+    if changed {
+        memory.schema = Some(Arc::new(schema.clone()));
+    }
+    changed
 }
 
 /// What people are told of a record that a create sent twice may have made.

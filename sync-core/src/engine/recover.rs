@@ -147,7 +147,7 @@ impl Cycle<'_> {
     ) -> Result<(), RunError> {
         let settlement = verify(
             &self.engine.spec,
-            &self.described,
+            self.described,
             &self.names,
             &intent,
             pair,
@@ -387,7 +387,7 @@ impl Cycle<'_> {
             let (Some(mapped), Some(here), Some(source)) = (mapped, here, &field.source) else {
                 return false;
             };
-            let context = self.names.lens(&self.described, mapped);
+            let context = self.names.lens(self.described, mapped);
             match side {
                 Side::Left => mapped.lens.agree(&context, here, source),
                 Side::Right => mapped.lens.agree(&context, source, here),

@@ -47,7 +47,7 @@ impl Engine {
         let opened = self.store.open(&self.spec, OpenMode::Read).await?;
         let mut checker = Checker {
             engine: self,
-            described: self.described.as_ref().map(|side| side.description.clone()),
+            described: self.described.clone(),
             names: Names::default(),
             options,
             memory: opened.memory,
@@ -199,10 +199,7 @@ impl Checker<'_> {
         if seen == Some(record.digest()) {
             return Ok(true);
         }
-        let lag = self.engine.described[side]
-            .description
-            .capabilities
-            .index_lag;
+        let lag = self.engine.described[side].capabilities.index_lag;
         let written = self.memory.sides[side].ahead_of_index.get(&pair);
         if written.is_none_or(|at| self.engine.clock.now().since(*at) >= lag) {
             return Ok(false);
