@@ -265,7 +265,10 @@ impl Replica {
         let mut notion = self.notion.clone();
         notion.marker_field.clone_from(&self.marker);
         let memory = self.store.memory(&link).await?.sides.left;
-        let remembered = memory.schema.zip(memory.described_at);
+        let remembered = memory
+            .schema
+            .map(Arc::unwrap_or_clone)
+            .zip(memory.described_at);
         let fresh = remembered
             .filter(|(_, at)| !afresh && *at <= now && now.since(*at) < self.policy.describe_every);
         let peer = NotionPeer::new(self.client.clone(), self.data_source, notion);

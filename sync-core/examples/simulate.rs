@@ -8,6 +8,10 @@ use std::process::ExitCode;
 
 use notion_sync_core::testkit::sim::{Profile, Script, Tally, Verdict, simulate_reference};
 
+/// Histories are made of small things that live shortly.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Violations that are printed; the rest is counted.
 const SHOWN: usize = 10;
 

@@ -18,6 +18,10 @@ use crate::schema::FieldId;
 #[derive(Clone, Debug, Default)]
 pub struct Memory {
     pairs: BTreeMap<PairId, PairState>,
+    /// The dirty ones of them.
+    dirty: BTreeSet<PairId>,
+    /// How many of them are alive.
+    live: Sides<u64>,
     keys: BTreeMap<(Side, Key), PairId>,
     intents: BTreeMap<IntentId, Intent>,
     conflicts: BTreeMap<(PairId, FieldId), Conflict>,
@@ -43,10 +47,9 @@ impl Memory {
                 dirty,
             } => {
                 let there = self.pairs.entry(pair).or_insert_with(|| blank(pair));
-                let former = std::mem::replace(&mut there.sides[side], state.clone());
                 there.dirty = dirty;
-                self.unindex(side, &former);
-                self.index(pair, side, &state);
+                self.attend(pair, dirty);
+                self.replace(pair, side, state);
             }
             Change::Settle { pair, base } => {
                 if let Some(there) = self.pairs.get_mut(&pair) {
@@ -61,12 +64,14 @@ impl Memory {
                 if let Some(there) = self.pairs.get_mut(&pair) {
                     there.dirty = dirty;
                     there.standing = standing;
+                    self.attend(pair, dirty);
                 }
             }
             Change::AttendAll => {
                 for pair in self.pairs.values_mut() {
                     pair.dirty = true;
                 }
+                self.dirty = self.pairs.keys().copied().collect();
             }
             Change::Wait(Wait { pair, awaited }) => {
                 if awaited.is_empty() {
@@ -107,6 +112,7 @@ impl Memory {
                     open.resolution = Some(resolution);
                     if let Some(there) = self.pairs.get_mut(&pair) {
                         there.dirty = true;
+                        self.attend(pair, true);
                     }
                 }
             }
@@ -149,9 +155,11 @@ impl Memory {
 
     /// Puts a whole pair, as read from another store.
     pub fn put(&mut self, pair: PairState) {
+        self.take_out(pair.id);
         for side in Side::BOTH {
             self.index(pair.id, side, &pair.sides[side]);
         }
+        self.attend(pair.id, pair.dirty);
         self.pairs.insert(pair.id, pair);
     }
 
@@ -193,15 +201,9 @@ impl Memory {
 
     /// How many pairs, and how many live per side.
     pub fn counts(&self) -> Counts {
-        let live = |side| {
-            self.pairs
-                .values()
-                .filter(|pair| is_live(pair, side))
-                .count() as u64
-        };
         Counts {
             pairs: self.pairs.len() as u64,
-            live: Sides::from_fn(live),
+            live: self.live,
         }
     }
 
@@ -237,7 +239,10 @@ impl Memory {
             ),
             Query::Pairs(ids) => Rows::Pairs(self.named(ids.iter(), start).cloned().collect()),
             Query::All => whole(|_| true),
-            Query::Dirty => whole(|pair| pair.dirty),
+            Query::Dirty => {
+                let dirty = self.dirty.range(start..).take(limit);
+                Rows::Pairs(dirty.filter_map(|pair| self.pair(*pair)).cloned().collect())
+            }
             Query::Standing => whole(|pair| {
                 let standing = pair.standing.as_ref();
                 standing.is_some_and(|standing| standing.state != RecordState::Clean)
@@ -322,7 +327,12 @@ impl Memory {
             self.conflicts.remove(&at);
         }
         self.waits.remove(&pair);
+        self.take_out(pair)
+    }
+
+    fn take_out(&mut self, pair: PairId) -> Option<PairState> {
         let gone = self.pairs.remove(&pair)?;
+        self.attend(pair, false);
         for side in Side::BOTH {
             self.unindex(side, &gone.sides[side]);
         }
@@ -341,11 +351,27 @@ impl Memory {
                 return;
             };
             kept.dirty = true;
-            if kept.sides[side].gives_way_to(&gone.sides[side]) {
-                let former = std::mem::replace(&mut kept.sides[side], gone.sides[side].clone());
-                self.unindex(side, &former);
-                self.index(keep, side, &gone.sides[side]);
+            let gives_way = kept.sides[side].gives_way_to(&gone.sides[side]);
+            self.attend(keep, true);
+            if gives_way {
+                self.replace(keep, side, gone.sides[side].clone());
             }
+        }
+    }
+
+    fn attend(&mut self, pair: PairId, dirty: bool) {
+        if dirty {
+            self.dirty.insert(pair);
+        } else {
+            self.dirty.remove(&pair);
+        }
+    }
+
+    fn replace(&mut self, pair: PairId, side: Side, state: SideState) {
+        if let Some(there) = self.pairs.get_mut(&pair) {
+            let former = std::mem::replace(&mut there.sides[side], state.clone());
+            self.unindex(side, &former);
+            self.index(pair, side, &state);
         }
     }
 
@@ -353,12 +379,14 @@ impl Memory {
         if let Some(key) = &state.key {
             self.keys.insert((side, key.clone()), pair);
         }
+        self.live[side] += u64::from(is_alive(state));
     }
 
     fn unindex(&mut self, side: Side, state: &SideState) {
         if let Some(key) = &state.key {
             self.keys.remove(&(side, key.clone()));
         }
+        self.live[side] -= u64::from(is_alive(state));
     }
 }
 
@@ -384,7 +412,10 @@ fn is_at_rest(pair: &PairState) -> bool {
 
 /// Whether a pair's record on a side is present and alive.
 pub fn is_live(pair: &PairState, side: Side) -> bool {
-    let state = &pair.sides[side];
+    is_alive(&pair.sides[side])
+}
+
+fn is_alive(state: &SideState) -> bool {
     let alive = |lifecycle| lifecycle == Lifecycle::Live;
     state.presence == Presence::Present
         && state

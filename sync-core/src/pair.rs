@@ -1,5 +1,7 @@
 //! Pairs: one logical record on both sides, with what was last observed and last settled.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::link::{MappedField, Side, Sides};
@@ -81,8 +83,8 @@ pub enum Presence {
 pub struct Base {
     /// Alive or trashed.
     pub lifecycle: Lifecycle,
-    /// Sorted by name, so that equal contents are equal bytes.
-    fields: Vec<BaseField>,
+    /// Sorted by name, so that equal contents are equal bytes. Copies share them.
+    fields: Arc<Vec<BaseField>>,
     /// Sorted by name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     parked: Vec<BaseField>,
@@ -134,7 +136,9 @@ impl Base {
 
     /// Forgets what was settled of a field, as if its sides had never agreed.
     pub fn unsettle(&mut self, field: &FieldId) {
-        self.fields.retain(|settled| settled.name != *field);
+        if let Ok(at) = self.position(field) {
+            Arc::make_mut(&mut self.fields).remove(at);
+        }
     }
 
     /// Leaves a field alone as long as the sides hold these values, which do not agree. What was
@@ -177,9 +181,11 @@ impl Base {
     }
 
     fn put(&mut self, field: BaseField) {
-        match self.position(&field.name) {
-            Ok(at) => self.fields[at] = field,
-            Err(at) => self.fields.insert(at, field),
+        let at = self.position(&field.name);
+        let fields = Arc::make_mut(&mut self.fields);
+        match at {
+            Ok(at) => fields[at] = field,
+            Err(at) => fields.insert(at, field),
         }
     }
 

@@ -17,14 +17,14 @@ use crate::link::{Names, Side, Sides};
 use crate::outbox::{Intent, IntentState};
 use crate::pair::{PairId, PairState};
 use crate::plan::{
-    Explanation, FieldRule, InFlight, PairContext, PairPlan, Plan, PlannedOver, Refusal, explain,
-    plan_pair,
+    Explanation, FieldRule, InFlight, PairContext, PairPlan, Plan, Refusal, explain, plan_pair,
 };
 use crate::port::{
     Awaited, Bookmark, Call, Change, Commit, Committed, Description, Effect, Fence, LinkMemory,
-    Opened, Query, Rows, RunId, RunRecord, Store,
+    Opened, Query, Rows, RunId, RunRecord, SideMemory, Store,
 };
 use crate::record::{Key, Timestamp};
+use crate::schema::Schema;
 
 /// Looks at what is left to do per run; more would mean that something keeps changing.
 const MAX_PASSES: u32 = 12;
@@ -38,7 +38,7 @@ pub(super) struct Cycle<'a> {
     pub(super) engine: &'a Engine,
     pub(super) store: Arc<dyn Store>,
     pub(super) options: &'a RunOptions,
-    pub(super) described: Sides<Description>,
+    pub(super) described: &'a Sides<Description>,
     /// Which record is which, as far as the pairs at hand refer to any.
     pub(super) names: Names,
     /// Where references lead.
@@ -96,18 +96,15 @@ impl<'a> Cycle<'a> {
         opened: Opened,
         fence: Fence,
     ) -> Self {
-        let described = engine
-            .described
-            .as_ref()
-            .map(|side| side.description.clone());
+        let described = &engine.described;
         let started = engine.clock.now();
-        let over = PlannedOver::new(&engine.spec, &described, &opened, started);
+        let over = engine.planned_over(&opened, started);
         Self {
             engine,
             store,
             options,
-            at_sight: Plan::new(&engine.spec, &described, over),
-            routes: Routes::new(engine, &described),
+            at_sight: Plan::new(&engine.spec, described, over),
+            routes: Routes::new(engine, described),
             waits: BTreeMap::new(),
             rehomed: BTreeSet::new(),
             patient: true,
@@ -228,14 +225,14 @@ impl<'a> Cycle<'a> {
             if !plan.items.is_empty() || !plan.refusals.is_empty() {
                 self.check_schema().await?;
             }
-            self.say(|| Event::Planned(Box::new(plan.clone())));
             // A later look replaces an earlier one: a refusal whose cause is gone is not told.
             self.planned_refusals.clone_from(&plan.refusals);
             self.planned_refusals.extend(held.refusals.iter().cloned());
-            let queue = self.commit_plan(&held).await?;
-            moved = self.apply(queue).await?;
             let deferred = plan.counts.deferred > 0;
             let circle = deferred && plan.counts.create == Sides::new(0, 0);
+            self.say(|| Event::Planned(Box::new(plan)));
+            let queue = self.commit_plan(&held).await?;
+            moved = self.apply(queue).await?;
             if circle || pass >= WAVES {
                 self.patient = false;
                 moved |= circle;
@@ -303,7 +300,7 @@ impl<'a> Cycle<'a> {
 
     /// A new mapping, lens or schema makes every pair worth a look.
     pub(super) async fn attend_to_mapping(&mut self) -> Result<(), RunError> {
-        let digest = self.engine.spec.mapping.digest();
+        let digest = self.at_sight.over.mapping;
         let known = self.memory.mapping.is_some();
         let mapping_changed = self.memory.mapping.replace(digest) != Some(digest);
         let filters = self.engine.spec.filter_digest();
@@ -313,8 +310,7 @@ impl<'a> Cycle<'a> {
         for side in Side::BOTH {
             let schema = &self.described[side].schema;
             let memory = &mut self.memory.sides[side];
-            schema_changed |= memory.schema.as_ref() != Some(schema);
-            memory.schema = Some(schema.clone());
+            schema_changed |= remember_schema(memory, schema);
         }
         if mapping_changed {
             // Shadows lack the cells of a field that was not mapped before, and adding a field
@@ -342,7 +338,7 @@ impl<'a> Cycle<'a> {
         }
         self.checked_schema = true;
         for side in Side::BOTH {
-            let fresh = self.engine.described[side].at >= self.started;
+            let fresh = self.engine.described_at[side] >= self.started;
             if fresh || self.described[side].capabilities.requests_per_command == 0 {
                 continue;
             }
@@ -399,7 +395,7 @@ impl<'a> Cycle<'a> {
     ) -> T {
         let context = PairContext {
             spec: &self.engine.spec,
-            described: &self.described,
+            described: self.described,
             names: &self.names,
             now: self.started,
             arbiter: self.engine.arbiter.as_deref(),
@@ -533,10 +529,10 @@ impl<'a> Cycle<'a> {
 
     fn remember_schemas(&mut self) {
         for side in Side::BOTH {
-            let described = &self.engine.described[side];
             let memory = &mut self.memory.sides[side];
-            memory.schema = Some(described.description.schema.clone());
-            memory.described_at = memory.described_at.max(Some(described.at));
+            remember_schema(memory, &self.described[side].schema);
+            let at = self.engine.described_at[side];
+            memory.described_at = memory.described_at.max(Some(at));
         }
     }
 
@@ -568,6 +564,15 @@ impl<'a> Cycle<'a> {
             undoes: self.undoes,
         }
     }
+}
+
+/// Returns whether it is another one than before.
+fn remember_schema(memory: &mut SideMemory, schema: &Schema) -> bool {
+    let changed = memory.schema.as_deref() != Some(schema);
+    if changed {
+        memory.schema = Some(Arc::new(schema.clone()));
+    }
+    changed
 }
 
 /// What people are told of a record that a create sent twice may have made.

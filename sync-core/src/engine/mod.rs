@@ -42,8 +42,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::link::{Arbiter, Direction, LinkSpec, Neighbour, Side, Sides};
-use crate::plan::{Approval, Explanation, Guard, Plan};
-use crate::port::{Cancel, Clock, Description, Fence, LeaseAsk, OpenMode, Peer, Store};
+use crate::plan::{Approval, Explanation, Guard, Plan, PlannedOver};
+use crate::port::{Cancel, Clock, Description, Fence, LeaseAsk, OpenMode, Opened, Peer, Store};
 use crate::record::{Key, Timestamp};
 use applied::{nothing_begun, out_of_date};
 use cycle::Cycle;
@@ -57,7 +57,10 @@ use tracing::Instrument;
 #[derive(Clone)]
 pub struct Engine {
     spec: LinkSpec,
-    described: Sides<Described>,
+    described: Sides<Description>,
+    described_at: Sides<Timestamp>,
+    /// What every plan of this engine is made over, but for store and time.
+    over: PlannedOver,
     peers: Sides<Arc<dyn Peer>>,
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
@@ -139,9 +142,13 @@ impl Engine {
         store: Arc<dyn Store>,
         clock: Arc<dyn Clock>,
     ) -> Self {
+        let described_at = described.as_ref().map(|side| side.at);
+        let described = described.map(|side| side.description);
         Self {
+            over: PlannedOver::of(&spec, &described),
             spec,
             described,
+            described_at,
             peers: peers.map(|peer| Arc::new(Interruptible(peer)) as Arc<dyn Peer>),
             store,
             clock,
@@ -295,6 +302,16 @@ impl Engine {
         let mut cycle = Cycle::new(self, store, options, now, fence.clone());
         cycle.name_run().await?;
         Ok(cycle)
+    }
+
+    /// What a plan made now is made over.
+    fn planned_over(&self, opened: &Opened, at: Timestamp) -> PlannedOver {
+        PlannedOver {
+            lineage: opened.lineage,
+            serial: opened.serial,
+            at,
+            ..self.over.clone()
+        }
     }
 
     /// Gives the lease back. The first error is the one worth telling.

@@ -74,7 +74,7 @@ impl Cycle<'_> {
 
     async fn survey_and_probe(&mut self) -> Result<Plan, RunError> {
         let over = self.at_sight.over.clone();
-        let nothing = Plan::new(&self.engine.spec, &self.described, over);
+        let nothing = Plan::new(&self.engine.spec, self.described, over);
         let at_sight = std::mem::replace(&mut self.at_sight, nothing);
         let (plan, probe) = self.survey_once(at_sight.clone()).await?;
         if !probe.is_empty() && self.probe(probe).await? {

@@ -305,7 +305,7 @@ impl Cycle<'_> {
 
     fn sum_up(&self, taken: &TakenBack) -> Plan {
         let over = self.at_sight.over.clone();
-        let mut plan = Plan::new(&self.engine.spec, &self.described, over);
+        let mut plan = Plan::new(&self.engine.spec, self.described, over);
         for (pair, decided) in &taken.pairs {
             plan.add(pair, decided);
         }

@@ -46,7 +46,7 @@ impl Engine {
     /// When a side or the store cannot be read.
     pub async fn verify(&self, options: &VerifyOptions) -> Result<Verification, RunError> {
         let opened = self.store.open(&self.spec, OpenMode::Read).await?;
-        let described = self.described.as_ref().map(|side| side.description.clone());
+        let described = self.described.clone();
         let routes = Routes::new(self, &described);
         let waits = waits_of(&*self.store, &self.spec.id).await?;
         let mut checker = Checker {
@@ -208,10 +208,7 @@ impl Checker<'_> {
         if seen == Some(record.digest()) {
             return Ok(true);
         }
-        let lag = self.engine.described[side]
-            .description
-            .capabilities
-            .index_lag;
+        let lag = self.engine.described[side].capabilities.index_lag;
         let written = self.memory.sides[side].ahead_of_index.get(&pair);
         if written.is_none_or(|at| self.engine.clock.now().since(*at) >= lag) {
             return Ok(false);

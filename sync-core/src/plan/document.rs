@@ -48,15 +48,26 @@ impl PlannedOver {
         opened: &Opened,
         at: Timestamp,
     ) -> Self {
+        Self {
+            lineage: opened.lineage,
+            serial: opened.serial,
+            at,
+            ..Self::of(spec, described)
+        }
+    }
+
+    /// What plans of this link are made over, in no store and at no time yet: digests of mapping
+    /// and schemas, which one engine needs once.
+    pub(crate) fn of(spec: &LinkSpec, described: &Sides<Description>) -> Self {
         let schemas = described.as_ref().map(|side| &side.schema);
         Self {
             link: spec.id.clone(),
-            lineage: opened.lineage,
-            serial: opened.serial,
+            lineage: 0,
+            serial: Serial::default(),
             mapping: spec.mapping.digest(),
             schemas: schemas.map(Schema::version),
             fields: field_kinds(&spec.mapping, &schemas),
-            at,
+            at: Timestamp::default(),
         }
     }
 }

@@ -301,6 +301,9 @@ impl FieldSet {
     /// The record with every cell that was not asked for [`crate::record::Cell::Unread`].
     #[must_use]
     pub fn select(&self, mut record: Record) -> Record {
+        if *self == Self::All {
+            return record;
+        }
         let cells = record.cells.iter().map(|(field, cell)| {
             let asked = self.contains(field);
             (

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::error::Error as StdError;
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -108,7 +109,7 @@ pub struct SideMemory {
     /// When a scan of any kind last ended.
     pub scanned_at: Option<Timestamp>,
     /// The schema as last described.
-    pub schema: Option<Schema>,
+    pub schema: Option<Arc<Schema>>,
     /// When.
     pub described_at: Option<Timestamp>,
     /// Records written or read directly less than the peer's index lag ago: a scan may still show

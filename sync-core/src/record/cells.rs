@@ -1,12 +1,17 @@
 //! Cells: a value and how much of it was seen.
 
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::sync::{Arc, OnceLock};
+
 use serde::de::value::{MapAccessDeserializer, StrDeserializer};
 use serde::de::{Error, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::Lifecycle;
 use crate::canary::{self, Canary};
 use crate::schema::FieldId;
-use crate::value::{RawJson, Value};
+use crate::value::{Digest, RawJson, Value};
 
 /// A value and its completeness. Only [`Cell::Complete`] can ever mean "cleared".
 ///
@@ -95,7 +100,7 @@ impl<'de> Deserialize<'de> for Cell {
         impl<'de> Visitor<'de> for CellVisitor {
             type Value = Cell;
 
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a complete value in brackets, or the name of a gap")
             }
 
@@ -121,13 +126,23 @@ impl<'de> Deserialize<'de> for Cell {
 }
 
 /// Cells by field: at most one per field, sorted, so that equal contents are equal bytes.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Cells(Vec<(FieldId, Cell)>);
+///
+/// Copies share their cells, and the digest once somebody asked for it, until one is written to:
+/// a record passes from peer to engine to store as it is.
+#[derive(Clone, Default)]
+pub struct Cells(Arc<Shared>);
+
+#[derive(Clone, Default)]
+struct Shared {
+    cells: Vec<(FieldId, Cell)>,
+    /// Of these cells under that lifecycle.
+    digest: OnceLock<(Lifecycle, Digest)>,
+}
 
 impl Cells {
     /// The cell of a field.
     pub fn cell(&self, field: &FieldId) -> Option<&Cell> {
-        self.position(field).ok().map(|at| &self.0[at].1)
+        self.position(field).ok().map(|at| &self.0.cells[at].1)
     }
 
     /// The value of a field, if all of it was seen.
@@ -137,29 +152,63 @@ impl Cells {
 
     /// Puts a cell, replacing the field's former one.
     pub fn put(&mut self, field: FieldId, cell: Cell) {
-        match self.position(&field) {
-            Ok(at) => self.0[at].1 = cell,
-            Err(at) => self.0.insert(at, (field, cell)),
+        let at = self.position(&field);
+        let shared = Arc::make_mut(&mut self.0);
+        shared.digest.take();
+        match at {
+            Ok(at) => shared.cells[at].1 = cell,
+            Err(at) => shared.cells.insert(at, (field, cell)),
         }
     }
 
     /// All cells in order of their fields.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&FieldId, &Cell)> {
-        self.0.iter().map(|(field, cell)| (field, cell))
+        self.0.cells.iter().map(|(field, cell)| (field, cell))
     }
 
     /// How many fields have a cell.
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.0.cells.len()
     }
 
     /// Whether no field has a cell.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.0.cells.is_empty()
+    }
+
+    /// The digest of these cells under a lifecycle, computed once for all copies.
+    pub(super) fn digest(&self, lifecycle: Lifecycle) -> Digest {
+        let compute = || Digest::of_json(&(lifecycle, self));
+        let known = self.0.digest.get_or_init(|| (lifecycle, compute()));
+        if known.0 == lifecycle {
+            known.1
+        } else {
+            compute()
+        }
     }
 
     fn position(&self, field: &FieldId) -> Result<usize, usize> {
-        self.0.binary_search_by(|(id, _)| id.cmp(field))
+        self.0.cells.binary_search_by(|(id, _)| id.cmp(field))
+    }
+}
+
+impl PartialEq for Cells {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0) || self.0.cells == other.0.cells
+    }
+}
+
+impl Eq for Cells {}
+
+impl Hash for Cells {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.cells.hash(state);
+    }
+}
+
+impl fmt::Debug for Cells {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Cells").field(&self.0.cells).finish()
     }
 }
 
@@ -172,13 +221,16 @@ impl FromIterator<(FieldId, Cell)> for Cells {
         sorted.reverse();
         sorted.dedup_by(|a, b| a.0 == b.0);
         sorted.reverse();
-        Self(sorted)
+        Self(Arc::new(Shared {
+            cells: sorted,
+            digest: OnceLock::new(),
+        }))
     }
 }
 
 impl Serialize for Cells {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.0.iter().map(|(field, cell)| (field, cell)))
+        serializer.collect_map(self.iter())
     }
 }
 
@@ -188,7 +240,7 @@ impl<'de> Deserialize<'de> for Cells {
         impl<'de> Visitor<'de> for CellsVisitor {
             type Value = Cells;
 
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a map from field to cell")
             }
 
@@ -258,5 +310,23 @@ mod tests {
         assert_eq!(cells, other);
         let json = serde_json::to_string(&cells).unwrap();
         assert_eq!(serde_json::from_str::<Cells>(&json).unwrap(), cells);
+    }
+
+    #[test]
+    fn a_copy_that_is_written_to_parts_from_the_other_and_from_its_digest() {
+        let field = FieldId::new("a");
+        let text = |text: &str| Cell::Complete(Value::text(text));
+        let cells: Cells = [(field.clone(), text("1"))].into_iter().collect();
+        let first = cells.digest(Lifecycle::Live);
+        let mut copy = cells.clone();
+        assert_eq!(copy.digest(Lifecycle::Live), first);
+        assert_ne!(copy.digest(Lifecycle::Trashed), first);
+        copy.put(field.clone(), text("2"));
+        assert_eq!(cells.complete(&field), Some(&Value::text("1")));
+        assert_eq!(cells.digest(Lifecycle::Live), first);
+        assert_ne!(copy.digest(Lifecycle::Live), first);
+        copy.put(field, text("1"));
+        assert_eq!(copy.digest(Lifecycle::Live), first);
+        assert_eq!(first, Digest::of_json(&(Lifecycle::Live, &cells)));
     }
 }

@@ -78,7 +78,7 @@ impl Record {
     /// Digest of lifecycle and cells: equal digests, equal observation. The version is evidence,
     /// not content, and stays out.
     pub fn digest(&self) -> Digest {
-        Digest::of_json(&self.content())
+        self.cells.digest(self.lifecycle)
     }
 
     /// What [`Record::digest`] is the digest of, as JSON: a store that writes this text can digest

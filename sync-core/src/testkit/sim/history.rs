@@ -10,7 +10,7 @@ use super::stage::{Stage, Tally};
 use super::witness::Witness;
 use super::world::{MakeWorld, SkewedClock, World};
 use crate::conflict::Resolution;
-use crate::engine::{Decisions, Described, RunError};
+use crate::engine::{Decisions, Described, Engine, RunError};
 use crate::link::{LinkSpec, Policy, Precheck, Side, Sides};
 use crate::outbox::IntentState;
 use crate::port::{Call, Cancel, ChangeFeed, Description, Store};
@@ -60,6 +60,8 @@ pub(super) struct History {
     pub(super) entropy: Entropy,
     pub(super) processes: u64,
     pub(super) described: Sides<Option<Described>>,
+    /// The engine of the last run, as long as link and descriptions are the same.
+    pub(super) engine: Option<Arc<Engine>>,
     pub(super) habits: Sides<Description>,
     /// Whether changes are learned from feeds that tell of all of them: then no sweep is needed.
     fed: bool,
@@ -123,7 +125,7 @@ impl History {
         let habits = Sides::from_fn(|side| super::described_or_bare(describe(side)));
         let witness = Witness {
             world: Arc::clone(&world),
-            link: link.clone(),
+            link: Arc::new(link.clone()),
             store: Arc::clone(&store),
             stage: stage.clone(),
             lag: habits
@@ -143,6 +145,7 @@ impl History {
             entropy,
             processes: 0,
             described: Sides::default(),
+            engine: None,
             fed: Side::BOTH
                 .into_iter()
                 .all(|side| habits[side].capabilities.changes != ChangeFeed::Window),
@@ -289,6 +292,7 @@ impl History {
         self.people.clear_up();
         self.clock.set_right();
         self.described = Sides::default();
+        self.engine = None;
         // A person looks at what the guards hold back and lets it pass.
         self.link.policy.max_delete.approved = Some(1_000);
         self.link.policy.max_change.floor = 1_000;

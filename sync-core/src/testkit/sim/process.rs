@@ -99,17 +99,21 @@ impl History {
         }
     }
 
-    pub(super) fn engine(&mut self) -> Engine {
-        let witness = self.witness();
+    pub(super) fn engine(&mut self) -> Arc<Engine> {
         let clock: Arc<dyn Clock> = Arc::new(self.clock.clone());
         let now = clock.now();
-        let described = Sides::from_fn(|side| {
-            let known = self.described[side].take();
-            let fresh =
-                known.filter(|known| now.since(known.at) < DESCRIBE_EVERY && known.at <= now);
-            fresh.or_else(|| self.describe(side))
-        });
-        self.described.clone_from(&described);
+        for side in Side::BOTH {
+            let fresh = |known: &Described| now.since(known.at) < DESCRIBE_EVERY && known.at <= now;
+            if !self.described[side].as_ref().is_some_and(fresh) {
+                self.described[side] = self.describe(side);
+                self.engine = None;
+            }
+        }
+        if let Some(engine) = &self.engine {
+            return Arc::clone(engine);
+        }
+        let witness = self.witness();
+        let described = &self.described;
         let described = Sides::from_fn(|side| Described {
             description: match &described[side] {
                 Some(described) => described.description.clone(),
@@ -126,7 +130,8 @@ impl History {
             Arc::new(staged) as Arc<dyn Peer>
         });
         let store = Arc::new(StagedStore::new(witness));
-        Engine::new(self.link.clone(), described, peers, store, clock)
+        let engine = Engine::new(self.link.clone(), described, peers, store, clock);
+        Arc::clone(self.engine.insert(Arc::new(engine)))
     }
 
     fn describe(&self, side: Side) -> Option<Described> {

@@ -18,7 +18,7 @@ use crate::value::Value;
 #[derive(Clone)]
 pub(super) struct Witness {
     pub(super) world: Arc<dyn World>,
-    pub(super) link: LinkSpec,
+    pub(super) link: Arc<LinkSpec>,
     /// The store itself, without faults.
     pub(super) store: Arc<dyn Store>,
     pub(super) stage: Stage,
