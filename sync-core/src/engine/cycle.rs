@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tracing::Instrument;
 
+use super::drift::UndecodedFields;
 use super::marks::Marks;
 use super::postpone::Postponed;
 use super::saved::Approved;
@@ -16,12 +17,12 @@ use crate::link::{Names, Side, Sides};
 use crate::outbox::{Intent, IntentState};
 use crate::pair::{PairId, PairState};
 use crate::plan::{
-    Explanation, FieldRule, InFlight, PairContext, PairPlan, Plan, PlannedOver, Refusal, explain,
-    plan_pair,
+    Explanation, FieldRule, FieldsOnHold, InFlight, PairContext, PairPlan, Plan, PlannedOver,
+    Refusal, explain, plan_pair,
 };
 use crate::port::{
-    Bookmark, Call, Change, Commit, Committed, Description, Effect, Fence, LinkMemory, Opened,
-    Query, Rows, RunId, RunRecord, Store,
+    Bookmark, Change, Commit, Committed, Description, Effect, Fence, LinkMemory, Opened, Query,
+    Rows, RunId, RunRecord, Store,
 };
 use crate::record::{Key, Timestamp};
 
@@ -63,6 +64,9 @@ pub(super) struct Cycle<'a> {
     /// Pairs whose missing sides were read directly in this run.
     pub(super) probed: BTreeSet<(PairId, Side)>,
     pub(super) checked_schema: bool,
+    /// Fields of which nothing propagates in this run.
+    pub(super) on_hold: FieldsOnHold,
+    pub(super) undecoded: UndecodedFields,
     /// Commands sent to a remote side in this run.
     pub(super) sent: u64,
     /// What is planned and not carried out: new records are not taken over at first sight.
@@ -115,6 +119,8 @@ impl<'a> Cycle<'a> {
             undoes: None,
             probed: BTreeSet::new(),
             checked_schema: false,
+            on_hold: FieldsOnHold::default(),
+            undecoded: UndecodedFields::new(),
             sent: 0,
             dry: false,
             approved: None,
@@ -181,7 +187,7 @@ impl<'a> Cycle<'a> {
         if self.report.outcome == RunOutcome::Cancelled {
             self.commit_without_memory(record).await?;
         } else {
-            self.remember_schemas();
+            self.remember_reading();
             let maintenance = self.maintenance();
             record.push(maintenance);
             self.commit(record, Vec::new()).await?;
@@ -207,8 +213,9 @@ impl<'a> Cycle<'a> {
             let plan = self.survey().await?;
             let held = self.guard(&plan).await?;
             // A refusal may only stand because an option was added since the schema was read.
-            if !plan.items.is_empty() || !plan.refusals.is_empty() {
-                self.check_schema().await?;
+            let writes = !plan.items.is_empty() || !plan.refusals.is_empty();
+            if writes && self.check_schema().await?.is_some() {
+                continue;
             }
             self.say(|| Event::Planned(Box::new(plan.clone())));
             // A later look replaces an earlier one: a refusal whose cause is gone is not told.
@@ -276,62 +283,6 @@ impl<'a> Cycle<'a> {
         Ok(())
     }
 
-    /// A new mapping, lens or schema makes every pair worth a look.
-    pub(super) async fn attend_to_mapping(&mut self) -> Result<(), RunError> {
-        let digest = self.engine.spec.mapping.digest();
-        let known = self.memory.mapping.is_some();
-        let mapping_changed = self.memory.mapping.replace(digest) != Some(digest);
-        let filters = self.engine.spec.filter_digest();
-        let filters_changed = std::mem::replace(&mut self.memory.filters, filters) != filters;
-        self.memory.unapproved_change |= known && (mapping_changed || filters_changed);
-        let mut schema_changed = false;
-        for side in Side::BOTH {
-            let schema = &self.described[side].schema;
-            let memory = &mut self.memory.sides[side];
-            schema_changed |= memory.schema.as_ref() != Some(schema);
-            memory.schema = Some(schema.clone());
-        }
-        if mapping_changed {
-            // Shadows lack the cells of a field that was not mapped before, and adding a field
-            // moves no record's edit time: only a full scan reads them. Without a cursor the next
-            // scan is full, in this run or after a crash in a later one.
-            for side in Side::BOTH {
-                self.memory.sides[side].cursor = None;
-            }
-        }
-        if mapping_changed || schema_changed || filters_changed {
-            let attend = known.then_some(Change::AttendAll);
-            self.commit(attend.into_iter().collect(), Vec::new())
-                .await?;
-        }
-        Ok(())
-    }
-
-    /// Reads the schema of a remote side once before the first write of the run.
-    pub(super) async fn check_schema(&mut self) -> Result<(), RunError> {
-        if self.checked_schema {
-            return Ok(());
-        }
-        self.checked_schema = true;
-        for side in Side::BOTH {
-            let fresh = self.engine.described[side].at >= self.started;
-            if fresh || self.described[side].capabilities.requests_per_command == 0 {
-                continue;
-            }
-            let call = Call::new(&self.options.cancel);
-            let now = self.engine.peers[side].describe(&call).await?;
-            if now.schema != self.described[side].schema {
-                self.memory.sides[side].described_at = None;
-                self.commit(Vec::new(), Vec::new()).await?;
-                return Err(RunError::SchemaChanged(
-                    self.engine.spec.names[side].clone(),
-                ));
-            }
-            self.memory.sides[side].described_at = Some(self.engine.clock.now());
-        }
-        Ok(())
-    }
-
     /// The decision about one record, from what was last observed.
     pub(super) async fn explain(
         mut self,
@@ -339,6 +290,7 @@ impl<'a> Cycle<'a> {
         key: &Key,
     ) -> Result<Option<Explanation>, RunError> {
         self.load().await?;
+        self.hold_fields();
         let query = Query::Heads(side, vec![key.clone()]);
         let rows = self
             .store
@@ -374,6 +326,7 @@ impl<'a> Cycle<'a> {
             names: &self.names,
             now: self.started,
             arbiter: self.engine.arbiter.as_deref(),
+            on_hold: &self.on_hold,
         };
         let presumed = Sides::from_fn(|side| {
             self.returned[side]
@@ -434,6 +387,14 @@ impl<'a> Cycle<'a> {
             self.opened.memory = self.memory.clone();
         }
         Ok(committed)
+    }
+
+    /// Commits changes alone: the memory stays as it was.
+    pub(super) async fn commit_changes(&mut self, changes: Vec<Change>) -> Result<(), RunError> {
+        if changes.is_empty() {
+            return Ok(());
+        }
+        self.commit_without_memory(changes).await
     }
 
     pub(super) fn mint(&mut self) -> u64 {
@@ -500,12 +461,11 @@ impl<'a> Cycle<'a> {
         }
     }
 
-    fn remember_schemas(&mut self) {
+    fn remember_reading(&mut self) {
         for side in Side::BOTH {
-            let described = &self.engine.described[side];
+            let read_at = self.engine.described[side].at;
             let memory = &mut self.memory.sides[side];
-            memory.schema = Some(described.description.schema.clone());
-            memory.described_at = memory.described_at.max(Some(described.at));
+            memory.described_at = memory.described_at.max(Some(read_at));
         }
     }
 

@@ -8,6 +8,7 @@ mod applied;
 mod apply;
 mod cycle;
 mod decisions;
+mod drift;
 mod interruptible;
 mod marks;
 mod matching;
@@ -29,7 +30,7 @@ mod watch;
 pub use applied::{AppliedCommand, AppliedPlan, CommandOutcome, StaleReason};
 pub use decisions::Decisions;
 pub use postpone::Undelivered;
-pub use report::{Event, Report, RunError, RunOutcome, Settled};
+pub use report::{Drift, Event, Report, RunError, RunOutcome, Settled};
 #[cfg(test)]
 pub(crate) use settle::base_after;
 pub use undo::{UndoOptions, UndoPlan, UndoReport};
@@ -83,8 +84,9 @@ pub struct RunOptions {
     /// Which way this run may write, within what the link allows. What it may not write waits for
     /// a run that may.
     pub direction: Direction,
-    /// Guards a person lets pass in this run, after a look at the plan: [`Guard::AllChanged`] and
-    /// [`Guard::FilterOrMappingChanged`]. Deletes are approved by number, in [`MaxDelete`].
+    /// Guards a person lets pass in this run, after a look at the plan: [`Guard::AllChanged`],
+    /// [`Guard::FilterOrMappingChanged`], [`Guard::SchemaDrift`], [`Guard::DecodeDrift`]. Deletes are approved by number, in
+    /// [`MaxDelete`].
     ///
     /// [`MaxDelete`]: crate::link::MaxDelete
     pub approved: BTreeSet<Guard>,

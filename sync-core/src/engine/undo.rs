@@ -165,8 +165,11 @@ impl Cycle<'_> {
         let taken = self.take_back(run, keep_source).await?;
         let plan = self.sum_up(&taken);
         let held = self.guard(&plan).await?;
-        if !plan.items.is_empty() {
-            self.check_schema().await?;
+        let writes = !plan.items.is_empty();
+        if writes && let Some(side) = self.check_schema().await? {
+            // What was decided rests on the former schema.
+            let name = self.engine.spec.names[side].clone();
+            return Err(RunError::SchemaChanged(name));
         }
         self.say(|| Event::Planned(Box::new(plan)));
         self.report.refusals.extend(held.refusals.iter().cloned());

@@ -11,7 +11,9 @@ pub use filter::{Filter, Test};
 pub use lens::{
     Counterpart, Counterparts, CustomLens, Directory, Lens, LensContext, Names, Unmappable,
 };
-pub use policy::{Leave, MaxChange, MaxDelete, Policy, Precheck, Resurrect, Retention};
+pub use policy::{
+    Leave, MaxChange, MaxDelete, MaxUndecoded, Policy, Precheck, Resurrect, Retention,
+};
 pub use side::{Side, Sides};
 
 use std::fmt;
@@ -121,6 +123,11 @@ impl MappedField {
             direction: Direction::Both,
             authority: Authority::Person,
         }
+    }
+
+    /// Digest over all that defines this pair of fields.
+    pub fn digest(&self) -> Digest {
+        Digest::of_json(self)
     }
 
     /// The name of this pair of fields inside its link.

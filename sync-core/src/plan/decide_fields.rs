@@ -70,6 +70,7 @@ impl Decider<'_, '_> {
         if self.is_parked(field, cells) {
             return;
         }
+        let on_hold = self.context.on_hold.why(field.name());
         let status = |side: Side| match (cells[side], base) {
             (None, Some(_)) if field.lens.projects_from() == Some(side.other()) => CellStatus::Same,
             (None, _) => CellStatus::Gap,
@@ -121,12 +122,7 @@ impl Decider<'_, '_> {
                 },
             },
             in_flight: false,
-            exists: Side::BOTH.into_iter().all(|side| {
-                self.context.described[side]
-                    .schema
-                    .field(&field.ids[side])
-                    .is_some()
-            }),
+            intact: on_hold.is_none() && self.exists(field),
             flows: Sides::from_fn(|side| self.flows_to(side) && field.direction.flows_to(side)),
             winner: None,
         };
@@ -189,6 +185,11 @@ impl Decider<'_, '_> {
                     self.gap(field, records[side], side);
                 }
             }
+            _ if on_hold.is_some() && rule == FieldRule::F15 => {
+                if let Some(why) = on_hold {
+                    self.hold(field.name(), why);
+                }
+            }
             _ => {
                 let reason = rule.reason().to_owned();
                 let at = Where::Field(field.name().clone());
@@ -199,6 +200,14 @@ impl Decider<'_, '_> {
                 });
             }
         }
+    }
+
+    /// Whether both schemas have the field.
+    fn exists(&self, field: &MappedField) -> bool {
+        Side::BOTH.into_iter().all(|side| {
+            let schema = &self.context.described[side].schema;
+            schema.field(&field.ids[side]).is_some()
+        })
     }
 
     /// The side with authority over a field. Moments are compared and the program is asked only

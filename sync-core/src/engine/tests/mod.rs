@@ -5,6 +5,7 @@ mod conflicts;
 mod crashes;
 mod creates;
 mod deletes;
+mod drift;
 mod edits;
 mod filters;
 mod holds;
