@@ -275,7 +275,17 @@ impl Cycle<'_> {
     async fn describe_again(&mut self, side: Side) -> Result<bool, RunError> {
         let call = Call::new(&self.options.cancel);
         let now = self.engine.peers[side].describe(&call).await?;
-        let changed = now.schema != self.described[side].schema;
+        let before = &self.described[side].schema;
+        let changed = now.schema != *before;
+        if changed && self.engine.remaps {
+            let drift = before.drift(&now.schema, now.capabilities.field_ids);
+            if drift.iter().any(SchemaEvent::reshapes) {
+                self.memory.sides[side].described_at = None;
+                self.commit(Vec::new(), Vec::new()).await?;
+                let name = self.engine.spec.names[side].clone();
+                return Err(RunError::SchemaChanged(name));
+            }
+        }
         self.described[side] = now;
         self.memory.sides[side].described_at = Some(self.engine.clock.now());
         if changed {

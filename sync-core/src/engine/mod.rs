@@ -62,6 +62,7 @@ pub struct Engine {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
     arbiter: Option<Arc<dyn Arbiter>>,
+    remaps: bool,
 }
 
 /// A peer's description and when it was read.
@@ -146,6 +147,7 @@ impl Engine {
             store,
             clock,
             arbiter: None,
+            remaps: false,
         }
     }
 
@@ -155,6 +157,15 @@ impl Engine {
     #[must_use]
     pub fn arbiter(mut self, arbiter: Arc<dyn Arbiter>) -> Self {
         self.arbiter = Some(arbiter);
+        self
+    }
+
+    /// The mapping is made from the schemas: a run that finds that fields came, went or hold
+    /// something else now ends with [`RunError::SchemaChanged`] before it writes, so that the
+    /// caller makes the mapping anew. Without this it goes on with the fields that are mapped.
+    #[must_use]
+    pub fn remaps(mut self) -> Self {
+        self.remaps = true;
         self
     }
 

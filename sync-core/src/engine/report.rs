@@ -172,7 +172,8 @@ pub enum RunError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The schema of a side changed while an undo was planned.
+    /// The schema of a side changed while an undo was planned, or under a mapping that is made from
+    /// it; make it again and run again.
     #[error("the fields of {0} changed during the run; nothing was lost, run again")]
     SchemaChanged(String),
     /// Stopped on request.

@@ -144,6 +144,11 @@ impl SchemaEvent {
         }
     }
 
+    /// Whether a mapping made from the schema would be another one now.
+    pub fn reshapes(&self) -> bool {
+        matches!(self, Self::Added { .. }) || self.estranges().is_some()
+    }
+
     /// Whether records may be decided otherwise because of it. What was refused for want of it is
     /// looked at again anyway.
     pub fn matters(&self) -> bool {
