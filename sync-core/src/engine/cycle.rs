@@ -8,6 +8,7 @@ use tracing::Instrument;
 
 use super::drift::UndecodedFields;
 use super::marks::Marks;
+use super::options::know_options;
 use super::postpone::Postponed;
 use super::saved::Approved;
 use super::spans;
@@ -213,7 +214,8 @@ impl<'a> Cycle<'a> {
             let plan = self.survey().await?;
             let held = self.guard(&plan).await?;
             // A refusal may only stand because an option was added since the schema was read.
-            let writes = !plan.items.is_empty() || !plan.refusals.is_empty();
+            // What looks like a conflict may be an option that was added since, and taken away.
+            let writes = !plan.is_empty();
             if writes && self.check_schema().await?.is_some() {
                 continue;
             }
@@ -291,6 +293,7 @@ impl<'a> Cycle<'a> {
     ) -> Result<Option<Explanation>, RunError> {
         self.load().await?;
         self.hold_fields();
+        know_options(&mut self.names, &self.memory.options);
         let query = Query::Heads(side, vec![key.clone()]);
         let rows = self
             .store

@@ -51,6 +51,7 @@ impl Cycle<'_> {
             }
         }
         self.hold_fields();
+        self.pair_options();
         let attend = known && (mapping_changed || filters_changed || matters || lifted);
         if attend || self.memory != self.opened.memory {
             let attend = attend.then_some(Change::AttendAll);

@@ -13,6 +13,7 @@ mod interruptible;
 mod marks;
 mod matching;
 mod observe;
+mod options;
 mod overlay;
 mod pass;
 mod postpone;

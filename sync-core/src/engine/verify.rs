@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::cycle::CHUNK;
+use super::options::know_options;
 use super::verification::{Class, Example, Verification};
 use super::{Engine, RunError};
 use crate::link::{MappedField, Names, Side, Sides};
@@ -45,10 +46,12 @@ impl Engine {
     /// When a side or the store cannot be read.
     pub async fn verify(&self, options: &VerifyOptions) -> Result<Verification, RunError> {
         let opened = self.store.open(&self.spec, OpenMode::Read).await?;
+        let mut names = Names::default();
+        know_options(&mut names, &opened.memory.options);
         let mut checker = Checker {
             engine: self,
             described: self.described.as_ref().map(|side| side.description.clone()),
-            names: Names::default(),
+            names,
             options,
             memory: opened.memory,
             sighted: BTreeMap::new(),

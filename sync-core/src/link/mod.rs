@@ -9,7 +9,8 @@ mod side;
 pub use authority::{Arbiter, Authority, Contest, Direction};
 pub use filter::{Filter, Test};
 pub use lens::{
-    Counterpart, Counterparts, CustomLens, Directory, Lens, LensContext, Names, Unmappable,
+    Counterpart, Counterparts, CustomLens, Directory, Lens, LensContext, Names, OptionPairs,
+    Unmappable,
 };
 pub use policy::{
     Leave, MaxChange, MaxDelete, MaxUndecoded, Policy, Precheck, Resurrect, Retention,

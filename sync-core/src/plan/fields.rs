@@ -35,6 +35,8 @@ pub enum FieldRule {
     F10,
     /// Edited where nothing may flow from.
     F11,
+    /// The option it held was removed from the schema. Decided after the table.
+    F12,
     /// A command on this record is unresolved.
     F13,
     /// Both changed and disagree, and one side has authority.
@@ -63,6 +65,9 @@ impl FieldRule {
             Self::F09 => "different on first sight",
             Self::F10 => "computed: the edit is taken back",
             Self::F11 => "edited where this field does not flow from: left alone",
+            Self::F12 => {
+                "its option was removed: whether the value goes too is for a person to say"
+            }
             Self::F13 => "waits for a command whose outcome is not known",
             Self::F14 => {
                 "changed on both sides: the side with authority holds, the other value is in the journal"

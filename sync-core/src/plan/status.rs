@@ -8,6 +8,7 @@ use crate::link::Side;
 use crate::memory::is_live;
 use crate::pair::{Base, PairState, Presence};
 use crate::record::{Lifecycle, Record};
+use crate::value::Value;
 
 /// What was settled before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -147,10 +148,12 @@ pub(super) fn differs(base: &Base, shadow: &Record, side: Side, context: &PairCo
         let now = shadow.cells.complete(&field.ids[side]);
         let settled = base.field(field).map(|settled| &settled[side]);
         let parked = base.parked(field).map(|parked| &parked[side]);
+        let is_same =
+            |then: Option<&Value>| now.zip(then).is_some_and(|(now, then)| now.is_same(then));
         now.is_some()
             && settled.is_some()
-            && now != settled
-            && now != parked
+            && !is_same(settled)
+            && !is_same(parked)
             && !context.on_hold.holds(field.name())
     })
 }

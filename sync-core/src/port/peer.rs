@@ -450,7 +450,10 @@ impl Command {
     /// Whether the record is as the command expects: what a peer that compares asks before it writes.
     /// A patch belongs to a live record.
     pub fn is_expected(&self, current: &Record) -> bool {
-        let holds = |field: &FieldId, value: &Value| current.cells.complete(field) == Some(value);
+        let holds = |field: &FieldId, value: &Value| {
+            let now = current.cells.complete(field);
+            now.is_some_and(|now| now.is_same(value))
+        };
         let mut expected = self.cells.iter().filter_map(|cell| {
             let value = cell.expected.as_ref()?;
             Some((&cell.field, value))

@@ -156,13 +156,13 @@ impl SchemaEvent {
             Self::TitleRenamed { .. }
             | Self::Renamed { .. }
             | Self::OptionAdded { .. }
+            | Self::OptionRenamed { .. }
             | Self::LimitsChanged { .. } => false,
             Self::Removed { .. }
             | Self::Added { .. }
             | Self::Retyped { .. }
             | Self::RelationRetargeted { .. }
             | Self::OptionRemoved { .. }
-            | Self::OptionRenamed { .. }
             | Self::AccessChanged { .. } => true,
         }
     }

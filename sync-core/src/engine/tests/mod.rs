@@ -12,6 +12,7 @@ mod holds;
 mod hostile;
 mod matching;
 mod odd_peer;
+mod options;
 mod order;
 mod plans;
 mod postponed;

@@ -357,6 +357,7 @@ pub fn link_memory() -> BoxedStrategy<LinkMemory> {
                     sides: Sides::new(left, right),
                     sent_twice: Default::default(),
                     undo_horizon: None,
+                    options: Default::default(),
                     fields,
                     quarantined,
                 }
