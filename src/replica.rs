@@ -298,13 +298,7 @@ impl Replica {
         let described = Sides::new(Described { description, at }, table);
         let peers: Sides<Arc<dyn Peer>> = Sides::new(Arc::new(peer), Arc::new(replica));
         let store: Arc<dyn Store> = Arc::new(self.store.clone());
-        Ok(Engine::new(
-            spec,
-            described,
-            peers,
-            store,
-            Arc::clone(&self.clock),
-        ))
+        Ok(Engine::new(spec, described, peers, store, Arc::clone(&self.clock)).remaps())
     }
 
     fn marker_id(&self, schema: &Schema) -> Result<Option<FieldId>, ReplicaError> {

@@ -197,6 +197,10 @@ pub(crate) enum ApproveArg {
     AllChanged,
     /// Records go to the trash because the filter or the mapping changed.
     FilterOrMappingChanged,
+    /// A mapped field is not what it was: its values meet as on first sight.
+    SchemaDrift,
+    /// Values of a field cannot be read any more: those that can be read go on.
+    DecodeDrift,
 }
 
 impl From<ApproveArg> for Guard {
@@ -204,6 +208,8 @@ impl From<ApproveArg> for Guard {
         match argument {
             ApproveArg::AllChanged => Self::AllChanged,
             ApproveArg::FilterOrMappingChanged => Self::FilterOrMappingChanged,
+            ApproveArg::SchemaDrift => Self::SchemaDrift,
+            ApproveArg::DecodeDrift => Self::DecodeDrift,
         }
     }
 }

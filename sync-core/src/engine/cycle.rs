@@ -1,11 +1,13 @@
 //! State of one running cycle, and the order of its steps.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use tracing::Instrument;
 
+use super::drift::UndecodedFields;
 use super::marks::Marks;
 use super::postpone::Postponed;
 use super::references::Routes;
@@ -17,14 +19,14 @@ use crate::link::{Names, Side, Sides};
 use crate::outbox::{Intent, IntentState};
 use crate::pair::{PairId, PairState};
 use crate::plan::{
-    Explanation, FieldRule, InFlight, PairContext, PairPlan, Plan, Refusal, explain, plan_pair,
+    Explanation, FieldRule, FieldsOnHold, InFlight, PairContext, PairPlan, Plan, Refusal, explain,
+    plan_pair,
 };
 use crate::port::{
-    Awaited, Bookmark, Call, Change, Commit, Committed, Description, Effect, Fence, LinkMemory,
-    Opened, Query, Rows, RunId, RunRecord, SideMemory, Store,
+    Awaited, Bookmark, Change, Commit, Committed, Description, Effect, Fence, LinkMemory, Opened,
+    Query, Rows, RunId, RunRecord, Store,
 };
 use crate::record::{Key, Timestamp};
-use crate::schema::Schema;
 
 /// Looks at what is left to do per run; more would mean that something keeps changing.
 const MAX_PASSES: u32 = 12;
@@ -38,7 +40,7 @@ pub(super) struct Cycle<'a> {
     pub(super) engine: &'a Engine,
     pub(super) store: Arc<dyn Store>,
     pub(super) options: &'a RunOptions,
-    pub(super) described: &'a Sides<Description>,
+    pub(super) described: Cow<'a, Sides<Description>>,
     /// Which record is which, as far as the pairs at hand refer to any.
     pub(super) names: Names,
     /// Where references lead.
@@ -76,6 +78,9 @@ pub(super) struct Cycle<'a> {
     /// Pairs whose missing sides were read directly in this run.
     pub(super) probed: BTreeSet<(PairId, Side)>,
     pub(super) checked_schema: bool,
+    /// Fields of which nothing propagates in this run.
+    pub(super) on_hold: FieldsOnHold,
+    pub(super) undecoded: UndecodedFields,
     /// Commands sent to a remote side in this run.
     pub(super) sent: u64,
     /// What is planned and not carried out: new records are not taken over at first sight.
@@ -104,11 +109,11 @@ impl<'a> Cycle<'a> {
             store,
             options,
             at_sight: Plan::new(&engine.spec, described, over),
-            routes: Routes::new(engine, described),
+            routes: Routes::default(),
             waits: BTreeMap::new(),
             rehomed: BTreeSet::new(),
             patient: true,
-            described,
+            described: Cow::Borrowed(described),
             names: Names::default(),
             started,
             run: RunId(started),
@@ -129,6 +134,8 @@ impl<'a> Cycle<'a> {
             undoes: None,
             probed: BTreeSet::new(),
             checked_schema: false,
+            on_hold: FieldsOnHold::default(),
+            undecoded: UndecodedFields::new(),
             sent: 0,
             dry: false,
             approved: None,
@@ -195,7 +202,7 @@ impl<'a> Cycle<'a> {
         if self.report.outcome == RunOutcome::Cancelled {
             self.commit_without_memory(record).await?;
         } else {
-            self.remember_schemas();
+            self.remember_reading();
             let maintenance = self.maintenance();
             record.push(maintenance);
             self.commit(record, Vec::new()).await?;
@@ -222,8 +229,10 @@ impl<'a> Cycle<'a> {
             let plan = self.survey().await?;
             let held = self.guard(&plan).await?;
             // A refusal may only stand because an option was added since the schema was read.
-            if !plan.items.is_empty() || !plan.refusals.is_empty() {
-                self.check_schema().await?;
+            // What looks like a conflict may be an option that was added since, and taken away.
+            let writes = !plan.is_empty();
+            if writes && self.check_schema().await?.is_some() {
+                continue;
             }
             // A later look replaces an earlier one: a refusal whose cause is gone is not told.
             self.planned_refusals.clone_from(&plan.refusals);
@@ -295,65 +304,10 @@ impl<'a> Cycle<'a> {
                 }
             }
         }
+        self.routes = Routes::new(self.engine, &self.described);
+        self.routes.know_options(&self.memory.options);
+        self.names = self.routes.bare().clone();
         self.load_waits().await
-    }
-
-    /// A new mapping, lens or schema makes every pair worth a look.
-    pub(super) async fn attend_to_mapping(&mut self) -> Result<(), RunError> {
-        let digest = self.at_sight.over.mapping;
-        let known = self.memory.mapping.is_some();
-        let mapping_changed = self.memory.mapping.replace(digest) != Some(digest);
-        let filters = self.engine.spec.filter_digest();
-        let filters_changed = std::mem::replace(&mut self.memory.filters, filters) != filters;
-        self.memory.unapproved_change |= known && (mapping_changed || filters_changed);
-        let mut schema_changed = false;
-        for side in Side::BOTH {
-            let schema = &self.described[side].schema;
-            let memory = &mut self.memory.sides[side];
-            schema_changed |= remember_schema(memory, schema);
-        }
-        if mapping_changed {
-            // Shadows lack the cells of a field that was not mapped before, and adding a field
-            // moves no record's edit time: only a full scan reads them. Without a cursor the next
-            // scan is full, in this run or after a crash in a later one.
-            for side in Side::BOTH {
-                self.memory.sides[side].cursor = None;
-            }
-        }
-        let references = self.routes.digest();
-        let routes_changed = self.memory.references != references;
-        self.memory.references = references;
-        if mapping_changed || schema_changed || filters_changed || routes_changed {
-            let attend = known.then_some(Change::AttendAll);
-            self.commit(attend.into_iter().collect(), Vec::new())
-                .await?;
-        }
-        Ok(())
-    }
-
-    /// Reads the schema of a remote side once before the first write of the run.
-    pub(super) async fn check_schema(&mut self) -> Result<(), RunError> {
-        if self.checked_schema {
-            return Ok(());
-        }
-        self.checked_schema = true;
-        for side in Side::BOTH {
-            let fresh = self.engine.described_at[side] >= self.started;
-            if fresh || self.described[side].capabilities.requests_per_command == 0 {
-                continue;
-            }
-            let call = Call::new(&self.options.cancel);
-            let now = self.engine.peers[side].describe(&call).await?;
-            if now.schema != self.described[side].schema {
-                self.memory.sides[side].described_at = None;
-                self.commit(Vec::new(), Vec::new()).await?;
-                return Err(RunError::SchemaChanged(
-                    self.engine.spec.names[side].clone(),
-                ));
-            }
-            self.memory.sides[side].described_at = Some(self.engine.clock.now());
-        }
-        Ok(())
     }
 
     /// The decision about one record, from what was last observed.
@@ -363,6 +317,7 @@ impl<'a> Cycle<'a> {
         key: &Key,
     ) -> Result<Option<Explanation>, RunError> {
         self.load().await?;
+        self.hold_fields();
         let query = Query::Heads(side, vec![key.clone()]);
         let rows = self
             .store
@@ -395,10 +350,11 @@ impl<'a> Cycle<'a> {
     ) -> T {
         let context = PairContext {
             spec: &self.engine.spec,
-            described: self.described,
+            described: &self.described,
             names: &self.names,
             now: self.started,
             arbiter: self.engine.arbiter.as_deref(),
+            on_hold: &self.on_hold,
         };
         let presumed = Sides::from_fn(|side| {
             self.returned[side]
@@ -461,6 +417,14 @@ impl<'a> Cycle<'a> {
             self.opened.memory = self.memory.clone();
         }
         Ok(committed)
+    }
+
+    /// Commits changes alone: the memory stays as it was.
+    pub(super) async fn commit_changes(&mut self, changes: Vec<Change>) -> Result<(), RunError> {
+        if changes.is_empty() {
+            return Ok(());
+        }
+        self.commit_without_memory(changes).await
     }
 
     pub(super) fn mint(&mut self) -> u64 {
@@ -527,10 +491,9 @@ impl<'a> Cycle<'a> {
         }
     }
 
-    fn remember_schemas(&mut self) {
+    fn remember_reading(&mut self) {
         for side in Side::BOTH {
             let memory = &mut self.memory.sides[side];
-            remember_schema(memory, &self.described[side].schema);
             let at = self.engine.described_at[side];
             memory.described_at = memory.described_at.max(Some(at));
         }
@@ -564,15 +527,6 @@ impl<'a> Cycle<'a> {
             undoes: self.undoes,
         }
     }
-}
-
-/// Returns whether it is another one than before.
-fn remember_schema(memory: &mut SideMemory, schema: &Schema) -> bool {
-    let changed = memory.schema.as_deref() != Some(schema);
-    if changed {
-        memory.schema = Some(Arc::new(schema.clone()));
-    }
-    changed
 }
 
 /// What people are told of a record that a create sent twice may have made.

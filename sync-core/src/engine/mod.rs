@@ -8,10 +8,12 @@ mod applied;
 mod apply;
 mod cycle;
 mod decisions;
+mod drift;
 mod interruptible;
 mod marks;
 mod matching;
 mod observe;
+mod options;
 mod overlay;
 mod pass;
 mod postpone;
@@ -30,7 +32,7 @@ mod watch;
 pub use applied::{AppliedCommand, AppliedPlan, CommandOutcome, StaleReason};
 pub use decisions::Decisions;
 pub use postpone::Undelivered;
-pub use report::{Event, Report, RunError, RunOutcome, Settled};
+pub use report::{Drift, Event, Report, RunError, RunOutcome, Settled};
 #[cfg(test)]
 pub(crate) use settle::base_after;
 pub use undo::{UndoOptions, UndoPlan, UndoReport};
@@ -66,6 +68,7 @@ pub struct Engine {
     clock: Arc<dyn Clock>,
     arbiter: Option<Arc<dyn Arbiter>>,
     neighbours: Vec<Neighbour>,
+    remaps: bool,
 }
 
 /// A peer's description and when it was read.
@@ -88,8 +91,9 @@ pub struct RunOptions {
     /// Which way this run may write, within what the link allows. What it may not write waits for
     /// a run that may.
     pub direction: Direction,
-    /// Guards a person lets pass in this run, after a look at the plan: [`Guard::AllChanged`] and
-    /// [`Guard::FilterOrMappingChanged`]. Deletes are approved by number, in [`MaxDelete`].
+    /// Guards a person lets pass in this run, after a look at the plan: [`Guard::AllChanged`],
+    /// [`Guard::FilterOrMappingChanged`], [`Guard::SchemaDrift`], [`Guard::DecodeDrift`]. Deletes are approved by number, in
+    /// [`MaxDelete`].
     ///
     /// [`MaxDelete`]: crate::link::MaxDelete
     pub approved: BTreeSet<Guard>,
@@ -154,6 +158,7 @@ impl Engine {
             clock,
             arbiter: None,
             neighbours: Vec::new(),
+            remaps: false,
         }
     }
 
@@ -171,6 +176,15 @@ impl Engine {
     #[must_use]
     pub fn arbiter(mut self, arbiter: Arc<dyn Arbiter>) -> Self {
         self.arbiter = Some(arbiter);
+        self
+    }
+
+    /// The mapping is made from the schemas: a run that finds that fields came, went or hold
+    /// something else now ends with [`RunError::SchemaChanged`] before it writes, so that the
+    /// caller makes the mapping anew. Without this it goes on with the fields that are mapped.
+    #[must_use]
+    pub fn remaps(mut self) -> Self {
+        self.remaps = true;
         self
     }
 

@@ -143,9 +143,6 @@ impl Cycle<'_> {
         marks: &mut Marks,
     ) -> Result<(), RunError> {
         let chunk = self.take_in(side, items, marks).await?;
-        if chunk.has_effects() {
-            self.check_schema().await?;
-        }
         self.commit_chunk(chunk).await?;
         Ok(())
     }
@@ -190,7 +187,11 @@ impl Cycle<'_> {
             Sighting::Seen(record) if head(&record.key).is_none() => Some(record),
             _ => None,
         });
-        self.meet_records(side, unknown).await?;
+        self.meet_records(side, unknown.clone()).await?;
+        let is_new = |record: &Record| record.lifecycle == Lifecycle::Live;
+        if self.makes_at_sight(side.other()) && unknown.clone().any(is_new) {
+            self.check_schema().await?;
+        }
         let mut chunk = Chunk::default();
         let mut tombstones = Vec::new();
         let mut fresh: BTreeMap<Key, PairId> = BTreeMap::new();
@@ -296,9 +297,7 @@ impl Cycle<'_> {
     /// commit that remembers it: it needs no sum to look at, and is not read again.
     fn at_first_sight(&mut self, side: Side, pair: &PairState, chunk: &mut Chunk) {
         let to = side.other();
-        let matched = !self.engine.spec.mapping.match_by.is_empty();
-        let waits = self.dry || self.approved.is_some() || matched;
-        if waits || self.opened.colocated != Some(to) {
+        if !self.makes_at_sight(to) {
             return;
         }
         let decided = self.decide(pair);
@@ -306,6 +305,13 @@ impl Cycle<'_> {
             self.at_sight.add_under_way(pair, &decided);
             self.write_pair(pair, decided, &Held::default(), chunk);
         }
+    }
+
+    /// Whether records are made on a side in the commit that remembers their counterpart.
+    fn makes_at_sight(&self, to: Side) -> bool {
+        let matched = !self.engine.spec.mapping.match_by.is_empty();
+        let waits = self.dry || self.approved.is_some() || matched;
+        !waits && self.opened.colocated == Some(to)
     }
 
     /// A record that we know better than the index yet does is read directly: the scan may show it

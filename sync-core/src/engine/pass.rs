@@ -6,6 +6,7 @@ use std::time::Duration;
 use tracing::Instrument;
 
 use super::cycle::{CHUNK, Cycle, late_duplicate};
+use super::drift::Undecoded;
 use super::postpone::Turn;
 use super::settle::{base_after, journal};
 use super::{RunError, RunOutcome, spans};
@@ -74,18 +75,24 @@ impl Cycle<'_> {
 
     async fn survey_and_probe(&mut self) -> Result<Plan, RunError> {
         let over = self.at_sight.over.clone();
-        let nothing = Plan::new(&self.engine.spec, self.described, over);
+        let nothing = Plan::new(&self.engine.spec, &self.described, over);
         let at_sight = std::mem::replace(&mut self.at_sight, nothing);
-        let (plan, probe) = self.survey_once(at_sight.clone()).await?;
+        let mut look = self.survey_once(at_sight.clone()).await?;
+        let probe = std::mem::take(&mut look.probe);
         if !probe.is_empty() && self.probe(probe).await? {
-            return Ok(self.survey_once(at_sight).await?.0);
+            look = self.survey_once(at_sight.clone()).await?;
         }
-        Ok(plan)
+        // Whether a field can be read is only known of all of it.
+        if self.note_undecoded(&look.undecoded) {
+            look = self.survey_once(at_sight).await?;
+        }
+        Ok(look.plan)
     }
 
     /// Adds every dirty pair to a plan.
-    async fn survey_once(&mut self, mut plan: Plan) -> Result<(Plan, Vec<PairId>), RunError> {
+    async fn survey_once(&mut self, mut plan: Plan) -> Result<Look, RunError> {
         let mut probe = Vec::new();
+        let mut undecoded = Undecoded::default();
         let at_sight = plan.items.len();
         let mut after = None;
         loop {
@@ -93,6 +100,7 @@ impl Cycle<'_> {
             let pairs = self.pairs(&Query::Dirty, after).await?;
             self.meet(&pairs).await?;
             for pair in pairs.iter().filter(|pair| self.is_in_scope(pair.id)) {
+                self.count_undecoded(pair, &mut undecoded);
                 let decided = self.decide(pair);
                 let unshown = self.denied(pair);
                 // A record that was not shown is asked for again with every full scan.
@@ -134,7 +142,11 @@ impl Cycle<'_> {
             }
         }
         plan.finish(self.estimate(&plan));
-        Ok((plan, probe))
+        Ok(Look {
+            plan,
+            probe,
+            undecoded,
+        })
     }
 
     /// Whether that a record is in the trash was read in an earlier run, on a peer whose scans do
@@ -208,6 +220,7 @@ impl Cycle<'_> {
             held.refusals.push(refusal);
         }
         self.guard_changes(plan, &mut held);
+        held.refusals.extend(self.held_fields());
         Ok(held)
     }
 
@@ -626,6 +639,14 @@ impl Cycle<'_> {
     }
 }
 
+/// One look at every dirty pair.
+struct Look {
+    plan: Plan,
+    /// Pairs to be read directly before anything is decided about them.
+    probe: Vec<PairId>,
+    undecoded: Undecoded,
+}
+
 fn of_side(guard: Guard, side: Side, count: u64, reason: String) -> Refusal {
     Refusal {
         guard,
@@ -674,9 +695,5 @@ struct SentEffect {
 impl Chunk {
     pub(super) fn take_intents(&mut self) -> Vec<Intent> {
         std::mem::take(&mut self.intents)
-    }
-
-    pub(super) fn has_effects(&self) -> bool {
-        !self.effects.is_empty()
     }
 }

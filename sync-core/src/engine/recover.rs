@@ -148,7 +148,7 @@ impl Cycle<'_> {
         let names = self.names_of(&intent, pair, &record).await?;
         let settlement = verify(
             &self.engine.spec,
-            self.described,
+            &self.described,
             &names,
             &intent,
             pair,
@@ -388,7 +388,7 @@ impl Cycle<'_> {
             let (Some(mapped), Some(here), Some(source)) = (mapped, here, &field.source) else {
                 return false;
             };
-            let context = self.names.lens(self.described, mapped);
+            let context = self.names.lens(&self.described, mapped);
             match side {
                 Side::Left => mapped.lens.agree(&context, here, source),
                 Side::Right => mapped.lens.agree(&context, source, here),

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use super::cycle::{CHUNK, Cycle};
 use super::{Engine, RunError};
 use crate::link::{
-    Counterpart, Counterparts, Lens, LinkId, MappedField, Names, Neighbour, Side, Sides,
+    Counterpart, Counterparts, Lens, LinkId, MappedField, Names, Neighbour, OptionPairs, Side,
+    Sides,
 };
 use crate::outbox::Intent;
 use crate::pair::{PairHead, PairId, PairState, Presence};
@@ -90,6 +91,18 @@ impl Routes {
             (false, true) => Some(Side::Right),
         };
         self.bare.follows(field.name().clone(), kept_by);
+    }
+
+    /// Which option is which, beside which record.
+    pub(super) fn know_options(&mut self, options: &BTreeMap<FieldId, OptionPairs>) {
+        for (field, pairs) in options {
+            self.bare.know_options(field.clone(), pairs.clone());
+        }
+    }
+
+    /// What is known whatever the records.
+    pub(super) fn bare(&self) -> &Names {
+        &self.bare
     }
 
     /// Digest of where they lead; `None` if nowhere.

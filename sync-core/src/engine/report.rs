@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::Undelivered;
-use crate::link::Sides;
+use crate::link::{Side, Sides};
 use crate::outbox::{IllegalTransition, IntentId};
 use crate::plan::{Guard, Plan, Refusal};
 use crate::port::{PeerError, PeerErrorKind, RunId, StoreError};
+use crate::schema::SchemaEvent;
 
 /// Progress of a run.
 #[derive(Clone, Debug)]
@@ -39,6 +40,17 @@ pub enum Event {
         /// What was found.
         what: String,
     },
+    /// The schema of a side is not what it was.
+    SchemaDrifted(Drift),
+}
+
+/// One difference between the schema of a side and what it was in the last run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Drift {
+    /// The side.
+    pub side: Side,
+    /// What happened there.
+    pub event: SchemaEvent,
 }
 
 /// How a run ended.
@@ -71,6 +83,9 @@ pub struct Report {
     /// How often each guard held something back, also where its cause was gone before the run
     /// ended: a command found stale is planned again at once.
     pub raised: BTreeMap<Guard, u64>,
+    /// How the schemas differ from those of the last run.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub drift: Vec<Drift>,
     /// Conflicts open now.
     pub open_conflicts: u64,
     /// Commands whose outcome is still unknown.
@@ -114,6 +129,7 @@ impl Report {
             full_scan: Sides::default(),
             settled: Sides::default(),
             raised: BTreeMap::new(),
+            drift: Vec::new(),
             open_conflicts: 0,
             waiting: 0,
             refusals: Vec::new(),
@@ -156,7 +172,8 @@ pub enum RunError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The schema of a side changed since the mapping was made; make it again and run again.
+    /// The schema of a side changed while an undo was planned, or under a mapping that is made from
+    /// it; make it again and run again.
     #[error("the fields of {0} changed during the run; nothing was lost, run again")]
     SchemaChanged(String),
     /// Stopped on request.

@@ -29,7 +29,7 @@ pub(super) struct Approved {
 
 impl Approved {
     pub(super) fn new(plan: &Plan, approval: &Approval, cycle: &Cycle<'_>) -> Self {
-        let schemas = cycle.described.as_ref().map(|side| &side.schema);
+        let schemas = Sides::from_fn(|side| &cycle.described[side].schema);
         let retyped = retyped(plan, cycle, &schemas);
         let allowed = plan.listed().filter(|(_, listed)| {
             approval.allows(listed.id) && first_retyped(&retyped, listed).is_none()

@@ -165,8 +165,11 @@ impl Cycle<'_> {
         let taken = self.take_back(run, keep_source).await?;
         let plan = self.sum_up(&taken);
         let held = self.guard(&plan).await?;
-        if !plan.items.is_empty() {
-            self.check_schema().await?;
+        let writes = !plan.items.is_empty();
+        if writes && let Some(side) = self.check_schema().await? {
+            // What was decided rests on the former schema.
+            let name = self.engine.spec.names[side].clone();
+            return Err(RunError::SchemaChanged(name));
         }
         self.say(|| Event::Planned(Box::new(plan)));
         self.report.refusals.extend(held.refusals.iter().cloned());
@@ -305,7 +308,7 @@ impl Cycle<'_> {
 
     fn sum_up(&self, taken: &TakenBack) -> Plan {
         let over = self.at_sight.over.clone();
-        let mut plan = Plan::new(&self.engine.spec, self.described, over);
+        let mut plan = Plan::new(&self.engine.spec, &self.described, over);
         for (pair, decided) in &taken.pairs {
             plan.add(pair, decided);
         }

@@ -47,7 +47,8 @@ impl Engine {
     pub async fn verify(&self, options: &VerifyOptions) -> Result<Verification, RunError> {
         let opened = self.store.open(&self.spec, OpenMode::Read).await?;
         let described = self.described.clone();
-        let routes = Routes::new(self, &described);
+        let mut routes = Routes::new(self, &described);
+        routes.know_options(&opened.memory.options);
         let waits = waits_of(&*self.store, &self.spec.id).await?;
         let mut checker = Checker {
             engine: self,

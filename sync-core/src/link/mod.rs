@@ -10,10 +10,13 @@ mod side;
 pub use authority::{Arbiter, Authority, Contest, Direction};
 pub use filter::{Filter, Test};
 pub use lens::{
-    Counterpart, Counterparts, CustomLens, Directory, Lens, LensContext, Names, Unmappable,
+    Counterpart, Counterparts, CustomLens, Directory, Lens, LensContext, Names, OptionPairs,
+    Unmappable,
 };
 pub use neighbour::Neighbour;
-pub use policy::{Leave, MaxChange, MaxDelete, Policy, Precheck, Resurrect, Retention};
+pub use policy::{
+    Leave, MaxChange, MaxDelete, MaxUndecoded, Policy, Precheck, Resurrect, Retention,
+};
 pub use side::{Side, Sides};
 
 use std::fmt;
@@ -123,6 +126,11 @@ impl MappedField {
             direction: Direction::Both,
             authority: Authority::Person,
         }
+    }
+
+    /// Digest over all that defines this pair of fields.
+    pub fn digest(&self) -> Digest {
+        Digest::of_json(self)
     }
 
     /// The name of this pair of fields inside its link.

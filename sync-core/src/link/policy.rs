@@ -17,6 +17,8 @@ pub struct Policy {
     pub max_delete: MaxDelete,
     /// How many records of a side one run may patch.
     pub max_change: MaxChange,
+    /// How many values of a field may turn unreadable before nothing of it propagates.
+    pub max_undecoded: MaxUndecoded,
     /// What happens when one side deleted what the other edited.
     pub resurrect: Resurrect,
     /// How long a record has to rest after an edit before it is carried over, so that nobody sees
@@ -45,6 +47,7 @@ impl Default for Policy {
             precheck: Precheck::IfStale(Duration::from_secs(60)),
             max_delete: MaxDelete::default(),
             max_change: MaxChange::default(),
+            max_undecoded: MaxUndecoded::default(),
             resurrect: Resurrect::PushEdit,
             quiet_period: Duration::ZERO,
             on_leave: Leave::Keep,
@@ -156,6 +159,33 @@ impl Default for MaxChange {
 
 impl MaxChange {
     /// How many records of a side with this many live ones a run may patch.
+    pub fn threshold(&self, live: u64) -> u64 {
+        let share = live.saturating_mul(self.percent) / 100;
+        share.max(self.floor)
+    }
+}
+
+/// The guard against a format that changed under us: at most `max(floor, percent of the side)`
+/// values of a field that could be read before may be unsupported or missing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MaxUndecoded {
+    /// Always let pass, whatever the share: each of them blocks itself only.
+    pub floor: u64,
+    /// Share of the side's live records, in percent.
+    pub percent: u64,
+}
+
+impl Default for MaxUndecoded {
+    fn default() -> Self {
+        Self {
+            floor: 5,
+            percent: 10,
+        }
+    }
+}
+
+impl MaxUndecoded {
+    /// How many values of a field a side with this many live records may show unreadable.
     pub fn threshold(&self, live: u64) -> u64 {
         let share = live.saturating_mul(self.percent) / 100;
         share.max(self.floor)

@@ -2,6 +2,7 @@
 
 use super::fields::FieldRule;
 use super::guards::{Guard, Refusal};
+use super::hold::OnHold;
 use super::pair::{Blocked, InFlight, PairContext, PairPlan, PlannedCommand, PlannedField, Where};
 use super::rows::{RowAction, RowDecision, RowRule};
 use super::status::{SideStatus, is_held};
@@ -200,10 +201,9 @@ impl Decider<'_, '_> {
 
     /// A pair at rest in the trash; a side that is held stays alive, and people are told.
     fn rest(&mut self) {
-        let mapping = &self.context.spec.mapping;
         let base = self.pair.base.as_ref();
         let held = base.and_then(|base| {
-            let held = |side: &Side| is_held(self.pair, base, *side, mapping);
+            let held = |side: &Side| is_held(self.pair, base, *side, self.context);
             Side::BOTH.into_iter().find(held)
         });
         if let Some(side) = held {
@@ -219,6 +219,15 @@ impl Decider<'_, '_> {
 
     fn block(&mut self, lasting: bool) {
         self.wait(self.decision.rule.reason().to_owned(), lasting);
+    }
+
+    /// A field that is on hold waits; the rest of the record goes on.
+    pub(super) fn hold(&mut self, field: &FieldId, why: &OnHold) {
+        self.plan.blocked.push(Blocked {
+            at: Where::Field(field.clone()),
+            reason: why.reason.clone(),
+            lasting: why.lasting,
+        });
     }
 
     pub(super) fn wait(&mut self, reason: String, lasting: bool) {
@@ -268,6 +277,10 @@ impl Decider<'_, '_> {
         let mut fields = Vec::new();
         for field in &self.context.spec.mapping.fields {
             if field.lens.projects_from() == Some(on) {
+                continue;
+            }
+            if let Some(why) = self.context.on_hold.why(field.name()) {
+                self.hold(field.name(), why);
                 continue;
             }
             let Some(value) = source.cells.complete(&field.ids[from]) else {

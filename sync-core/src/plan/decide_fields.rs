@@ -10,7 +10,7 @@ use crate::conflict::{Conflict, Resolution};
 use crate::link::{Authority, Contest, MappedField, Side, Sides, Unmappable};
 use crate::port::CommandKind;
 use crate::record::Record;
-use crate::value::Value;
+use crate::value::{Choice, Value};
 
 use super::decide::Decider;
 
@@ -78,10 +78,11 @@ impl Decider<'_, '_> {
         if !blank && self.points_astray(field, Side::Right) {
             return;
         }
+        let on_hold = self.context.on_hold.why(field.name());
         let status = |side: Side| match (cells[side], base) {
             (None, Some(_)) if field.lens.projects_from() == Some(side.other()) => CellStatus::Same,
             (None, _) => CellStatus::Gap,
-            (Some(now), Some(settled)) if *now == settled[side] => CellStatus::Same,
+            (Some(now), Some(settled)) if now.is_same(&settled[side]) => CellStatus::Same,
             (Some(_), Some(_)) => CellStatus::Changed,
             (Some(Value::Empty), None) => CellStatus::Empty,
             (Some(_), None) => CellStatus::Filled,
@@ -132,17 +133,16 @@ impl Decider<'_, '_> {
                 },
             },
             in_flight: false,
-            exists: Side::BOTH.into_iter().all(|side| {
-                self.context.described[side]
-                    .schema
-                    .field(&field.ids[side])
-                    .is_some()
-            }),
+            intact: on_hold.is_none() && self.exists(field),
             flows: Sides::from_fn(|side| self.flows_to(side) && field.direction.flows_to(side)),
             winner: None,
         };
         case.winner = self.winner(field, &case, records, &cells, base);
-        let (rule, mut action) = decide_field(&case);
+        let (mut rule, mut action) = decide_field(&case);
+        if matches!(rule, FieldRule::F02 | FieldRule::F06) && self.lost_option(field, &cells, base)
+        {
+            (rule, action) = (FieldRule::F12, FieldAction::Conflict);
+        }
         if canary::is(Canary::MergeDropped)
             && self.decision.rule == RowRule::R04
             && action == FieldAction::Propagate(Side::Right)
@@ -200,6 +200,11 @@ impl Decider<'_, '_> {
                     self.gap(field, records[side], side);
                 }
             }
+            _ if on_hold.is_some() && rule == FieldRule::F15 => {
+                if let Some(why) = on_hold {
+                    self.hold(field.name(), why);
+                }
+            }
             _ => {
                 let reason = rule.reason().to_owned();
                 let at = Where::Field(field.name().clone());
@@ -210,6 +215,43 @@ impl Decider<'_, '_> {
                 });
             }
         }
+    }
+
+    /// Whether a side lost an option that was settled because nobody can choose it there any more:
+    /// that is no person's edit of the record.
+    fn lost_option(
+        &self,
+        field: &MappedField,
+        cells: &Sides<Option<&Value>>,
+        base: Option<&Sides<Value>>,
+    ) -> bool {
+        let offered = self.context.lens(field).options;
+        Side::BOTH.into_iter().any(|side| {
+            let (Some(options), Some(now), Some(base)) = (offered[side], cells[side], base) else {
+                return false;
+            };
+            let removed = |choice: &Choice| {
+                choice.id.is_some() && !options.iter().any(|option| option.id == choice.id)
+            };
+            match (&base[side], now) {
+                (Value::Choice(choice), Value::Empty) => removed(choice),
+                (Value::Choices(before), Value::Empty) => before.iter().any(removed),
+                (Value::Choices(before), Value::Choices(now)) => {
+                    let left = |choice: &&Choice| now.iter().any(|one| one.id == choice.id);
+                    let mut gone = before.iter().filter(|choice| !left(choice));
+                    gone.any(removed)
+                }
+                _ => false,
+            }
+        })
+    }
+
+    /// Whether both schemas have the field.
+    fn exists(&self, field: &MappedField) -> bool {
+        Side::BOTH.into_iter().all(|side| {
+            let schema = &self.context.described[side].schema;
+            schema.field(&field.ids[side]).is_some()
+        })
     }
 
     /// The side with authority over a field. Moments are compared and the program is asked only

@@ -69,9 +69,7 @@ pub fn explain(context: &PairContext<'_>, pair: &PairState, flight: &InFlight<'_
     Explanation {
         label: plan.label.clone(),
         base: BaseState::of(pair.base.as_ref()),
-        statuses: Sides::from_fn(|side| {
-            SideStatus::of(pair, side, context.spec, flight.presumed[side])
-        }),
+        statuses: Sides::from_fn(|side| SideStatus::of(pair, side, context, flight.presumed[side])),
         rule: plan.rule,
         reason: plan.rule.reason(),
         fields: fields.collect(),

@@ -35,11 +35,13 @@ pub enum FieldRule {
     F10,
     /// Edited where nothing may flow from.
     F11,
+    /// The option it held was removed from the schema. Decided after the table.
+    F12,
     /// A command on this record is unresolved.
     F13,
     /// Both changed and disagree, and one side has authority.
     F14,
-    /// The field vanished from a side.
+    /// The field vanished from a side, was retyped, or is on hold for another reason.
     F15,
     /// A conflict is open.
     F16,
@@ -65,11 +67,14 @@ impl FieldRule {
             Self::F09 => "different on first sight",
             Self::F10 => "computed: the edit is taken back",
             Self::F11 => "edited where this field does not flow from: left alone",
+            Self::F12 => {
+                "its option was removed: whether the value goes too is for a person to say"
+            }
             Self::F13 => "waits for a command whose outcome is not known",
             Self::F14 => {
                 "changed on both sides: the side with authority holds, the other value is in the journal"
             }
-            Self::F15 => "the field is gone from one side",
+            Self::F15 => "the field is not what was mapped any more: nothing of it propagates",
             Self::F16 => "a conflict is open",
             Self::F17 => "taken back on one side only: left alone until either side changes",
             Self::F18 => "a record it refers to is on the other side by now",
@@ -140,8 +145,8 @@ pub struct FieldCase {
     pub conflict: ConflictStatus,
     /// Whether an unresolved command touches the record.
     pub in_flight: bool,
-    /// Whether both schemas still have the field.
-    pub exists: bool,
+    /// Whether both sides still have the field as it was mapped: it is there and not on hold.
+    pub intact: bool,
     /// Whether values may flow to each side.
     pub flows: Sides<bool>,
     /// The side that is right when both changed, where one is.
@@ -207,7 +212,7 @@ fn by_cells(case: &FieldCase) -> (FieldRule, FieldAction) {
     if case.in_flight {
         return (F::F13, A::Block);
     }
-    if !case.exists {
+    if !case.intact {
         return (F::F15, A::Block);
     }
     if let Some(from) = case.computed {
@@ -292,7 +297,7 @@ pub(super) mod tests {
                                     computed,
                                     conflict,
                                     in_flight: bits & 4 != 0,
-                                    exists: bits & 8 != 0,
+                                    intact: bits & 8 != 0,
                                     flows: Sides::new(bits & 16 == 0, bits & 32 == 0),
                                     winner,
                                 });
@@ -416,7 +421,7 @@ pub(super) mod tests {
     fn p5_after_a_settlement_nothing_is_left_to_do() {
         for case in all()
             .into_iter()
-            .filter(|case| case.exists && !case.in_flight)
+            .filter(|case| case.intact && !case.in_flight)
         {
             if matches!(
                 decide_field(&case).1,
@@ -455,7 +460,7 @@ pub(super) mod tests {
         );
         for case in all() {
             if case.in_flight
-                || !case.exists
+                || !case.intact
                 || case.cells.left > case.cells.right
                 || !case.set && !case.stands
                 || (case.flows, case.winner) != (everywhere, nobody)

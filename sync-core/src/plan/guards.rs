@@ -38,6 +38,11 @@ pub enum Guard {
     RelationTarget,
     /// A second record with the marker of a create that was sent twice.
     LateDuplicate,
+    /// A mapped field was retyped, retargeted or vanished: nothing of it propagates (rule F15).
+    SchemaDrift,
+    /// Many values of a field that could be read before cannot be read any more: nothing of the
+    /// field propagates.
+    DecodeDrift,
 }
 
 impl Guard {
@@ -71,6 +76,14 @@ impl Guard {
                 "compare the two records and move the one you do not want to the trash"
             }
             Self::Rejected => "change the value, or mend what the message says",
+            Self::SchemaDrift => {
+                "map the field anew, or approve it as it is now for one run with --approve schema-drift; \
+                 its values then meet as on first sight"
+            }
+            Self::DecodeDrift => {
+                "look at the field on that side, and update the program if Notion changed; it clears \
+                 when the values can be read again"
+            }
         }
     }
 }

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::pair::{InFlight, PairContext, PairPlan, plan_pair};
-use super::{FieldRule, RowRule, explain};
+use super::{FieldRule, FieldsOnHold, RowRule, explain};
 use crate::conflict::{Conflict, LIFECYCLE, Resolution};
 use crate::engine::base_after;
 use crate::link::{
@@ -44,6 +44,7 @@ impl Case {
             names: &self.names,
             now: Timestamp(now),
             arbiter: None,
+            on_hold: FieldsOnHold::NONE,
         };
         let flight = InFlight {
             presumed: self.presumed,

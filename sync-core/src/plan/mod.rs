@@ -10,6 +10,7 @@ mod document;
 mod explain;
 pub mod fields;
 pub mod guards;
+mod hold;
 #[cfg(test)]
 mod laws;
 mod limits;
@@ -27,6 +28,7 @@ pub(crate) use document::{digest_content, digest_of, field_kinds, keys_of};
 pub use explain::{Explanation, FieldExplanation, explain};
 pub use fields::FieldRule;
 pub use guards::{Guard, Refusal};
+pub use hold::{FieldsOnHold, OnHold};
 pub use pair::{
     Blocked, InFlight, PairContext, PairPlan, PlannedCommand, PlannedField, Where, plan_pair,
 };

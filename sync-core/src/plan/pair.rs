@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::decide::{Decider, label};
 use super::fields::FieldRule;
 use super::guards::Refusal;
+use super::hold::FieldsOnHold;
 use super::rows::{RowRule, decide_row};
 use super::status::{BaseState, SideStatus};
 use crate::conflict::Conflict;
@@ -30,6 +31,8 @@ pub struct PairContext<'a> {
     ///
     /// [`Authority::Arbiter`]: crate::link::Authority::Arbiter
     pub arbiter: Option<&'a dyn Arbiter>,
+    /// Fields of which nothing propagates.
+    pub on_hold: &'a FieldsOnHold,
 }
 
 impl<'a> PairContext<'a> {
@@ -277,7 +280,7 @@ pub(super) fn trace_pair(
     trace: Option<&mut Vec<(FieldId, FieldRule)>>,
 ) -> PairPlan {
     let statuses =
-        Sides::from_fn(|side| SideStatus::of(pair, side, context.spec, flight.presumed[side]));
+        Sides::from_fn(|side| SideStatus::of(pair, side, context, flight.presumed[side]));
     let decision = decide_row(BaseState::of(pair.base.as_ref()), statuses);
     let mut plan = PairPlan::new(context, pair, decision.rule);
     if let Some(reason) = flight.wait.clone() {

@@ -2,11 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::pair::PairContext;
 use crate::canary::{self, Canary};
-use crate::link::{LinkSpec, Mapping, Side};
+use crate::link::Side;
 use crate::memory::is_live;
 use crate::pair::{Base, PairState, Presence};
 use crate::record::{Lifecycle, Record};
+use crate::value::Value;
 
 /// What was settled before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -88,9 +90,14 @@ impl SideStatus {
 
     /// The status of one side of a pair. `presumed`: the scan of this run shows changes only and
     /// did not return the record.
-    pub fn of(pair: &PairState, side: Side, spec: &LinkSpec, presumed: bool) -> Self {
+    pub(super) fn of(
+        pair: &PairState,
+        side: Side,
+        context: &PairContext<'_>,
+        presumed: bool,
+    ) -> Self {
         let state = &pair.sides[side];
-        let mapping = &spec.mapping;
+        let spec = context.spec;
         let passes = |record: &Record| match &spec.filters[side] {
             None => Some(true),
             Some(filter) => filter.passes(record),
@@ -117,14 +124,14 @@ impl SideStatus {
                 None if trashed(shadow) => Self::Deleted,
                 None => Self::New,
                 Some(base) if base.lifecycle == Lifecycle::Trashed => {
-                    if trashed(shadow) || is_held(pair, base, side, mapping) {
+                    if trashed(shadow) || is_held(pair, base, side, context) {
                         Self::Same
                     } else {
                         Self::Restored
                     }
                 }
                 Some(_) if trashed(shadow) => Self::Deleted,
-                Some(base) if differs(base, shadow, side, mapping) => Self::Changed,
+                Some(base) if differs(base, shadow, side, context) => Self::Changed,
                 Some(_) if presumed => Self::Presumed,
                 Some(_) => Self::Same,
             },
@@ -134,20 +141,33 @@ impl SideStatus {
 
 /// Whether a mapped cell differs from its own settled cell. A cell that was never settled is not
 /// an edit: it goes through the field table and does not outweigh a delete.
-pub(super) fn differs(base: &Base, shadow: &Record, side: Side, mapping: &Mapping) -> bool {
-    mapping.fields.iter().any(|field| {
+/// Nor is what became of a field that is on hold.
+pub(super) fn differs(base: &Base, shadow: &Record, side: Side, context: &PairContext<'_>) -> bool {
+    let mut fields = context.spec.mapping.fields.iter();
+    fields.any(|field| {
         let now = shadow.cells.complete(&field.ids[side]);
         let settled = base.field(field).map(|settled| &settled[side]);
         let parked = base.parked(field).map(|parked| &parked[side]);
-        now.is_some() && settled.is_some() && now != settled && now != parked
+        let is_same =
+            |then: Option<&Value>| now.zip(then).is_some_and(|(now, then)| now.is_same(then));
+        now.is_some()
+            && settled.is_some()
+            && !is_same(settled)
+            && !is_same(parked)
+            && !context.on_hold.holds(field.name())
     })
 }
 
 /// Whether a live record stays as it is although the pair rests in the trash: it is held, nobody
 /// edited it since, and the other side has not come back.
-pub(super) fn is_held(pair: &PairState, base: &Base, side: Side, mapping: &Mapping) -> bool {
+pub(super) fn is_held(
+    pair: &PairState,
+    base: &Base,
+    side: Side,
+    context: &PairContext<'_>,
+) -> bool {
     let shadow = pair.sides[side].shadow.as_ref();
     base.held() == Some(side)
         && !is_live(pair, side.other())
-        && shadow.is_some_and(|shadow| !differs(base, shadow, side, mapping))
+        && shadow.is_some_and(|shadow| !differs(base, shadow, side, context))
 }

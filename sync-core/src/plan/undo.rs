@@ -162,7 +162,7 @@ impl Undo<'_> {
                 return self.keep(Some(side), None, WhyNot::Gone);
             }
             let trashed = shadow.lifecycle == Lifecycle::Trashed;
-            if trashed || differs(&self.base, shadow, side, self.mapping) {
+            if trashed || differs(&self.base, shadow, side, self.context) {
                 return self.keep(Some(side), None, WhyNot::Changed);
             }
         }
@@ -237,6 +237,9 @@ impl Undo<'_> {
             // A refreshed projection follows what it shows.
             match field {
                 Some(field) if field.lens.projects_from().is_some() => {}
+                Some(_) if self.context.on_hold.holds(name) => {
+                    self.keep(None, Some(name), WhyNot::Held);
+                }
                 Some(field) => self.field(field, &entries),
                 None => self.keep(None, Some(name), WhyNot::Unmapped),
             }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Call;
 use crate::record::{Cell, Key, Lifecycle, Record, Version};
-use crate::schema::{Access, FieldId, Schema, SchemaChange, SchemaVersion};
+use crate::schema::{Access, FieldId, FieldIds, Schema, SchemaChange, SchemaVersion};
 use crate::value::Value;
 
 /// One collection of records: a Notion data source, a SQLite table, a folder of files.
@@ -131,6 +131,10 @@ pub struct Capabilities {
     pub scan_page: u32,
     /// Whether option fields take any name (a text column), or only the options of the schema.
     pub free_options: bool,
+    /// Whether a field keeps its id when people rename it.
+    pub field_ids: FieldIds,
+    /// Whether [`Peer::alter`] changes the schema; without, it refuses everything.
+    pub alter: bool,
 }
 
 impl Capabilities {
@@ -150,6 +154,8 @@ impl Capabilities {
             requests_per_command: 0,
             scan_page: 0,
             free_options: true,
+            field_ids: FieldIds::NameOnly,
+            alter: false,
         }
     }
 
@@ -169,6 +175,8 @@ impl Capabilities {
             requests_per_command: 1,
             scan_page: 100,
             free_options: false,
+            field_ids: FieldIds::Stable,
+            alter: true,
         }
     }
 }
@@ -445,7 +453,10 @@ impl Command {
     /// Whether the record is as the command expects: what a peer that compares asks before it writes.
     /// A patch belongs to a live record.
     pub fn is_expected(&self, current: &Record) -> bool {
-        let holds = |field: &FieldId, value: &Value| current.cells.complete(field) == Some(value);
+        let holds = |field: &FieldId, value: &Value| {
+            let now = current.cells.complete(field);
+            now.is_some_and(|now| now.is_same(value))
+        };
         let mut expected = self.cells.iter().filter_map(|cell| {
             let value = cell.expected.as_ref()?;
             Some((&cell.field, value))

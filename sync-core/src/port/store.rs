@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::peer::{Command, CommandKind, Cursor, Outcome};
 use crate::conflict::{Conflict, Resolution};
-use crate::link::{LinkId, LinkSpec, Side, Sides};
+use crate::link::{LinkId, LinkSpec, OptionPairs, Side, Sides};
 use crate::outbox::Intent;
 use crate::pair::{Base, PairHead, PairId, PairState, SideState, Standing};
 use crate::record::{Key, Timestamp};
@@ -96,6 +96,24 @@ pub struct LinkMemory {
     /// The journal of runs that started earlier may be gone: they cannot be undone.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub undo_horizon: Option<Timestamp>,
+    /// Which option of one side is which of the other, by pair of fields.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub options: BTreeMap<FieldId, OptionPairs>,
+    /// How each pair of fields was mapped in the last run, by its name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub fields: BTreeMap<FieldId, Digest>,
+    /// Pairs of fields of which nothing propagates until a person approves them, by name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub quarantined: BTreeMap<FieldId, Quarantine>,
+}
+
+/// Why nothing of a pair of fields propagates: one of the two is not what was mapped (rule F15).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Quarantine {
+    /// The side whose field changed.
+    pub side: Side,
+    /// What happened, in a sentence.
+    pub reason: String,
 }
 
 /// Per-link, per-side facts.

@@ -111,6 +111,63 @@ pub enum SchemaEvent {
     },
 }
 
+impl SchemaEvent {
+    /// The field it happened to; `None` for the collection.
+    pub fn field(&self) -> Option<&FieldId> {
+        match self {
+            Self::TitleRenamed { .. } => None,
+            Self::Removed { field } | Self::Added { field } => Some(&field.id),
+            Self::Renamed { field, .. }
+            | Self::Retyped { field, .. }
+            | Self::RelationRetargeted { field, .. }
+            | Self::OptionRemoved { field, .. }
+            | Self::OptionRenamed { field, .. }
+            | Self::OptionAdded { field, .. }
+            | Self::AccessChanged { field, .. }
+            | Self::LimitsChanged { field, .. } => Some(field),
+        }
+    }
+
+    /// What became of the field, in words that follow its name, if it is not the field any more
+    /// that was mapped.
+    pub fn estranges(&self) -> Option<String> {
+        match self {
+            Self::Removed { .. } => Some("is gone".into()),
+            Self::Retyped { from, to, .. } => {
+                let (from, to) = (from.name(), to.name());
+                Some(format!("held {from} and holds {to} now"))
+            }
+            Self::RelationRetargeted { from, to, .. } if from.target != to.target => {
+                Some("refers to another collection now".into())
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether a mapping made from the schema would be another one now.
+    pub fn reshapes(&self) -> bool {
+        matches!(self, Self::Added { .. }) || self.estranges().is_some()
+    }
+
+    /// Whether records may be decided otherwise because of it. What was refused for want of it is
+    /// looked at again anyway.
+    pub fn matters(&self) -> bool {
+        match self {
+            Self::TitleRenamed { .. }
+            | Self::Renamed { .. }
+            | Self::OptionAdded { .. }
+            | Self::OptionRenamed { .. }
+            | Self::LimitsChanged { .. } => false,
+            Self::Removed { .. }
+            | Self::Added { .. }
+            | Self::Retyped { .. }
+            | Self::RelationRetargeted { .. }
+            | Self::OptionRemoved { .. }
+            | Self::AccessChanged { .. } => true,
+        }
+    }
+}
+
 impl Schema {
     /// What happened to this schema until it was the later one: the title first, then field by
     /// field in this schema's order, new fields last in the later one's. Nothing if they are equal

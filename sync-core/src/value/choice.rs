@@ -21,6 +21,15 @@ impl Choice {
         }
     }
 
+    /// Whether both are the same option of a side, though it may have been renamed in between: by id
+    /// where both have one.
+    pub fn is_same(&self, other: &Self) -> bool {
+        match (&self.id, &other.id) {
+            (Some(one), Some(other)) => one == other,
+            _ => self == other,
+        }
+    }
+
     /// An option with the peer's id.
     pub fn with_id(id: impl Into<String>, name: impl Into<String>) -> Self {
         Self {

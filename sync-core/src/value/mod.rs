@@ -98,6 +98,22 @@ impl Value {
         Self::unless_none(choices, Self::Choices)
     }
 
+    /// Whether a side that showed one and shows the other was not edited: a renamed option is the
+    /// same option.
+    pub fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Choice(one), Self::Choice(other)) => one.is_same(other),
+            (Self::Choices(all), Self::Choices(others)) => {
+                all.len() == others.len()
+                    && all
+                        .iter()
+                        .zip(others)
+                        .all(|(one, other)| one.is_same(other))
+            }
+            _ => self == other,
+        }
+    }
+
     /// Records of the same peer; a repeated one counts once, none is [`Value::Empty`].
     pub fn references(references: Vec<Reference>) -> Self {
         Self::unless_none(once(references), Self::References)

@@ -273,7 +273,7 @@ fn an_edit_the_index_does_not_show_yet_is_not_overwritten() {
 }
 
 #[test]
-fn an_edit_of_a_field_that_is_gone_for_a_while_is_sent_when_it_is_back() {
+fn an_edit_of_a_field_that_is_gone_for_a_while_is_sent_when_it_is_back_and_approved() {
     let world = World::new();
     let (page, row) = world.settled_pair();
     world.local.person_sets(&row, "notes", text("kept"));
@@ -283,6 +283,12 @@ fn an_edit_of_a_field_that_is_gone_for_a_while_is_sent_when_it_is_back() {
     block_on(world.engine_between(peers).run(&RunOptions::default())).unwrap();
     assert_eq!(lacking.take_applied(), 0);
     world.later(2);
+    assert_eq!(world.notion.value(&page, "notes"), Some(Value::Empty));
+    let options = RunOptions {
+        approved: [Guard::SchemaDrift].into(),
+        ..RunOptions::default()
+    };
+    block_on(world.engine().run(&options)).unwrap();
     assert_eq!(world.notion.value(&page, "notes"), Some(text("kept")));
     world.assert_equal();
 }

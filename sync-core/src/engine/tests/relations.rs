@@ -452,7 +452,7 @@ fn a_mirror_of_a_mapped_relation_is_shown_and_never_written() {
 
 #[test]
 fn guard_relation_target_refuses_fields_that_point_at_unlike_collections_until_they_do_not() {
-    let mut world = World::new();
+    let world = World::new();
     let wine = project(&world, Side::Left, "wine");
     world.run(&world.projects);
     world.tasks.local.change_schema(|schema| {
@@ -470,7 +470,12 @@ fn guard_relation_target_refuses_fields_that_point_at_unlike_collections_until_t
     world.tasks.local.change_schema(|schema| {
         schema.fields[2].ty = relation("sql:projects", None);
     });
+    let options = RunOptions {
+        full: true,
+        approved: [Guard::SchemaDrift].into(),
+        ..RunOptions::default()
+    };
+    block_on(world.engine(&world.tasks).run(&options)).unwrap();
     world.settle();
     assert_eq!(world.shown(Side::Left, &buy, "project"), [wine]);
-    world.tasks.spec.policy = Policy::default();
 }

@@ -2,6 +2,7 @@
 
 use std::borrow::Borrow;
 
+use super::OptionPairs;
 use crate::link::{MappedField, Side, Sides};
 use crate::port::Description;
 use crate::record::Key;
@@ -14,6 +15,8 @@ use crate::value::{Choice, FileSource, Person};
 pub struct LensContext<'a> {
     /// The options each side offers; `None` where any name is welcome.
     pub options: Sides<Option<&'a [Choice]>>,
+    /// Which option of one side is which of the other; by equal names where there is nothing.
+    pub pairs: Option<&'a OptionPairs>,
     /// Which record of one side is which of the other, for references.
     pub records: Option<&'a Counterparts<Key>>,
     /// The people each side knows; `None` where any e-mail address is welcome.
@@ -24,7 +27,7 @@ pub struct LensContext<'a> {
 
 impl<'a> LensContext<'a> {
     /// What two schemas say about a pair of fields: the options they offer.
-    pub(super) fn of(described: &'a Sides<Description>, field: &MappedField) -> Self {
+    pub(crate) fn of(described: &'a Sides<Description>, field: &MappedField) -> Self {
         let offered = |side: Side| {
             let Description {
                 schema,

@@ -7,7 +7,7 @@ use super::{Counterpart, Counterparts, LensContext, Unmappable};
 use crate::link::Side;
 use crate::value::{Choice, FileRef, FileSource, Person, Reference, Value};
 
-/// Options by name; ids stay with their side.
+/// Options through pairs; ids stay with their side.
 pub(super) struct Options<'a> {
     pub(super) context: &'a LensContext<'a>,
     /// The side that holds names as plain texts, if one does.
@@ -20,20 +20,26 @@ impl Elements for Options<'_> {
 
     fn elements(&self, side: Side, value: &Value) -> Option<Vec<Choice>> {
         match value {
-            Value::Choices(choices) if self.list != Some(side) => Some(choices.clone()),
+            Value::Choices(choices) if self.list != Some(side) => {
+                let choices = choices.iter();
+                let present = choices.map(|choice| self.context.present(side, choice, false));
+                Some(present.collect())
+            }
             Value::List(names) if self.list == Some(side) => {
-                Some(names.iter().map(Choice::named).collect())
+                let names = names.iter().map(Choice::named);
+                let present = names.map(|choice| self.context.present(side, &choice, true));
+                Some(present.collect())
             }
             _ => None,
         }
     }
 
-    fn counterpart(&self, _: Side, choice: &Choice) -> Result<Option<Choice>, Unmappable> {
-        Ok(Some(Choice::named(&choice.name)))
+    fn counterpart(&self, side: Side, choice: &Choice) -> Result<Option<Choice>, Unmappable> {
+        self.context.counterpart(side, choice).map(Some)
     }
 
     fn offered(&self, to: Side, name: Choice) -> Result<Choice, Unmappable> {
-        offered(&name, self.context.options[to])
+        self.context.offered(to, &name, self.list == Some(to))
     }
 
     fn compare(a: &Choice, b: &Choice) -> Ordering {
@@ -46,18 +52,6 @@ impl Elements for Options<'_> {
         } else {
             Value::choices(choices)
         }
-    }
-}
-
-/// The option a side offers under this name.
-pub(super) fn offered(choice: &Choice, options: Option<&[Choice]>) -> Result<Choice, Unmappable> {
-    match options {
-        None => Ok(Choice::named(&choice.name)),
-        Some(options) => options
-            .iter()
-            .find(|option| option.name == choice.name)
-            .cloned()
-            .ok_or_else(|| Unmappable::UnknownOption(choice.name.clone())),
     }
 }
 

@@ -10,6 +10,7 @@ mod elements;
 mod laws;
 mod merge_text;
 mod names;
+mod options;
 mod scalar;
 mod sequence;
 mod set;
@@ -23,6 +24,7 @@ pub use custom::{Custom, CustomLens};
 pub use laws::{BrokenLaw, Law, LawsChecked, check_laws};
 pub use merge_text::merge_text;
 pub use names::Names;
+pub use options::OptionPairs;
 pub use unmappable::Unmappable;
 
 use std::sync::Arc;
@@ -71,11 +73,11 @@ pub enum Lens {
     Uuid,
     /// True or false; no value is false.
     Checkbox,
-    /// One option, compared by name; ids stay with their side.
+    /// One option, through pairs of options ([`LensContext::pairs`]); ids stay with their side.
     Choice,
-    /// Options as a set of names.
+    /// Options as a set, through pairs.
     Choices,
-    /// Options on one side, a list of texts on the other; as a set of names.
+    /// Options on one side, a list of texts on the other; as a set, through pairs.
     Tags {
         /// The side that holds texts.
         list: Side,
@@ -151,7 +153,7 @@ impl Lens {
             Self::Checkbox => {
                 scalar::truth(left).is_ok() && scalar::truth(left) == scalar::truth(right)
             }
-            Self::Choice => scalar::agree_on_choice(left, right),
+            Self::Choice => scalar::agree_on_choice(context, left, right),
             Self::Choices => set::agree(&options(context, None), left, right),
             Self::Tags { list } => set::agree(&options(context, Some(*list)), left, right),
             Self::List { ordered: true } => sequence::agree(left, right),

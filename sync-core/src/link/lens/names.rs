@@ -3,17 +3,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::{Counterparts, LensContext};
+use super::{Counterparts, LensContext, OptionPairs};
 use crate::link::{MappedField, Side, Sides};
 use crate::port::Description;
 use crate::record::Key;
 use crate::schema::FieldId;
 
 /// Which record of one side is which of the other, by the pair of fields whose references it is
-/// about. The default knows nothing: no record is tracked.
+/// about, and which option is which. The default knows nothing: no record is tracked, options meet
+/// by name.
 #[derive(Clone, Debug, Default)]
 pub struct Names {
     records: BTreeMap<FieldId, Arc<Counterparts<Key>>>,
+    options: BTreeMap<FieldId, Arc<OptionPairs>>,
     /// Fields that show the references of another mapped field backwards, and the side that keeps
     /// them so; `None` where both do.
     following: BTreeMap<FieldId, Option<Side>>,
@@ -25,6 +27,11 @@ impl Names {
     /// The records that a pair of fields may refer to; replaces what was known of them.
     pub fn know_records(&mut self, field: FieldId, records: Arc<Counterparts<Key>>) {
         self.records.insert(field, records);
+    }
+
+    /// Which option is which, of a pair of fields; replaces what was known of them.
+    pub fn know_options(&mut self, field: FieldId, options: OptionPairs) {
+        self.options.insert(field, Arc::new(options));
     }
 
     /// The pair of fields shows the references of another mapped one backwards: this side keeps it
@@ -61,6 +68,7 @@ impl Names {
     ) -> LensContext<'a> {
         LensContext {
             records: self.records(field.name()),
+            pairs: self.options.get(field.name()).map(Arc::as_ref),
             ..LensContext::of(described, field)
         }
     }

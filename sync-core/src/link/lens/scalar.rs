@@ -1,6 +1,5 @@
 //! Single values: truth, numbers and their texts, one option, UUIDs.
 
-use super::elements::offered;
 use super::{LensContext, Unmappable};
 use crate::link::Side;
 use crate::value::{Choice, Number, Value};
@@ -25,9 +24,17 @@ pub(super) fn choice(value: &Value) -> Result<Option<&Choice>, Unmappable> {
     }
 }
 
-pub(super) fn agree_on_choice(left: &Value, right: &Value) -> bool {
+pub(super) fn agree_on_choice(context: &LensContext<'_>, left: &Value, right: &Value) -> bool {
     match (choice(left), choice(right)) {
-        (Ok(left), Ok(right)) => left.map(|one| &one.name) == right.map(|one| &one.name),
+        (Ok(None), Ok(None)) => true,
+        (Ok(Some(left)), Ok(Some(right))) => {
+            let left = context.present(Side::Left, left, false);
+            let right = context.present(Side::Right, right, false);
+            let image = context.counterpart(Side::Left, &left);
+            let back = context.counterpart(Side::Right, &right);
+            image.is_ok_and(|image| image.name == right.name)
+                && back.is_ok_and(|back| back.name == left.name)
+        }
         _ => false,
     }
 }
@@ -39,7 +46,11 @@ pub(super) fn repair_choice(
 ) -> Result<Value, Unmappable> {
     match choice(source)? {
         None => Ok(Value::Empty),
-        Some(choice) => offered(choice, context.options[to]).map(Value::Choice),
+        Some(choice) => {
+            let present = context.present(to.other(), choice, false);
+            let called = context.counterpart(to.other(), &present)?;
+            context.offered(to, &called, false).map(Value::Choice)
+        }
     }
 }
 

@@ -10,6 +10,11 @@ pub enum Unmappable {
     /// The option does not exist there.
     #[error("there is no option {0:?}; add it to the field first, or use one that exists")]
     UnknownOption(String),
+    /// The option's name stands for another option there, which was renamed on this side.
+    #[error(
+        "{0:?} stands for another option there, which was renamed here; give this one another name"
+    )]
+    OptionTaken(String),
     /// The value is of a kind this field never holds, or its text does not read as one.
     #[error("the value is not a {expected}")]
     WrongKind {

@@ -9,7 +9,7 @@ use crate::link::{Lens, MappedField, Mapping, Side, Sides};
 use crate::outbox::{Intent, IntentField, IntentId, IntentState};
 use crate::pair::{Base, BaseField, PairId, PairState, Presence, RecordState, SideState, Standing};
 use crate::port::{
-    CellChange, Command, CommandKind, Cursor, LinkMemory, PlaceId, Proof, SideMemory,
+    CellChange, Command, CommandKind, Cursor, LinkMemory, PlaceId, Proof, Quarantine, SideMemory,
 };
 use crate::record::{Cell, Key, Lifecycle, Record, Timestamp};
 use crate::schema::FieldId;
@@ -339,9 +339,19 @@ pub fn link_memory() -> BoxedStrategy<LinkMemory> {
     let mapping = proptest::option::of((0..3_u8).prop_map(|byte| Digest::of(&[byte])));
     let filters = proptest::option::of((0..3_u8).prop_map(|byte| Digest::of(&[byte])));
     let references = proptest::option::of((0..3_u8).prop_map(|byte| Digest::of(&[byte])));
-    (mapping, references, filters, any::<bool>(), side(), side())
-        .prop_map(
-            |(mapping, references, filters, unapproved_change, left, right)| LinkMemory {
+    let field = || "[ab]".prop_map(FieldId::new);
+    let digest = (0..3_u8).prop_map(|byte| Digest::of(&[byte]));
+    let fields = proptest::collection::btree_map(field(), digest, 0..3);
+    let quarantine = (any::<bool>(), "[xy]{0,3}").prop_map(|(left, reason)| Quarantine {
+        side: if left { Side::Left } else { Side::Right },
+        reason,
+    });
+    let quarantined = proptest::collection::btree_map(field(), quarantine, 0..3);
+    let fields = (fields, quarantined, references);
+    (mapping, filters, any::<bool>(), side(), side(), fields)
+        .prop_map(|(mapping, filters, unapproved_change, left, right, rest)| {
+            let (fields, quarantined, references) = rest;
+            LinkMemory {
                 mapping,
                 references,
                 filters,
@@ -349,7 +359,10 @@ pub fn link_memory() -> BoxedStrategy<LinkMemory> {
                 sides: Sides::new(left, right),
                 sent_twice: Default::default(),
                 undo_horizon: None,
-            },
-        )
+                options: Default::default(),
+                fields,
+                quarantined,
+            }
+        })
         .boxed()
 }

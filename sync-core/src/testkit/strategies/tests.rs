@@ -10,7 +10,7 @@ use super::{intent, mapping, pair_state, record, schema, settled_pair, value, va
 use crate::link::{LinkId, LinkSpec, Mapping, Names, Policy, Sides};
 use crate::outbox::IntentId;
 use crate::pair::{PairId, PairState};
-use crate::plan::{InFlight, PairContext, plan_pair};
+use crate::plan::{FieldsOnHold, InFlight, PairContext, plan_pair};
 use crate::port::{Capabilities, Description, PlaceId};
 use crate::record::{Key, Timestamp};
 use crate::schema::{Access, Field, FieldId, FieldType, Limits, Schema};
@@ -100,6 +100,7 @@ proptest! {
             names: &Names::default(),
             now: Timestamp(1),
             arbiter: None,
+            on_hold: FieldsOnHold::NONE,
         };
         let plan = || plan_pair(&context, &pair, &InFlight::default());
         let first = plan();

@@ -48,6 +48,7 @@ impl Names {
 
     fn context(&self) -> LensContext<'_> {
         LensContext {
+            pairs: None,
             options: Sides::new(Some(&self.options), None),
             records: Some(&self.records),
             people: Sides::new(Some(&self.people), None),
