@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use futures::executor::block_on;
 
-use super::world::text;
+use super::world::{is_live, text};
 use crate::engine::{Described, Engine, Report, RunOptions, VerifyOptions};
-use crate::link::{Lens, LinkId, LinkSpec, MappedField, Mapping, Neighbour, Policy, Side, Sides};
+use crate::link::{
+    Direction, Lens, LinkId, LinkSpec, MappedField, Mapping, Neighbour, Policy, Side, Sides,
+};
 use crate::pair::RecordState;
 use crate::plan::Guard;
 use crate::port::{Call, Cancel, Clock, CommandKind, Peer, PlaceId};
@@ -477,5 +479,86 @@ fn guard_relation_target_refuses_fields_that_point_at_unlike_collections_until_t
     };
     block_on(world.engine(&world.tasks).run(&options)).unwrap();
     world.settle();
+    assert_eq!(world.shown(Side::Left, &buy, "project"), [wine]);
+}
+
+#[test]
+fn r11_a_record_that_moved_to_a_linked_collection_leaves_no_copy_behind() {
+    let world = World::new();
+    for n in 0..9 {
+        task(&world, Side::Left, &format!("other {n}"), &[]);
+    }
+    let page = task(&world, Side::Left, "grows up", &[]);
+    world.settle();
+    let row = world.partner(&world.tasks, Side::Left, &page);
+    world
+        .tasks
+        .notion
+        .person_moves(&page, &world.projects.notion);
+    world.run(&world.tasks);
+    assert!(is_live(&world.tasks.local, &row), "it has not arrived yet");
+    world.settle();
+    assert!(!is_live(&world.tasks.local, &row));
+    let arrived = world.partner(&world.projects, Side::Left, &page);
+    assert_eq!(
+        world.projects.local.value(&arrived, "title"),
+        Some(text("grows up"))
+    );
+}
+
+#[test]
+fn r11_an_edited_copy_of_a_record_that_moved_stays() {
+    let world = World::new();
+    for n in 0..9 {
+        task(&world, Side::Left, &format!("other {n}"), &[]);
+    }
+    let page = task(&world, Side::Left, "grows up", &[]);
+    world.settle();
+    let row = world.partner(&world.tasks, Side::Left, &page);
+    world
+        .tasks
+        .notion
+        .person_moves(&page, &world.projects.notion);
+    world.tasks.local.person_sets(&row, "title", text("edited"));
+    for _ in 0..3 {
+        world.run(&world.projects);
+        world.run(&world.tasks);
+    }
+    assert!(is_live(&world.tasks.local, &row));
+    assert_eq!(world.tasks.local.value(&row, "title"), Some(text("edited")));
+}
+
+#[test]
+fn e09_a_dry_run_plans_references_and_writes_nothing() {
+    let world = World::new();
+    let wine = project(&world, Side::Right, "wine");
+    world.run(&world.projects);
+    let root = task(&world, Side::Right, "root", &[("project", to(&[&wine]))]);
+    task(&world, Side::Right, "leaf", &[("parent", to(&[&root]))]);
+    let before = world.store.serial();
+    let plan = block_on(world.engine(&world.tasks).plan(&RunOptions::default())).unwrap();
+    assert_eq!(world.store.serial(), before);
+    assert_eq!(plan.counts.create.left, 2, "both, whatever is made first");
+    assert_eq!(plan.counts.follow_up.left, 1);
+    assert_eq!(plan.estimate.requests, 3, "no more than that");
+    let page = world.partner(&world.projects, Side::Right, &wine);
+    let mut commands = plan.listed().map(|(_, listed)| &listed.command);
+    let first = commands.next().unwrap();
+    let field = first
+        .fields
+        .iter()
+        .find(|field| field.name.as_str() == "project");
+    assert_eq!(field.unwrap().desired, to(&[&page]));
+}
+
+#[test]
+fn one_way_references_that_come_late_are_filled_in_on_the_way_they_flow() {
+    let mut world = World::new();
+    world.tasks.spec.policy.direction = Direction::Toward(Side::Right);
+    let wine = project(&world, Side::Left, "wine");
+    let buy = task(&world, Side::Left, "buy", &[("project", to(&[&wine]))]);
+    world.run(&world.tasks);
+    world.run(&world.projects);
+    world.run(&world.tasks);
     assert_eq!(world.shown(Side::Left, &buy, "project"), [wine]);
 }

@@ -227,7 +227,10 @@ impl Peer for MemoryPeer {
         let look = |key: &Key| match inner.rows.get(key) {
             Some(_) if inner.hidden.contains(key) => Lookup::Absent(Absence::Ambiguous),
             Some(row) => Lookup::Here(fields.select(inner.habits.show(&row.record))),
-            None => Lookup::Absent(absence),
+            None => match inner.emigrated.get(key) {
+                Some(place) => Lookup::Elsewhere(place.clone()),
+                None => Lookup::Absent(absence),
+            },
         };
         Ok(keys.iter().map(look).collect())
     }

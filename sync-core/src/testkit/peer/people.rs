@@ -126,6 +126,31 @@ impl MemoryPeer {
         self.inner().erase(key);
     }
 
+    /// A person moves a record to another collection: it keeps its key, and the cells of fields that
+    /// are there too.
+    pub fn person_moves(&self, key: &Key, to: &Self) {
+        let Some(mut row) = self.inner().rows.remove(key) else {
+            return;
+        };
+        self.inner().emigrated.insert(key.clone(), to.place.clone());
+        let now = self.clock.now();
+        let mut there = to.inner();
+        there.seq += 1;
+        let fields = there.schema.fields.iter();
+        let cells = fields.map(|field| {
+            let cell = row.record.cells.cell(&field.id).cloned();
+            (
+                field.id.clone(),
+                cell.unwrap_or(Cell::Complete(Value::Empty)),
+            )
+        });
+        row.record.cells = cells.collect();
+        row.created = there.seq;
+        row.seq = there.seq;
+        row.edits.push_back(now);
+        there.rows.insert(key.clone(), row);
+    }
+
     /// One record, in whatever state.
     pub fn record(&self, key: &Key) -> Option<Record> {
         let inner = self.inner();

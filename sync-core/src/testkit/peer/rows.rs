@@ -21,6 +21,8 @@ pub(super) struct Inner {
     /// Rows destroyed for good, with the number of the change that did it.
     pub(super) erased: Vec<(u64, Key)>,
     pub(super) hidden: BTreeSet<Key>,
+    /// Rows that went to another collection, and to which.
+    pub(super) emigrated: BTreeMap<Key, PlaceId>,
     pub(super) next_key: u64,
     pub(super) seq: u64,
     pub(super) faults: VecDeque<Fault>,
@@ -93,6 +95,7 @@ impl Inner {
             rows: BTreeMap::new(),
             erased: Vec::new(),
             hidden: BTreeSet::new(),
+            emigrated: BTreeMap::new(),
             next_key: 1,
             seq: 0,
             faults: VecDeque::new(),
