@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tracing::Instrument;
 
+use super::budget::{Budget, Spending};
 use super::marks::Marks;
 use super::postpone::Postponed;
 use super::references::Routes;
@@ -21,7 +22,7 @@ use crate::plan::{
 };
 use crate::port::{
     Awaited, Bookmark, Call, Change, Commit, Committed, Description, Effect, Fence, LinkMemory,
-    Opened, Query, Rows, RunId, RunRecord, SideMemory, Store,
+    Opened, Query, Rows, RunId, RunRecord, SideMemory, Store, StoreError,
 };
 use crate::record::{Key, Timestamp};
 use crate::schema::Schema;
@@ -76,8 +77,10 @@ pub(super) struct Cycle<'a> {
     /// Pairs whose missing sides were read directly in this run.
     pub(super) probed: BTreeSet<(PairId, Side)>,
     pub(super) checked_schema: bool,
-    /// Commands sent to a remote side in this run.
-    pub(super) sent: u64,
+    /// What this run may spend, and has spent.
+    pub(super) spending: Spending,
+    /// When the lease was last known to be held, on the clock that does not jump.
+    pub(super) leased_at: Duration,
     /// What is planned and not carried out: new records are not taken over at first sight.
     pub(super) dry: bool,
     /// What was decided and carried out at first sight, while records were read.
@@ -129,7 +132,8 @@ impl<'a> Cycle<'a> {
             undoes: None,
             probed: BTreeSet::new(),
             checked_schema: false,
-            sent: 0,
+            spending: Spending::new(engine, Budget::UNLIMITED, options),
+            leased_at: engine.clock.elapsed(),
             dry: false,
             approved: None,
             planned_refusals: Vec::new(),
@@ -153,6 +157,11 @@ impl<'a> Cycle<'a> {
             Err(RunError::Cancelled) => {
                 self.report.outcome = RunOutcome::Cancelled;
             }
+            Err(RunError::Store(StoreError::Fenced)) => {
+                // Nothing may be written any more, not even that the run is over.
+                self.tell_lost_lease();
+                return Ok(std::mem::replace(&mut self.report, Report::new()));
+            }
             Err(error) => {
                 let halted = error.is_unauthorized();
                 let outcome = if halted { "halted" } else { "failed" };
@@ -163,6 +172,7 @@ impl<'a> Cycle<'a> {
             }
         }
         self.tell_undelivered();
+        self.tell_what_is_left();
         self.report.refusals.append(&mut self.planned_refusals);
         for refusal in std::mem::take(&mut self.report.refusals) {
             self.report.raise(refusal.guard, refusal.count.max(1));
@@ -210,6 +220,10 @@ impl<'a> Cycle<'a> {
         self.recognise_open_commands().await?;
         self.recover_all().await?;
         self.observe_both().await?;
+        if self.spending.unread {
+            // Half of what was edited is not known: the step that reads the rest decides.
+            return Ok(());
+        }
         self.look_until_still().await
     }
 
@@ -230,6 +244,7 @@ impl<'a> Cycle<'a> {
             self.planned_refusals.extend(held.refusals.iter().cloned());
             let deferred = plan.counts.deferred > 0;
             let circle = deferred && plan.counts.create == Sides::new(0, 0);
+            self.take_turns(&plan, &held);
             self.say(|| Event::Planned(Box::new(plan)));
             let queue = self.commit_plan(&held).await?;
             moved = self.apply(queue).await?;
@@ -240,8 +255,14 @@ impl<'a> Cycle<'a> {
             if !moved {
                 break;
             }
+            // A circle is opened in the next pass of the same run, or never.
+            if self.is_spent() && !circle {
+                // Perhaps nothing: a step that finds nothing costs a look.
+                self.spending.left = true;
+                return Ok(());
+            }
         }
-        if moved {
+        if moved && !self.leaves_commands() {
             let what = "some records keep changing as they are written; the next run goes on";
             self.report.problem(RunOutcome::Partial, what);
         }
@@ -317,7 +338,10 @@ impl<'a> Cycle<'a> {
             // moves no record's edit time: only a full scan reads them. Without a cursor the next
             // scan is full, in this run or after a crash in a later one.
             for side in Side::BOTH {
-                self.memory.sides[side].cursor = None;
+                let memory = &mut self.memory.sides[side];
+                memory.cursor = None;
+                memory.sweep = None;
+                memory.catch_up = None;
             }
         }
         let references = self.routes.digest();

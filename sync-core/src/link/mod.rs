@@ -13,7 +13,7 @@ pub use lens::{
     Counterpart, Counterparts, CustomLens, Directory, Lens, LensContext, Names, Unmappable,
 };
 pub use neighbour::Neighbour;
-pub use policy::{Leave, MaxChange, MaxDelete, Policy, Precheck, Resurrect, Retention};
+pub use policy::{Leave, MaxChange, MaxDelete, Policy, Precheck, Resurrect, Retention, SweepPace};
 pub use side::{Side, Sides};
 
 use std::fmt;

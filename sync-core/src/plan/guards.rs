@@ -38,6 +38,8 @@ pub enum Guard {
     RelationTarget,
     /// A second record with the marker of a create that was sent twice.
     LateDuplicate,
+    /// Another run has taken the link over: this one stops.
+    Lease,
 }
 
 impl Guard {
@@ -70,6 +72,7 @@ impl Guard {
             Self::LateDuplicate => {
                 "compare the two records and move the one you do not want to the trash"
             }
+            Self::Lease => "nothing: the other run goes on; let one program at a time sync a link",
             Self::Rejected => "change the value, or mend what the message says",
         }
     }

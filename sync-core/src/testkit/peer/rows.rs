@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use super::{Fault, Mutation};
 use crate::port::{
-    Capabilities, CellChange, Command, CommandKind, Outcome, PlaceId, Receipt, Rejection,
-    RejectionKind, UpdateSafety,
+    Capabilities, CellChange, ChangeFeed, Command, CommandKind, Outcome, PlaceId, Receipt,
+    Rejection, RejectionKind, UpdateSafety,
 };
-use crate::record::{Cell, Cells, Key, Lifecycle, Record, Timestamp};
+use crate::record::{Cell, Cells, Key, Lifecycle, Rank, Record, Timestamp};
 use crate::schema::{FieldId, Schema};
 use crate::value::{DatePrecision, Value};
 
@@ -22,6 +22,7 @@ pub(super) struct Inner {
     pub(super) erased: Vec<(u64, Key)>,
     pub(super) hidden: BTreeSet<Key>,
     pub(super) next_key: u64,
+    pub(super) last_rank: u64,
     pub(super) seq: u64,
     pub(super) faults: VecDeque<Fault>,
     pub(super) late: Vec<Command>,
@@ -94,6 +95,7 @@ impl Inner {
             erased: Vec::new(),
             hidden: BTreeSet::new(),
             next_key: 1,
+            last_rank: 0,
             seq: 0,
             faults: VecDeque::new(),
             late: Vec::new(),
@@ -118,6 +120,7 @@ impl Inner {
         let key = Key::durable(format!("{}-{}", place.as_str(), self.next_key));
         self.next_key += 1;
         self.seq += 1;
+        let rank = self.capabilities.slices.then(|| self.next_rank(now));
         let mut full: Cells = self
             .schema
             .fields
@@ -132,6 +135,7 @@ impl Inner {
             lifecycle: Lifecycle::Live,
             version: None,
             edited_at: Some(self.edit_moment(now)),
+            rank,
             cells: full,
         };
         let row = Row {
@@ -144,6 +148,17 @@ impl Inner {
         };
         self.rows.insert(key.clone(), row);
         key
+    }
+
+    /// Where a record made now stands: by the time of its making, as finely as the peer tells it, or
+    /// by the order of keys. The server's clock does not go back.
+    fn next_rank(&mut self, now: Timestamp) -> Rank {
+        let place = match self.capabilities.changes {
+            ChangeFeed::Window => self.edit_moment(now).0.max(0).unsigned_abs(),
+            ChangeFeed::Delta | ChangeFeed::None => self.seq,
+        };
+        self.last_rank = self.last_rank.max(place);
+        Rank::new(format!("{:020}", self.last_rank))
     }
 
     /// A moment as finely as this peer tells it.

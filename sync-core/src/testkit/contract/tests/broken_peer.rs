@@ -340,7 +340,7 @@ impl Peer for Broken {
         });
         Ok(ScanPage {
             items: items.collect(),
-            next: page.next,
+            ..page
         })
     }
 
