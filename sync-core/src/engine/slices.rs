@@ -270,7 +270,8 @@ impl Cycle<'_> {
                 Kind::Full => None,
                 Kind::Changes => self.memory.sides[side].cursor.clone(),
             };
-            let mut place = self.slices(side, kind).next.clone();
+            let start = self.slices(side, kind).next.clone();
+            let mut place = start.clone();
             let mut from = ScanFrom::Start {
                 since,
                 scope: match &place {
@@ -315,9 +316,11 @@ impl Cycle<'_> {
             };
             match reached {
                 // What came before it was returned whole.
-                Some(rank) if is_beyond(&rank, &place) => {
-                    let end = Bound::Excluded(rank.clone());
-                    self.conclude(side, kind, &place, end, marks).await?;
+                Some(rank) if is_beyond(&rank, &start) => {
+                    if is_beyond(&rank, &place) {
+                        let end = Bound::Excluded(rank.clone());
+                        self.conclude(side, kind, &place, end, marks).await?;
+                    }
                     self.move_on(side, kind, Bound::Included(rank)).await?;
                 }
                 // More stands at one place than the peer hands out.

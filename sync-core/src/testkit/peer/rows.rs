@@ -40,6 +40,8 @@ pub(super) struct Habits {
     pub(super) longest_list: Option<usize>,
     /// Dates are kept to the minute.
     pub(super) floors_dates: bool,
+    /// Records show where they stand.
+    pub(super) shows_ranks: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -70,6 +72,7 @@ impl Habits {
     /// A record as the peer shows it.
     pub(super) fn show(self, record: &Record) -> Record {
         let mut shown = record.clone();
+        shown.rank = shown.rank.filter(|_| self.shows_ranks);
         let Some(most) = self.longest_list else {
             return shown;
         };
@@ -87,10 +90,14 @@ impl Habits {
 
 impl Inner {
     pub(super) fn new(schema: Schema, capabilities: Capabilities) -> Self {
+        let habits = Habits {
+            shows_ranks: capabilities.slices,
+            ..Habits::default()
+        };
         Self {
             schema,
             capabilities,
-            habits: Habits::default(),
+            habits,
             rows: BTreeMap::new(),
             erased: Vec::new(),
             hidden: BTreeSet::new(),
@@ -120,7 +127,7 @@ impl Inner {
         let key = Key::durable(format!("{}-{}", place.as_str(), self.next_key));
         self.next_key += 1;
         self.seq += 1;
-        let rank = self.capabilities.slices.then(|| self.next_rank(now));
+        let rank = Some(self.next_rank(now));
         let mut full: Cells = self
             .schema
             .fields
