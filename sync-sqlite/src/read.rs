@@ -215,12 +215,14 @@ impl Reader<'_> {
         let (below, end) = match &range.to {
             Bound::Included(rank) => ("<=", ToSqlOutput::from(rank.as_str())),
             Bound::Excluded(rank) => ("<", ToSqlOutput::from(rank.as_str())),
-            Bound::Unbounded => ("<", ToSqlOutput::from(Value::Blob(Vec::new()))),
+            Bound::Unbounded => ("<", ToSqlOutput::Owned(Value::Blob(Vec::new()))),
         };
+        // The plus keeps the number of the row from being searched by: a slice is small, and its index
+        // holds nothing else.
         let sql = format!(
             "SELECT {HEAD} FROM _sync_pairs p WHERE p.link = ?1 AND p.{column}_live = 1
              AND p.{column}_rank {above} ?2 AND p.{column}_rank {below} ?3
-             AND p.pk > ?4 AND p.pk < ?5 ORDER BY p.pk LIMIT ?6"
+             AND +p.pk > ?4 AND +p.pk < ?5 ORDER BY +p.pk LIMIT ?6"
         );
         let arguments: [&dyn ToSql; 6] = [&self.link, &start, &end, &from, &to, &self.limit];
         self.list(&sql, &arguments, |row| Ok(head(row)?))

@@ -12,8 +12,8 @@ use crate::link::{LinkId, LinkSpec, Side};
 use crate::memory::Memory;
 use crate::pair::SideState;
 use crate::port::{
-    Bookmark, Change, Clock, CommandKind, Commit, Committed, Effect, Fence, LeaseAsk, OpenMode, Opened,
-    Outcome, Peer, Query, Rows, Serial, Store, StoreError,
+    Bookmark, Change, Clock, CommandKind, Commit, Committed, Effect, Fence, LeaseAsk, OpenMode,
+    Opened, Outcome, Peer, Query, Rows, Serial, Store, StoreError,
 };
 use crate::record::Cell;
 

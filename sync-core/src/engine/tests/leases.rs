@@ -58,9 +58,7 @@ fn e05_a_run_whose_link_was_taken_over_sends_nothing_more_and_says_so() {
         let report = run_with(&world, move |event| {
             let due = match event {
                 Event::Planned(_) => sent_before == 0,
-                Event::Applied { .. } => {
-                    applied.fetch_add(1, Ordering::SeqCst) + 1 == sent_before
-                }
+                Event::Applied { .. } => applied.fetch_add(1, Ordering::SeqCst) + 1 == sent_before,
                 _ => false,
             };
             if due {
@@ -97,7 +95,10 @@ fn a_run_longer_than_its_lease_keeps_it() {
                 owner: "second".into(),
             };
             let busy = other.lease(&link, &ask).now_or_never();
-            assert!(matches!(busy, Some(Err(StoreError::Busy { .. }))), "{busy:?}");
+            assert!(
+                matches!(busy, Some(Err(StoreError::Busy { .. }))),
+                "{busy:?}"
+            );
             tried.fetch_add(1, Ordering::SeqCst);
         }
     });

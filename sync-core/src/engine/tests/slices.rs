@@ -112,8 +112,12 @@ fn pain_26_what_people_edit_arrives_while_a_sweep_is_under_way() {
     pace(&mut world, 0);
     for n in 0..6 {
         let (here, there) = (text(&format!("here {n}")), text(&format!("there {n}")));
-        world.notion.person_sets(&pages[n * 5], "notes", there.clone());
-        world.local.person_sets(&rows[n * 5 + 1], "notes", here.clone());
+        world
+            .notion
+            .person_sets(&pages[n * 5], "notes", there.clone());
+        world
+            .local
+            .person_sets(&rows[n * 5 + 1], "notes", here.clone());
         let (report, _) = next_run(&world);
         assert!(left(&world).sweep.is_some(), "{report:?}");
         assert_eq!(world.local.value(&rows[n * 5], "notes"), Some(there));
@@ -166,13 +170,18 @@ fn records_of_one_minute_are_read_together_however_small_the_share() {
     world.run();
     world.clock.advance(HOUR);
     pace(&mut world, 0);
-    let trashed = [&early[0], &crowd[0], &crowd[13], &crowd[22], &late[0], &late[8]];
+    let trashed = [
+        &early[0], &crowd[0], &crowd[13], &crowd[22], &late[0], &late[8],
+    ];
     for page in trashed {
         world.notion.person_trashes(page, true);
     }
     world.notion.take_requests();
     let requests = sweep_to_end(&world);
-    assert!(requests.iter().max() >= Some(&6), "the crowd in one run: {requests:?}");
+    assert!(
+        requests.iter().max() >= Some(&6),
+        "the crowd in one run: {requests:?}"
+    );
     assert_eq!(world.local.live().len(), 36 - trashed.len());
     world.assert_equal();
 }
@@ -185,7 +194,9 @@ fn records_made_while_a_sweep_is_under_way_are_pulled_and_not_missed() {
     loop {
         let title = text(&format!("meanwhile {made}"));
         world.notion.person_creates(&[("title", title.clone())]);
-        world.local.person_creates(&[("title", text(&format!("row {made}")))]);
+        world
+            .local
+            .person_creates(&[("title", text(&format!("row {made}")))]);
         made += 1;
         let (report, _) = next_run(&world);
         assert_eq!(report.outcome, RunOutcome::Clean, "{report:?}");
@@ -209,7 +220,9 @@ fn e12_a_crash_between_two_slices_loses_none_and_the_place_moves_only_with_what_
             world.notion.person_trashes(&pages[at], true);
         }
         for at in [4, 17] {
-            world.notion.person_sets(&pages[at], "notes", text("edited"));
+            world
+                .notion
+                .person_sets(&pages[at], "notes", text("edited"));
         }
         let from = world.store.serial();
         world.store.crash_at(crash.map(|point| match point {
@@ -320,7 +333,9 @@ fn a_clock_that_jumps_neither_stops_a_sweep_nor_loses_what_it_finds() {
         world.notion.person_trashes(&pages[20], true);
         next_run(&world);
         let now = world.clock.now();
-        world.clock.jump_to(crate::record::Timestamp(now.0 + jump * 1_000));
+        world
+            .clock
+            .jump_to(crate::record::Timestamp(now.0 + jump * 1_000));
         for _ in 0..30 {
             next_run(&world);
         }

@@ -40,7 +40,10 @@ fn fresh() -> World {
     let world = world();
     populate(&world, 33);
     for n in 0..7 {
-        let cells = [("title", text(&format!("row {n}"))), ("tags", names(&["a"]))];
+        let cells = [
+            ("title", text(&format!("row {n}"))),
+            ("tags", names(&["a"])),
+        ];
         world.local.person_creates(&cells);
     }
     world.notion.inject([Fault::None, Fault::LoseAnswer]);
@@ -56,17 +59,25 @@ fn edited() -> World {
     let rows: Vec<Key> = (0..40).map(row).collect();
     world.clock.advance(Duration::from_secs(600));
     for at in 0..17 {
-        world.notion.person_sets(&pages[at], "notes", text(&format!("there {at}")));
+        world
+            .notion
+            .person_sets(&pages[at], "notes", text(&format!("there {at}")));
     }
     for (at, row) in rows.iter().enumerate().skip(20).take(9) {
-        world.local.person_sets(row, "notes", text(&format!("here {at}")));
+        world
+            .local
+            .person_sets(row, "notes", text(&format!("here {at}")));
     }
     world.local.person_trashes(&rows[30], true);
     world.local.person_trashes(&rows[31], true);
     world.local.person_creates(&[("title", text("new here"))]);
     world.notion.person_creates(&[("title", text("new there"))]);
-    world.local.person_sets(&rows[3], "notes", text("both edited it"));
-    world.notion.inject([Fault::None, Fault::LoseRequest, Fault::LoseAnswer]);
+    world
+        .local
+        .person_sets(&rows[3], "notes", text("both edited it"));
+    world
+        .notion
+        .inject([Fault::None, Fault::LoseRequest, Fault::LoseAnswer]);
     world
 }
 
@@ -138,12 +149,18 @@ fn pain_27_a_step_asks_for_no_more_than_it_may_and_never_reads_on_the_spot() {
                 // One describes the side; the command that ends a step may take a look before, a
                 // lookup after; a page of each scan is read whatever the budget.
                 let asked = world.notion.take_requests() - 1;
-                assert!(asked <= requests + 5, "{asked} of {requests} in step {steps}");
+                assert!(
+                    asked <= requests + 5,
+                    "{asked} of {requests} in step {steps}"
+                );
                 total += asked;
                 world.clock.advance(Duration::from_secs(1));
                 if matches!(step.unwrap(), Step::Done(_)) {
                     // Beside the work itself, every step looks once what changed since the last.
-                    assert!(total <= 90 + 3 * steps, "{total} in {steps} steps of {requests}");
+                    assert!(
+                        total <= 90 + 3 * steps,
+                        "{total} in {steps} steps of {requests}"
+                    );
                     break;
                 }
             }
@@ -165,7 +182,10 @@ fn a_first_pull_in_steps_remembers_every_page() {
         }
     }
     assert!(pulled.len() >= 4 && pulled.is_sorted(), "{pulled:?}");
-    assert!(pulled[0] >= 10, "what the first step read is there: {pulled:?}");
+    assert!(
+        pulled[0] >= 10,
+        "what the first step read is there: {pulled:?}"
+    );
     assert_eq!(pulled.last(), Some(&60));
     world.assert_equal();
 }
@@ -179,7 +199,9 @@ fn what_was_edited_behind_a_first_pull_in_steps_is_not_lost() {
     for n in 0..4 {
         assert!(matches!(step(&world, &options, budget), Ok(Step::More(_))));
         world.clock.advance(Duration::from_secs(61));
-        world.notion.person_sets(&pages[n], "notes", text(&format!("edited {n}")));
+        world
+            .notion
+            .person_sets(&pages[n], "notes", text(&format!("edited {n}")));
     }
     step_to_end(&world, &options, budget);
     world.assert_equal();
@@ -280,8 +302,15 @@ fn a_step_that_is_stopped_on_request_is_gone_on_with() {
         ..RunOptions::default()
     };
     let stopped = step(&world, &options, Budget::default().requests(4)).unwrap();
-    assert_eq!(stopped.report().outcome, crate::engine::RunOutcome::Cancelled);
-    step_to_end(&world, &RunOptions::default(), Budget::default().requests(4));
+    assert_eq!(
+        stopped.report().outcome,
+        crate::engine::RunOutcome::Cancelled
+    );
+    step_to_end(
+        &world,
+        &RunOptions::default(),
+        Budget::default().requests(4),
+    );
     let calm = edited();
     calm.run();
     calm.run();

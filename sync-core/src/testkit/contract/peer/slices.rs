@@ -50,7 +50,12 @@ pub fn a_record_keeps_its_rank(setup: Setup<'_>) {
     let receipt = bench.done(patch);
     bench.settle();
     for at in [0, 2, 3] {
-        assert_eq!(rank(&bench.here(&keys[at])), ranks[at], "{} stays", keys[at]);
+        assert_eq!(
+            rank(&bench.here(&keys[at])),
+            ranks[at],
+            "{} stays",
+            keys[at]
+        );
     }
     if let Some(observed) = receipt.observed {
         assert_eq!(observed.rank.as_ref(), Some(&ranks[2]));
@@ -59,7 +64,11 @@ pub fn a_record_keeps_its_rank(setup: Setup<'_>) {
     bench.settle();
     let stands = rank(&bench.here(&made.key));
     if let Some(observed) = made.observed {
-        assert_eq!(observed.rank.as_ref(), Some(&stands), "from the first moment on");
+        assert_eq!(
+            observed.rank.as_ref(),
+            Some(&stands),
+            "from the first moment on"
+        );
     }
 }
 
@@ -78,8 +87,16 @@ pub fn a_slice_shows_what_lies_within_it(setup: Setup<'_>) {
         .map(|key| (rank(&bench.here(key)), key.clone()))
         .collect();
     let places: BTreeSet<Rank> = stand.iter().map(|(rank, _)| rank.clone()).collect();
-    assert!(places.len() > 2, "records made at other times have other ranks");
-    let borders = |place: &Rank| [Bound::Included(place.clone()), Bound::Excluded(place.clone())];
+    assert!(
+        places.len() > 2,
+        "records made at other times have other ranks"
+    );
+    let borders = |place: &Rank| {
+        [
+            Bound::Included(place.clone()),
+            Bound::Excluded(place.clone()),
+        ]
+    };
     let mut starts = vec![Bound::Unbounded];
     starts.extend(places.iter().flat_map(borders));
     for from in &starts {
@@ -129,7 +146,10 @@ pub fn a_scan_given_up_goes_on_in_a_slice(setup: Setup<'_>) {
             return;
         };
         let first = first_page(&bench, &ScanFrom::full(), page);
-        assert!(matches!(first.next, Next::More(_)), "seven are more than {page}");
+        assert!(
+            matches!(first.next, Next::More(_)),
+            "seven are more than {page}"
+        );
         let shown = seen(&first);
         let last = shown.last().map(rank).expect("a page shows something");
         let edited = bench.person(Deed::Edit(keys[0].clone(), bench.samples(8)));
