@@ -16,8 +16,8 @@ pub use replica::{Replica, ReplicaError};
 pub use notion_sync_client as client;
 pub use notion_sync_core as core;
 pub use notion_sync_core::engine::{
-    AppliedPlan, Bell, CommandOutcome, Event, Report, Rhythm, RunError, RunOptions, RunOutcome,
-    UndoOptions, UndoPlan, UndoReport, Verification, VerifyOptions, Watch,
+    AppliedPlan, Bell, Budget, CommandOutcome, Event, Report, Rhythm, RunError, RunOptions,
+    RunOutcome, Step, UndoOptions, UndoPlan, UndoReport, Verification, VerifyOptions, Watch,
 };
 pub use notion_sync_core::link::Policy;
 pub use notion_sync_core::plan::{Approval, CommandId, Plan, PlanError};

@@ -6,8 +6,8 @@ use std::time::Duration;
 use notion_sync_client::Client;
 use notion_sync_client::DataSourceId;
 use notion_sync_core::engine::{
-    AppliedPlan, Described, Engine, MayPass, Report, RunError, RunOptions, UndoOptions, UndoPlan,
-    UndoReport, Verification, VerifyOptions, Watch,
+    AppliedPlan, Budget, Described, Engine, MayPass, Report, RunError, RunOptions, Step,
+    UndoOptions, UndoPlan, UndoReport, Verification, VerifyOptions, Watch,
 };
 use notion_sync_core::link::{LinkId, LinkSpec, Policy, Sides};
 use notion_sync_core::plan::{Approval, Plan};
@@ -148,6 +148,37 @@ impl Replica {
         loop {
             let engine = self.engine(Intent::Write, options.full).await?;
             match engine.run(options).await {
+                Err(RunError::SchemaChanged(_)) if tries < SCHEMA_RETRIES => tries += 1,
+                result => return Ok(result?),
+            }
+        }
+    }
+
+    /// Does a bounded part of a run, see [`Engine::step`]: for hosts that may work for a few seconds at
+    /// a time. What Notion is asked before, for its fields, is not counted: one request every ten
+    /// minutes ([`Policy::describe_every`]).
+    ///
+    /// ```no_run
+    /// # async fn handle(replica: &notion_sync::Replica) -> Result<(), notion_sync::ReplicaError> {
+    /// use notion_sync::core::engine::{Budget, RunOptions, Step};
+    ///
+    /// // A function that is called every minute and may run for ten seconds.
+    /// let budget = Budget::default().time(std::time::Duration::from_secs(8));
+    /// match replica.step(&RunOptions::default(), budget).await? {
+    ///     Step::More(_) => println!("call me again at once"),
+    ///     Step::Done(report) => println!("{:?}", report.outcome),
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Replica::run`].
+    pub async fn step(&self, options: &RunOptions, budget: Budget) -> Result<Step, ReplicaError> {
+        let mut tries = 0;
+        loop {
+            let engine = self.engine(Intent::Write, false).await?;
+            match engine.step(options, budget).await {
                 Err(RunError::SchemaChanged(_)) if tries < SCHEMA_RETRIES => tries += 1,
                 result => return Ok(result?),
             }

@@ -40,6 +40,7 @@ impl Book {
             lifecycle: Lifecycle::Live,
             version: None,
             edited_at: None,
+            rank: None,
             cells: schema().fields.into_iter().map(empty).collect(),
         }
     }
@@ -158,10 +159,7 @@ impl Peer for AddressBook {
         let seen = page
             .into_iter()
             .map(|card| Sighting::Seen(fields.select(card.clone())));
-        Ok(ScanPage {
-            items: seen.collect(),
-            next,
-        })
+        Ok(ScanPage::new(seen.collect(), next))
     }
 
     async fn fetch(

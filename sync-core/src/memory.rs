@@ -2,6 +2,7 @@
 //! [`Query`], without durability. The dry run's overlay and the reference store stand on it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeBounds;
 
 use crate::conflict::Conflict;
 use crate::link::{Side, Sides};
@@ -230,9 +231,9 @@ impl Memory {
                 let named = named.filter_map(|key| self.keys.get(&(*side, key.clone())));
                 Rows::Heads(self.named(named, start).map(head).collect())
             }
-            Query::Live(side) => Rows::Heads(
+            Query::Live(_) | Query::LiveWithin(..) | Query::LiveUnranked(_) => Rows::Heads(
                 range()
-                    .filter(|pair| is_live(pair, *side))
+                    .filter(|pair| is_among_live(pair, query))
                     .take(limit)
                     .map(head)
                     .collect(),
@@ -424,6 +425,19 @@ fn is_alive(state: &SideState) -> bool {
             .is_some_and(|shadow| alive(shadow.lifecycle))
 }
 
+/// Whether a pair is among the live ones that a query is about.
+pub(crate) fn is_among_live(pair: &PairState, query: &Query) -> bool {
+    let rank = |side: Side| pair.sides[side].shadow.as_ref()?.rank.as_ref();
+    match query {
+        Query::Live(side) => is_live(pair, *side),
+        Query::LiveWithin(side, range) => {
+            is_live(pair, *side) && rank(*side).is_some_and(|rank| range.contains(rank))
+        }
+        Query::LiveUnranked(side) => is_live(pair, *side) && rank(*side).is_none(),
+        _ => false,
+    }
+}
+
 /// The short form of a pair.
 pub fn head(pair: &PairState) -> PairHead {
     PairHead {
@@ -441,5 +455,10 @@ pub fn head(pair: &PairState) -> PairHead {
             .as_ref()
             .map(|side| matches!(side.presence, Presence::Deleted(_))),
         dirty: pair.dirty,
+        ranked: pair.sides.as_ref().map(|side| {
+            side.shadow
+                .as_ref()
+                .is_some_and(|shadow| shadow.rank.is_some())
+        }),
     }
 }

@@ -217,6 +217,8 @@ pub struct PairHead {
     pub gone: Sides<bool>,
     /// Whether the planner has to look at it.
     pub dirty: bool,
+    /// Whether the ranks of the shadows are known.
+    pub ranked: Sides<bool>,
 }
 
 /// Why a record is not clean, as people are told.

@@ -78,6 +78,7 @@ impl NotionPeer {
         capabilities.max_fetch = 1;
         capabilities.max_find = crate::find::MAX_VALUES;
         capabilities.scan_page = u32::from(self.options.page_size);
+        capabilities.slices = true;
         Ok(Description {
             schema: known.schema.clone(),
             capabilities,

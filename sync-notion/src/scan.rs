@@ -1,8 +1,10 @@
 //! Scans: pages of a query in order of creation, past the cap of 10,000 rows, with a watermark that
 //! is Notion's own clock at the start of the scan.
 
+use std::ops::Bound;
 use std::time::Duration;
 
+use jiff::Timestamp as Moment;
 use notion_sync_client::api::{Filter, QueryDataSource, Sort};
 use notion_sync_client::object::{Page, PageOrDataSource};
 use notion_sync_client::{Cursor as ApiCursor, Item, List, Odd, PageId};
@@ -10,7 +12,7 @@ use notion_sync_core::port::{
     BadItem, Call, Coverage, Cursor, FieldSet, Next, PageToken, PeerError, ScanFrom, ScanPage,
     Scope, Sighting,
 };
-use notion_sync_core::record::Key;
+use notion_sync_core::record::{Key, Rank, RankRange};
 use serde::{Deserialize, Serialize};
 
 use crate::decode::Decoder;
@@ -30,6 +32,9 @@ const MAX_PAGES: usize = 2_000;
 struct Position {
     /// Rows edited at or after this only; a full scan without.
     since: Option<String>,
+    /// Rows made within this only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    slice: Option<RankRange>,
     /// The next incremental scan starts here. Set by the first page.
     watermark: Option<String>,
     started: bool,
@@ -90,19 +95,35 @@ enum Step {
 }
 
 impl Position {
-    fn start(since: Option<&Cursor>) -> Self {
+    fn start(since: Option<&Cursor>, scope: &Scope) -> Self {
+        let slice = match scope {
+            Scope::Slice(slice) => Some(slice.clone()),
+            _ => None,
+        };
         Self {
             since: since.map(|cursor| cursor.0.clone()),
+            leg: Leg {
+                from: slice.as_ref().and_then(|slice| first_minute(&slice.from)),
+                ..Leg::default()
+            },
+            slice,
             ..Self::default()
         }
+    }
+
+    fn scope(&self) -> Scope {
+        self.slice.clone().map_or(Scope::All, Scope::Slice)
     }
 
     fn filter(&self) -> Option<Filter> {
         let edited = self.since.as_deref().map(Filter::edited_on_or_after);
         let made = self.leg.from.as_deref().map(Filter::created_on_or_after);
-        match (edited, made) {
-            (Some(edited), Some(made)) => Some(Filter::all(&[edited, made])),
-            (one, other) => one.or(other),
+        let end = self.slice.as_ref().and_then(|slice| end_minute(&slice.to));
+        let before = end.as_deref().map(Filter::created_before);
+        let mut all: Vec<Filter> = [edited, made, before].into_iter().flatten().collect();
+        match all.len() {
+            0 | 1 => all.pop(),
+            _ => Some(Filter::all(&all)),
         }
     }
 
@@ -135,7 +156,7 @@ impl Position {
                 Step::More
             }
             None if self.since.is_some() => Step::End(Coverage::Window),
-            None => Step::End(Coverage::Complete(Scope::All)),
+            None => Step::End(Coverage::Complete(self.scope())),
         }
     }
 
@@ -162,7 +183,7 @@ impl NotionPeer {
         limit: u32,
     ) -> Result<ScanPage, PeerError> {
         let mut at = match from {
-            ScanFrom::Start { since, .. } => Position::start(since.as_ref()),
+            ScanFrom::Start { since, scope } => Position::start(since.as_ref(), scope),
             ScanFrom::Next(token) => serde_json::from_str(&token.0)
                 .map_err(|_| self.protocol("the page token is not one of this peer"))?,
         };
@@ -194,10 +215,7 @@ impl NotionPeer {
                     let why = "Notion's cursor died twice; the scan could not be finished";
                     if let Step::End(coverage) = at.start_over(why) {
                         let next = end(coverage, &at);
-                        return Ok(ScanPage {
-                            items: Vec::new(),
-                            next,
-                        });
+                        return Ok(ScanPage::new(Vec::new(), next));
                     }
                 }
                 Err(error) => return Err(self.failed(error)),
@@ -226,7 +244,11 @@ impl NotionPeer {
             }
             Step::End(coverage) => end(coverage, &at),
         };
-        Ok(ScanPage { items, next })
+        Ok(ScanPage {
+            items,
+            next,
+            began: at.watermark.map(Cursor),
+        })
     }
 
     async fn sightings(
@@ -273,6 +295,42 @@ impl NotionPeer {
         }
         items
     }
+}
+
+/// Where a record stands in its data source: the minute its page was made, which never moves.
+pub(crate) fn rank(page: &Page) -> Option<Rank> {
+    // Written out in one width, so that the order of the texts is that of the times.
+    let is_usual = |text: &str| text.len() == 24 && text.ends_with('Z');
+    if is_usual(&page.created_time) {
+        return Some(Rank::new(page.created_time.as_str()));
+    }
+    let made: Moment = page.created_time.parse().ok()?;
+    Some(Rank::new(format!("{made:.3}")))
+}
+
+/// The time from which on rows are in a slice.
+fn first_minute(from: &Bound<Rank>) -> Option<String> {
+    match from {
+        Bound::Unbounded => None,
+        Bound::Included(rank) => Some(rank.to_string()),
+        Bound::Excluded(rank) => Some(next_minute(rank)),
+    }
+}
+
+/// The time from which on rows are in a slice no more.
+fn end_minute(to: &Bound<Rank>) -> Option<String> {
+    match to {
+        Bound::Unbounded => None,
+        Bound::Excluded(rank) => Some(rank.to_string()),
+        Bound::Included(rank) => Some(next_minute(rank)),
+    }
+}
+
+/// Rows that Notion shows with one time were made within its minute.
+fn next_minute(rank: &Rank) -> String {
+    let next = rank.as_str().parse::<Moment>().ok();
+    let next = next.and_then(|at| at.checked_add(Duration::from_secs(60)).ok());
+    next.map_or_else(|| rank.to_string(), |next| format!("{next:.3}"))
 }
 
 fn end(coverage: Coverage, at: &Position) -> Next {
@@ -333,8 +391,20 @@ mod tests {
     }
 
     #[test]
+    fn minutes_follow_one_another() {
+        let rank = |text: &str| Rank::new(text);
+        assert_eq!(
+            next_minute(&rank("2026-09-04T23:59:00.000Z")),
+            "2026-09-05T00:00:00.000Z"
+        );
+        let border = Bound::Included(rank("2026-09-04T14:30:00.000Z"));
+        assert_eq!(first_minute(&border).unwrap(), "2026-09-04T14:30:00.000Z");
+        assert_eq!(end_minute(&border).unwrap(), "2026-09-04T14:31:00.000Z");
+    }
+
+    #[test]
     fn pain_09_a_walk_in_circles_restarts_once_and_then_proves_nothing() {
-        let mut at = Position::start(None);
+        let mut at = Position::start(None, &Scope::All);
         let cursor = ApiCursor::new("a");
         assert!(matches!(at.step(Some(&cursor)), Step::More));
         assert!(matches!(at.step(Some(&cursor)), Step::More));

@@ -5,12 +5,13 @@
 mod support;
 
 use std::collections::BTreeSet;
+use std::ops::Bound;
 use std::time::Duration;
 
 use notion_sync_core::port::{
     Call, Cancel, Coverage, FieldSet, Peer, PeerErrorKind, ScanFrom, Scope,
 };
-use notion_sync_core::record::{Cell, Lifecycle};
+use notion_sync_core::record::{Cell, Lifecycle, RankRange, Record};
 use notion_sync_core::schema::FieldId;
 use notion_sync_core::value::Value;
 use notion_sync_notion::NotionOptions;
@@ -274,4 +275,60 @@ async fn what_stops_a_scan_says_what_to_do() {
     assert_eq!(error.kind, PeerErrorKind::Unauthorized);
     assert!(error.is_fatal() && error.to_string().contains("TEST_TOKEN"));
     assert!(!format!("{error:?}").contains(world.sim.token()));
+}
+
+#[tokio::test]
+async fn a_slice_is_past_the_cap_whole_and_in_order() {
+    let world = with(builder().result_cap(50), NotionOptions::default()).await;
+    for at in 0..173 {
+        world.row(&format!("Row {at}"));
+        if at % 20 == 19 {
+            world.sim.advance(Duration::from_secs(60));
+        }
+    }
+    let full = world.scan(ScanFrom::full()).await;
+    let rank = |record: &Record| record.rank.clone().unwrap();
+    assert!(full.records.iter().map(rank).is_sorted());
+    let border = rank(&full.records[20]);
+    let slice = |from, to| {
+        let slice = RankRange { from, to };
+        let scope = Scope::Slice(slice.clone());
+        let since = None;
+        (ScanFrom::Start { since, scope }, slice)
+    };
+    let mut keys = BTreeSet::new();
+    for (from, to, rows) in [
+        (Bound::Unbounded, Bound::Excluded(border.clone()), 20),
+        (
+            Bound::Included(border.clone()),
+            Bound::Included(border.clone()),
+            20,
+        ),
+        (Bound::Excluded(border), Bound::Unbounded, 133),
+    ] {
+        let (from, slice) = slice(from, to);
+        let scan = world.scan(from).await;
+        assert_eq!(scan.coverage, Coverage::Complete(Scope::Slice(slice)));
+        assert_eq!(scan.records.len(), rows);
+        keys.extend(scan.records.into_iter().map(|record| record.key));
+    }
+    assert_eq!(keys.len(), 173);
+}
+
+#[tokio::test]
+async fn past_a_minute_above_the_cap_the_next_one_can_be_read() {
+    let world = with(builder().result_cap(50), NotionOptions::default()).await;
+    for at in 0..80 {
+        world.row(&format!("Row {at}"));
+    }
+    world.sim.advance(Duration::from_secs(60));
+    let late = world.row("late");
+    let full = world.scan(ScanFrom::full()).await;
+    assert!(matches!(full.coverage, Coverage::Partial(_)));
+    let crowd = full.records[0].rank.clone().unwrap();
+    let scope = Scope::Slice(RankRange::starting(Bound::Excluded(crowd)));
+    let rest = world.scan(ScanFrom::Start { since: None, scope }).await;
+    assert!(matches!(rest.coverage, Coverage::Complete(_)));
+    assert_eq!(rest.records[0].key, late);
+    assert_eq!(rest.records.len(), 1);
 }

@@ -177,6 +177,7 @@ fn record(id: u64) -> Record {
         lifecycle: Lifecycle::Live,
         version: None,
         edited_at: None,
+        rank: None,
         cells: cells.collect(),
     }
 }

@@ -9,7 +9,7 @@ use notion_sync_core::port::StoreError;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior};
 
 use crate::base::Layouts;
-use crate::ddl::{FORMAT, MIGRATIONS, RESERVED, TABLES};
+use crate::ddl::{FORMAT, MIGRATIONS, RANKED, READ_AS_IT_IS, READ_UNRANKED, RESERVED, TABLES};
 use crate::error::{Result, corrupt, failed, file_failed};
 use crate::lease::Leases;
 use crate::replica::Table;
@@ -44,8 +44,8 @@ pub(crate) struct Database {
     path: Option<PathBuf>,
     options: StoreOptions,
     connection: Option<Connection>,
-    /// Whether the private tables were found and are of a known format.
-    checked: bool,
+    /// The format of the private tables, once they were found.
+    format: Option<u32>,
     /// Mappings of links opened here; they tell how to store a base short.
     pub(crate) mappings: BTreeMap<LinkId, Mapping>,
     /// Tables that a dry run laid out and nobody has made yet.
@@ -61,7 +61,7 @@ impl Database {
             path: path.map(Path::to_path_buf),
             options,
             connection: None,
-            checked: false,
+            format: None,
             mappings: BTreeMap::new(),
             planned: BTreeMap::new(),
             leases: Leases::new(path),
@@ -77,16 +77,20 @@ impl Database {
                 _ => self.connect()?,
             }
         }
-        if !self.checked {
+        if self.format.is_none() {
             let Some(connection) = &self.connection else {
                 return Ok(None);
             };
-            self.checked = format_of(connection)?.is_some();
+            self.format = format_of(connection)?;
+            if self.format.is_some_and(|format| format < RANKED) {
+                connection.execute_batch(READ_UNRANKED)?;
+            }
         }
-        Ok(self.connection.as_mut().filter(|_| self.checked))
+        Ok(self.connection.as_mut().filter(|_| self.format.is_some()))
     }
 
-    /// The connection for writing; makes the file and the private tables where they are missing.
+    /// The connection for writing; makes the file and the private tables where they are missing, and
+    /// brings those of an older format up to date.
     pub(crate) fn writer(&mut self) -> Result<&mut Connection> {
         if self.connection.is_none() {
             if let Some(path) = &self.path {
@@ -94,12 +98,13 @@ impl Database {
             }
             self.connect()?;
         }
-        if !self.checked {
+        if self.format != Some(FORMAT) {
             let connection = self.connected()?;
+            connection.execute_batch(READ_AS_IT_IS)?;
             if format_of(connection)? != Some(FORMAT) {
                 create_tables(connection)?;
             }
-            self.checked = true;
+            self.format = Some(FORMAT);
         }
         self.connected()
     }

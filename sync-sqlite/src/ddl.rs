@@ -1,15 +1,38 @@
 //! The private tables and their format. People read the views in `views.rs` instead.
 
 /// The format this build writes. A file with a higher one is refused.
-pub(crate) const FORMAT: u32 = 2;
+pub(crate) const FORMAT: u32 = 3;
 
 /// What leads from a format to the next, the first from 1 to 2.
-pub(crate) const MIGRATIONS: [&str; FORMAT as usize - 1] = [WAITS];
+pub(crate) const MIGRATIONS: [&str; FORMAT as usize - 1] = [WAITS, RANKS];
 
 /// Pairs that refer to records without counterpart, and to which.
 const WAITS: &str = "
 CREATE TABLE _sync_waits(pk INTEGER PRIMARY KEY, awaited TEXT NOT NULL) STRICT;
 ";
+
+/// Where the records of a pair stand in their collections, at peers that offer slices.
+const RANKS: &str = "
+ALTER TABLE _sync_pairs ADD COLUMN left_rank TEXT;
+ALTER TABLE _sync_pairs ADD COLUMN right_rank TEXT;
+CREATE INDEX _sync_pairs_left_rank ON _sync_pairs(link, left_rank)
+  WHERE left_live = 1 AND left_rank IS NOT NULL;
+CREATE INDEX _sync_pairs_right_rank ON _sync_pairs(link, right_rank)
+  WHERE right_live = 1 AND right_rank IS NOT NULL;
+";
+
+/// The first format with ranks.
+pub(crate) const RANKED: u32 = 3;
+
+/// How a file without ranks reads like one that knows none, before anything is written to it: a view
+/// that lives in this connection hides the table of its name.
+pub(crate) const READ_UNRANKED: &str = "
+CREATE TEMP VIEW _sync_pairs AS
+  SELECT *, NULL AS left_rank, NULL AS right_rank FROM main._sync_pairs;
+";
+
+/// Takes the view of [`READ_UNRANKED`] away.
+pub(crate) const READ_AS_IT_IS: &str = "DROP VIEW IF EXISTS temp._sync_pairs;";
 
 /// Names a replica table may not take: views of this crate.
 pub(crate) const RESERVED: [&str; 4] = ["changes", "conflicts", "sync_status", "sync_rows"];

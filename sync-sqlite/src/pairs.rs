@@ -7,7 +7,7 @@ use notion_sync_core::link::{Mapping, Side, Sides};
 use notion_sync_core::pair::{
     Base, PairHead, PairId, PairState, Presence, RecordState, SideState, Standing,
 };
-use notion_sync_core::record::{Key, Lifecycle, Record, Timestamp, Version};
+use notion_sync_core::record::{Key, Lifecycle, Rank, Record, Timestamp, Version};
 use notion_sync_core::value::Digest;
 use rusqlite::{Connection, Row};
 
@@ -62,7 +62,8 @@ fn text_or_null<'r>(row: &'r Row<'_>, at: usize) -> rusqlite::Result<Option<&'r 
 
 /// Columns of [`head`], in its order.
 pub(crate) const HEAD: &str = "p.pk, p.left_key, p.right_key, p.left_digest, p.right_digest,
-    p.dirty, p.left_presence LIKE '{\"deleted\"%', p.right_presence LIKE '{\"deleted\"%'";
+    p.dirty, p.left_presence LIKE '{\"deleted\"%', p.right_presence LIKE '{\"deleted\"%',
+    p.left_rank IS NOT NULL, p.right_rank IS NOT NULL";
 
 /// Reads a head.
 pub(crate) fn head(row: &Row<'_>) -> rusqlite::Result<PairHead> {
@@ -77,6 +78,7 @@ pub(crate) fn head(row: &Row<'_>) -> rusqlite::Result<PairHead> {
         seen: Sides::new(digest(3)?, digest(4)?),
         dirty: row.get(5)?,
         gone: Sides::new(row.get(6)?, row.get(7)?),
+        ranked: Sides::new(row.get(8)?, row.get(9)?),
     })
 }
 
@@ -84,7 +86,7 @@ pub(crate) fn head(row: &Row<'_>) -> rusqlite::Result<PairHead> {
 pub(crate) const WHOLE: &str = "p.pk, p.left_key, p.right_key, p.left_presence, p.right_presence,
     l.content, r.content, p.base, p.layout, p.dirty, p.state, p.reason,
     p.left_digest, p.right_digest, p.left_live, p.right_live, l.version, r.version,
-    l.edited_at, r.edited_at";
+    l.edited_at, r.edited_at, p.left_rank, p.right_rank";
 
 /// A pair as it is in the file or will be: JSON is read only when somebody looks.
 #[derive(Debug)]
@@ -123,6 +125,7 @@ enum Shadow {
         key: Key,
         version: Option<Version>,
         edited_at: Option<Timestamp>,
+        rank: Option<Rank>,
         content: String,
     },
     /// Read, or observed in this commit.
@@ -148,6 +151,7 @@ impl Shadow {
             key,
             version,
             edited_at,
+            rank,
             content,
         } = self
         {
@@ -158,6 +162,7 @@ impl Shadow {
                     lifecycle,
                     version: version.take(),
                     edited_at: *edited_at,
+                    rank: rank.take(),
                     cells,
                 },
                 content: std::mem::take(content),
@@ -191,6 +196,15 @@ impl Shadow {
             Self::Read { record, .. } => record.edited_at,
         };
         moment.map(|moment| moment.0)
+    }
+
+    fn rank(&self) -> Option<&str> {
+        let rank = match self {
+            Self::None => None,
+            Self::Stored { rank, .. } => rank.as_ref(),
+            Self::Read { record, .. } => record.rank.as_ref(),
+        };
+        rank.map(Rank::as_str)
     }
 
     fn version(&self) -> Option<&str> {
@@ -229,6 +243,7 @@ impl Stored {
                     key: key.clone(),
                     version: row.get::<_, Option<String>>(16 + offset)?.map(Version),
                     edited_at: row.get::<_, Option<i64>>(18 + offset)?.map(Timestamp),
+                    rank: text_or_null(row, 20 + offset)?.map(Rank::new),
                     content,
                 },
                 (None, Some(_)) => {
@@ -617,15 +632,17 @@ fn write_head(
         "UPDATE _sync_pairs SET link = ?2, left_key = ?3, right_key = ?4, left_presence = ?5,
            right_presence = ?6, left_digest = ?7, right_digest = ?8, left_live = ?9,
            right_live = ?10, dirty = ?11, state = ?12, reason = ?13, base = ?14, layout = ?15,
+           left_rank = ?16, right_rank = ?17,
            rested_at = CASE WHEN ?9 = 0 AND ?10 = 0 THEN rested_at END
          WHERE pk = ?1"
     } else {
         "INSERT INTO _sync_pairs(pk, link, left_key, right_key, left_presence, right_presence,
-           left_digest, right_digest, left_live, right_live, dirty, state, reason, base, layout)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)"
+           left_digest, right_digest, left_live, right_live, dirty, state, reason, base, layout,
+           left_rank, right_rank)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)"
     };
     let standing = stored.standing.as_ref();
-    connection.prepare_cached(sql)?.execute((
+    connection.prepare_cached(sql)?.execute(rusqlite::params![
         pk,
         link,
         left.key.as_ref().map(key_text),
@@ -641,7 +658,9 @@ fn write_head(
         standing.map(|standing| standing.reason.as_str()),
         base,
         layout,
-    ))?;
+        left.shadow.rank(),
+        right.shadow.rank(),
+    ])?;
     Ok(())
 }
 

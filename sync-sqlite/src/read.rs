@@ -1,12 +1,15 @@
 //! Answers to queries.
 
+use std::ops::Bound;
+
 use notion_sync_core::conflict::{Conflict, Resolution};
 use notion_sync_core::link::{LinkId, Side, Sides};
 use notion_sync_core::outbox::Intent;
-use notion_sync_core::pair::{PairId, PairState};
+use notion_sync_core::pair::{PairHead, PairId, PairState};
 use notion_sync_core::port::{Bookmark, Query, Rows, RunId, RunRecord, Wait};
-use notion_sync_core::record::Timestamp;
+use notion_sync_core::record::{RankRange, Timestamp};
 use notion_sync_core::schema::FieldId;
+use rusqlite::types::{ToSqlOutput, Value};
 use rusqlite::{Connection, Row, ToSql};
 use serde::de::DeserializeOwned;
 
@@ -65,7 +68,9 @@ pub(crate) fn read(
 
 fn empty(query: &Query) -> Result<Rows> {
     Ok(match query {
-        Query::Heads(..) | Query::Live(_) => Rows::Heads(Vec::new()),
+        Query::Heads(..) | Query::Live(_) | Query::LiveWithin(..) | Query::LiveUnranked(_) => {
+            Rows::Heads(Vec::new())
+        }
         Query::Pairs(_) | Query::All | Query::Dirty | Query::Standing => Rows::Pairs(Vec::new()),
         Query::Intents { .. } => Rows::Intents(Vec::new()),
         Query::Conflicts => Rows::Conflicts(Vec::new()),
@@ -112,6 +117,17 @@ impl Reader<'_> {
                 let sql = format!(
                     "SELECT {HEAD} FROM _sync_pairs p WHERE p.pk > ?1 AND p.pk < ?2
                      AND p.{column}_live = 1 ORDER BY p.pk LIMIT ?3"
+                );
+                Rows::Heads(self.list(&sql, &[&from, &to, &self.limit], |row| Ok(head(row)?))?)
+            }
+            Query::LiveWithin(side, range) => {
+                Rows::Heads(self.live_within(*side, range, from, to)?)
+            }
+            Query::LiveUnranked(side) => {
+                let column = side_text(*side);
+                let sql = format!(
+                    "SELECT {HEAD} FROM _sync_pairs p WHERE p.pk > ?1 AND p.pk < ?2
+                     AND p.{column}_live = 1 AND p.{column}_rank IS NULL ORDER BY p.pk LIMIT ?3"
                 );
                 Rows::Heads(self.list(&sql, &[&from, &to, &self.limit], |row| Ok(head(row)?))?)
             }
@@ -180,6 +196,36 @@ impl Reader<'_> {
             list.push(read(row)?);
         }
         Ok(list)
+    }
+
+    fn live_within(
+        &self,
+        side: Side,
+        range: &RankRange,
+        from: i64,
+        to: i64,
+    ) -> Result<Vec<PairHead>> {
+        let column = side_text(side);
+        // No rank is a blob, and every text stands before the first of those.
+        let (above, start) = match &range.from {
+            Bound::Included(rank) => (">=", ToSqlOutput::from(rank.as_str())),
+            Bound::Excluded(rank) => (">", ToSqlOutput::from(rank.as_str())),
+            Bound::Unbounded => (">=", ToSqlOutput::from("")),
+        };
+        let (below, end) = match &range.to {
+            Bound::Included(rank) => ("<=", ToSqlOutput::from(rank.as_str())),
+            Bound::Excluded(rank) => ("<", ToSqlOutput::from(rank.as_str())),
+            Bound::Unbounded => ("<", ToSqlOutput::Owned(Value::Blob(Vec::new()))),
+        };
+        // The plus keeps the number of the row from being searched by: a slice is small, and its index
+        // holds nothing else.
+        let sql = format!(
+            "SELECT {HEAD} FROM _sync_pairs p WHERE p.link = ?1 AND p.{column}_live = 1
+             AND p.{column}_rank {above} ?2 AND p.{column}_rank {below} ?3
+             AND +p.pk > ?4 AND +p.pk < ?5 ORDER BY +p.pk LIMIT ?6"
+        );
+        let arguments: [&dyn ToSql; 6] = [&self.link, &start, &end, &from, &to, &self.limit];
+        self.list(&sql, &arguments, |row| Ok(head(row)?))
     }
 
     /// As many as were named: the caller bounds the answer by the question.

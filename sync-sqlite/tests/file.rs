@@ -5,12 +5,14 @@
 mod common;
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 use std::path::Path;
 
 use common::{World, link, rows, schema, spec};
 use futures::executor::block_on;
 use notion_sync_core::link::{LinkId, Side, Sides};
 use notion_sync_core::port::*;
+use notion_sync_core::record::{Rank, RankRange};
 use notion_sync_core::schema::{Access, FieldId, FieldType};
 use notion_sync_sqlite::{SqliteStore, StoreOptions};
 
@@ -172,8 +174,95 @@ fn a_later_format_is_refused_untouched() {
     let path = world.path();
     assert!(matches!(
         open(&path),
-        Err(StoreError::Newer { found: 7, known: 1 })
+        Err(StoreError::Newer { found: 7, known: 3 })
     ));
+}
+
+/// Makes the file what a program that knew no ranks wrote.
+fn as_format_1(world: &World) {
+    let sql = "DROP INDEX _sync_pairs_left_rank; DROP INDEX _sync_pairs_right_rank;
+        ALTER TABLE _sync_pairs DROP COLUMN left_rank; ALTER TABLE _sync_pairs DROP COLUMN right_rank;
+        DROP TABLE _sync_waits; UPDATE _sync_meta SET format = 1";
+    world.person().execute_batch(sql).unwrap();
+}
+
+#[test]
+fn e09_a_file_of_an_older_format_is_read_as_it_is_and_brought_up_to_date_by_the_first_write() {
+    let mut world = World::new();
+    world.pull("a", "1");
+    world.pull("b", "2");
+    as_format_1(&world);
+    let World {
+        store,
+        replica,
+        dir,
+        spec,
+        ..
+    } = world;
+    drop((store, replica));
+    let before = folder(dir.path());
+    let store = open(&dir.path().join("db.sqlite")).unwrap();
+    let read = |query: Query| block_on(store.read(&link(), &query, None, 10)).unwrap();
+    block_on(store.open(&spec, OpenMode::Read)).unwrap();
+    let all = read(Query::All);
+    assert!(matches!(&all, Rows::Pairs(pairs) if pairs.len() == 2));
+    let unranked = read(Query::LiveUnranked(Side::Left));
+    assert!(matches!(&unranked, Rows::Heads(heads) if heads.len() == 2));
+    let everywhere = RankRange::starting(Bound::Unbounded);
+    let within = Query::LiveWithin(Side::Left, everywhere);
+    assert_eq!(read(within.clone()), Rows::Heads(Vec::new()));
+    let same = folder(dir.path());
+    assert_eq!(
+        same["db.sqlite"], before["db.sqlite"],
+        "looking changes no byte"
+    );
+
+    let opened = block_on(store.open(&spec, OpenMode::Write)).unwrap();
+    let fence = take(&store, "test").unwrap();
+    assert_eq!(read(Query::All), all);
+    let Rows::Pairs(mut pairs) = all else {
+        panic!("pairs were asked for")
+    };
+    let pair = pairs.remove(0);
+    let mut state = pair.sides.left;
+    state.shadow.as_mut().unwrap().rank = Some(Rank::new("2026"));
+    let change = Change::Observe {
+        pair: pair.id,
+        side: Side::Left,
+        state: state.clone(),
+        dirty: true,
+    };
+    let commit = Commit {
+        next_id: opened.next_id,
+        changes: vec![change],
+        ..Commit::default()
+    };
+    block_on(store.commit(&fence, commit)).unwrap();
+    assert!(matches!(read(within), Rows::Heads(heads) if heads.len() == 1));
+    assert!(matches!(
+        read(Query::Pairs(vec![pair.id])),
+        Rows::Pairs(pairs) if pairs[0].sides.left == state
+    ));
+    drop(store);
+    let again = open(&dir.path().join("db.sqlite")).unwrap();
+    let unranked = block_on(again.read(&link(), &Query::LiveUnranked(Side::Left), None, 10));
+    assert!(matches!(unranked.unwrap(), Rows::Heads(heads) if heads.len() == 1));
+}
+
+#[test]
+fn a_slice_is_searched_by_its_ranks() {
+    let world = World::new();
+    let plan: String = world
+        .person()
+        .query_row(
+            "EXPLAIN QUERY PLAN SELECT p.pk FROM _sync_pairs p WHERE p.link = ?1
+             AND p.left_live = 1 AND p.left_rank >= ?2 AND p.left_rank < ?3
+             AND +p.pk > ?4 AND +p.pk < ?5 ORDER BY +p.pk LIMIT ?6",
+            [1, 1, 1, 1, 1, 1],
+            |row| row.get(3),
+        )
+        .unwrap();
+    assert!(plan.contains("_sync_pairs_left_rank"), "{plan}");
 }
 
 #[test]

@@ -34,17 +34,11 @@ impl Cycle<'_> {
         let total = queue.intents.len() as u64;
         for (done, intent) in queue.intents.into_iter().enumerate() {
             self.stop_if_asked()?;
-            if self
-                .options
-                .max_commands
-                .is_some_and(|most| self.sent >= most)
-            {
-                let left = total - done as u64;
-                let reason = format!("{left} commands wait for the next run");
-                self.refuse(Guard::Budget, intent.pair, intent.side, reason);
+            if !self.may_send() {
+                self.leave_waiting(total - done as u64);
                 return Ok(false);
             }
-            self.sent += 1;
+            self.spending.sent += 1;
             let side = self.engine.spec.names[intent.side].clone();
             match self.carry_out(intent).await? {
                 Go::On => moved = true,
@@ -77,6 +71,7 @@ impl Cycle<'_> {
         }
         let mut intent = intent;
         loop {
+            self.keep_lease().await?;
             intent.apply(IntentEvent::Attempt)?;
             intent.attempts += 1;
             intent.due_at = None;

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tracing::Instrument;
 
+use super::budget::{Budget, Spending};
 use super::drift::UndecodedFields;
 use super::marks::Marks;
 use super::postpone::Postponed;
@@ -24,7 +25,7 @@ use crate::plan::{
 };
 use crate::port::{
     Awaited, Bookmark, Change, Commit, Committed, Description, Effect, Fence, LinkMemory, Opened,
-    Query, Rows, RunId, RunRecord, Store,
+    Query, Rows, RunId, RunRecord, Store, StoreError,
 };
 use crate::record::{Key, Timestamp};
 
@@ -81,8 +82,10 @@ pub(super) struct Cycle<'a> {
     /// Fields of which nothing propagates in this run.
     pub(super) on_hold: FieldsOnHold,
     pub(super) undecoded: UndecodedFields,
-    /// Commands sent to a remote side in this run.
-    pub(super) sent: u64,
+    /// What this run may spend, and has spent.
+    pub(super) spending: Spending,
+    /// When the lease was last known to be held, on the clock that does not jump.
+    pub(super) leased_at: Duration,
     /// What is planned and not carried out: new records are not taken over at first sight.
     pub(super) dry: bool,
     /// What was decided and carried out at first sight, while records were read.
@@ -136,7 +139,8 @@ impl<'a> Cycle<'a> {
             checked_schema: false,
             on_hold: FieldsOnHold::default(),
             undecoded: UndecodedFields::new(),
-            sent: 0,
+            spending: Spending::new(engine, Budget::UNLIMITED, options),
+            leased_at: engine.clock.elapsed(),
             dry: false,
             approved: None,
             planned_refusals: Vec::new(),
@@ -160,6 +164,11 @@ impl<'a> Cycle<'a> {
             Err(RunError::Cancelled) => {
                 self.report.outcome = RunOutcome::Cancelled;
             }
+            Err(RunError::Store(StoreError::Fenced)) => {
+                // Nothing may be written any more, not even that the run is over.
+                self.tell_lost_lease();
+                return Ok(std::mem::replace(&mut self.report, Report::new()));
+            }
             Err(error) => {
                 let halted = error.is_unauthorized();
                 let outcome = if halted { "halted" } else { "failed" };
@@ -170,6 +179,7 @@ impl<'a> Cycle<'a> {
             }
         }
         self.tell_undelivered();
+        self.tell_what_is_left();
         self.report.refusals.append(&mut self.planned_refusals);
         for refusal in std::mem::take(&mut self.report.refusals) {
             self.report.raise(refusal.guard, refusal.count.max(1));
@@ -217,6 +227,10 @@ impl<'a> Cycle<'a> {
         self.recognise_open_commands().await?;
         self.recover_all().await?;
         self.observe_both().await?;
+        if self.spending.unread {
+            // Half of what was edited is not known: the step that reads the rest decides.
+            return Ok(());
+        }
         self.look_until_still().await
     }
 
@@ -239,6 +253,7 @@ impl<'a> Cycle<'a> {
             self.planned_refusals.extend(held.refusals.iter().cloned());
             let deferred = plan.counts.deferred > 0;
             let circle = deferred && plan.counts.create == Sides::new(0, 0);
+            self.take_turns(&plan, &held);
             self.say(|| Event::Planned(Box::new(plan)));
             let queue = self.commit_plan(&held).await?;
             moved = self.apply(queue).await?;
@@ -249,8 +264,14 @@ impl<'a> Cycle<'a> {
             if !moved {
                 break;
             }
+            // A circle is opened in the next pass of the same run, or never.
+            if self.is_spent() && !circle {
+                // Perhaps nothing: a step that finds nothing costs a look.
+                self.spending.left = true;
+                return Ok(());
+            }
         }
-        if moved {
+        if moved && !self.leaves_commands() {
             let what = "some records keep changing as they are written; the next run goes on";
             self.report.problem(RunOutcome::Partial, what);
         }

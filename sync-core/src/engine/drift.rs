@@ -50,7 +50,10 @@ impl Cycle<'_> {
             // moves no record's edit time: only a full scan reads them. Without a cursor the next
             // scan is full, in this run or after a crash in a later one.
             for side in Side::BOTH {
-                self.memory.sides[side].cursor = None;
+                let memory = &mut self.memory.sides[side];
+                memory.cursor = None;
+                memory.sweep = None;
+                memory.catch_up = None;
             }
         }
         let references = self.routes.digest();

@@ -1,7 +1,8 @@
 //! A peer whose reads are given up when the caller wants to stop: whatever a read waits for, a rate
-//! limit or a slow answer. Writes are not: their outcome would be unknown.
+//! limit or a slow answer. Writes are not: their outcome would be unknown. Every call is counted.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use futures::future::{Either, select};
@@ -14,14 +15,43 @@ use crate::record::Key;
 use crate::schema::{FieldId, SchemaChange, SchemaVersion};
 use crate::value::Value;
 
-pub(super) struct Interruptible(pub(super) Arc<dyn Peer>);
+pub(super) struct Interruptible {
+    inner: Arc<dyn Peer>,
+    calls: Calls,
+}
+
+/// A count of calls.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Calls(Arc<AtomicU64>);
+
+impl Calls {
+    pub(super) fn so_far(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    fn count(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
 
 impl Interruptible {
+    pub(super) fn new(inner: Arc<dyn Peer>) -> Self {
+        Self {
+            inner,
+            calls: Calls::default(),
+        }
+    }
+
+    pub(super) fn calls(&self) -> Calls {
+        self.calls.clone()
+    }
+
     async fn unless_cancelled<T>(
         &self,
         call: &Call<'_>,
         read: impl Future<Output = Result<T, PeerError>> + Send + Unpin,
     ) -> Result<T, PeerError> {
+        self.calls.count();
         match select(read, call.cancel.cancelled()).await {
             Either::Left((answer, _)) => answer,
             Either::Right(((), _)) => {
@@ -35,11 +65,11 @@ impl Interruptible {
 #[async_trait]
 impl Peer for Interruptible {
     fn place(&self) -> &PlaceId {
-        self.0.place()
+        self.inner.place()
     }
 
     async fn describe(&self, call: &Call<'_>) -> Result<Description, PeerError> {
-        self.unless_cancelled(call, self.0.describe(call)).await
+        self.unless_cancelled(call, self.inner.describe(call)).await
     }
 
     async fn scan(
@@ -49,7 +79,7 @@ impl Peer for Interruptible {
         fields: &FieldSet,
         limit: u32,
     ) -> Result<ScanPage, PeerError> {
-        let read = self.0.scan(call, from, fields, limit);
+        let read = self.inner.scan(call, from, fields, limit);
         self.unless_cancelled(call, read).await
     }
 
@@ -59,7 +89,7 @@ impl Peer for Interruptible {
         keys: &[Key],
         fields: &FieldSet,
     ) -> Result<Vec<Lookup>, PeerError> {
-        let read = self.0.fetch(call, keys, fields);
+        let read = self.inner.fetch(call, keys, fields);
         self.unless_cancelled(call, read).await
     }
 
@@ -69,12 +99,13 @@ impl Peer for Interruptible {
         field: &FieldId,
         values: &[Value],
     ) -> Result<Found, PeerError> {
-        let read = self.0.find(call, field, values);
+        let read = self.inner.find(call, field, values);
         self.unless_cancelled(call, read).await
     }
 
     async fn apply(&self, call: &Call<'_>, batch: &Batch) -> Result<Vec<Outcome>, PeerError> {
-        self.0.apply(call, batch).await
+        self.calls.count();
+        self.inner.apply(call, batch).await
     }
 
     async fn alter(
@@ -83,6 +114,7 @@ impl Peer for Interruptible {
         expect: &SchemaVersion,
         changes: &[SchemaChange],
     ) -> Result<Vec<Outcome>, PeerError> {
-        self.0.alter(call, expect, changes).await
+        self.calls.count();
+        self.inner.alter(call, expect, changes).await
     }
 }

@@ -6,10 +6,12 @@
 
 mod applied;
 mod apply;
+mod budget;
 mod cycle;
 mod decisions;
 mod drift;
 mod interruptible;
+mod lease;
 mod marks;
 mod matching;
 mod observe;
@@ -23,6 +25,7 @@ mod report;
 mod retention;
 mod saved;
 mod settle;
+mod slices;
 mod spans;
 mod undo;
 mod verification;
@@ -30,6 +33,7 @@ mod verify;
 mod watch;
 
 pub use applied::{AppliedCommand, AppliedPlan, CommandOutcome, StaleReason};
+pub use budget::{Budget, Step};
 pub use decisions::Decisions;
 pub use postpone::Undelivered;
 pub use report::{Drift, Event, Report, RunError, RunOutcome, Settled};
@@ -45,11 +49,14 @@ use std::sync::Arc;
 
 use crate::link::{Arbiter, Direction, LinkSpec, Neighbour, Side, Sides};
 use crate::plan::{Approval, Explanation, Guard, Plan, PlannedOver};
-use crate::port::{Cancel, Clock, Description, Fence, LeaseAsk, OpenMode, Opened, Peer, Store};
+use crate::port::{
+    Cancel, Clock, Description, Fence, LeaseAsk, OpenMode, Opened, Peer, Store, StoreError,
+};
 use crate::record::{Key, Timestamp};
 use applied::{nothing_begun, out_of_date};
+use budget::Spending;
 use cycle::Cycle;
-use interruptible::Interruptible;
+use interruptible::{Calls, Interruptible};
 use overlay::Overlay;
 use pass::Queue;
 use saved::Approved;
@@ -64,6 +71,8 @@ pub struct Engine {
     /// What every plan of this engine is made over, but for store and time.
     over: PlannedOver,
     peers: Sides<Arc<dyn Peer>>,
+    /// Calls answered by each side so far.
+    calls: Sides<Calls>,
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
     arbiter: Option<Arc<dyn Arbiter>>,
@@ -148,12 +157,14 @@ impl Engine {
     ) -> Self {
         let described_at = described.as_ref().map(|side| side.at);
         let described = described.map(|side| side.description);
+        let peers = peers.map(Interruptible::new);
         Self {
             over: PlannedOver::of(&spec, &described),
             spec,
             described,
             described_at,
-            peers: peers.map(|peer| Arc::new(Interruptible(peer)) as Arc<dyn Peer>),
+            calls: peers.as_ref().map(Interruptible::calls),
+            peers: peers.map(|peer| Arc::new(peer) as Arc<dyn Peer>),
             store,
             clock,
             arbiter: None,
@@ -193,7 +204,7 @@ impl Engine {
     /// # Errors
     /// [`RunError`] when the run could not go on; what was settled until then stays settled.
     pub async fn run(&self, options: &RunOptions) -> Result<Report, RunError> {
-        let (report, _) = self.run_cycle(options, None).await?;
+        let (report, _) = self.run_cycle(options, Budget::UNLIMITED, None).await?;
         Ok(report)
     }
 
@@ -215,7 +226,9 @@ impl Engine {
         if let Some(why) = out_of_date(plan, &self.spec, &opened) {
             return Ok(nothing_begun(plan, approval, &why));
         }
-        let (report, commands) = self.run_cycle(options, Some((plan, approval))).await?;
+        let (report, commands) = self
+            .run_cycle(options, Budget::UNLIMITED, Some((plan, approval)))
+            .await?;
         Ok(AppliedPlan {
             plan: plan.id(),
             commands,
@@ -227,11 +240,12 @@ impl Engine {
     async fn run_cycle(
         &self,
         options: &RunOptions,
+        budget: Budget,
         saved: Option<(&Plan, &Approval)>,
     ) -> Result<(Report, Vec<AppliedCommand>), RunError> {
         let span = spans::run(self.spec.id.as_str());
         let result = self
-            .cycle_once(options, saved)
+            .cycle_once(options, budget, saved)
             .instrument(span.clone())
             .await;
         if let Ok((report, _)) = &result {
@@ -247,20 +261,23 @@ impl Engine {
     async fn cycle_once(
         &self,
         options: &RunOptions,
+        budget: Budget,
         saved: Option<(&Plan, &Approval)>,
     ) -> Result<(Report, Vec<AppliedCommand>), RunError> {
         let fence = self.begin(options).await?;
-        let result = self.under_lease(options, saved, &fence).await;
+        let result = self.under_lease(options, budget, saved, &fence).await;
         self.end(fence, result).await
     }
 
     async fn under_lease(
         &self,
         options: &RunOptions,
+        budget: Budget,
         saved: Option<(&Plan, &Approval)>,
         fence: &Fence,
     ) -> Result<(Report, Vec<AppliedCommand>), RunError> {
         let mut cycle = self.cycle(options, fence).await?;
+        cycle.spending = Spending::new(self, budget, options);
         cycle.approved = saved.map(|(plan, approval)| Approved::new(plan, approval, &cycle));
         let report = cycle.run().await?;
         let commands = match saved {
@@ -333,8 +350,11 @@ impl Engine {
         let ask = LeaseAsk::Release(fence);
         let released = self.store.lease(&self.spec.id, &ask).await;
         let done = result?;
-        released?;
-        Ok(done)
+        match released {
+            // It is another's by now: the run has told of it, or was over before.
+            Ok(_) | Err(StoreError::Fenced) => Ok(done),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// A cycle without lease over a copy of what the store holds: nothing it writes is kept.
@@ -346,6 +366,15 @@ impl Engine {
         };
         let fence = overlay.lease(&self.spec.id, &ask).await?;
         Ok(Cycle::new(self, overlay, options, opened, fence))
+    }
+
+    /// Calls that remote sides have answered so far.
+    fn remote_calls(&self) -> u64 {
+        let remote = Side::BOTH.into_iter().filter(|side| {
+            let capabilities = &self.described[*side].capabilities;
+            capabilities.requests_per_command > 0
+        });
+        remote.map(|side| self.calls[side].so_far()).sum()
     }
 
     /// What waits for a person, and how a person decides it.

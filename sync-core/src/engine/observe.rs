@@ -8,6 +8,7 @@ use tracing::Instrument;
 use super::cycle::Cycle;
 use super::marks::Marks;
 use super::pass::{Chunk, Held};
+use super::slices::{Way, highest};
 use super::spans;
 use super::{Event, RunError, RunOutcome};
 use crate::canary::{self, Canary};
@@ -15,8 +16,8 @@ use crate::link::{Side, Sides};
 use crate::pair::{PairHead, PairId, PairState, Presence, SideState};
 use crate::plan::{Guard, Refusal};
 use crate::port::{
-    Absence, Bookmark, Call, Change, ChangeFeed, Coverage, FieldSet, Lookup, Next, PeerError,
-    Proof, Query, Rows, ScanFrom, ScanPage, Scope, Sighting,
+    Absence, Bookmark, Call, Change, Coverage, FieldSet, Lane, Lookup, Next, PeerError, Proof,
+    Query, Rows, ScanFrom, ScanPage, Scope, Sighting,
 };
 use crate::record::{Key, Lifecycle, Record};
 
@@ -33,38 +34,58 @@ impl Cycle<'_> {
     pub(super) async fn observe_both(&mut self) -> Result<(), RunError> {
         let first = self.opened.colocated.unwrap_or(Side::Left);
         for side in [first, first.other()] {
-            let full = self.wants_full(side);
-            let span = spans::observe(&self.engine.spec.names[side], full);
-            self.observe(side, full).instrument(span.clone()).await?;
+            let way = self.way_to_read(side);
+            let span = spans::observe(&self.engine.spec.names[side], way.is_full());
+            self.observe(side, way).instrument(span.clone()).await?;
             span.record("records", self.report.scanned[side]);
         }
         Ok(())
     }
 
-    /// Scans one side, whole or since the last cursor.
-    async fn observe(&mut self, side: Side, full: bool) -> Result<(), RunError> {
-        let since = self.memory.sides[side].cursor.clone().filter(|_| !full);
+    async fn observe(&mut self, side: Side, way: Way) -> Result<(), RunError> {
+        let slices = self.described[side].capabilities.slices;
+        let bounded = slices && self.spending.bounds_reading();
+        match way {
+            Way::Whole => return self.observe_at_once(side, true).await,
+            Way::Slices => return self.observe_in_slices(side, way).await,
+            Way::Changes | Way::ChangesAndSlices(_) if bounded => {
+                self.observe_in_slices(side, way).await?;
+            }
+            Way::Changes | Way::ChangesAndSlices(_) => self.observe_at_once(side, false).await?,
+        }
+        match way {
+            Way::ChangesAndSlices(most) if !self.spending.unread => self.sweep(side, most).await,
+            _ => Ok(()),
+        }
+    }
+
+    /// Scans one side in one go, whole or since the last cursor.
+    async fn observe_at_once(&mut self, side: Side, full: bool) -> Result<(), RunError> {
+        let memory = &self.memory.sides[side];
+        let since = memory.cursor.clone().filter(|_| !full);
+        // A full scan that only the cadence asks for gives way to what people wait for.
+        let lane = match full && memory.cursor.is_some() && !self.options.full {
+            true => Lane::Sweep,
+            false => Lane::Normal,
+        };
+        let slices = self.described[side].capabilities.slices;
         let mut marks = Marks::default();
+        let mut reached = None;
         let started = self.engine.clock.now();
         let began = self.engine.clock.elapsed();
-        let expected = full
-            .then_some(self.opened.counts.live[side])
-            .filter(|live| *live > 0);
-        let mut page = self.scan(side, &ScanFrom::full_or_since(since)).await?;
+        let from = ScanFrom::full_or_since(since);
+        let mut page = self.scan(side, &from, lane).await?;
+        let resume = page.began.take();
         let coverage = loop {
             self.stop_if_asked()?;
-            self.report.scanned[side] += page.items.len() as u64;
-            let records = self.report.scanned[side];
-            self.say(|| Event::Scanned {
-                side: self.engine.spec.names[side].clone(),
-                records,
-                expected,
-            });
+            self.keep_lease().await?;
+            self.note_scanned(side, full, page.items.len());
+            reached = reached.max(highest(&page.items));
             match page.next {
                 Next::More(token) => {
                     // The next page is on its way while this one is remembered.
                     let from = ScanFrom::Next(token);
-                    let next = self.scan(side, &from);
+                    let next = self.scan(side, &from, lane);
                     let remember = self.remember(side, page.items, &mut marks);
                     let (remembered, next) = futures::future::join(remember, next).await;
                     remembered?;
@@ -76,23 +97,29 @@ impl Cycle<'_> {
                         self.commit(Vec::new(), Vec::new()).await?;
                     }
                     self.remember(side, page.items, &mut marks).await?;
+                    let whole = !matches!(coverage, Coverage::Partial(_));
+                    if let (true, Some(reached)) = (full && slices && !whole, reached) {
+                        let split = self.split(side, reached, resume, started, marks);
+                        return split.await;
+                    }
                     let complete = coverage == Coverage::Complete(Scope::All);
                     if complete {
                         // What is missing is remembered before the scan counts as done.
                         self.scan_empty[side] = self.report.scanned[side] == 0;
-                        self.find_missing(side, &marks).await?;
+                        self.find_missing(side, Query::Live(side), &marks).await?;
                     }
                     let memory = &mut self.memory.sides[side];
                     memory.scanned_at = Some(started);
+                    memory.catch_up = None;
                     if full && complete {
                         memory.full_scan_at = Some(started);
+                        memory.sweep = None;
                     }
                     let stands = canary::is(Canary::WatermarkStands) && memory.cursor.is_some();
-                    if cursor.is_some() && !matches!(coverage, Coverage::Partial(_)) && !stands {
+                    if cursor.is_some() && whole && !stands {
                         memory.cursor = cursor;
                     }
                     // A scan that broke off says nothing about what it did not return: no look at all.
-                    let whole = !matches!(coverage, Coverage::Partial(_));
                     self.scan_elapsed[side] = whole.then_some(began);
                     self.commit(Vec::new(), Vec::new()).await?;
                     break coverage;
@@ -101,42 +128,48 @@ impl Cycle<'_> {
         };
         self.report.full_scan[side] = full;
         match coverage {
-            Coverage::Complete(Scope::All) | Coverage::Delta => {}
+            Coverage::Complete(_) | Coverage::Delta => {}
             Coverage::Window => self.returned[side] = Some(marks),
             Coverage::Partial(reason) => {
                 self.returned[side] = Some(marks);
-                let name = &self.engine.spec.names[side];
-                let reason =
-                    format!("{name} was not read whole ({reason}); deletes there are not seen");
-                self.report.problem(RunOutcome::Partial, reason.clone());
-                self.report.refusals.push(Refusal {
-                    guard: Guard::Coverage,
-                    pair: None,
-                    side: Some(side),
-                    field: None,
-                    reason,
-                    count: 0,
-                });
+                self.tell_not_whole(side, &reason);
             }
         }
         Ok(())
     }
 
+    /// Counts records that a scan returned, and tells of it.
+    pub(super) fn note_scanned(&mut self, side: Side, full: bool, records: usize) {
+        self.report.scanned[side] += records as u64;
+        let records = self.report.scanned[side];
+        let live = self.opened.counts.live[side];
+        let expected = (full && live > 0).then_some(live);
+        self.say(|| Event::Scanned {
+            side: self.engine.spec.names[side].clone(),
+            records,
+            expected,
+        });
+    }
+
     /// One page. Borrows nothing of the cycle, so that it can be under way beside other work.
-    fn scan<'f>(
+    pub(super) fn scan<'f>(
         &self,
         side: Side,
         from: &'f ScanFrom,
+        lane: Lane,
     ) -> impl Future<Output = Result<ScanPage, PeerError>> + Send + use<'f> {
         let peer = Arc::clone(&self.engine.peers[side]);
         let cancel = self.options.cancel.clone();
         async move {
-            let call = Call::new(&cancel);
+            let call = Call {
+                lane,
+                ..Call::new(&cancel)
+            };
             peer.scan(&call, from, &FieldSet::All, SCAN_LIMIT).await
         }
     }
 
-    async fn remember(
+    pub(super) async fn remember(
         &mut self,
         side: Side,
         items: Vec<Sighting>,
@@ -145,27 +178,6 @@ impl Cycle<'_> {
         let chunk = self.take_in(side, items, marks).await?;
         self.commit_chunk(chunk).await?;
         Ok(())
-    }
-
-    /// A full scan is due on a cadence, on request, and whenever it costs no more than the
-    /// incremental one.
-    fn wants_full(&self, side: Side) -> bool {
-        let memory = &self.memory.sides[side];
-        let capabilities = &self.described[side].capabilities;
-        if self.options.full || memory.cursor.is_none() || capabilities.changes == ChangeFeed::None
-        {
-            return true;
-        }
-        if capabilities.changes == ChangeFeed::Delta {
-            return false;
-        }
-        let policy = &self.engine.spec.policy;
-        let live = self.opened.counts.live[side];
-        let per_page = u64::from(capabilities.scan_page.max(1));
-        let cheap = live < per_page * u64::from(policy.sweep_below_requests);
-        // A sweep that lies in the future was dated by a clock that has jumped back since.
-        let last = memory.full_scan_at.filter(|last| *last <= self.started);
-        cheap || last.is_none_or(|last| self.started.since(last) >= policy.sweep_every)
     }
 
     /// Turns a page of sightings into changes; what is as remembered makes none.
@@ -198,14 +210,16 @@ impl Cycle<'_> {
         for item in items {
             match item {
                 Sighting::Seen(record) => {
-                    let known = head(&record.key).map(|head| (head.id, head.seen[side]));
+                    let known = head(&record.key);
+                    let known = known.map(|head| (head.id, head.seen[side], head.ranked[side]));
                     // A page can return a new record twice.
                     let again = fresh.get(&record.key).copied();
                     match (known, again) {
-                        (Some((pair, seen)), _) => {
+                        (Some((pair, seen, ranked)), _) => {
                             marks.mark(pair);
                             let content = record.digest();
-                            if seen != Some(content)
+                            let unchanged = seen == Some(content);
+                            if !(unchanged && (ranked || record.rank.is_none()))
                                 && !canary::seen_before(pair.0 * 2 + side as u64, content)
                             {
                                 let record = self.unless_outdated(side, pair, record).await?;
@@ -377,11 +391,17 @@ impl Cycle<'_> {
         Ok(heads)
     }
 
-    /// After a complete scan: every live record it did not return is gone, unproved.
-    async fn find_missing(&mut self, side: Side, marks: &Marks) -> Result<(), RunError> {
+    /// Of the live records that a scan should have returned, those it did not are gone, unproved.
+    pub(super) async fn find_missing(
+        &mut self,
+        side: Side,
+        query: Query,
+        marks: &Marks,
+    ) -> Result<(), RunError> {
+        // The last slices end where records were made a moment ago.
+        let at_once = matches!(query, Query::Live(_));
         let mut after = None;
         loop {
-            let query = Query::Live(side);
             let limit = super::cycle::CHUNK;
             let rows = self
                 .store
@@ -394,6 +414,7 @@ impl Cycle<'_> {
                 .iter()
                 .map(|head| head.id)
                 .filter(|id| !marks.is_marked(*id))
+                .filter(|id| at_once || !self.is_ahead_of_index(side, *id))
                 .collect();
             let mut changes = Vec::new();
             if !missing.is_empty() {
@@ -437,6 +458,11 @@ impl Cycle<'_> {
             let (mut alive, mut asked) = (0, 0);
             for batch in missing.chunks(capabilities.max_fetch.max(1) as usize) {
                 self.stop_if_asked()?;
+                self.keep_lease().await?;
+                if remote && asked > 0 && self.is_spent() {
+                    self.spending.left = true;
+                    break;
+                }
                 if remote && asked >= PROBE_SAMPLE && alive == asked {
                     let name = &self.engine.spec.names[side];
                     let what = format!(

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 
 use crate::link::{LinkId, LinkSpec};
-use crate::memory::{Memory, head, is_live};
+use crate::memory::{Memory, head, is_among_live};
 use crate::pair::{PairId, PairState};
 use crate::port::{
     Bookmark, Change, Commit, Committed, Fence, LeaseAsk, OpenMode, Opened, Outcome, Query, Rows,
@@ -179,7 +179,7 @@ impl Store for Overlay {
                 }
                 Ok(Rows::Heads(heads))
             }
-            Query::Live(side) => {
+            Query::Live(_) | Query::LiveWithin(..) | Query::LiveUnranked(_) => {
                 let Rows::Heads(heads) = self.inner.read(link, query, after, limit).await? else {
                     return Ok(Rows::Heads(Vec::new()));
                 };
@@ -193,7 +193,8 @@ impl Store for Overlay {
                     let ours = ours.filter(|pair| last || Some(pair.id) <= upto);
                     // A pair this layer holds and finds dead stays in the page as the lower layer
                     // shows it: the page must not look short. Callers skip what they have seen.
-                    let ours: Vec<_> = ours.filter(|pair| is_live(pair, *side)).map(head).collect();
+                    let ours = ours.filter(|pair| is_among_live(pair, query));
+                    let ours: Vec<_> = ours.map(head).collect();
                     found.retain(|h| ours.binary_search_by_key(&h.id, |our| our.id).is_err());
                     found.extend(ours);
                 });

@@ -57,6 +57,15 @@ impl Held {
 }
 
 impl Held {
+    /// Whether all commands of a kind to a side are held back.
+    pub(super) fn holds(&self, side: Side, kind: CommandKind) -> bool {
+        match kind {
+            CommandKind::Trash => self.deletes[side],
+            CommandKind::Patch => self.patches[side],
+            CommandKind::Create | CommandKind::Untrash => false,
+        }
+    }
+
     pub(super) fn holds_deletes(&self, side: Side) -> bool {
         self.deletes[side]
     }
@@ -286,6 +295,10 @@ impl Cycle<'_> {
             }
             queue.intents.append(&mut chunk.intents);
             queue.moved |= self.commit_chunk(chunk).await?;
+            if self.is_out_of_time() {
+                self.spending.left = true;
+                break;
+            }
             match pairs.last() {
                 Some(last) if pairs.len() >= CHUNK as usize => after = Some(Bookmark(last.id.0)),
                 _ => break,
@@ -353,6 +366,9 @@ impl Cycle<'_> {
                 wanted.push(side);
             } else if self.opened.colocated == Some(side) {
                 effects.push(command);
+            } else if !self.has_turn(id) {
+                dirty = true;
+                wanted.push(side);
             } else {
                 let fields: Vec<_> = command.fields.iter().map(intent_field).collect();
                 match self.turn(id, &command, &fields) {

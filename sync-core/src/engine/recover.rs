@@ -30,9 +30,17 @@ pub(super) enum Finding {
 impl Cycle<'_> {
     /// Goes through what earlier runs left open.
     pub(super) async fn recover(&mut self) -> Result<(), RunError> {
+        let mut looked_up = false;
         for intent in std::mem::take(&mut self.intents).into_values() {
             self.stop_if_asked()?;
+            self.keep_lease().await?;
             if intent.state.is_unresolved() && !canary::is(Canary::AmbiguousDropped) {
+                if looked_up && self.is_spent() {
+                    self.intents.insert((intent.pair, intent.side), intent);
+                    self.spending.left = true;
+                    continue;
+                }
+                looked_up = true;
                 self.resolve(intent).await?;
             } else {
                 self.withdraw(intent, Vec::new()).await?;

@@ -96,6 +96,9 @@ pub struct Report {
     pub undelivered: Vec<Undelivered>,
     /// The oldest run that can still be undone.
     pub undo_since: Option<RunId>,
+    /// Whether something was left only because the run's budget is spent: another run would go on
+    /// with it at once.
+    pub more: bool,
 }
 
 /// Settled commands by kind.
@@ -135,6 +138,7 @@ impl Report {
             refusals: Vec::new(),
             undelivered: Vec::new(),
             undo_since: None,
+            more: false,
         }
     }
 

@@ -110,6 +110,7 @@ mod tests {
             lifecycle: Lifecycle::Live,
             version: None,
             edited_at: None,
+            rank: None,
             cells: cells
                 .map(|(id, cell)| (FieldId::new(*id), cell.clone()))
                 .collect(),

@@ -28,6 +28,9 @@ pub struct Policy {
     pub on_leave: Leave,
     /// Longest time between full scans of a side that cannot tell of deletes.
     pub sweep_every: Duration,
+    /// How fast a full scan is read by runs that come more often than `sweep_every`, where the peer
+    /// offers slices. What is edited meanwhile is seen by every one of them.
+    pub sweep_pace: SweepPace,
     /// A full scan that costs no more requests than this replaces every incremental one.
     pub sweep_below_requests: u32,
     /// How long a schema read stays fresh for runs that write nothing.
@@ -52,11 +55,32 @@ impl Default for Policy {
             quiet_period: Duration::ZERO,
             on_leave: Leave::Keep,
             sweep_every: Duration::from_secs(3600),
+            sweep_pace: SweepPace::default(),
             sweep_below_requests: 1,
             describe_every: Duration::from_secs(600),
             max_attempts: 5,
             backoff: Backoff::default(),
             retention: Retention::default(),
+        }
+    }
+}
+
+/// What full scans in slices may take from everything else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SweepPace {
+    /// Requests for every minute since the last run, one at least. A run that comes late may so read
+    /// a side whole. A fifth of what Notion allows unless told.
+    pub per_minute: u32,
+    /// Share of the requests of a run that has a budget, in percent.
+    pub percent: u32,
+}
+
+impl Default for SweepPace {
+    fn default() -> Self {
+        Self {
+            per_minute: 36,
+            percent: 20,
         }
     }
 }

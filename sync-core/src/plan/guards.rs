@@ -43,6 +43,8 @@ pub enum Guard {
     /// Many values of a field that could be read before cannot be read any more: nothing of the
     /// field propagates.
     DecodeDrift,
+    /// Another run has taken the link over: this one stops.
+    Lease,
 }
 
 impl Guard {
@@ -75,6 +77,7 @@ impl Guard {
             Self::LateDuplicate => {
                 "compare the two records and move the one you do not want to the trash"
             }
+            Self::Lease => "nothing: the other run goes on; let one program at a time sync a link",
             Self::Rejected => "change the value, or mend what the message says",
             Self::SchemaDrift => {
                 "map the field anew, or approve it as it is now for one run with --approve schema-drift; \

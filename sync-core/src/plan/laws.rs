@@ -150,6 +150,7 @@ fn record(key: Key, lifecycle: Lifecycle, cells: &[(&str, Cell)]) -> Record {
         lifecycle,
         version: None,
         edited_at: None,
+        rank: None,
         cells: cells
             .map(|(id, cell)| (FieldId::new(*id), cell.clone()))
             .collect(),

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use super::Call;
-use crate::record::{Cell, Key, Lifecycle, Record, Version};
+use crate::record::{Cell, Key, Lifecycle, RankRange, Record, Version};
 use crate::schema::{Access, FieldId, FieldIds, Schema, SchemaChange, SchemaVersion};
 use crate::value::Value;
 
@@ -23,7 +23,9 @@ pub trait Peer: Send + Sync {
 
     /// One page of records, at most `limit`.
     ///
-    /// Coverage is stated by the page that ends the scan; until then nothing is proved.
+    /// Coverage is stated by the page that ends the scan; until then nothing is proved. A peer that
+    /// offers slices returns records in order of their ranks, so that a scan may be given up after
+    /// any page: what stands before the last rank returned was read whole all the same.
     async fn scan(
         &self,
         call: &Call<'_>,
@@ -135,6 +137,9 @@ pub struct Capabilities {
     pub field_ids: FieldIds,
     /// Whether [`Peer::alter`] changes the schema; without, it refuses everything.
     pub alter: bool,
+    /// Whether records have ranks and scans may be limited to [`Scope::Slice`]. Without, a scan that
+    /// is given up starts over.
+    pub slices: bool,
 }
 
 impl Capabilities {
@@ -156,6 +161,7 @@ impl Capabilities {
             free_options: true,
             field_ids: FieldIds::NameOnly,
             alter: false,
+            slices: false,
         }
     }
 
@@ -177,6 +183,7 @@ impl Capabilities {
             free_options: false,
             field_ids: FieldIds::Stable,
             alter: true,
+            slices: false,
         }
     }
 }
@@ -271,11 +278,14 @@ impl ScanFrom {
 }
 
 /// How much of the collection a scan covers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Scope {
     /// Everything.
     All,
+    /// Records whose ranks lie in this range, in order of their ranks. Only asked of peers that
+    /// offer slices.
+    Slice(RankRange),
 }
 
 /// A peer's place inside a running scan. Not serialisable on purpose: it dies with the run.
@@ -331,6 +341,21 @@ pub struct ScanPage {
     pub items: Vec<Sighting>,
     /// How it goes on.
     pub next: Next,
+    /// Where the next incremental scan would start if this one ended complete: a place in the peer's
+    /// history from before the scan began. Told with every page by peers that offer slices and show
+    /// changes, so that a scan may be read in parts.
+    pub began: Option<Cursor>,
+}
+
+impl ScanPage {
+    /// A page of a scan that can only be read to its end.
+    pub fn new(items: Vec<Sighting>, next: Next) -> Self {
+        Self {
+            items,
+            next,
+            began: None,
+        }
+    }
 }
 
 /// One item of a scan.
@@ -370,7 +395,7 @@ pub enum Next {
 /// What a finished scan proves.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Coverage {
-    /// Every record alive was returned.
+    /// Every record alive within the scope was returned.
     Complete(Scope),
     /// Every change since the cursor was returned, deletes included.
     Delta,

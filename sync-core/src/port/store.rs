@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::error::Error as StdError;
 use std::fmt;
+use std::ops::Bound;
 use std::str::FromStr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -14,7 +16,7 @@ use crate::conflict::{Conflict, Resolution};
 use crate::link::{LinkId, LinkSpec, OptionPairs, Side, Sides};
 use crate::outbox::Intent;
 use crate::pair::{Base, PairHead, PairId, PairState, SideState, Standing};
-use crate::record::{Key, Timestamp};
+use crate::record::{Key, Rank, RankRange, Timestamp};
 use crate::schema::{FieldId, Schema};
 use crate::value::{Digest, Value};
 
@@ -122,8 +124,14 @@ pub struct Quarantine {
 pub struct SideMemory {
     /// Where the next incremental scan starts.
     pub cursor: Option<Cursor>,
-    /// When a full scan last ended complete.
+    /// When the full scan that last ended began, be it in one run or in slices.
     pub full_scan_at: Option<Timestamp>,
+    /// The full scan under way in slices.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sweep: Option<Sweep>,
+    /// The incremental scan under way in slices: it began at `cursor`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub catch_up: Option<Sweep>,
     /// When a scan of any kind last ended.
     pub scanned_at: Option<Timestamp>,
     /// The schema as last described.
@@ -134,6 +142,42 @@ pub struct SideMemory {
     /// them as they were before.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub ahead_of_index: BTreeMap<PairId, Timestamp>,
+}
+
+/// A scan that is read slice by slice, over as many runs as it takes. It moves on only with what was
+/// read, in the same commit or after it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sweep {
+    /// When it began.
+    pub started_at: Timestamp,
+    /// What is still to be read starts here.
+    pub next: Bound<Rank>,
+    /// Where the next incremental scan starts once this one is over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<Cursor>,
+    /// Records it returned so far.
+    #[serde(default)]
+    pub seen: u64,
+    /// Ranks that could not be read whole: nothing is concluded about them.
+    #[serde(default)]
+    pub gaps: u64,
+    /// Whether somebody asked for it, rather than the cadence.
+    #[serde(default)]
+    pub asked: bool,
+}
+
+impl Sweep {
+    /// One that has read nothing yet.
+    pub fn new(started_at: Timestamp, asked: bool) -> Self {
+        Self {
+            started_at,
+            next: Bound::Unbounded,
+            cursor: None,
+            seen: 0,
+            gaps: 0,
+            asked,
+        }
+    }
 }
 
 /// Numbers the guards need.
@@ -150,6 +194,10 @@ pub struct Counts {
 #[serde(transparent)]
 pub struct Serial(pub u64);
 
+/// A lease that ends by itself lasts at least so long from the moment it was taken or renewed: longer
+/// than any call of a peer, and a margin. Runs renew theirs four times in that span.
+pub const LEASE_AT_LEAST: Duration = Duration::from_secs(120);
+
 /// What is asked about a lease.
 #[derive(Clone, Debug)]
 pub enum LeaseAsk {
@@ -158,7 +206,8 @@ pub enum LeaseAsk {
         /// Who asks, for people: host and process.
         owner: String,
     },
-    /// To keep it.
+    /// To keep it: from now on for as long as a new one would last. Fails with
+    /// [`StoreError::Fenced`] when another owner took it.
     Renew(Fence),
     /// To give it back.
     Release(Fence),
@@ -182,6 +231,10 @@ pub enum Query {
     Heads(Side, Vec<Key>),
     /// Heads of all pairs whose record on a side is present and live.
     Live(Side),
+    /// Of those, the ones whose rank lies in this range.
+    LiveWithin(Side, RankRange),
+    /// Of those, the ones whose rank is not known.
+    LiveUnranked(Side),
     /// Whole pairs, those that are there, whatever the limit.
     Pairs(Vec<PairId>),
     /// Whole pairs, every one.
@@ -219,7 +272,7 @@ pub struct Bookmark(pub u64);
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Rows {
-    /// For [`Query::Heads`] and [`Query::Live`].
+    /// For [`Query::Heads`], [`Query::Live`], [`Query::LiveWithin`] and [`Query::LiveUnranked`].
     Heads(Vec<PairHead>),
     /// For [`Query::Pairs`], [`Query::All`], [`Query::Dirty`] and [`Query::Standing`].
     Pairs(Vec<PairState>),

@@ -2,9 +2,11 @@
 
 mod cells;
 mod key;
+mod rank;
 
 pub use cells::{Cell, Cells};
 pub use key::Key;
+pub use rank::{Rank, RankRange};
 
 use serde::{Deserialize, Serialize};
 
@@ -70,6 +72,9 @@ pub struct Record {
     /// [`Authority::Newest`]: crate::link::Authority::Newest
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub edited_at: Option<Timestamp>,
+    /// Where it stands in its collection, at peers that offer slices. Not part of the digest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rank: Option<Rank>,
     /// Field values, by field.
     pub cells: Cells,
 }

@@ -2,17 +2,18 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::MemoryPeer;
+use super::{MemoryPeer, VirtualClock};
 use crate::canary::{self, Canary};
 use crate::link::{LinkId, LinkSpec, Side};
 use crate::memory::Memory;
 use crate::pair::SideState;
 use crate::port::{
-    Bookmark, Change, CommandKind, Commit, Committed, Effect, Fence, LeaseAsk, OpenMode, Opened,
-    Outcome, Peer, Query, Rows, Serial, Store, StoreError,
+    Bookmark, Change, Clock, CommandKind, Commit, Committed, Effect, Fence, LeaseAsk, OpenMode,
+    Opened, Outcome, Peer, Query, Rows, Serial, Store, StoreError,
 };
 use crate::record::Cell;
 
@@ -33,6 +34,9 @@ pub struct MemoryStore(Arc<Mutex<Inner>>);
 struct Inner {
     links: BTreeMap<LinkId, Memory>,
     fences: BTreeMap<LinkId, (u64, Option<String>)>,
+    /// When leases end that nobody renews, and when each was last renewed.
+    lasting: Option<(VirtualClock, Duration)>,
+    renewed: BTreeMap<LinkId, Duration>,
     serial: u64,
     crash: Option<CrashPoint>,
     colocated: Option<MemoryPeer>,
@@ -68,8 +72,28 @@ impl MemoryStore {
         }
     }
 
+    /// Leases end by themselves from now on, so long after they were taken or renewed.
+    pub fn end_leases_after(&self, clock: &VirtualClock, span: Duration) {
+        self.inner().lasting = Some((clock.clone(), span));
+    }
+
     fn inner(&self) -> MutexGuard<'_, Inner> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inner {
+    /// Takes a lease away that was not renewed in time.
+    fn end_lease(&mut self, link: &LinkId) {
+        let Some((clock, span)) = &self.lasting else {
+            return;
+        };
+        let renewed = self.renewed.get(link).copied().unwrap_or_default();
+        if clock.elapsed().saturating_sub(renewed) > *span
+            && let Some((_, owner)) = self.fences.get_mut(link)
+        {
+            *owner = None;
+        }
     }
 }
 
@@ -106,8 +130,9 @@ impl Store for MemoryStore {
 
     async fn lease(&self, link: &LinkId, ask: &LeaseAsk) -> Result<Fence, StoreError> {
         let mut inner = self.inner();
+        inner.end_lease(link);
         let (number, holder) = inner.fences.entry(link.clone()).or_default();
-        match ask {
+        let answer = match ask {
             LeaseAsk::Take { owner } => match holder {
                 Some(holder) => Err(StoreError::Busy {
                     owner: holder.clone(),
@@ -131,7 +156,12 @@ impl Store for MemoryStore {
                 *holder = None;
                 Ok(fence.clone())
             }
+        };
+        let now = inner.lasting.as_ref().map(|(clock, _)| clock.elapsed());
+        if let (Ok(_), Some(now)) = (&answer, now) {
+            inner.renewed.insert(link.clone(), now);
         }
+        answer
     }
 
     async fn read(
@@ -150,6 +180,7 @@ impl Store for MemoryStore {
 
     async fn commit(&self, fence: &Fence, commit: Commit) -> Result<Committed, StoreError> {
         let mut inner = self.inner();
+        inner.end_lease(&fence.link);
         if inner
             .fences
             .get(&fence.link)

@@ -14,6 +14,7 @@ use notion_sync_core::schema::{Access, FieldId, FieldType, Schema};
 use notion_sync_core::value::Value;
 
 use crate::describe::{CREATED, EDITED, ID, URL, holds};
+use crate::scan::rank;
 
 /// How the fields of one schema are read, worked out once for all rows.
 #[derive(Debug)]
@@ -142,6 +143,7 @@ impl Decoder {
             lifecycle: lifecycle(page),
             version: Some(Version(page.last_edited_time.clone())),
             edited_at: edited_at(page),
+            rank: rank(page),
             cells: cells.collect(),
         };
         Decoded { record, cut }

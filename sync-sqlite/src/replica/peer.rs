@@ -371,7 +371,7 @@ impl<'a> Rows<'a> {
 }
 
 fn page(items: Vec<Sighting>, next: Next) -> ScanPage {
-    ScanPage { items, next }
+    ScanPage::new(items, next)
 }
 
 fn end(coverage: Coverage, cursor: Option<Cursor>) -> Next {

@@ -65,6 +65,7 @@ pub(crate) fn read(table: &Table, fields: &FieldSet, row: &Row<'_>) -> rusqlite:
         },
         version: None,
         edited_at: None,
+        rank: None,
         cells: cells.into_iter().collect(),
     })
 }

@@ -162,6 +162,7 @@ impl World {
             lifecycle: Lifecycle::Live,
             version: None,
             edited_at: None,
+            rank: None,
             cells: cells
                 .into_iter()
                 .map(|(id, value)| (FieldId::new(id), Cell::Complete(value)))

@@ -4,6 +4,7 @@ mod people;
 mod presets;
 mod rows;
 
+use std::ops::RangeBounds;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -96,6 +97,25 @@ fn reads_same(one: &Value, other: &Value) -> bool {
     one == other || (words(one) && words(other) && one.display() == other.display())
 }
 
+fn is_within(row: &Row, scope: &Scope) -> bool {
+    match (scope, &row.record.rank) {
+        (Scope::Slice(range), Some(rank)) => range.contains(rank),
+        _ => true,
+    }
+}
+
+/// The last part of a page token: empty for everything.
+fn scope_to(scope: &Scope) -> String {
+    match scope {
+        Scope::All => String::new(),
+        Scope::Slice(range) => serde_json::to_string(range).unwrap_or_default(),
+    }
+}
+
+fn scope_from(text: &str) -> Scope {
+    serde_json::from_str(text).map_or(Scope::All, Scope::Slice)
+}
+
 /// Times as Notion keeps them: cut to the minute.
 fn minute(time: Timestamp) -> i64 {
     time.0.div_euclid(60_000)
@@ -126,11 +146,11 @@ impl Peer for MemoryPeer {
         let now = self.clock.now();
         let mut inner = self.inner();
         inner.requests += 1;
-        // A token is "since:last:shown:cursor": where the scan began, the last row it returned, how
-        // many that makes, where the next scan starts. Rows come in order of their making, so a
-        // change between two pages moves none of the others.
-        let (since, last, before, cursor) = match from {
-            ScanFrom::Start { since, .. } => {
+        // A token is "since:last:shown:cursor:scope": where the scan began, the last row it returned,
+        // how many that makes, where the next scan starts, what it is limited to. Rows come in order
+        // of their making, so a change between two pages moves none of the others.
+        let (since, last, before, cursor, scope) = match from {
+            ScanFrom::Start { since, scope } => {
                 let cursor = match inner.capabilities.changes {
                     ChangeFeed::Delta => inner.seq.to_string(),
                     ChangeFeed::Window | ChangeFeed::None => {
@@ -139,14 +159,15 @@ impl Peer for MemoryPeer {
                         (minute(Timestamp(now.0.saturating_sub(lag))) - 1).to_string()
                     }
                 };
-                (since.as_ref().map(|cursor| cursor.0.clone()), 0, 0, cursor)
+                let since = since.as_ref().map(|cursor| cursor.0.clone());
+                (since, 0, 0, cursor, scope.clone())
             }
             ScanFrom::Next(PageToken(token)) => {
-                let mut parts = token.split(':');
+                let mut parts = token.splitn(5, ':');
                 let mut part = || parts.next().unwrap_or_default().to_owned();
                 let since = Some(part()).filter(|since| !since.is_empty());
                 let (last, shown) = (part().parse().unwrap_or(0), part().parse().unwrap_or(0));
-                (since, last, shown, part())
+                (since, last, shown, part(), scope_from(&part()))
             }
         };
         let feed = inner.capabilities.changes;
@@ -174,13 +195,17 @@ impl Peer for MemoryPeer {
                         && !inner.hidden.contains(&row.record.key)
                 }
             })
-            .filter(|row| row.created > last)
+            .filter(|row| row.created > last && is_within(row, &scope))
             .collect();
         rows.sort_by_key(|row| row.created);
         let room = inner
             .cap
             .map_or(usize::MAX, |cap| cap.saturating_sub(before));
-        let page = limit.min(inner.capabilities.max_fetch.max(100)) as usize;
+        let most = match inner.capabilities.scan_page {
+            0 => inner.capabilities.max_fetch.max(100),
+            most => most,
+        };
+        let page = limit.min(most) as usize;
         let end = rows.len().min(page).min(room);
         let mut items: Vec<_> = rows[..end]
             .iter()
@@ -189,10 +214,12 @@ impl Peer for MemoryPeer {
         if end < rows.len() && end < room {
             let last = rows[end - 1].created;
             let shown = before + end;
-            let token = format!("{}:{last}:{shown}:{cursor}", since.unwrap_or_default());
+            let since = since.unwrap_or_default();
+            let token = format!("{since}:{last}:{shown}:{cursor}:{}", scope_to(&scope));
             return Ok(ScanPage {
                 items,
                 next: Next::More(PageToken(token)),
+                began: Some(Cursor(cursor)),
             });
         }
         if let (ChangeFeed::Delta, Some(since)) = (feed, since_number) {
@@ -202,12 +229,13 @@ impl Peer for MemoryPeer {
         }
         let coverage = match (feed, &since) {
             _ if end < rows.len() => Coverage::Partial("the query is capped".into()),
-            (_, None) => Coverage::Complete(Scope::All),
+            (_, None) => Coverage::Complete(scope),
             (ChangeFeed::Delta, Some(_)) => Coverage::Delta,
             (_, Some(_)) => Coverage::Window,
         };
         Ok(ScanPage {
             items,
+            began: Some(Cursor(cursor.clone())),
             next: Next::End {
                 coverage,
                 cursor: Some(Cursor(cursor)),

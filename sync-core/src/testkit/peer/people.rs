@@ -64,6 +64,14 @@ impl MemoryPeer {
         self.inner().cap = records;
     }
 
+    /// Offers slices from now on, and hands out so many records a page.
+    pub fn slices(&self, page: u32) {
+        let mut inner = self.inner();
+        inner.capabilities.slices = true;
+        inner.capabilities.scan_page = page;
+        inner.habits.shows_ranks = true;
+    }
+
     /// Scans and searches miss edits younger than this from now on.
     pub fn lag(&self, lag: Duration) {
         self.inner().capabilities.index_lag = lag;

@@ -14,10 +14,11 @@ const LONGEST_LIST: usize = 25;
 impl MemoryPeer {
     /// Like Notion: changes by edit time, floored to the minute; no compare-and-swap, one command
     /// per request, no proof in "not found"; queries late by `lag`; dates kept to the minute; lists
-    /// shown up to 25 items. A create is proved by a marker where the mapping has a field for one.
+    /// shown up to 25 items; slices by the minute of creation. A create is proved by a marker where the mapping has a field for one.
     pub fn notion_like(place: &str, schema: Schema, clock: VirtualClock, lag: Duration) -> Self {
         let capabilities = Capabilities {
             index_lag: lag,
+            slices: true,
             ..Capabilities::remote()
         };
         let peer = Self::new(place, schema, capabilities, clock);
@@ -25,6 +26,7 @@ impl MemoryPeer {
             inner.habits = Habits {
                 longest_list: Some(LONGEST_LIST),
                 floors_dates: true,
+                shows_ranks: true,
             };
         });
         peer
@@ -35,6 +37,7 @@ impl MemoryPeer {
     pub fn sql_like(place: &str, schema: Schema, clock: VirtualClock) -> Self {
         let capabilities = Capabilities {
             create: CreateSafety::Marker,
+            slices: true,
             ..Capabilities::local()
         };
         Self::new(place, schema, capabilities, clock)
@@ -45,6 +48,7 @@ impl MemoryPeer {
     pub fn file_like(place: &str, schema: Schema, clock: VirtualClock) -> Self {
         let capabilities = Capabilities {
             create: CreateSafety::Marker,
+            slices: true,
             update: UpdateSafety::Precheck,
             absence: Absence::Authoritative,
             changes: ChangeFeed::None,

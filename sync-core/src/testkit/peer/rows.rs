@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use super::{Fault, Mutation};
 use crate::port::{
-    Capabilities, CellChange, Command, CommandKind, Outcome, PlaceId, Receipt, Rejection,
-    RejectionKind, UpdateSafety,
+    Capabilities, CellChange, ChangeFeed, Command, CommandKind, Outcome, PlaceId, Receipt,
+    Rejection, RejectionKind, UpdateSafety,
 };
-use crate::record::{Cell, Cells, Key, Lifecycle, Record, Timestamp};
+use crate::record::{Cell, Cells, Key, Lifecycle, Rank, Record, Timestamp};
 use crate::schema::{FieldId, Schema};
 use crate::value::{DatePrecision, Value};
 
@@ -24,6 +24,7 @@ pub(super) struct Inner {
     /// Rows that went to another collection, and to which.
     pub(super) emigrated: BTreeMap<Key, PlaceId>,
     pub(super) next_key: u64,
+    pub(super) last_rank: u64,
     pub(super) seq: u64,
     pub(super) faults: VecDeque<Fault>,
     pub(super) late: Vec<Command>,
@@ -41,6 +42,8 @@ pub(super) struct Habits {
     pub(super) longest_list: Option<usize>,
     /// Dates are kept to the minute.
     pub(super) floors_dates: bool,
+    /// Records show where they stand.
+    pub(super) shows_ranks: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -71,6 +74,7 @@ impl Habits {
     /// A record as the peer shows it.
     pub(super) fn show(self, record: &Record) -> Record {
         let mut shown = record.clone();
+        shown.rank = shown.rank.filter(|_| self.shows_ranks);
         let Some(most) = self.longest_list else {
             return shown;
         };
@@ -88,15 +92,20 @@ impl Habits {
 
 impl Inner {
     pub(super) fn new(schema: Schema, capabilities: Capabilities) -> Self {
+        let habits = Habits {
+            shows_ranks: capabilities.slices,
+            ..Habits::default()
+        };
         Self {
             schema,
             capabilities,
-            habits: Habits::default(),
+            habits,
             rows: BTreeMap::new(),
             erased: Vec::new(),
             hidden: BTreeSet::new(),
             emigrated: BTreeMap::new(),
             next_key: 1,
+            last_rank: 0,
             seq: 0,
             faults: VecDeque::new(),
             late: Vec::new(),
@@ -121,6 +130,7 @@ impl Inner {
         let key = Key::durable(format!("{}-{}", place.as_str(), self.next_key));
         self.next_key += 1;
         self.seq += 1;
+        let rank = Some(self.next_rank(now));
         let mut full: Cells = self
             .schema
             .fields
@@ -135,6 +145,7 @@ impl Inner {
             lifecycle: Lifecycle::Live,
             version: None,
             edited_at: Some(self.edit_moment(now)),
+            rank,
             cells: full,
         };
         let row = Row {
@@ -147,6 +158,17 @@ impl Inner {
         };
         self.rows.insert(key.clone(), row);
         key
+    }
+
+    /// Where a record made now stands: by the time of its making, as finely as the peer tells it, or
+    /// by the order of keys. The server's clock does not go back.
+    fn next_rank(&mut self, now: Timestamp) -> Rank {
+        let place = match self.capabilities.changes {
+            ChangeFeed::Window => self.edit_moment(now).0.max(0).unsigned_abs(),
+            ChangeFeed::Delta | ChangeFeed::None => self.seq,
+        };
+        self.last_rank = self.last_rank.max(place);
+        Rank::new(format!("{:020}", self.last_rank))
     }
 
     /// A moment as finely as this peer tells it.

@@ -1,5 +1,7 @@
 //! What is remembered about pairs: sides, bases, intents, conflicts; and cases a planner meets.
 
+use std::ops::Bound;
+
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -10,8 +12,9 @@ use crate::outbox::{Intent, IntentField, IntentId, IntentState};
 use crate::pair::{Base, BaseField, PairId, PairState, Presence, RecordState, SideState, Standing};
 use crate::port::{
     CellChange, Command, CommandKind, Cursor, LinkMemory, PlaceId, Proof, Quarantine, SideMemory,
+    Sweep,
 };
-use crate::record::{Cell, Key, Lifecycle, Record, Timestamp};
+use crate::record::{Cell, Key, Lifecycle, Rank, Record, Timestamp};
 use crate::schema::FieldId;
 use crate::value::{Digest, Value};
 
@@ -183,6 +186,7 @@ pub fn settled_pair(id: PairId, mapping: &Mapping) -> BoxedStrategy<PairState> {
                     lifecycle: Lifecycle::Live,
                     version: None,
                     edited_at: None,
+                    rank: None,
                     cells: cells.collect(),
                 };
                 match presence[side].clone() {
@@ -327,14 +331,19 @@ pub fn link_memory() -> BoxedStrategy<LinkMemory> {
             (0..9_i64).prop_map(Timestamp),
             0..3,
         );
-        (cursor, when(), when(), ahead).prop_map(|(cursor, full, scanned, ahead)| SideMemory {
-            cursor,
-            full_scan_at: full,
-            scanned_at: scanned,
-            schema: None,
-            described_at: None,
-            ahead_of_index: ahead,
-        })
+        let facts = (cursor, when(), when(), ahead, sweep(), sweep());
+        facts.prop_map(
+            |(cursor, full, scanned, ahead, sweep, catch_up)| SideMemory {
+                cursor,
+                full_scan_at: full,
+                scanned_at: scanned,
+                schema: None,
+                described_at: None,
+                ahead_of_index: ahead,
+                sweep,
+                catch_up,
+            },
+        )
     };
     let mapping = proptest::option::of((0..3_u8).prop_map(|byte| Digest::of(&[byte])));
     let filters = proptest::option::of((0..3_u8).prop_map(|byte| Digest::of(&[byte])));
@@ -365,4 +374,22 @@ pub fn link_memory() -> BoxedStrategy<LinkMemory> {
             }
         })
         .boxed()
+}
+
+/// A scan that is read in slices, or none.
+fn sweep() -> impl Strategy<Value = Option<Sweep>> {
+    let rank = || (0..5_u8).prop_map(|at| Rank::new(at.to_string()));
+    let next = prop_oneof![
+        Just(Bound::Unbounded),
+        rank().prop_map(Bound::Included),
+        rank().prop_map(Bound::Excluded),
+    ];
+    let sweep = (next, 0..9_i64, any::<bool>()).prop_map(|(next, at, asked)| Sweep {
+        next,
+        cursor: asked.then(|| Cursor(at.to_string())),
+        seen: 3,
+        gaps: u64::from(asked),
+        ..Sweep::new(Timestamp(at), asked)
+    });
+    proptest::option::weighted(0.3, sweep)
 }

@@ -3,7 +3,7 @@
 use proptest::collection::{btree_set, vec};
 use proptest::prelude::*;
 
-use crate::record::{Cell, Key, Lifecycle, Record, Timestamp, Version};
+use crate::record::{Cell, Key, Lifecycle, Rank, Record, Timestamp, Version};
 use crate::schema::{Access, Field, FieldId, FieldType, Limits, Schema};
 use crate::value::{
     Choice, DateValue, Digest, FileRef, Number, Person, Place, RawJson, Reference, RichText, Run,
@@ -221,12 +221,14 @@ pub fn record(key: Key, fields: &[FieldId]) -> BoxedStrategy<Record> {
         filled.collect::<Vec<_>>()
     });
     let edited = proptest::option::of((0..9_i64).prop_map(Timestamp));
-    (lifecycle, version, edited, cells)
-        .prop_map(move |(lifecycle, version, edited_at, cells)| Record {
+    let rank = proptest::option::weighted(0.8, (0..5_u8).prop_map(|at| Rank::new(at.to_string())));
+    (lifecycle, version, edited, rank, cells)
+        .prop_map(move |(lifecycle, version, edited_at, rank, cells)| Record {
             key: key.clone(),
             lifecycle,
             version,
             edited_at,
+            rank,
             cells: cells.into_iter().collect(),
         })
         .boxed()

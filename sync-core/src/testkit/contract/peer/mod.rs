@@ -4,6 +4,7 @@ mod bench;
 mod changes;
 mod reading;
 mod refusing;
+mod slices;
 mod stopping;
 mod writing;
 
@@ -11,6 +12,7 @@ pub use bench::Setup;
 pub use changes::*;
 pub use reading::*;
 pub use refusing::*;
+pub use slices::*;
 pub use stopping::*;
 pub use writing::*;
 
@@ -36,6 +38,12 @@ macro_rules! peer_contract {
             a_cursor_shows_what_changed_since_its_scan
             a_cursor_can_be_used_twice_and_its_end_shows_nothing_old
             an_edit_during_a_scan_is_in_it_or_in_the_next
+
+            a_record_keeps_its_rank
+            a_slice_shows_what_lies_within_it
+            records_come_in_order_of_their_ranks
+            a_scan_given_up_goes_on_in_a_slice
+            changes_can_be_read_in_slices
 
             a_create_answers_a_key_that_fetch_finds
             a_written_value_reads_back

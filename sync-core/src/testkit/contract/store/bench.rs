@@ -1,6 +1,7 @@
 //! A world with its link open, and the short forms the laws are written in.
 
 use std::future::Future;
+use std::ops::Bound;
 
 use crate::link::{LinkId, LinkSpec, Side};
 use crate::pair::{PairId, PairState, SideState};
@@ -8,7 +9,7 @@ use crate::port::{
     Bookmark, Change, Commit, Committed, Effect, Fence, LeaseAsk, OpenMode, Opened, Query, Rows,
     Serial, Store, StoreError,
 };
-use crate::record::{Cell, Key, Lifecycle, Record};
+use crate::record::{Cell, Key, Lifecycle, Rank, RankRange, Record};
 use crate::schema::FieldId;
 use crate::testkit::contract::StoreWorld;
 use crate::value::Value;
@@ -134,6 +135,7 @@ impl Bench {
             lifecycle: Lifecycle::Live,
             version: None,
             edited_at: None,
+            rank: rank(pair),
             cells: cells.collect(),
         };
         Change::Observe {
@@ -157,6 +159,11 @@ pub(super) fn key(side: Side, pair: PairId) -> Key {
         Side::Right => 'r',
     };
     Key::durable(format!("{mark}{}", pair.0))
+}
+
+/// Where a pair's records stand: two pairs share a place, and of every fourth it is not known.
+pub(super) fn rank(pair: PairId) -> Option<Rank> {
+    (!pair.0.is_multiple_of(4)).then(|| Rank::new((pair.0 / 2).to_string()))
 }
 
 /// Pairs the laws work on.
@@ -185,10 +192,22 @@ pub(super) fn queries(spec: &LinkSpec) -> Vec<Query> {
         queries.extend([
             Query::Heads(side, keys),
             Query::Live(side),
+            Query::LiveUnranked(side),
+            Query::LiveWithin(side, within(Bound::Unbounded, Bound::Unbounded)),
+            Query::LiveWithin(side, within(Bound::Included("1"), Bound::Excluded("3"))),
+            Query::LiveWithin(side, within(Bound::Excluded("1"), Bound::Included("3"))),
             Query::DeletesSince(side, crate::record::Timestamp(4)),
         ]);
     }
     queries
+}
+
+/// A range of ranks.
+pub(super) fn within(from: Bound<&str>, to: Bound<&str>) -> RankRange {
+    RankRange {
+        from: from.map(Rank::new),
+        to: to.map(Rank::new),
+    }
 }
 
 /// Within a pair, conflicts come in any order.

@@ -1,6 +1,8 @@
 //! Laws of opening, reading and committing.
 
-use super::bench::{ALL, Bench, Setup, queries};
+use std::ops::Bound;
+
+use super::bench::{ALL, Bench, Setup, pairs, queries, within};
 use crate::conflict::{Conflict, Resolution};
 use crate::link::{LinkId, Side, Sides};
 use crate::outbox::{Intent, IntentId, IntentState};
@@ -55,6 +57,44 @@ pub fn opening_to_read_writes_nothing(setup: Setup<'_>) {
     assert_eq!(bench.open(OpenMode::Read), opened);
     let next = bench.commit(&fence, Vec::new());
     assert_eq!(next, Serial(serial.0 + 1), "looking is no commit");
+}
+
+/// Live pairs are found by where their records stand, borders included or not as asked; those of
+/// which it is not known are in no slice.
+pub fn a_slice_answers_those_whose_rank_lies_in_it(setup: Setup<'_>) {
+    let (bench, fence) = Bench::opened(setup);
+    for pair in pairs() {
+        bench.commit(&fence, vec![bench.seen(pair, Side::Left, "a")]);
+    }
+    let found = |query: Query| match bench.read(&query, None, ALL) {
+        Rows::Heads(heads) => heads.iter().map(|head| head.id.0).collect::<Vec<_>>(),
+        other => panic!("{query:?} is answered with {other:?}"),
+    };
+    let slice = |side, from, to| found(Query::LiveWithin(side, within(from, to)));
+    let side = Side::Left;
+    assert_eq!(
+        slice(side, Bound::Unbounded, Bound::Unbounded),
+        [1, 2, 3, 5]
+    );
+    assert_eq!(
+        slice(side, Bound::Included("1"), Bound::Excluded("2")),
+        [2, 3]
+    );
+    assert_eq!(
+        slice(side, Bound::Excluded("0"), Bound::Included("1")),
+        [2, 3]
+    );
+    assert_eq!(slice(side, Bound::Excluded("1"), Bound::Unbounded), [5]);
+    assert_eq!(slice(side, Bound::Unbounded, Bound::Excluded("1")), [1]);
+    assert_eq!(found(Query::LiveUnranked(side)), [4]);
+    assert!(slice(Side::Right, Bound::Unbounded, Bound::Unbounded).is_empty());
+    match bench.read(&Query::Live(side), None, ALL) {
+        Rows::Heads(heads) => {
+            let ranked = heads.iter().filter(|head| head.ranked[side]);
+            assert_eq!(ranked.count(), 4, "a head says whether a rank is known");
+        }
+        other => panic!("{other:?}"),
+    }
 }
 
 /// Every commit that goes through has the next number, an empty one too; one that fails has none.

@@ -1,6 +1,7 @@
 //! Every law of peers fails for a peer that breaks it.
 
 use std::future::poll_fn;
+use std::ops::Bound;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -8,13 +9,13 @@ use std::task::Poll;
 
 use async_trait::async_trait;
 
-use super::{MemoryWorld, world};
+use super::{MemoryWorld, sliced, world};
 use crate::port::{
     Absence, Atomicity, Batch, Call, Capabilities, Command, CommandKind, Coverage, Cursor,
     Description, FieldSet, Found, Lookup, Next, Outcome, Peer, PeerError, PeerErrorKind, PlaceId,
-    Receipt, ScanFrom, ScanPage, Sighting,
+    Receipt, ScanFrom, ScanPage, Scope, Sighting,
 };
-use crate::record::{Cell, Key, Lifecycle, Record};
+use crate::record::{Cell, Key, Lifecycle, Rank, Record};
 use crate::schema::{FieldId, SchemaChange, SchemaVersion};
 use crate::testkit::contract::peer::{self, Setup};
 use crate::testkit::contract::{Deed, PeerWorld};
@@ -33,6 +34,11 @@ enum Defect {
     ForgetsTheLastChange,
     UsesCursorsUp,
     TakesTheCursorLate,
+    MovesRanks,
+    MissesTheBorder,
+    ComesBackwards,
+    BeginsTomorrow,
+    SlicesNoChanges,
     NamesOtherKeys,
     Shouts,
     Boasts,
@@ -54,7 +60,7 @@ enum Defect {
 
 type Law = fn(Setup<'_>);
 
-const CAUGHT: [(&str, Law, Defect); 28] = {
+const CAUGHT: [(&str, Law, Defect); 33] = {
     use Defect::*;
     use peer::*;
     macro_rules! table {
@@ -72,6 +78,11 @@ const CAUGHT: [(&str, Law, Defect); 28] = {
         a_cursor_shows_what_changed_since_its_scan => ForgetsTheLastChange,
         a_cursor_can_be_used_twice_and_its_end_shows_nothing_old => UsesCursorsUp,
         an_edit_during_a_scan_is_in_it_or_in_the_next => TakesTheCursorLate,
+        a_record_keeps_its_rank => MovesRanks,
+        a_slice_shows_what_lies_within_it => MissesTheBorder,
+        records_come_in_order_of_their_ranks => ComesBackwards,
+        a_scan_given_up_goes_on_in_a_slice => BeginsTomorrow,
+        changes_can_be_read_in_slices => SlicesNoChanges,
         a_create_answers_a_key_that_fetch_finds => NamesOtherKeys,
         a_written_value_reads_back => Shouts,
         a_receipt_shows_what_a_direct_read_shows => Boasts,
@@ -126,7 +137,7 @@ struct Broken {
 impl Broken {
     fn new(defect: Defect) -> Self {
         Self {
-            world: world(Capabilities::local()),
+            world: world(sliced(Capabilities::local())),
             defect,
             elsewhere: PlaceId::new("memory:elsewhere"),
             calls: AtomicU32::new(0),
@@ -142,7 +153,10 @@ impl Broken {
         &self.world.peer
     }
 
-    fn read(&self, record: Record, fields: &FieldSet) -> Record {
+    fn read(&self, mut record: Record, fields: &FieldSet) -> Record {
+        if self.is(Defect::MovesRanks) {
+            record.rank = Some(Rank::new(record.digest().to_text()));
+        }
         if !self.is(Defect::ClearsTheUnasked) {
             return fields.select(record);
         }
@@ -291,8 +305,20 @@ impl Peer for Broken {
         fields: &FieldSet,
         limit: u32,
     ) -> Result<ScanPage, PeerError> {
-        let mut page = self.peer().scan(call, from, &FieldSet::All, limit).await?;
-        let since = match from {
+        let mut from = from.clone();
+        if let ScanFrom::Start { since, scope } = &mut from {
+            match (self.defect, &mut *scope) {
+                (Defect::MissesTheBorder, Scope::Slice(range)) => {
+                    if let Bound::Included(border) = &range.from {
+                        range.from = Bound::Excluded(border.clone());
+                    }
+                }
+                (Defect::SlicesNoChanges, _) if since.is_some() => *scope = Scope::All,
+                _ => {}
+            }
+        }
+        let mut page = self.peer().scan(call, &from, &FieldSet::All, limit).await?;
+        let since = match &from {
             ScanFrom::Start { since, .. } => since.clone(),
             ScanFrom::Next(_) => None,
         };
@@ -310,6 +336,12 @@ impl Peer for Broken {
                     coverage: Coverage::Partial("one cannot be read".into()),
                     cursor: None,
                 };
+            }
+            Defect::ComesBackwards => page.items.reverse(),
+            Defect::BeginsTomorrow => {
+                let began = page.began.take();
+                let began = began.and_then(|began| began.0.parse::<u64>().ok());
+                page.began = began.map(|began| Cursor((began + 1_000).to_string()));
             }
             Defect::ForgetsTheLastChange if since.is_some() => {
                 page.items.pop();
@@ -340,7 +372,7 @@ impl Peer for Broken {
         });
         Ok(ScanPage {
             items: items.collect(),
-            next: page.next,
+            ..page
         })
     }
 

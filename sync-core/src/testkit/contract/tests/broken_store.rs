@@ -1,5 +1,6 @@
 //! Every law of stores fails for a store that breaks it.
 
+use std::ops::Bound;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -24,6 +25,7 @@ enum Defect {
     RefusesTheUnknown,
     KnowsOneLink,
     CountsLooks,
+    MissesTheBorder,
     CountsTwice,
     IgnoresExpectations,
     BelievesAnyNextId,
@@ -42,7 +44,7 @@ enum Defect {
 
 type Law = fn(Setup<'_>);
 
-const CAUGHT: [(&str, Law, Defect); 20] = {
+const CAUGHT: [(&str, Law, Defect); 21] = {
     use Defect::*;
     use store::*;
     macro_rules! table {
@@ -54,6 +56,7 @@ const CAUGHT: [(&str, Law, Defect); 20] = {
         a_link_nobody_knows_is_empty => RefusesTheUnknown,
         links_do_not_see_each_other => KnowsOneLink,
         opening_to_read_writes_nothing => CountsLooks,
+        a_slice_answers_those_whose_rank_lies_in_it => MissesTheBorder,
         the_serial_grows_by_one_with_each_commit => CountsTwice,
         a_commit_that_expects_another_serial_changes_nothing => IgnoresExpectations,
         ids_are_never_handed_out_again => BelievesAnyNextId,
@@ -237,7 +240,14 @@ impl Store for Broken {
         } else {
             link
         };
-        self.store.read(link, query, after, limit).await
+        let mut query = query.clone();
+        if let Query::LiveWithin(_, range) = &mut query
+            && let Bound::Included(from) = &range.from
+            && self.is(Defect::MissesTheBorder)
+        {
+            range.from = Bound::Excluded(from.clone());
+        }
+        self.store.read(link, &query, after, limit).await
     }
 
     async fn commit(&self, fence: &Fence, mut commit: Commit) -> Result<Committed, StoreError> {

@@ -90,6 +90,14 @@ pub(in crate::testkit) fn world(capabilities: Capabilities) -> MemoryWorld {
     }
 }
 
+/// The same with slices.
+fn sliced(capabilities: Capabilities) -> Capabilities {
+    Capabilities {
+        slices: true,
+        ..capabilities
+    }
+}
+
 struct StoreInMemory {
     store: MemoryStore,
     table: Option<MemoryWorld>,
@@ -133,6 +141,12 @@ fn store(table: Option<MemoryWorld>) -> StoreInMemory {
 
 peer_contract!(a_local_peer, || world(Capabilities::local()));
 peer_contract!(a_remote_peer, || world(Capabilities::remote()));
+peer_contract!(a_local_peer_with_slices, || world(sliced(
+    Capabilities::local()
+)));
+peer_contract!(a_remote_peer_with_slices, || world(sliced(
+    Capabilities::remote()
+)));
 store_contract!(a_store, || store(None));
 store_contract!(a_store_with_a_table, || store(Some(world(
     Capabilities::local()
