@@ -162,7 +162,7 @@ impl MaxChange {
     }
 }
 
-/// One side deleted a record, the other edited it.
+/// One side deleted a record, the other edited it, or holds one that was never settled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Resurrect {

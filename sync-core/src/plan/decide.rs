@@ -45,7 +45,7 @@ impl Decider<'_, '_> {
             return self.wait(reason, false);
         }
         if let Some(open) = self.about_life()
-            && self.decision.rule != RowRule::R08
+            && !self.is_contested()
         {
             self.plan.close.push(open.field.clone());
         }
@@ -141,8 +141,13 @@ impl Decider<'_, '_> {
         open.find(|conflict| conflict.is_about_life()).copied()
     }
 
+    /// Whether one side deleted what the other side holds something new of.
+    fn is_contested(&self) -> bool {
+        matches!(self.decision.rule, RowRule::R06 | RowRule::R08)
+    }
+
     fn asks(&self) -> bool {
-        self.decision.rule == RowRule::R08 && self.context.spec.policy.resurrect == Resurrect::Ask
+        self.is_contested() && self.context.spec.policy.resurrect == Resurrect::Ask
     }
 
     /// Deleted on one side, edited on the other: a person says which holds. The word is about the

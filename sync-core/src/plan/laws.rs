@@ -375,14 +375,56 @@ fn case() -> impl Strategy<Value = Case> {
         names: Names::default(),
         pair: PairState {
             id: PairId(1),
+            // What was settled has a key on both sides.
+            base: base.filter(|_| left.key.is_some() && right.key.is_some()),
             sides: Sides::new(left, right),
-            base,
             dirty: true,
             standing: None,
         },
         conflicts,
         presumed: Sides::new(presumed.0, presumed.1),
     })
+}
+
+/// Pairs as the exported strategies make them, with their mapping.
+fn strategies_of_pairs() -> impl Strategy<Value = (Mapping, PairState)> {
+    use crate::testkit::strategies;
+    strategies::mapping(3).prop_flat_map(|mapping| {
+        let pair = prop_oneof![
+            strategies::pair_state(PairId(1), &mapping),
+            strategies::settled_pair(PairId(1), &mapping),
+        ];
+        (Just(mapping), pair)
+    })
+}
+
+/// A pair of which nothing is known yet, under this mapping.
+fn empty_case(mapping: Mapping) -> Case {
+    let spec = LinkSpec {
+        id: LinkId::new("l"),
+        places: Sides::new(PlaceId::new("test:l"), PlaceId::new("test:r")),
+        names: Sides::new("L".into(), "R".into()),
+        mapping,
+        filters: Sides::default(),
+        policy: Policy::default(),
+    };
+    Case {
+        spec,
+        described: Sides::new(
+            described(Capabilities::local()),
+            described(Capabilities::local()),
+        ),
+        names: Names::default(),
+        pair: PairState {
+            id: PairId(1),
+            sides: Sides::default(),
+            base: None,
+            dirty: true,
+            standing: None,
+        },
+        conflicts: Vec::new(),
+        presumed: Sides::default(),
+    }
 }
 
 /// A command without the words people read.
@@ -434,6 +476,19 @@ proptest! {
         for side in Side::BOTH {
             prop_assert!(plan.commands.iter().filter(|command| command.side == side).count() <= 1);
         }
+    }
+
+    #[test]
+    fn p2_no_pair_reaches_a_combination_without_a_rule(case in case()) {
+        prop_assert_ne!(case.decide().rule, RowRule::R99);
+    }
+
+    #[test]
+    fn p2_nor_does_one_a_store_may_hold(pair in strategies_of_pairs()) {
+        let (mapping, pair) = pair;
+        let mut case = empty_case(mapping);
+        case.pair = pair;
+        prop_assert_ne!(case.decide().rule, RowRule::R99);
     }
 
     #[test]

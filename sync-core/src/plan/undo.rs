@@ -391,6 +391,8 @@ fn life(entries: &[JournalEntry], keep_source: bool) -> Life {
         (Some(first), Some(last)) if first.kind != last.kind => Life::Untouched,
         (_, Some(last)) if last.kind == CommandKind::Trash => Life::Trashed(on(last.kind)),
         // An edit won over a delete: the record was alive when its sides last agreed, and stays.
+        // The two had never agreed on anything: as with one that was made, the other side stays.
+        (_, Some(last)) if last.rule == RowRule::R06.to_string() => Life::Created(last.side),
         (_, Some(last)) if last.rule == RowRule::R08.to_string() && !keep_source => Life::Untouched,
         (_, Some(last)) if last.kind == CommandKind::Untrash => Life::Restored(on(last.kind)),
         _ => Life::Untouched,

@@ -20,6 +20,7 @@ mod retention;
 mod spans;
 mod undo;
 mod undo_histories;
+mod unsettled;
 mod verify;
 mod watch;
 mod world;
