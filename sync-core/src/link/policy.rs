@@ -180,4 +180,8 @@ pub enum Leave {
     Keep,
     /// Its counterpart goes to the trash, under the guards, and comes back when it passes again.
     Trash,
+    /// Its counterpart stays, and what is mapped and can be written of it is emptied, under the
+    /// guards that hold for a trash. What was there is in the journal; when the record passes
+    /// again, what is still empty is filled in.
+    Clear,
 }

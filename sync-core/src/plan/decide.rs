@@ -12,7 +12,7 @@ use crate::link::{Leave, Resurrect, Side, Sides};
 use crate::pair::{Base, PairState, Presence};
 use crate::port::{CellChange, Command, CommandKind};
 use crate::record::{Lifecycle, Timestamp};
-use crate::schema::{FieldId, FieldType};
+use crate::schema::{Access, FieldId, FieldType};
 use crate::value::Value;
 
 /// The decision about one pair, under way.
@@ -72,7 +72,8 @@ impl Decider<'_, '_> {
             }
             RowAction::Left(on) => match self.context.spec.policy.on_leave {
                 Leave::Trash if self.flows_to(on.other()) => self.trash(on.other()),
-                Leave::Trash | Leave::Keep => self.block(true),
+                Leave::Clear if self.flows_to(on.other()) => self.clear(on.other()),
+                Leave::Trash | Leave::Clear | Leave::Keep => self.block(true),
             },
             RowAction::Detach => self.detach(),
             RowAction::Keep => self.block(true),
@@ -263,6 +264,58 @@ impl Decider<'_, '_> {
             completing: false,
         };
         self.push(command);
+    }
+
+    /// Empties what a record that left the filter has on the other side. What somebody wrote there
+    /// since is theirs: only cells that were settled go.
+    fn clear(&mut self, on: Side) {
+        let (Some(base), Some(shadow)) = (&self.pair.base, &self.pair.sides[on].shadow) else {
+            return self.block(false);
+        };
+        let schema = &self.context.described[on].schema;
+        let mut fields = Vec::new();
+        for field in &self.context.spec.mapping.fields {
+            let target = schema.field(&field.ids[on]);
+            let writable = target.is_some_and(|target| target.access == Access::Writable);
+            let flows = field.direction.flows_to(on) && field.lens.projects_from().is_none();
+            if !writable || !flows || base.field(field).is_none() {
+                continue;
+            }
+            let Some(now) = shadow.cells.complete(&field.ids[on]) else {
+                self.gap(field, shadow, on);
+                continue;
+            };
+            let Some(empty) = self.image(field, on, &Value::Empty, None) else {
+                continue;
+            };
+            if *now != empty {
+                fields.push(PlannedField {
+                    name: field.name().clone(),
+                    target: field.ids[on].clone(),
+                    rule: FieldRule::F19,
+                    source: None,
+                    expected: Some(now.clone()),
+                    desired: empty,
+                });
+            }
+        }
+        if fields.is_empty() {
+            let name = &self.context.spec.names[on];
+            let reason = format!("no longer matches the filter: empty on {name} until it does");
+            return self.wait(reason, true);
+        }
+        // An edit of any other cell beats it, as it beats a trash.
+        let mut holding = holding(&self.context.spec.mapping, self.pair, on);
+        holding.retain(|(id, _)| fields.iter().all(|field| field.target != *id));
+        self.push(PlannedCommand {
+            side: on,
+            kind: CommandKind::Patch,
+            key: self.pair.sides[on].key.clone(),
+            rule: self.decision.rule,
+            fields,
+            holding,
+            projection_only: false,
+        });
     }
 
     fn create(&mut self, on: Side) {

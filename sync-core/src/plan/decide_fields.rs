@@ -78,12 +78,14 @@ impl Decider<'_, '_> {
         if !blank && self.points_astray(field, Side::Right) {
             return;
         }
+        let emptied = |side: Side| self.pair.base.as_ref()?.cleared(side, field);
         let status = |side: Side| match (cells[side], base) {
             (None, Some(_)) if field.lens.projects_from() == Some(side.other()) => CellStatus::Same,
             (None, _) => CellStatus::Gap,
             (Some(now), Some(settled)) if *now == settled[side] => CellStatus::Same,
             (Some(_), Some(_)) => CellStatus::Changed,
             (Some(Value::Empty), None) => CellStatus::Empty,
+            (Some(now), None) if Some(now) == emptied(side) => CellStatus::Empty,
             (Some(_), None) => CellStatus::Filled,
         };
         let conflict = self

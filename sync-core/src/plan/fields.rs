@@ -47,6 +47,8 @@ pub enum FieldRule {
     F17,
     /// Settled before a record it refers to had its other side.
     F18,
+    /// Emptied because the record left the filter. Decided by R12, never by the table.
+    F19,
 }
 
 impl FieldRule {
@@ -73,6 +75,7 @@ impl FieldRule {
             Self::F16 => "a conflict is open",
             Self::F17 => "taken back on one side only: left alone until either side changes",
             Self::F18 => "a record it refers to is on the other side by now",
+            Self::F19 => "emptied: the record left the filter",
         }
     }
 }

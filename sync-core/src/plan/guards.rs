@@ -96,7 +96,7 @@ impl Refusal {
     /// Whether this is a guard's word on the sum that holds back such a command.
     pub fn holds_back(&self, command: &PlannedCommand) -> bool {
         let kind = match self.guard {
-            Guard::MaxDelete | Guard::EmptySide => command.kind == CommandKind::Trash,
+            Guard::MaxDelete | Guard::EmptySide => command.takes_away(),
             Guard::FilterOrMappingChanged => command.is_leaving(),
             Guard::AllChanged => command.is_change(),
             _ => false,

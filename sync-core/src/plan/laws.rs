@@ -294,7 +294,7 @@ fn spec() -> impl Strategy<Value = LinkSpec> {
         1 => Just(Some(Filter::equals(FieldId::new("flag"), Value::Bool(true)))),
     ];
     let resurrect = prop_oneof![Just(Resurrect::PushEdit), Just(Resurrect::Ask)];
-    let leave = prop_oneof![Just(Leave::Keep), Just(Leave::Trash)];
+    let leave = prop_oneof![Just(Leave::Keep), Just(Leave::Trash), Just(Leave::Clear)];
     let parts = (
         lens,
         computed,
@@ -383,6 +383,46 @@ fn case() -> impl Strategy<Value = Case> {
         },
         conflicts,
         presumed: Sides::new(presumed.0, presumed.1),
+    })
+}
+
+/// A settled pair of which one record does not pass the filter any more; its counterpart is to be
+/// emptied. Whatever is not settled is empty on both sides.
+fn left_the_filter() -> impl Strategy<Value = Case> {
+    let side = prop_oneof![Just(Side::Left), Just(Side::Right)];
+    (case(), side, any::<bool>()).prop_map(|(mut case, from, both)| {
+        let passes = Filter::equals(FieldId::new("flag"), Value::Bool(true));
+        case.spec.filters = Sides::from_fn(|side| (side == from || both).then(|| passes.clone()));
+        case.spec.policy.on_leave = Leave::Clear;
+        case.spec.policy.direction = Direction::Both;
+        for field in &mut case.spec.mapping.fields {
+            // Of what was never settled one side may hold something else.
+            field.authority = Authority::Person;
+        }
+        case.conflicts.clear();
+        let former = case.pair.base.take().unwrap_or_default();
+        let base = Base::new(Lifecycle::Live, former.fields().iter().cloned());
+        for side in Side::BOTH {
+            let cells = base.fields().iter().map(|settled| {
+                let cell = Cell::Complete(settled.values[side].clone());
+                (settled.name.as_str(), cell)
+            });
+            let mut shadow = record(
+                Key::durable("k"),
+                Lifecycle::Live,
+                &cells.collect::<Vec<_>>(),
+            );
+            if side == from {
+                let flag = Cell::Complete(Value::Bool(false));
+                shadow.cells.put(FieldId::new("flag"), flag);
+            } else if both {
+                let flag = Cell::Complete(Value::Bool(true));
+                shadow.cells.put(FieldId::new("flag"), flag);
+            }
+            case.pair.sides[side] = SideState::seen(shadow);
+        }
+        case.pair.base = Some(base);
+        case
     })
 }
 
@@ -537,6 +577,39 @@ proptest! {
             let left = command.rule == RowRule::R12;
             prop_assert!(case.pair.base.is_some());
             prop_assert!(proved || left, "{:?}", command);
+        }
+    }
+
+    #[test]
+    fn p6_only_what_was_settled_is_emptied_when_a_record_leaves_the_filter(case in prop_oneof![case(), left_the_filter()]) {
+        for command in case.decide().commands.iter().filter(|c| c.is_clearing()) {
+            prop_assert_eq!(case.spec.policy.on_leave, Leave::Clear);
+            for field in &command.fields {
+                let mapped = case.spec.mapping.field(&field.name).unwrap();
+                let settled = case.pair.base.as_ref().unwrap().field(mapped);
+                prop_assert_eq!(field.expected.as_ref(), settled.map(|at| &at[command.side]));
+                prop_assert!(matches!(field.desired, Value::Empty | Value::Bool(false)));
+            }
+        }
+    }
+
+    /// What is emptied never flows back: when the record passes again, it is filled in.
+    #[test]
+    fn p4_what_was_emptied_is_no_edit(case in left_the_filter()) {
+        let plan = case.decide();
+        prop_assert!(plan.commands.len() <= 1);
+        let Some(command) = plan.commands.first() else { return Ok(()) };
+        prop_assert!(command.is_clearing());
+        let (to, from) = (command.side, command.side.other());
+        let mut back = case.after(&plan);
+        back.spec.filters = Sides::default();
+        for written in back.decide().commands {
+            prop_assert_eq!(written.side, to);
+            for field in written.fields.iter().filter(|f| f.rule != FieldRule::F10) {
+                let there = back.pair.sides[from].shadow.as_ref().unwrap();
+                let mapped = back.spec.mapping.field(&field.name).unwrap();
+                prop_assert_eq!(field.source.as_ref(), there.cells.complete(&mapped.ids[from]));
+            }
         }
     }
 

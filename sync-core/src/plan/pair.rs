@@ -163,9 +163,19 @@ impl PlannedCommand {
         self.kind == CommandKind::Patch && !self.projection_only && !self.completing
     }
 
-    /// Whether it trashes the counterpart of a record that left the link's filter.
+    /// Whether it trashes or empties the counterpart of a record that left the link's filter.
     pub fn is_leaving(&self) -> bool {
-        self.kind == CommandKind::Trash && self.rule == RowRule::R12
+        self.rule == RowRule::R12
+    }
+
+    /// Whether it empties the counterpart of a record that left the link's filter.
+    pub fn is_clearing(&self) -> bool {
+        self.is_leaving() && self.kind == CommandKind::Patch
+    }
+
+    /// Whether guards count it as a delete.
+    pub fn takes_away(&self) -> bool {
+        self.kind == CommandKind::Trash || self.is_clearing()
     }
 
     /// The command as the peer gets it.

@@ -68,7 +68,7 @@ impl RowRule {
             Self::R09 => "restored from the trash",
             Self::R10 => "no longer returned, and nothing proves it deleted",
             Self::R11 => "moved to another collection: both copies stay",
-            Self::R12 => "no longer matches the filter: kept",
+            Self::R12 => "no longer matches the filter",
             Self::R13 => "not shown in this run",
             Self::R20 => "new on the other side",
             Self::R22 => "the same record, found on both sides",

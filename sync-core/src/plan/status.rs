@@ -96,6 +96,13 @@ impl SideStatus {
             Some(filter) => filter.passes(record),
         };
         let trashed = |record: &Record| matches!(record.lifecycle, Lifecycle::Trashed);
+        // What was emptied by us fails a filter because of that: no word of a person.
+        let emptied = |record: &Record| {
+            let base = pair.base.as_ref();
+            base.is_some_and(|base| {
+                base.cleared_on() == Some(side) && !differs(base, record, side, mapping)
+            })
+        };
         match (&state.presence, &state.shadow) {
             (Presence::Never, _) => Self::Never,
             (Presence::Deleted(_), _) => Self::Deleted,
@@ -109,7 +116,7 @@ impl SideStatus {
                 Self::Unseen
             }
             (Presence::Present, Some(shadow))
-                if !trashed(shadow) && passes(shadow) == Some(false) =>
+                if !trashed(shadow) && passes(shadow) == Some(false) && !emptied(shadow) =>
             {
                 Self::Outside
             }
@@ -125,6 +132,8 @@ impl SideStatus {
                 }
                 Some(_) if trashed(shadow) => Self::Deleted,
                 Some(base) if differs(base, shadow, side, mapping) => Self::Changed,
+                // It passes again, and the other side shows nothing of it yet.
+                Some(base) if base.cleared_on() == Some(side.other()) => Self::Changed,
                 Some(_) if presumed => Self::Presumed,
                 Some(_) => Self::Same,
             },
@@ -138,6 +147,7 @@ pub(super) fn differs(base: &Base, shadow: &Record, side: Side, mapping: &Mappin
     mapping.fields.iter().any(|field| {
         let now = shadow.cells.complete(&field.ids[side]);
         let settled = base.field(field).map(|settled| &settled[side]);
+        let settled = settled.or_else(|| base.cleared(side, field));
         let parked = base.parked(field).map(|parked| &parked[side]);
         now.is_some() && settled.is_some() && now != settled && now != parked
     })

@@ -280,6 +280,11 @@ impl Undo<'_> {
         let now = Sides::new(left, right);
         let written = Sides::from_fn(|side| entries.iter().any(|entry| entry.side == side));
         let to = one_of(written);
+        let emptied = first.rule == RowRule::R12.to_string();
+        if let (true, Some(to), Some(before)) = (emptied, to, &first.before) {
+            // The other side left the filter and keeps what it says.
+            return self.write(field, to, now[to], before);
+        }
         match (&first.settled, to) {
             (Some(settled), None) => {
                 self.write(field, Side::Left, now.left, &settled.left);
@@ -380,7 +385,10 @@ impl Undo<'_> {
 }
 
 fn life(entries: &[JournalEntry], keep_source: bool) -> Life {
-    let lives = || entries.iter().filter(|entry| entry.field.is_none());
+    let lives = || {
+        let entries = entries.iter();
+        entries.filter(|entry| entry.field.is_none() && entry.kind.changes_life())
+    };
     if let Some(created) = lives().find(|entry| entry.kind == CommandKind::Create) {
         return Life::Created(created.side);
     }
