@@ -8,8 +8,8 @@ use crate::link::{Side, Sides};
 use crate::outbox::{Intent, IntentId, IntentState};
 use crate::pair::{PairHead, PairId, PairState, Presence, RecordState, SideState};
 use crate::port::{
-    Awaited, Bookmark, Change, Counts, JournalEntry, LinkMemory, Prune, Query, Rows,
-    RunRecord, Wait,
+    Awaited, Bookmark, Change, Counts, JournalEntry, LinkMemory, Prune, Query, Rows, RunRecord,
+    Wait,
 };
 use crate::record::{Key, Lifecycle, Timestamp};
 use crate::schema::FieldId;

@@ -92,6 +92,8 @@ pub struct Base {
     held: Option<Side>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     cleared: Option<Cleared>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    lost: bool,
 }
 
 /// What was emptied because the record left the link's filter on the other side.
@@ -125,6 +127,25 @@ impl Base {
             base.put(field);
         }
         base
+    }
+
+    /// What stood here is not believed any more, by a person's word: the two sides are met as if for
+    /// the first time, but nothing is deleted and nothing written over.
+    pub fn lost() -> Self {
+        Self {
+            lost: true,
+            ..Self::default()
+        }
+    }
+
+    /// Whether what was last agreed is lost, and not all of it was agreed on anew.
+    pub fn is_lost(&self) -> bool {
+        self.lost
+    }
+
+    /// Everything is agreed on again.
+    pub fn find(&mut self) {
+        self.lost = false;
     }
 
     /// Settled fields in order of their names; a mapped field that is not here has no base.
@@ -226,9 +247,9 @@ impl Base {
         self.held
     }
 
-    /// Whether lifecycle and settled fields are all there is: nothing parked, held or emptied.
+    /// Whether lifecycle and settled fields are all there is: nothing parked, held, emptied or lost.
     pub fn is_plain(&self) -> bool {
-        self.parked.is_empty() && self.held.is_none() && self.cleared.is_none()
+        self.parked.is_empty() && self.held.is_none() && self.cleared.is_none() && !self.lost
     }
 
     fn put(&mut self, field: BaseField) {

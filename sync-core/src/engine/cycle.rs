@@ -209,6 +209,7 @@ impl<'a> Cycle<'a> {
         self.attend_to_mapping().await?;
         self.recognise_open_commands().await?;
         self.recover_all().await?;
+        self.give_up_bases().await?;
         self.observe_both().await?;
         self.look_until_still().await
     }
@@ -254,6 +255,7 @@ impl<'a> Cycle<'a> {
         self.load().await?;
         self.attend_to_mapping().await?;
         self.recover_all().await?;
+        self.give_up_bases().await?;
         self.observe_both().await?;
         self.match_new().await?;
         self.wake().await?;
@@ -385,6 +387,9 @@ impl<'a> Cycle<'a> {
     pub(super) fn decide(&self, pair: &PairState) -> PairPlan {
         let mut decided = self.with_context(pair, plan_pair);
         decided.withhold(self.options.direction);
+        if self.options.adopt {
+            decided.adopt_only();
+        }
         decided
     }
 

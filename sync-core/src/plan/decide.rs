@@ -51,6 +51,10 @@ impl Decider<'_, '_> {
         }
         match self.decision.action {
             RowAction::Nothing if self.in_trash() => self.rest(),
+            RowAction::Fields if self.decision.rule == RowRule::R30 => {
+                self.fields(None);
+                self.find();
+            }
             RowAction::Nothing | RowAction::Fields => {
                 // R01 too: a conflict may have been resolved, an unsettled field may have a gap.
                 self.fields(None);
@@ -59,10 +63,12 @@ impl Decider<'_, '_> {
             RowAction::Trash(on) => self.trash(on),
             RowAction::SettleTrashed => {
                 self.settle_lifecycle(Lifecycle::Trashed);
+                self.find();
                 self.plan.forget = canary::is(Canary::TombstoneForgotten);
                 self.close_conflicts();
             }
             RowAction::Untrash(deleted) if self.asks() => self.ask(deleted),
+            RowAction::Ask(deleted) => self.ask(deleted),
             RowAction::Untrash(on) => self.bring_back(on),
             RowAction::Probe => self.plan.probe = true,
             RowAction::Create(on) => self.create(on),
@@ -144,7 +150,8 @@ impl Decider<'_, '_> {
 
     /// Whether one side deleted what the other side holds something new of.
     fn is_contested(&self) -> bool {
-        matches!(self.decision.rule, RowRule::R06 | RowRule::R08)
+        matches!(self.decision.action, RowAction::Ask(_))
+            || matches!(self.decision.rule, RowRule::R06 | RowRule::R08)
     }
 
     fn asks(&self) -> bool {
@@ -244,6 +251,26 @@ impl Decider<'_, '_> {
         }
     }
 
+    /// A lost base is whole again once everything that flows both ways is agreed on.
+    fn find(&mut self) {
+        let mut base = self.base_now();
+        let mut fields = self.context.spec.mapping.fields.iter();
+        let trashed = self.decision.action == RowAction::SettleTrashed;
+        let whole = fields.all(|field| {
+            self.projects_from(field).is_some()
+                || self.is_kept_by_both(field)
+                || base.field(field).is_some()
+        });
+        if base.is_lost() && (whole || trashed) {
+            base.find();
+            base.settle_lifecycle(match trashed {
+                true => Lifecycle::Trashed,
+                false => Lifecycle::Live,
+            });
+            self.plan.settle = Some(base);
+        }
+    }
+
     pub(super) fn base_now(&self) -> Base {
         self.plan
             .settle
@@ -277,7 +304,8 @@ impl Decider<'_, '_> {
         for field in &self.context.spec.mapping.fields {
             let target = schema.field(&field.ids[on]);
             let writable = target.is_some_and(|target| target.access == Access::Writable);
-            let flows = field.direction.flows_to(on) && field.lens.projects_from().is_none();
+            let ours = self.projects_from(field).is_none() && !self.is_kept_by_both(field);
+            let flows = field.direction.flows_to(on) && ours;
             if !writable || !flows || base.field(field).is_none() {
                 continue;
             }
@@ -315,6 +343,7 @@ impl Decider<'_, '_> {
             fields,
             holding,
             projection_only: false,
+            completing: false,
         });
     }
 

@@ -8,6 +8,7 @@ use super::rows::RowRule;
 use crate::canary::{self, Canary};
 use crate::conflict::{Conflict, Resolution};
 use crate::link::{Authority, Contest, MappedField, Side, Sides, Unmappable};
+use crate::pair::Base;
 use crate::port::CommandKind;
 use crate::record::Record;
 use crate::value::Value;
@@ -224,6 +225,10 @@ impl Decider<'_, '_> {
         cells: &Sides<Option<&Value>>,
         base: Option<&Sides<Value>>,
     ) -> Option<Side> {
+        // Nothing is written over on the strength of a memory that is lost.
+        if self.pair.base.as_ref().is_some_and(Base::is_lost) {
+            return None;
+        }
         if let Authority::Side(side) = field.authority {
             return Some(side);
         }
@@ -376,7 +381,7 @@ impl Decider<'_, '_> {
 
     /// The side that alone says what a field holds: it computes it, or keeps it as the mirror of
     /// another mapped field.
-    fn projects_from(&self, field: &MappedField) -> Option<Side> {
+    pub(super) fn projects_from(&self, field: &MappedField) -> Option<Side> {
         let mirrored = self.context.names.followed_by(field.name()).flatten();
         field.lens.projects_from().or(mirrored)
     }
@@ -389,7 +394,7 @@ impl Decider<'_, '_> {
     }
 
     /// Both sides show another mapped field backwards in this one: it needs nobody else.
-    fn is_kept_by_both(&self, field: &MappedField) -> bool {
+    pub(super) fn is_kept_by_both(&self, field: &MappedField) -> bool {
         self.context.names.followed_by(field.name()) == Some(None)
     }
 

@@ -5,7 +5,6 @@ use serde::{Deserialize, Serialize};
 use super::pair::PlannedCommand;
 use crate::link::{MaxDelete, Side, Sides};
 use crate::pair::PairId;
-use crate::port::CommandKind;
 use crate::schema::FieldId;
 
 /// A named reason to refuse.

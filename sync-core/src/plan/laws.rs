@@ -73,7 +73,7 @@ impl Case {
             }
         }
         case.pair.sides = case.pair.sides.swap();
-        if let Some(base) = &mut case.pair.base {
+        if let Some(base) = case.pair.base.as_mut().filter(|base| !base.is_lost()) {
             let fields = base.fields().iter().cloned();
             let swapped: Vec<BaseField> = fields
                 .map(|field| {
@@ -249,6 +249,7 @@ fn base(mapping: Mapping) -> impl Strategy<Value = Option<Base>> {
     };
     let values = (pick(texts()), pick(flags()), pick(tags()), pick(texts()));
     let lifecycle = prop_oneof![6 => Just(Lifecycle::Live), 1 => Just(Lifecycle::Trashed)];
+    let lost = prop_oneof![12 => Just(false), 1 => Just(true)];
     let base = (lifecycle, values).prop_map(move |(lifecycle, (title, flag, tags, sum))| {
         let values = [title, flag, tags, sum];
         let fields = mapping.fields.iter().zip(values);
@@ -262,6 +263,7 @@ fn base(mapping: Mapping) -> impl Strategy<Value = Option<Base>> {
         });
         Base::new(lifecycle, fields.collect::<Vec<_>>())
     });
+    let base = (base, lost).prop_map(|(base, lost)| if lost { Base::lost() } else { base });
     prop_oneof![3 => base.prop_map(Some), 1 => Just(None)]
 }
 
@@ -581,7 +583,7 @@ proptest! {
     }
 
     #[test]
-    fn p6_only_what_was_settled_is_emptied_when_a_record_leaves_the_filter(case in prop_oneof![case(), left_the_filter()]) {
+    fn p6_only_what_was_settled_is_emptied_when_a_record_leaves_the_filter(case in left_the_filter()) {
         for command in case.decide().commands.iter().filter(|c| c.is_clearing()) {
             prop_assert_eq!(case.spec.policy.on_leave, Leave::Clear);
             for field in &command.fields {
@@ -678,6 +680,30 @@ proptest! {
             for write in written(&less) {
                 prop_assert!(full.contains(&write), "{:?}", write);
             }
+        }
+    }
+
+    #[test]
+    fn p12_losing_the_base_deletes_nothing_and_writes_over_nothing(case in case()) {
+        let mut lost = case;
+        lost.pair.base = lost.pair.base.map(|_| Base::lost());
+        if lost.pair.base.is_none() {
+            return Ok(());
+        }
+        lost.conflicts.clear();
+        for _ in 0..3 {
+            let plan = lost.decide();
+            for command in &plan.commands {
+                prop_assert_eq!(command.kind, CommandKind::Patch);
+                for field in &command.fields {
+                    let mapped = lost.spec.mapping.field(&field.name).unwrap();
+                    let computed = mapped.lens.projects_from() == Some(command.side.other());
+                    let empty = field.expected.as_ref().is_some_and(Value::is_empty);
+                    prop_assert!(empty || computed, "{:?}", field);
+                }
+            }
+            prop_assert!(!plan.forget);
+            lost = lost.after(&plan);
         }
     }
 

@@ -249,6 +249,15 @@ impl PairPlan {
         self.withheld = later;
     }
 
+    /// Keeps everything but what fills in cells for a run that does more than adopt.
+    pub(crate) fn adopt_only(&mut self) {
+        let (now, later): (Vec<_>, Vec<_>) = std::mem::take(&mut self.commands)
+            .into_iter()
+            .partition(|command| command.kind == CommandKind::Patch);
+        self.commands = now;
+        self.withheld.extend(later);
+    }
+
     /// Whether all there is to do is to make the record on a side.
     pub(crate) fn only_creates(&self, side: Side) -> bool {
         let creates =

@@ -73,7 +73,9 @@ impl RowRule {
             Self::R20 => "new on the other side",
             Self::R22 => "the same record, found on both sides",
             Self::R24 => "deleted before it was ever synced",
-            Self::R30 => "what was last agreed is lost: adopted only where both sides agree",
+            Self::R30 => {
+                "what was last agreed is lost: what agrees is adopted, what is empty filled in, the rest asked"
+            }
             Self::R40 => "taken back",
             Self::R99 => "no rule covers this combination: left alone",
         }
@@ -102,6 +104,8 @@ pub enum RowAction {
     Untrash(Side),
     /// Read the missing sides directly before anything else.
     Probe,
+    /// A person says whether it comes back there or goes from the other side too.
+    Ask(Side),
     /// Stop syncing this pair; both records stay.
     Detach,
     /// Leave both as they are.
@@ -125,6 +129,7 @@ impl RowAction {
             | Self::Fields
             | Self::SettleTrashed
             | Self::Probe
+            | Self::Ask(_)
             | Self::Detach
             | Self::Keep
             | Self::Left(_)
@@ -164,7 +169,7 @@ fn symmetric(base: BaseState, sides: Sides<SideStatus>) -> Option<RowDecision> {
     let any = |status: S| sides.left == status || sides.right == status;
     let both = |allowed: &[S]| allowed.contains(&sides.left) && allowed.contains(&sides.right);
     if base == BaseState::Lost {
-        return decide(RowRule::R30, RowAction::Defer);
+        return lost(&any, sides);
     }
     if any(S::Unseen) {
         return decide(RowRule::R13, RowAction::Defer);
@@ -247,6 +252,30 @@ fn symmetric(base: BaseState, sides: Sides<SideStatus>) -> Option<RowDecision> {
     }
 }
 
+/// The base is lost: what agrees is agreed on, what is empty is filled in, the rest is asked.
+fn lost(any: &dyn Fn(SideStatus) -> bool, sides: Sides<SideStatus>) -> Option<RowDecision> {
+    use SideStatus as S;
+    let action = if any(S::Unseen) {
+        RowAction::Defer
+    } else if any(S::Gone) {
+        RowAction::Probe
+    } else if any(S::Moved) {
+        RowAction::Detach
+    } else if any(S::Outside) {
+        RowAction::Keep
+    } else {
+        match (sides.left, sides.right) {
+            (S::New, S::New) => RowAction::Fields,
+            (S::Deleted, S::Deleted) => RowAction::SettleTrashed,
+            (S::Deleted, S::New) => RowAction::Ask(Side::Left),
+            (S::New, S::Deleted) => RowAction::Ask(Side::Right),
+            // Without a base no side is Same or Changed, and a pair that had one has both keys.
+            _ => RowAction::Defer,
+        }
+    };
+    decide(RowRule::R30, action)
+}
+
 /// Rules in which `side` plays the first part.
 fn one_way(base: BaseState, sides: Sides<SideStatus>, side: Side) -> Option<RowDecision> {
     use SideStatus as S;
@@ -300,6 +329,7 @@ mod tests {
             RowAction::Untrash(side) => RowAction::Untrash(side.other()),
             RowAction::Create(side) => RowAction::Create(side.other()),
             RowAction::Left(side) => RowAction::Left(side.other()),
+            RowAction::Ask(side) => RowAction::Ask(side.other()),
             other => other,
         }
     }
@@ -349,7 +379,10 @@ mod tests {
                     assert_eq!(decide_row(base, less), decide_row(base, sides));
                 }
             }
-            assert!(!writes(decide_row(BaseState::Lost, sides).action));
+            // What the fields then write stands in the law about lost bases.
+            let without_base = decide_row(BaseState::Lost, sides).action;
+            let both_live = sides == Sides::new(SideStatus::New, SideStatus::New);
+            assert!(!writes(without_base) || both_live && without_base == A::Fields);
         }
     }
 

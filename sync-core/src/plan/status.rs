@@ -18,7 +18,7 @@ pub enum BaseState {
     Trashed,
     /// Nothing was settled yet.
     Absent,
-    /// Something was settled, and the memory of it is gone.
+    /// Something was settled, and a person said that the memory of it is not to be believed.
     Lost,
 }
 
@@ -57,6 +57,9 @@ impl BaseState {
 
     /// The state of a pair's base.
     pub fn of(base: Option<&Base>) -> Self {
+        if base.is_some_and(Base::is_lost) {
+            return Self::Lost;
+        }
         match base.map(|base| base.lifecycle) {
             None => Self::Absent,
             Some(Lifecycle::Trashed) => Self::Trashed,
@@ -120,23 +123,25 @@ impl SideStatus {
             {
                 Self::Outside
             }
-            (Presence::Present, Some(shadow)) => match pair.base.as_ref() {
-                None if trashed(shadow) => Self::Deleted,
-                None => Self::New,
-                Some(base) if base.lifecycle == Lifecycle::Trashed => {
-                    if trashed(shadow) || is_held(pair, base, side, mapping) {
-                        Self::Same
-                    } else {
-                        Self::Restored
+            (Presence::Present, Some(shadow)) => {
+                match pair.base.as_ref().filter(|b| !b.is_lost()) {
+                    None if trashed(shadow) => Self::Deleted,
+                    None => Self::New,
+                    Some(base) if base.lifecycle == Lifecycle::Trashed => {
+                        if trashed(shadow) || is_held(pair, base, side, mapping) {
+                            Self::Same
+                        } else {
+                            Self::Restored
+                        }
                     }
+                    Some(_) if trashed(shadow) => Self::Deleted,
+                    Some(base) if differs(base, shadow, side, mapping) => Self::Changed,
+                    // It passes again, and the other side shows nothing of it yet.
+                    Some(base) if base.cleared_on() == Some(side.other()) => Self::Changed,
+                    Some(_) if presumed => Self::Presumed,
+                    Some(_) => Self::Same,
                 }
-                Some(_) if trashed(shadow) => Self::Deleted,
-                Some(base) if differs(base, shadow, side, mapping) => Self::Changed,
-                // It passes again, and the other side shows nothing of it yet.
-                Some(base) if base.cleared_on() == Some(side.other()) => Self::Changed,
-                Some(_) if presumed => Self::Presumed,
-                Some(_) => Self::Same,
-            },
+            }
         }
     }
 }

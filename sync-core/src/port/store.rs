@@ -87,6 +87,10 @@ pub struct LinkMemory {
     /// the filter may be trashed.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub unapproved_change: bool,
+    /// A person said that what was last agreed is not to be believed, and not every pair is marked
+    /// so yet.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub adopting: bool,
     /// Per side.
     pub sides: Sides<SideMemory>,
     /// Markers of creates that were sent more than once: an earlier attempt may still arrive, and

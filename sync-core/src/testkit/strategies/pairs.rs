@@ -352,6 +352,7 @@ pub fn link_memory() -> BoxedStrategy<LinkMemory> {
                 unapproved_change,
                 sides: Sides::new(left, right),
                 sent_twice: Default::default(),
+                adopting: false,
                 undo_horizon: None,
             },
         )

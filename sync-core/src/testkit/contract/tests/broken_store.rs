@@ -24,6 +24,7 @@ enum Defect {
     RefusesTheUnknown,
     KnowsOneLink,
     CountsLooks,
+    ServesAnyPlace,
     CountsTwice,
     IgnoresExpectations,
     BelievesAnyNextId,
@@ -42,7 +43,7 @@ enum Defect {
 
 type Law = fn(Setup<'_>);
 
-const CAUGHT: [(&str, Law, Defect); 20] = {
+const CAUGHT: [(&str, Law, Defect); 21] = {
     use Defect::*;
     use store::*;
     macro_rules! table {
@@ -54,6 +55,7 @@ const CAUGHT: [(&str, Law, Defect); 20] = {
         a_link_nobody_knows_is_empty => RefusesTheUnknown,
         links_do_not_see_each_other => KnowsOneLink,
         opening_to_read_writes_nothing => CountsLooks,
+        a_link_made_for_other_places_is_refused => ServesAnyPlace,
         the_serial_grows_by_one_with_each_commit => CountsTwice,
         a_commit_that_expects_another_serial_changes_nothing => IgnoresExpectations,
         ids_are_never_handed_out_again => BelievesAnyNextId,
@@ -105,6 +107,7 @@ impl BrokenWorld {
         let inner = store(Some(world(Capabilities::local())));
         let broken = Broken {
             store: Arc::new(inner.store.clone()),
+            spec: inner.spec(),
             defect,
             numbers: Mutex::default(),
         };
@@ -135,6 +138,7 @@ impl StoreWorld for BrokenWorld {
 }
 
 struct Broken {
+    spec: LinkSpec,
     store: Arc<crate::testkit::MemoryStore>,
     defect: Defect,
     numbers: Mutex<Numbers>,
@@ -200,7 +204,11 @@ impl Broken {
 #[async_trait]
 impl Store for Broken {
     async fn open(&self, spec: &LinkSpec, mode: OpenMode) -> Result<Opened, StoreError> {
-        let mut opened = self.store.open(spec, mode).await?;
+        let mut spec = spec.clone();
+        if self.is(Defect::ServesAnyPlace) {
+            spec.places = self.spec.places.clone();
+        }
+        let mut opened = self.store.open(&spec, mode).await?;
         let mut numbers = self.numbers();
         match self.defect {
             Defect::CountsLooks => {
