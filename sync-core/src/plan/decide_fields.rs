@@ -99,13 +99,22 @@ impl Decider<'_, '_> {
             (Some(left), Some(right)) => field.lens.agree(&context, left, right),
             _ => false,
         };
+        let statuses = Sides::from_fn(status);
+        let both_changed = statuses == Sides::new(CellStatus::Changed, CellStatus::Changed);
+        let merged_text = match (base, cells.left, cells.right) {
+            (Some(base), Some(left), Some(right)) if field.merge_text && both_changed && !agree => {
+                field.lens.merge_texts(&context, base, left, right)
+            }
+            _ => None,
+        };
         let mut case = FieldCase {
-            cells: Sides::from_fn(status),
+            cells: statuses,
             agree,
             set: base.is_some() && field.lens.merges(),
             stands: base.is_none_or(|base| {
                 !field.lens.meets_by_names() || field.lens.agree(&context, &base.left, &base.right)
             }),
+            text: merged_text.is_some(),
             computed: self.projects_from(field),
             conflict: match conflict {
                 None => ConflictStatus::None,
@@ -174,6 +183,7 @@ impl Decider<'_, '_> {
                 let old = Sides::new(left, right);
                 let given = conflict.and_then(|open| open.resolution.as_ref());
                 let merged = match given {
+                    _ if rule == FieldRule::F20 => merged_text.ok_or(Unmappable::NotMerged),
                     Some(Resolution::Write { side, value }) if rule == FieldRule::F16 => {
                         self.spelled(field, *side, value, old)
                     }

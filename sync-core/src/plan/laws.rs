@@ -544,7 +544,7 @@ proptest! {
                 let settled = case.pair.base.as_ref().and_then(|base| base.field(mapped));
                 let untouched = now == settled.map(|settled| &settled[command.side]);
                 let empty = now.is_none_or(Value::is_empty);
-                let reason = matches!(field.rule, FieldRule::F06 | FieldRule::F14 | FieldRule::F16)
+                let reason = matches!(field.rule, FieldRule::F06 | FieldRule::F14 | FieldRule::F16 | FieldRule::F20)
                     || mapped.lens.projects_from() == Some(command.side.other());
                 prop_assert!(untouched || empty || reason, "{:?}", field);
             }
