@@ -71,6 +71,11 @@ pub(crate) struct Args {
     #[arg(long, global = true, value_enum, value_name = "GUARD")]
     pub(crate) approve: Vec<ApproveArg>,
 
+    /// Do not believe what the file says was last agreed, because it was restored from a backup or
+    /// mended: what agrees is agreed on anew, what is empty filled in, the rest asked about.
+    #[arg(long, global = true)]
+    pub(crate) adopt: bool,
+
     /// Write one way only; what waits for the other way goes out with a later run.
     #[arg(long, global = true, value_enum, default_value_t)]
     pub(crate) direction: DirectionArg,
@@ -85,6 +90,7 @@ impl Args {
     pub(crate) fn run_options(&self) -> RunOptions {
         RunOptions {
             full: self.full,
+            adopt: self.adopt,
             direction: self.direction.into(),
             approved: self.approve.iter().copied().map(Into::into).collect(),
             owner: format!("notion-sync, process {}", std::process::id()),

@@ -9,8 +9,8 @@ use crate::link::{Side, Sides};
 use crate::outbox::{Intent, IntentId, IntentState};
 use crate::pair::{PairHead, PairId, PairState, Presence, RecordState, SideState};
 use crate::port::{
-    Awaited, Bookmark, Change, CommandKind, Counts, JournalEntry, LinkMemory, Prune, Query, Rows,
-    RunRecord, Wait,
+    Awaited, Bookmark, Change, Counts, JournalEntry, LinkMemory, Prune, Query, Rows, RunRecord,
+    Wait,
 };
 use crate::record::{Key, Lifecycle, Timestamp};
 use crate::schema::FieldId;
@@ -269,7 +269,7 @@ impl Memory {
             Query::DeletesSince(side, since) => Rows::Count(
                 self.journal
                     .iter()
-                    .filter(|entry| entry.kind == CommandKind::Trash && entry.side == *side)
+                    .filter(|entry| entry.takes_away() && entry.side == *side)
                     .filter(|entry| entry.at >= *since)
                     .count() as u64,
             ),

@@ -90,6 +90,19 @@ pub struct Base {
     parked: Vec<BaseField>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     held: Option<Side>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    cleared: Option<Cleared>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    lost: bool,
+}
+
+/// What was emptied because the record left the link's filter on the other side.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Cleared {
+    /// The side that was emptied.
+    on: Side,
+    /// Pairs of fields, by name, and what stands there since: empty, as the field spells it.
+    fields: Vec<(FieldId, Value)>,
 }
 
 /// The settled cells of one pair of fields.
@@ -116,6 +129,25 @@ impl Base {
         base
     }
 
+    /// What stood here is not believed any more, by a person's word: the two sides are met as if for
+    /// the first time, but nothing is deleted and nothing written over.
+    pub fn lost() -> Self {
+        Self {
+            lost: true,
+            ..Self::default()
+        }
+    }
+
+    /// Whether what was last agreed is lost, and not all of it was agreed on anew.
+    pub fn is_lost(&self) -> bool {
+        self.lost
+    }
+
+    /// Everything is agreed on again.
+    pub fn find(&mut self) {
+        self.lost = false;
+    }
+
     /// Settled fields in order of their names; a mapped field that is not here has no base.
     pub fn fields(&self) -> &[BaseField] {
         &self.fields
@@ -128,9 +160,10 @@ impl Base {
         (settled.lens == field.tag()).then_some(&settled.values)
     }
 
-    /// Settles one field. What settles is no longer parked.
+    /// Settles one field. What settles is no longer parked, nor is it emptied.
     pub fn settle(&mut self, field: &MappedField, values: Sides<Value>) {
         self.parked.retain(|parked| parked.name != *field.name());
+        self.unclear(field.name());
         self.put(BaseField::of(field, values));
     }
 
@@ -139,6 +172,45 @@ impl Base {
         if let Ok(at) = self.position(field) {
             Arc::make_mut(&mut self.fields).remove(at);
         }
+    }
+
+    /// One side of a field was emptied, because the record left the filter on the other. The two
+    /// are not agreed on any more; what stands there counts as nothing, so that it is filled in
+    /// when the record passes again and never taken for an edit.
+    pub fn clear(&mut self, on: Side, field: &MappedField, empty: Value) {
+        self.unsettle(field.name());
+        self.parked.retain(|parked| parked.name != *field.name());
+        let cleared = self.cleared.get_or_insert_with(|| Cleared {
+            on,
+            fields: Vec::new(),
+        });
+        cleared.on = on;
+        cleared.fields.retain(|(name, _)| name != field.name());
+        cleared.fields.push((field.name().clone(), empty));
+        cleared.fields.sort_by(|a, b| a.0.cmp(&b.0));
+    }
+
+    /// What stands in a field of this side since it was emptied.
+    pub fn cleared(&self, side: Side, field: &MappedField) -> Option<&Value> {
+        let cleared = self.cleared.as_ref().filter(|cleared| cleared.on == side)?;
+        let mut fields = cleared.fields.iter();
+        let found = fields.find(|(name, _)| name == field.name());
+        found.map(|(_, empty)| empty)
+    }
+
+    /// The side that was emptied, as long as a field of it is.
+    pub fn cleared_on(&self) -> Option<Side> {
+        self.cleared.as_ref().map(|cleared| cleared.on)
+    }
+
+    fn unclear(&mut self, field: &FieldId) {
+        if let Some(cleared) = &mut self.cleared {
+            cleared.fields.retain(|(name, _)| name != field);
+        }
+        self.cleared = self
+            .cleared
+            .take()
+            .filter(|cleared| !cleared.fields.is_empty());
     }
 
     /// Leaves a field alone as long as the sides hold these values, which do not agree. What was
@@ -175,9 +247,9 @@ impl Base {
         self.held
     }
 
-    /// Whether lifecycle and settled fields are all there is: nothing parked, nothing held.
+    /// Whether lifecycle and settled fields are all there is: nothing parked, held, emptied or lost.
     pub fn is_plain(&self) -> bool {
-        self.parked.is_empty() && self.held.is_none()
+        self.parked.is_empty() && self.held.is_none() && self.cleared.is_none() && !self.lost
     }
 
     fn put(&mut self, field: BaseField) {

@@ -58,7 +58,7 @@ impl Cycle<'_> {
             self.withdraw(intent, Vec::new()).await?;
             return Ok(Go::On);
         };
-        if self.needs_precheck(intent.side, intent.command.kind) {
+        if self.needs_precheck(&intent) {
             match self.is_as_expected(&intent, &pair).await {
                 Ok(true) => {}
                 Ok(false) => return Ok(Go::On),

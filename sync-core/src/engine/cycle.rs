@@ -226,6 +226,7 @@ impl<'a> Cycle<'a> {
         self.attend_to_mapping().await?;
         self.recognise_open_commands().await?;
         self.recover_all().await?;
+        self.give_up_bases().await?;
         self.observe_both().await?;
         if self.spending.unread {
             // Half of what was edited is not known: the step that reads the rest decides.
@@ -284,6 +285,7 @@ impl<'a> Cycle<'a> {
         self.load().await?;
         self.attend_to_mapping().await?;
         self.recover_all().await?;
+        self.give_up_bases().await?;
         self.observe_both().await?;
         self.match_new().await?;
         self.wake().await?;
@@ -361,6 +363,9 @@ impl<'a> Cycle<'a> {
     pub(super) fn decide(&self, pair: &PairState) -> PairPlan {
         let mut decided = self.with_context(pair, plan_pair);
         decided.withhold(self.options.direction);
+        if self.options.adopt {
+            decided.adopt_only();
+        }
         decided
     }
 

@@ -4,6 +4,7 @@
 //! [`crate::outbox`]. It holds no clock, no socket and no thread of its own, and can be dropped at
 //! any await: the next run recovers.
 
+mod adopt;
 mod applied;
 mod apply;
 mod budget;
@@ -106,6 +107,11 @@ pub struct RunOptions {
     ///
     /// [`MaxDelete`]: crate::link::MaxDelete
     pub approved: BTreeSet<Guard>,
+    /// What the store says was last agreed is not believed: its file was restored from a backup,
+    /// copied, or mended. Both sides are read whole; what agrees is agreed on anew, what is empty on
+    /// one side is filled in, all else is asked about (rule R30). This run makes, trashes and
+    /// restores nothing. What it could not settle stays so in later runs, until a person decides.
+    pub adopt: bool,
     /// Most commands this run sends to a remote side; the rest waits for the next (guard Budget).
     pub max_commands: Option<u64>,
     /// A wish to stop, looked at between pages and commands.
@@ -122,6 +128,7 @@ impl Default for RunOptions {
             full: false,
             direction: Direction::Both,
             approved: BTreeSet::new(),
+            adopt: false,
             max_commands: None,
             cancel: Cancel::default(),
             progress: None,

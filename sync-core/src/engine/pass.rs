@@ -44,10 +44,10 @@ impl Held {
     fn why(&self, command: &PlannedCommand) -> Option<&Refusal> {
         let side = command.side;
         let guards: &[Guard] = match command.kind {
-            CommandKind::Trash if self.deletes[side] => &[Guard::MaxDelete, Guard::EmptySide],
-            CommandKind::Trash if self.leaving[side] && command.is_leaving() => {
-                &[Guard::FilterOrMappingChanged]
+            _ if self.deletes[side] && command.takes_away() => {
+                &[Guard::MaxDelete, Guard::EmptySide]
             }
+            _ if self.leaving[side] && command.is_leaving() => &[Guard::FilterOrMappingChanged],
             CommandKind::Patch if self.patches[side] && command.is_change() => &[Guard::AllChanged],
             _ => return None,
         };
@@ -193,7 +193,7 @@ impl Cycle<'_> {
     pub(super) async fn guard(&mut self, plan: &Plan) -> Result<Held, RunError> {
         let mut facts = Sides::<DeleteFacts>::default();
         for side in Side::BOTH {
-            let wanted = plan.counts.trash[side];
+            let wanted = plan.counts.trash[side] + plan.counts.clear[side];
             if wanted == 0 {
                 continue;
             }
@@ -245,7 +245,7 @@ impl Cycle<'_> {
             if leaving > 0 && self.memory.unapproved_change {
                 held.leaving[side] = true;
                 let reason = format!(
-                    "{leaving} would be trashed on {name} only because the filter or the mapping \
+                    "{leaving} would be trashed or emptied on {name} only because the filter or the mapping \
                      changed"
                 );
                 let guard = Guard::FilterOrMappingChanged;
@@ -638,16 +638,18 @@ impl Cycle<'_> {
     }
 
     /// Whether the target of a write has to be read again first.
-    pub(super) fn needs_precheck(&self, side: Side, kind: CommandKind) -> bool {
+    pub(super) fn needs_precheck(&self, intent: &Intent) -> bool {
         use crate::link::Precheck;
+        let (side, kind) = (intent.side, intent.command.kind);
+        let takes_away = kind == CommandKind::Trash || intent.is_clearing();
         let guarded = self.described[side].capabilities.update == UpdateSafety::Precheck;
         let age = || self.age_of_scan(side);
-        (guarded || kind == CommandKind::Trash)
+        (guarded || takes_away)
             && kind != CommandKind::Create
             && match self.engine.spec.policy.precheck {
-                // A record about to be trashed is always read first: "not returned" is no proof
-                // that nobody edited it.
-                _ if kind == CommandKind::Trash => true,
+                // A record about to be trashed or emptied is always read first: "not returned" is
+                // no proof that nobody edited it.
+                _ if takes_away => true,
                 Precheck::Always => true,
                 Precheck::IfStale(after) => age() >= after,
                 Precheck::Never => false,

@@ -86,6 +86,9 @@ impl Cycle<'_> {
 
     /// Whether a command of an earlier run that certainly did not arrive may be sent again.
     pub(super) fn may_send_again(&self, intent: &Intent) -> bool {
+        if self.options.adopt {
+            return false;
+        }
         let at = (intent.pair, intent.side);
         let approved = self.approved.as_ref();
         approved.is_none_or(|approved| approved.under_way.contains_key(&at))

@@ -4,7 +4,7 @@ use crate::canary::{self, Canary};
 use crate::link::{LinkSpec, Names, Side, Sides};
 use crate::outbox::{Intent, IntentField};
 use crate::pair::{Base, PairState};
-use crate::plan::PlannedCommand;
+use crate::plan::{PlannedCommand, RowRule};
 use crate::port::{CommandKind, Description, JournalEntry, RunId};
 use crate::record::{Lifecycle, Record, Timestamp};
 use crate::schema::FieldId;
@@ -69,7 +69,9 @@ pub(super) fn verify(
             continue;
         }
         fields.push(field.name.clone());
-        if !intent.edit && field.source.is_some() && any {
+        if intent.is_clearing() {
+            base.clear(to, mapped, now.clone());
+        } else if !intent.edit && field.source.is_some() && any {
             base.settle(mapped, oriented(to, field.desired.clone(), wanted.clone()));
         } else if !intent.edit && field.source.is_some() && agree {
             base.settle(mapped, Sides::new(left, right));
@@ -133,6 +135,11 @@ pub(crate) fn base_after(spec: &LinkSpec, pair: &PairState, planned: &PlannedCom
     let mut base = pair.base.clone().unwrap_or_default();
     base.settle_lifecycle(planned.kind.leads_to());
     for field in &planned.fields {
+        if planned.is_clearing()
+            && let Some(mapped) = spec.mapping.field(&field.name)
+        {
+            base.clear(to, mapped, field.desired.clone());
+        }
         let (Some(mapped), Some(source)) = (spec.mapping.field(&field.name), &field.source) else {
             continue;
         };
@@ -196,7 +203,8 @@ pub(super) fn journal(
         }
     };
     let mut entries = Vec::new();
-    if kind.changes_life() {
+    let emptied = kind == CommandKind::Patch && rule == RowRule::R12.to_string();
+    if kind.changes_life() || emptied {
         entries.push(of_record());
     }
     if kind != CommandKind::Create {

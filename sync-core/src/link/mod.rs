@@ -115,6 +115,11 @@ pub struct MappedField {
     /// Which side is right when both changed it.
     #[serde(default, skip_serializing_if = "Authority::is_person")]
     pub authority: Authority,
+    /// Two edits of a text are merged where they touch different words, see
+    /// [`lens::merge_text`]; where they do not, they are a conflict as ever. For lenses that
+    /// [hold texts](Lens::merge_texts).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub merge_text: bool,
 }
 
 impl MappedField {
@@ -125,6 +130,7 @@ impl MappedField {
             lens,
             direction: Direction::Both,
             authority: Authority::Person,
+            merge_text: false,
         }
     }
 

@@ -216,7 +216,7 @@ impl MaxUndecoded {
     }
 }
 
-/// One side deleted a record, the other edited it.
+/// One side deleted a record, the other edited it, or holds one that was never settled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Resurrect {
@@ -234,4 +234,8 @@ pub enum Leave {
     Keep,
     /// Its counterpart goes to the trash, under the guards, and comes back when it passes again.
     Trash,
+    /// Its counterpart stays, and what is mapped and can be written of it is emptied, under the
+    /// guards that hold for a trash. What was there is in the journal; when the record passes
+    /// again, what is still empty is filled in.
+    Clear,
 }

@@ -12,7 +12,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::link::Side;
 use crate::pair::PairId;
-use crate::port::{Command, Rejection, RejectionKind};
+use crate::plan::RowRule;
+use crate::port::{Command, CommandKind, Rejection, RejectionKind};
 use crate::record::Timestamp;
 use crate::schema::FieldId;
 use crate::value::Value;
@@ -63,6 +64,13 @@ pub struct Intent {
     /// When it became final.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended_at: Option<Timestamp>,
+}
+
+impl Intent {
+    /// Whether it empties the counterpart of a record that left the link's filter.
+    pub fn is_clearing(&self) -> bool {
+        self.command.kind == CommandKind::Patch && self.rule == RowRule::R12.to_string()
+    }
 }
 
 /// One field of an intent: settled on proof that `desired` arrived.

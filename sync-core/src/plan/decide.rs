@@ -13,7 +13,7 @@ use crate::link::{Leave, Resurrect, Side, Sides};
 use crate::pair::{Base, PairState, Presence};
 use crate::port::{CellChange, Command, CommandKind};
 use crate::record::{Lifecycle, Timestamp};
-use crate::schema::{FieldId, FieldType};
+use crate::schema::{Access, FieldId, FieldType};
 use crate::value::Value;
 
 /// The decision about one pair, under way.
@@ -46,12 +46,16 @@ impl Decider<'_, '_> {
             return self.wait(reason, false);
         }
         if let Some(open) = self.about_life()
-            && self.decision.rule != RowRule::R08
+            && !self.is_contested()
         {
             self.plan.close.push(open.field.clone());
         }
         match self.decision.action {
             RowAction::Nothing if self.in_trash() => self.rest(),
+            RowAction::Fields if self.decision.rule == RowRule::R30 => {
+                self.fields(None);
+                self.find();
+            }
             RowAction::Nothing | RowAction::Fields => {
                 // R01 too: a conflict may have been resolved, an unsettled field may have a gap.
                 self.fields(None);
@@ -60,10 +64,12 @@ impl Decider<'_, '_> {
             RowAction::Trash(on) => self.trash(on),
             RowAction::SettleTrashed => {
                 self.settle_lifecycle(Lifecycle::Trashed);
+                self.find();
                 self.plan.forget = canary::is(Canary::TombstoneForgotten);
                 self.close_conflicts();
             }
             RowAction::Untrash(deleted) if self.asks() => self.ask(deleted),
+            RowAction::Ask(deleted) => self.ask(deleted),
             RowAction::Untrash(on) => self.bring_back(on),
             RowAction::Probe => self.plan.probe = true,
             RowAction::Create(on) => self.create(on),
@@ -73,7 +79,8 @@ impl Decider<'_, '_> {
             }
             RowAction::Left(on) => match self.context.spec.policy.on_leave {
                 Leave::Trash if self.flows_to(on.other()) => self.trash(on.other()),
-                Leave::Trash | Leave::Keep => self.block(true),
+                Leave::Clear if self.flows_to(on.other()) => self.clear(on.other()),
+                Leave::Trash | Leave::Clear | Leave::Keep => self.block(true),
             },
             RowAction::Detach => self.detach(),
             RowAction::Keep => self.block(true),
@@ -142,8 +149,14 @@ impl Decider<'_, '_> {
         open.find(|conflict| conflict.is_about_life()).copied()
     }
 
+    /// Whether one side deleted what the other side holds something new of.
+    fn is_contested(&self) -> bool {
+        matches!(self.decision.action, RowAction::Ask(_))
+            || matches!(self.decision.rule, RowRule::R06 | RowRule::R08)
+    }
+
     fn asks(&self) -> bool {
-        self.decision.rule == RowRule::R08 && self.context.spec.policy.resurrect == Resurrect::Ask
+        self.is_contested() && self.context.spec.policy.resurrect == Resurrect::Ask
     }
 
     /// Deleted on one side, edited on the other: a person says which holds. The word is about the
@@ -247,6 +260,26 @@ impl Decider<'_, '_> {
         }
     }
 
+    /// A lost base is whole again once everything that flows both ways is agreed on.
+    fn find(&mut self) {
+        let mut base = self.base_now();
+        let mut fields = self.context.spec.mapping.fields.iter();
+        let trashed = self.decision.action == RowAction::SettleTrashed;
+        let whole = fields.all(|field| {
+            self.projects_from(field).is_some()
+                || self.is_kept_by_both(field)
+                || base.field(field).is_some()
+        });
+        if base.is_lost() && (whole || trashed) {
+            base.find();
+            base.settle_lifecycle(match trashed {
+                true => Lifecycle::Trashed,
+                false => Lifecycle::Live,
+            });
+            self.plan.settle = Some(base);
+        }
+    }
+
     pub(super) fn base_now(&self) -> Base {
         self.plan
             .settle
@@ -267,6 +300,60 @@ impl Decider<'_, '_> {
             completing: false,
         };
         self.push(command);
+    }
+
+    /// Empties what a record that left the filter has on the other side. What somebody wrote there
+    /// since is theirs: only cells that were settled go.
+    fn clear(&mut self, on: Side) {
+        let (Some(base), Some(shadow)) = (&self.pair.base, &self.pair.sides[on].shadow) else {
+            return self.block(false);
+        };
+        let schema = &self.context.described[on].schema;
+        let mut fields = Vec::new();
+        for field in &self.context.spec.mapping.fields {
+            let target = schema.field(&field.ids[on]);
+            let writable = target.is_some_and(|target| target.access == Access::Writable);
+            let ours = self.projects_from(field).is_none() && !self.is_kept_by_both(field);
+            let flows = field.direction.flows_to(on) && ours;
+            if !writable || !flows || base.field(field).is_none() {
+                continue;
+            }
+            let Some(now) = shadow.cells.complete(&field.ids[on]) else {
+                // What is not shown may be an edit, which would keep the record as it is.
+                return self.gap(field, shadow, on);
+            };
+            let Some(empty) = self.image(field, on, &Value::Empty, None) else {
+                continue;
+            };
+            if *now != empty {
+                fields.push(PlannedField {
+                    name: field.name().clone(),
+                    target: field.ids[on].clone(),
+                    rule: FieldRule::F19,
+                    source: None,
+                    expected: Some(now.clone()),
+                    desired: empty,
+                });
+            }
+        }
+        if fields.is_empty() {
+            let name = &self.context.spec.names[on];
+            let reason = format!("no longer matches the filter: empty on {name} until it does");
+            return self.wait(reason, true);
+        }
+        // An edit of any other cell beats it, as it beats a trash.
+        let mut holding = holding(&self.context.spec.mapping, self.pair, on);
+        holding.retain(|(id, _)| fields.iter().all(|field| field.target != *id));
+        self.push(PlannedCommand {
+            side: on,
+            kind: CommandKind::Patch,
+            key: self.pair.sides[on].key.clone(),
+            rule: self.decision.rule,
+            fields,
+            holding,
+            projection_only: false,
+            completing: false,
+        });
     }
 
     fn create(&mut self, on: Side) {

@@ -8,6 +8,7 @@ use super::rows::RowRule;
 use crate::canary::{self, Canary};
 use crate::conflict::{Conflict, Resolution};
 use crate::link::{Authority, Contest, MappedField, Side, Sides, Unmappable};
+use crate::pair::Base;
 use crate::port::CommandKind;
 use crate::record::Record;
 use crate::value::{Choice, Value};
@@ -79,12 +80,14 @@ impl Decider<'_, '_> {
             return;
         }
         let on_hold = self.context.on_hold.why(field.name());
+        let emptied = |side: Side| self.pair.base.as_ref()?.cleared(side, field);
         let status = |side: Side| match (cells[side], base) {
             (None, Some(_)) if field.lens.projects_from() == Some(side.other()) => CellStatus::Same,
             (None, _) => CellStatus::Gap,
             (Some(now), Some(settled)) if now.is_same(&settled[side]) => CellStatus::Same,
             (Some(_), Some(_)) => CellStatus::Changed,
             (Some(Value::Empty), None) => CellStatus::Empty,
+            (Some(now), None) if Some(now) == emptied(side) => CellStatus::Empty,
             (Some(_), None) => CellStatus::Filled,
         };
         let conflict = self
@@ -97,13 +100,22 @@ impl Decider<'_, '_> {
             (Some(left), Some(right)) => field.lens.agree(&context, left, right),
             _ => false,
         };
+        let statuses = Sides::from_fn(status);
+        let both_changed = statuses == Sides::new(CellStatus::Changed, CellStatus::Changed);
+        let merged_text = match (base, cells.left, cells.right) {
+            (Some(base), Some(left), Some(right)) if field.merge_text && both_changed && !agree => {
+                field.lens.merge_texts(&context, base, left, right)
+            }
+            _ => None,
+        };
         let mut case = FieldCase {
-            cells: Sides::from_fn(status),
+            cells: statuses,
             agree,
             set: base.is_some() && field.lens.merges(),
             stands: base.is_none_or(|base| {
                 !field.lens.meets_by_names() || field.lens.agree(&context, &base.left, &base.right)
             }),
+            text: merged_text.is_some(),
             computed: self.projects_from(field),
             conflict: match conflict {
                 None => ConflictStatus::None,
@@ -171,6 +183,7 @@ impl Decider<'_, '_> {
                 let old = Sides::new(left, right);
                 let given = conflict.and_then(|open| open.resolution.as_ref());
                 let merged = match given {
+                    _ if rule == FieldRule::F20 => merged_text.ok_or(Unmappable::NotMerged),
                     Some(Resolution::Write { side, value }) if rule == FieldRule::F16 => {
                         self.spelled(field, *side, value, old)
                     }
@@ -264,6 +277,10 @@ impl Decider<'_, '_> {
         cells: &Sides<Option<&Value>>,
         base: Option<&Sides<Value>>,
     ) -> Option<Side> {
+        // Nothing is written over on the strength of a memory that is lost.
+        if self.pair.base.as_ref().is_some_and(Base::is_lost) {
+            return None;
+        }
         if let Authority::Side(side) = field.authority {
             return Some(side);
         }
@@ -416,7 +433,7 @@ impl Decider<'_, '_> {
 
     /// The side that alone says what a field holds: it computes it, or keeps it as the mirror of
     /// another mapped field.
-    fn projects_from(&self, field: &MappedField) -> Option<Side> {
+    pub(super) fn projects_from(&self, field: &MappedField) -> Option<Side> {
         let mirrored = self.context.names.followed_by(field.name()).flatten();
         field.lens.projects_from().or(mirrored)
     }
@@ -429,7 +446,7 @@ impl Decider<'_, '_> {
     }
 
     /// Both sides show another mapped field backwards in this one: it needs nobody else.
-    fn is_kept_by_both(&self, field: &MappedField) -> bool {
+    pub(super) fn is_kept_by_both(&self, field: &MappedField) -> bool {
         self.context.names.followed_by(field.name()) == Some(None)
     }
 

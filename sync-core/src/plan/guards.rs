@@ -5,7 +5,6 @@ use serde::{Deserialize, Serialize};
 use super::pair::PlannedCommand;
 use crate::link::{MaxDelete, Side, Sides};
 use crate::pair::PairId;
-use crate::port::CommandKind;
 use crate::schema::FieldId;
 
 /// A named reason to refuse.
@@ -112,7 +111,7 @@ impl Refusal {
     /// Whether this is a guard's word on the sum that holds back such a command.
     pub fn holds_back(&self, command: &PlannedCommand) -> bool {
         let kind = match self.guard {
-            Guard::MaxDelete | Guard::EmptySide => command.kind == CommandKind::Trash,
+            Guard::MaxDelete | Guard::EmptySide => command.takes_away(),
             Guard::FilterOrMappingChanged => command.is_leaving(),
             Guard::AllChanged => command.is_change(),
             _ => false,

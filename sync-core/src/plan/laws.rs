@@ -74,7 +74,7 @@ impl Case {
             }
         }
         case.pair.sides = case.pair.sides.swap();
-        if let Some(base) = &mut case.pair.base {
+        if let Some(base) = case.pair.base.as_mut().filter(|base| !base.is_lost()) {
             let fields = base.fields().iter().cloned();
             let swapped: Vec<BaseField> = fields
                 .map(|field| {
@@ -251,6 +251,7 @@ fn base(mapping: Mapping) -> impl Strategy<Value = Option<Base>> {
     };
     let values = (pick(texts()), pick(flags()), pick(tags()), pick(texts()));
     let lifecycle = prop_oneof![6 => Just(Lifecycle::Live), 1 => Just(Lifecycle::Trashed)];
+    let lost = prop_oneof![12 => Just(false), 1 => Just(true)];
     let base = (lifecycle, values).prop_map(move |(lifecycle, (title, flag, tags, sum))| {
         let values = [title, flag, tags, sum];
         let fields = mapping.fields.iter().zip(values);
@@ -264,6 +265,7 @@ fn base(mapping: Mapping) -> impl Strategy<Value = Option<Base>> {
         });
         Base::new(lifecycle, fields.collect::<Vec<_>>())
     });
+    let base = (base, lost).prop_map(|(base, lost)| if lost { Base::lost() } else { base });
     prop_oneof![3 => base.prop_map(Some), 1 => Just(None)]
 }
 
@@ -296,7 +298,7 @@ fn spec() -> impl Strategy<Value = LinkSpec> {
         1 => Just(Some(Filter::equals(FieldId::new("flag"), Value::Bool(true)))),
     ];
     let resurrect = prop_oneof![Just(Resurrect::PushEdit), Just(Resurrect::Ask)];
-    let leave = prop_oneof![Just(Leave::Keep), Just(Leave::Trash)];
+    let leave = prop_oneof![Just(Leave::Keep), Just(Leave::Trash), Just(Leave::Clear)];
     let parts = (
         lens,
         computed,
@@ -377,14 +379,96 @@ fn case() -> impl Strategy<Value = Case> {
         names: Names::default(),
         pair: PairState {
             id: PairId(1),
+            // What was settled has a key on both sides.
+            base: base.filter(|_| left.key.is_some() && right.key.is_some()),
             sides: Sides::new(left, right),
-            base,
             dirty: true,
             standing: None,
         },
         conflicts,
         presumed: Sides::new(presumed.0, presumed.1),
     })
+}
+
+/// A settled pair of which one record does not pass the filter any more; its counterpart is to be
+/// emptied. Whatever is not settled is empty on both sides.
+fn left_the_filter() -> impl Strategy<Value = Case> {
+    let side = prop_oneof![Just(Side::Left), Just(Side::Right)];
+    (case(), side, any::<bool>()).prop_map(|(mut case, from, both)| {
+        let passes = Filter::equals(FieldId::new("flag"), Value::Bool(true));
+        case.spec.filters = Sides::from_fn(|side| (side == from || both).then(|| passes.clone()));
+        case.spec.policy.on_leave = Leave::Clear;
+        case.spec.policy.direction = Direction::Both;
+        for field in &mut case.spec.mapping.fields {
+            // Of what was never settled one side may hold something else.
+            field.authority = Authority::Person;
+        }
+        case.conflicts.clear();
+        let former = case.pair.base.take().unwrap_or_default();
+        let base = Base::new(Lifecycle::Live, former.fields().iter().cloned());
+        for side in Side::BOTH {
+            let cells = base.fields().iter().map(|settled| {
+                let cell = Cell::Complete(settled.values[side].clone());
+                (settled.name.as_str(), cell)
+            });
+            let mut shadow = record(
+                Key::durable("k"),
+                Lifecycle::Live,
+                &cells.collect::<Vec<_>>(),
+            );
+            if side == from {
+                let flag = Cell::Complete(Value::Bool(false));
+                shadow.cells.put(FieldId::new("flag"), flag);
+            } else if both {
+                let flag = Cell::Complete(Value::Bool(true));
+                shadow.cells.put(FieldId::new("flag"), flag);
+            }
+            case.pair.sides[side] = SideState::seen(shadow);
+        }
+        case.pair.base = Some(base);
+        case
+    })
+}
+
+/// Pairs as the exported strategies make them, with their mapping.
+fn strategies_of_pairs() -> impl Strategy<Value = (Mapping, PairState)> {
+    use crate::testkit::strategies;
+    strategies::mapping(3).prop_flat_map(|mapping| {
+        let pair = prop_oneof![
+            strategies::pair_state(PairId(1), &mapping),
+            strategies::settled_pair(PairId(1), &mapping),
+        ];
+        (Just(mapping), pair)
+    })
+}
+
+/// A pair of which nothing is known yet, under this mapping.
+fn empty_case(mapping: Mapping) -> Case {
+    let spec = LinkSpec {
+        id: LinkId::new("l"),
+        places: Sides::new(PlaceId::new("test:l"), PlaceId::new("test:r")),
+        names: Sides::new("L".into(), "R".into()),
+        mapping,
+        filters: Sides::default(),
+        policy: Policy::default(),
+    };
+    Case {
+        spec,
+        described: Sides::new(
+            described(Capabilities::local()),
+            described(Capabilities::local()),
+        ),
+        names: Names::default(),
+        pair: PairState {
+            id: PairId(1),
+            sides: Sides::default(),
+            base: None,
+            dirty: true,
+            standing: None,
+        },
+        conflicts: Vec::new(),
+        presumed: Sides::default(),
+    }
 }
 
 /// A command without the words people read.
@@ -439,6 +523,19 @@ proptest! {
     }
 
     #[test]
+    fn p2_no_pair_reaches_a_combination_without_a_rule(case in case()) {
+        prop_assert_ne!(case.decide().rule, RowRule::R99);
+    }
+
+    #[test]
+    fn p2_nor_does_one_a_store_may_hold(pair in strategies_of_pairs()) {
+        let (mapping, pair) = pair;
+        let mut case = empty_case(mapping);
+        case.pair = pair;
+        prop_assert_ne!(case.decide().rule, RowRule::R99);
+    }
+
+    #[test]
     fn p4_no_value_a_person_wrote_is_overwritten_without_reason(case in case()) {
         let plan = case.decide();
         for command in plan.commands.iter().filter(|command| command.kind == CommandKind::Patch) {
@@ -449,7 +546,7 @@ proptest! {
                 let settled = case.pair.base.as_ref().and_then(|base| base.field(mapped));
                 let untouched = now == settled.map(|settled| &settled[command.side]);
                 let empty = now.is_none_or(Value::is_empty);
-                let reason = matches!(field.rule, FieldRule::F06 | FieldRule::F14 | FieldRule::F16)
+                let reason = matches!(field.rule, FieldRule::F06 | FieldRule::F14 | FieldRule::F16 | FieldRule::F20)
                     || mapped.lens.projects_from() == Some(command.side.other());
                 prop_assert!(untouched || empty || reason, "{:?}", field);
             }
@@ -484,6 +581,39 @@ proptest! {
             let left = command.rule == RowRule::R12;
             prop_assert!(case.pair.base.is_some());
             prop_assert!(proved || left, "{:?}", command);
+        }
+    }
+
+    #[test]
+    fn p6_only_what_was_settled_is_emptied_when_a_record_leaves_the_filter(case in left_the_filter()) {
+        for command in case.decide().commands.iter().filter(|c| c.is_clearing()) {
+            prop_assert_eq!(case.spec.policy.on_leave, Leave::Clear);
+            for field in &command.fields {
+                let mapped = case.spec.mapping.field(&field.name).unwrap();
+                let settled = case.pair.base.as_ref().unwrap().field(mapped);
+                prop_assert_eq!(field.expected.as_ref(), settled.map(|at| &at[command.side]));
+                prop_assert!(matches!(field.desired, Value::Empty | Value::Bool(false)));
+            }
+        }
+    }
+
+    /// What is emptied never flows back: when the record passes again, it is filled in.
+    #[test]
+    fn p4_what_was_emptied_is_no_edit(case in left_the_filter()) {
+        let plan = case.decide();
+        prop_assert!(plan.commands.len() <= 1);
+        let Some(command) = plan.commands.first() else { return Ok(()) };
+        prop_assert!(command.is_clearing());
+        let (to, from) = (command.side, command.side.other());
+        let mut back = case.after(&plan);
+        back.spec.filters = Sides::default();
+        for written in back.decide().commands {
+            prop_assert_eq!(written.side, to);
+            for field in written.fields.iter().filter(|f| f.rule != FieldRule::F10) {
+                let there = back.pair.sides[from].shadow.as_ref().unwrap();
+                let mapped = back.spec.mapping.field(&field.name).unwrap();
+                prop_assert_eq!(field.source.as_ref(), there.cells.complete(&mapped.ids[from]));
+            }
         }
     }
 
@@ -552,6 +682,30 @@ proptest! {
             for write in written(&less) {
                 prop_assert!(full.contains(&write), "{:?}", write);
             }
+        }
+    }
+
+    #[test]
+    fn p12_losing_the_base_deletes_nothing_and_writes_over_nothing(case in case()) {
+        let mut lost = case;
+        lost.pair.base = lost.pair.base.map(|_| Base::lost());
+        if lost.pair.base.is_none() {
+            return Ok(());
+        }
+        lost.conflicts.clear();
+        for _ in 0..3 {
+            let plan = lost.decide();
+            for command in &plan.commands {
+                prop_assert_eq!(command.kind, CommandKind::Patch);
+                for field in &command.fields {
+                    let mapped = lost.spec.mapping.field(&field.name).unwrap();
+                    let computed = mapped.lens.projects_from() == Some(command.side.other());
+                    let empty = field.expected.as_ref().is_some_and(Value::is_empty);
+                    prop_assert!(empty || computed, "{:?}", field);
+                }
+            }
+            prop_assert!(!plan.forget);
+            lost = lost.after(&plan);
         }
     }
 

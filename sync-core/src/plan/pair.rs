@@ -166,9 +166,19 @@ impl PlannedCommand {
         self.kind == CommandKind::Patch && !self.projection_only && !self.completing
     }
 
-    /// Whether it trashes the counterpart of a record that left the link's filter.
+    /// Whether it trashes or empties the counterpart of a record that left the link's filter.
     pub fn is_leaving(&self) -> bool {
-        self.kind == CommandKind::Trash && self.rule == RowRule::R12
+        self.rule == RowRule::R12
+    }
+
+    /// Whether it empties the counterpart of a record that left the link's filter.
+    pub fn is_clearing(&self) -> bool {
+        self.is_leaving() && self.kind == CommandKind::Patch
+    }
+
+    /// Whether guards count it as a delete.
+    pub fn takes_away(&self) -> bool {
+        self.kind == CommandKind::Trash || self.is_clearing()
     }
 
     /// The command as the peer gets it.
@@ -240,6 +250,15 @@ impl PairPlan {
             .partition(|command| direction.flows_to(command.side));
         self.commands = now;
         self.withheld = later;
+    }
+
+    /// Keeps everything but what fills in cells for a run that does more than adopt.
+    pub(crate) fn adopt_only(&mut self) {
+        let (now, later): (Vec<_>, Vec<_>) = std::mem::take(&mut self.commands)
+            .into_iter()
+            .partition(|command| command.kind == CommandKind::Patch);
+        self.commands = now;
+        self.withheld.extend(later);
     }
 
     /// Whether all there is to do is to make the record on a side.

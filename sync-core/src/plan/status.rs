@@ -20,7 +20,7 @@ pub enum BaseState {
     Trashed,
     /// Nothing was settled yet.
     Absent,
-    /// Something was settled, and the memory of it is gone.
+    /// Something was settled, and a person said that the memory of it is not to be believed.
     Lost,
 }
 
@@ -59,6 +59,9 @@ impl BaseState {
 
     /// The state of a pair's base.
     pub fn of(base: Option<&Base>) -> Self {
+        if base.is_some_and(Base::is_lost) {
+            return Self::Lost;
+        }
         match base.map(|base| base.lifecycle) {
             None => Self::Absent,
             Some(Lifecycle::Trashed) => Self::Trashed,
@@ -103,6 +106,13 @@ impl SideStatus {
             Some(filter) => filter.passes(record),
         };
         let trashed = |record: &Record| matches!(record.lifecycle, Lifecycle::Trashed);
+        // What was emptied by us fails a filter because of that: no word of a person.
+        let emptied = |record: &Record| {
+            let base = pair.base.as_ref();
+            base.is_some_and(|base| {
+                base.cleared_on() == Some(side) && !differs(base, record, side, context)
+            })
+        };
         match (&state.presence, &state.shadow) {
             (Presence::Never, _) => Self::Never,
             (Presence::Deleted(_), _) => Self::Deleted,
@@ -116,25 +126,29 @@ impl SideStatus {
                 Self::Unseen
             }
             (Presence::Present, Some(shadow))
-                if !trashed(shadow) && passes(shadow) == Some(false) =>
+                if !trashed(shadow) && passes(shadow) == Some(false) && !emptied(shadow) =>
             {
                 Self::Outside
             }
-            (Presence::Present, Some(shadow)) => match pair.base.as_ref() {
-                None if trashed(shadow) => Self::Deleted,
-                None => Self::New,
-                Some(base) if base.lifecycle == Lifecycle::Trashed => {
-                    if trashed(shadow) || is_held(pair, base, side, context) {
-                        Self::Same
-                    } else {
-                        Self::Restored
+            (Presence::Present, Some(shadow)) => {
+                match pair.base.as_ref().filter(|b| !b.is_lost()) {
+                    None if trashed(shadow) => Self::Deleted,
+                    None => Self::New,
+                    Some(base) if base.lifecycle == Lifecycle::Trashed => {
+                        if trashed(shadow) || is_held(pair, base, side, context) {
+                            Self::Same
+                        } else {
+                            Self::Restored
+                        }
                     }
+                    Some(_) if trashed(shadow) => Self::Deleted,
+                    Some(base) if differs(base, shadow, side, context) => Self::Changed,
+                    // It passes again, and the other side shows nothing of it yet.
+                    Some(base) if base.cleared_on() == Some(side.other()) => Self::Changed,
+                    Some(_) if presumed => Self::Presumed,
+                    Some(_) => Self::Same,
                 }
-                Some(_) if trashed(shadow) => Self::Deleted,
-                Some(base) if differs(base, shadow, side, context) => Self::Changed,
-                Some(_) if presumed => Self::Presumed,
-                Some(_) => Self::Same,
-            },
+            }
         }
     }
 }
@@ -147,6 +161,7 @@ pub(super) fn differs(base: &Base, shadow: &Record, side: Side, context: &PairCo
     fields.any(|field| {
         let now = shadow.cells.complete(&field.ids[side]);
         let settled = base.field(field).map(|settled| &settled[side]);
+        let settled = settled.or_else(|| base.cleared(side, field));
         let parked = base.parked(field).map(|parked| &parked[side]);
         let is_same =
             |then: Option<&Value>| now.zip(then).is_some_and(|(now, then)| now.is_same(then));

@@ -81,9 +81,12 @@ pub struct PlanCounts {
     pub refresh: Sides<u64>,
     /// Trashes per side.
     pub trash: Sides<u64>,
-    /// Those of the trashes whose record only left the link's filter.
+    /// Those of the trashes and patches whose record only left the link's filter.
     #[serde(default)]
     pub leaving: Sides<u64>,
+    /// Those of the patches that empty what left the filter: guards count them as deletes.
+    #[serde(default)]
+    pub clear: Sides<u64>,
     /// Restores per side.
     pub untrash: Sides<u64>,
     /// Pairs that settle without a write.
@@ -294,6 +297,9 @@ impl PlanCounts {
                 self.leaving[command.side] += 1;
             }
             self.completing[command.side] += u64::from(command.completing);
+            if command.is_clearing() {
+                self.clear[command.side] += 1;
+            }
         }
     }
 }

@@ -283,6 +283,11 @@ impl Undo<'_> {
         let now = Sides::new(left, right);
         let written = Sides::from_fn(|side| entries.iter().any(|entry| entry.side == side));
         let to = one_of(written);
+        let emptied = first.rule == RowRule::R12.to_string();
+        if let (true, Some(to), Some(before)) = (emptied, to, &first.before) {
+            // The other side left the filter and keeps what it says.
+            return self.write(field, to, now[to], before);
+        }
         match (&first.settled, to) {
             (Some(settled), None) => {
                 self.write(field, Side::Left, now.left, &settled.left);
@@ -383,7 +388,10 @@ impl Undo<'_> {
 }
 
 fn life(entries: &[JournalEntry], keep_source: bool) -> Life {
-    let lives = || entries.iter().filter(|entry| entry.field.is_none());
+    let lives = || {
+        let entries = entries.iter();
+        entries.filter(|entry| entry.field.is_none() && entry.kind.changes_life())
+    };
     if let Some(created) = lives().find(|entry| entry.kind == CommandKind::Create) {
         return Life::Created(created.side);
     }
@@ -394,6 +402,8 @@ fn life(entries: &[JournalEntry], keep_source: bool) -> Life {
         (Some(first), Some(last)) if first.kind != last.kind => Life::Untouched,
         (_, Some(last)) if last.kind == CommandKind::Trash => Life::Trashed(on(last.kind)),
         // An edit won over a delete: the record was alive when its sides last agreed, and stays.
+        // The two had never agreed on anything: as with one that was made, the other side stays.
+        (_, Some(last)) if last.rule == RowRule::R06.to_string() => Life::Created(last.side),
         (_, Some(last)) if last.rule == RowRule::R08.to_string() && !keep_source => Life::Untouched,
         (_, Some(last)) if last.kind == CommandKind::Untrash => Life::Restored(on(last.kind)),
         _ => Life::Untouched,

@@ -89,6 +89,10 @@ pub struct LinkMemory {
     /// the filter may be trashed.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub unapproved_change: bool,
+    /// A person said that what was last agreed is not to be believed, and not every pair is marked
+    /// so yet.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub adopting: bool,
     /// Per side.
     pub sides: Sides<SideMemory>,
     /// Markers of creates that were sent more than once: an earlier attempt may still arrive, and
@@ -252,7 +256,8 @@ pub enum Query {
     Conflicts,
     /// Pairs that wait for records to get a counterpart, and for which.
     Waits,
-    /// Trash commands settled on a side since then; answers [`Rows::Count`].
+    /// Records taken away on a side since then, see [`JournalEntry::takes_away`]; answers
+    /// [`Rows::Count`].
     DeletesSince(Side, Timestamp),
     /// Journal entries, of one run or of all, newest first. The bookmark counts those read.
     Journal(Option<RunId>),
@@ -459,7 +464,7 @@ pub struct JournalEntry {
     pub kind: CommandKind,
     /// By which rule.
     pub rule: String,
-    /// The pair of fields; `None` for lifecycle and creates.
+    /// The pair of fields; `None` for lifecycle, creates and what was emptied whole.
     pub field: Option<FieldId>,
     /// What was there.
     pub before: Option<Value>,
@@ -471,6 +476,15 @@ pub struct JournalEntry {
     /// What both sides had last agreed on before; `None` if they never did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub settled: Option<Sides<Value>>,
+}
+
+impl JournalEntry {
+    /// Whether it says that a record was trashed or emptied whole: an entry of a patch that is about
+    /// no field says the latter.
+    pub fn takes_away(&self) -> bool {
+        let whole = self.field.is_none();
+        self.kind == CommandKind::Trash || self.kind == CommandKind::Patch && whole
+    }
 }
 
 /// Names a run within its link: the moment it started, or the next that is free.

@@ -8,12 +8,12 @@ use async_trait::async_trait;
 
 use super::{MemoryPeer, VirtualClock};
 use crate::canary::{self, Canary};
-use crate::link::{LinkId, LinkSpec, Side};
+use crate::link::{LinkId, LinkSpec, Side, Sides};
 use crate::memory::Memory;
 use crate::pair::SideState;
 use crate::port::{
     Bookmark, Change, Clock, CommandKind, Commit, Committed, Effect, Fence, LeaseAsk, OpenMode,
-    Opened, Outcome, Peer, Query, Rows, Serial, Store, StoreError,
+    Opened, Outcome, Peer, PlaceId, Query, Rows, Serial, Store, StoreError,
 };
 use crate::record::Cell;
 
@@ -33,6 +33,7 @@ pub struct MemoryStore(Arc<Mutex<Inner>>);
 #[derive(Debug, Default)]
 struct Inner {
     links: BTreeMap<LinkId, Memory>,
+    places: BTreeMap<LinkId, Sides<PlaceId>>,
     fences: BTreeMap<LinkId, (u64, Option<String>)>,
     /// When leases end that nobody renews, and when each was last renewed.
     lasting: Option<(VirtualClock, Duration)>,
@@ -63,6 +64,11 @@ impl MemoryStore {
     /// What is remembered of a link.
     pub fn memory(&self, link: &LinkId) -> Memory {
         self.inner().links.get(link).cloned().unwrap_or_default()
+    }
+
+    /// The memory of a link as it was once, as if the file were restored from a backup.
+    pub fn restore(&self, link: &LinkId, memory: Memory) {
+        self.inner().links.insert(link.clone(), memory);
     }
 
     /// The owner died without giving the lease back.
@@ -108,7 +114,19 @@ fn crashed() -> StoreError {
 impl Store for MemoryStore {
     async fn open(&self, spec: &LinkSpec, mode: OpenMode) -> Result<Opened, StoreError> {
         let mut inner = self.inner();
+        if let Some(made_for) = inner.places.get(&spec.id) {
+            for side in Side::BOTH {
+                if made_for[side] != spec.places[side] {
+                    return Err(StoreError::Copied {
+                        expected: made_for[side].to_string(),
+                        found: spec.places[side].to_string(),
+                    });
+                }
+            }
+        }
         if mode == OpenMode::Write {
+            let places = &mut inner.places;
+            places.insert(spec.id.clone(), spec.places.clone());
             inner.links.entry(spec.id.clone()).or_default();
         }
         let bare = Memory::default();

@@ -159,6 +159,8 @@ impl Work<'_> {
 
     fn put_journal(&mut self, entry: &JournalEntry) -> Result<()> {
         let kind = match entry.kind {
+            // The column is what deletes are counted by.
+            _ if entry.takes_away() => "trash",
             CommandKind::Untrash => "untrash",
             CommandKind::Create => "create",
             CommandKind::Patch => "patch",

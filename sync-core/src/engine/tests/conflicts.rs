@@ -6,7 +6,7 @@ use futures::executor::block_on;
 
 use super::world::{World, is_live, text};
 use crate::conflict::Resolution;
-use crate::link::{Policy, Resurrect, Side};
+use crate::link::{MappedField, Policy, Resurrect, Side, Sides};
 use crate::record::Key;
 use crate::testkit::CrashPoint;
 
@@ -263,4 +263,72 @@ fn a_word_for_the_delete_does_not_cover_a_later_edit() {
         world.notion.value(&page, "notes"),
         Some(text("edited again"))
     );
+}
+
+/// The owner of a field said that edits of different words may be merged.
+fn merging(world: &mut World) {
+    for field in &mut world.spec.mapping.fields {
+        field.merge_text = field.name().as_str() == "notes";
+    }
+}
+
+#[test]
+fn pain_12_edits_of_different_words_of_one_text_are_merged_where_the_owner_said_so() {
+    let mut world = World::new();
+    merging(&mut world);
+    let (page, row) = world.settled_pair();
+    world
+        .notion
+        .person_sets(&page, "notes", text("buy milk, call Ada"));
+    world.settle();
+    world
+        .notion
+        .person_sets(&page, "notes", text("buy bread, call Ada"));
+    world
+        .local
+        .person_sets(&row, "notes", text("buy milk, call Eve"));
+    let report = world.settle();
+    assert_eq!(report.open_conflicts, 0, "{report:?}");
+    let merged = Some(text("buy bread, call Eve"));
+    assert_eq!(world.notion.value(&page, "notes"), merged);
+    assert_eq!(world.local.value(&row, "notes"), merged);
+
+    // Taken back, both edits are gone and the text is as it was agreed on.
+    world.undo(world.last_change(), false);
+    let before = Some(text("buy milk, call Ada"));
+    assert_eq!(world.notion.value(&page, "notes"), before);
+    assert_eq!(world.local.value(&row, "notes"), before);
+    world.assert_still();
+}
+
+#[test]
+fn pain_12_edits_of_the_same_words_stay_a_conflict_with_their_base() {
+    let mut world = World::new();
+    merging(&mut world);
+    let (page, row) = world.settled_pair();
+    world.notion.person_sets(&page, "notes", text("buy milk"));
+    world.settle();
+    world.notion.person_sets(&page, "notes", text("buy bread"));
+    world.local.person_sets(&row, "notes", text("buy wine"));
+    assert_eq!(world.settle().open_conflicts, 1);
+    let conflicts = block_on(world.engine().decisions().conflicts()).unwrap();
+    let base = Sides::new(text("buy milk"), text("buy milk"));
+    assert_eq!(conflicts[0].base, Some(base));
+    assert_eq!(world.notion.value(&page, "notes"), Some(text("buy bread")));
+    assert_eq!(world.local.value(&row, "notes"), Some(text("buy wine")));
+}
+
+#[test]
+fn e15_a_mapping_that_merges_no_text_is_stored_as_before_and_what_was_settled_stays_settled() {
+    let mut world = World::new();
+    let json = serde_json::to_string(&world.spec.mapping).unwrap();
+    assert!(!json.contains("merge_text"));
+    let tags = |world: &World| -> Vec<u64> {
+        let fields = world.spec.mapping.fields.iter();
+        fields.map(MappedField::tag).collect()
+    };
+    let (before, settled) = (world.spec.mapping.digest(), tags(&world));
+    merging(&mut world);
+    assert_ne!(world.spec.mapping.digest(), before, "planned again");
+    assert_eq!(tags(&world), settled);
 }

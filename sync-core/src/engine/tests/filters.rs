@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use futures::executor::block_on;
 
-use super::world::{World, is_live, text};
+use super::world::{World, is_live, names, tags, text};
 use crate::engine::{Report, RunOptions};
-use crate::link::{Filter, Leave, Policy, Side};
+use crate::link::{Filter, Leave, MaxDelete, Policy, Side, Test};
 use crate::pair::RecordState;
 use crate::plan::Guard;
 use crate::record::Key;
 use crate::schema::FieldId;
+use crate::value::Value;
 
 /// Ten pages, of which the even ones are public. Only those belong to the link.
 fn filtered(on_leave: Leave) -> (World, Vec<Key>) {
@@ -38,6 +39,33 @@ fn filtered(on_leave: Leave) -> (World, Vec<Key>) {
 
 fn notes_are(word: &str) -> Filter {
     Filter::equals(FieldId::new("notes"), text(word))
+}
+
+/// The filter is about the title, so that the notes do not say themselves that a record left.
+fn titled(on_leave: Leave) -> (World, Key, Key) {
+    let policy = Policy {
+        on_leave,
+        ..Policy::default()
+    };
+    let mut world = World::with(true, policy);
+    let open = |title: &str| Filter::Field {
+        field: FieldId::new("title"),
+        test: Test::Contains(title.into()),
+    };
+    world.spec.filters.left = Some(open("open"));
+    for n in 0..9 {
+        let title = text(&format!("open {n}"));
+        world.notion.person_creates(&[("title", title)]);
+    }
+    let cells = [
+        ("title", text("open")),
+        ("notes", text("words")),
+        ("tags", tags(&["a", "b"])),
+    ];
+    let page = world.notion.person_creates(&cells);
+    world.settle();
+    let row = world.partner(Side::Left, &page);
+    (world, page, row)
 }
 
 fn later(world: &World) -> Report {
@@ -156,4 +184,165 @@ fn defect_09_the_guard_clears_when_the_former_filter_comes_back() {
         1,
         "an edit is a person's word"
     );
+}
+
+#[test]
+fn pain_36_a_counterpart_is_emptied_and_filled_in_again_with_its_record() {
+    let (world, page, row) = titled(Leave::Clear);
+    world.notion.person_sets(&page, "title", text("closed"));
+    later(&world);
+    let cells = |key| ["title", "notes", "tags"].map(|field| world.local.value(key, field));
+    let empty = || Some(Value::Empty);
+    assert_eq!(cells(&row), [empty(), empty(), empty()]);
+    assert_eq!(world.notion.value(&page, "notes"), Some(text("words")));
+    assert_eq!(world.standing(Side::Left, &page), Some(RecordState::Parked));
+    world
+        .notion
+        .person_sets(&page, "notes", text("other words"));
+    later(&world);
+    assert_eq!(cells(&row), [empty(), empty(), empty()], "nothing flows");
+
+    world.notion.person_sets(&page, "title", text("open again"));
+    let report = later(&world);
+    assert_eq!(report.open_conflicts, 0);
+    let back = [text("open again"), text("other words"), names(&["a", "b"])];
+    assert_eq!(cells(&row), back.map(Some));
+    assert_eq!(
+        world.notion.value(&page, "notes"),
+        Some(text("other words"))
+    );
+    assert_eq!(world.standing(Side::Left, &page), None);
+    world.assert_equal();
+}
+
+#[test]
+fn what_somebody_writes_into_an_emptied_record_is_theirs() {
+    let (world, page, row) = titled(Leave::Clear);
+    world.notion.person_sets(&page, "title", text("closed"));
+    later(&world);
+    world.local.person_sets(&row, "notes", text("mine"));
+    later(&world);
+    assert_eq!(world.local.value(&row, "notes"), Some(text("mine")));
+    world.notion.person_sets(&page, "title", text("open"));
+    let report = later(&world);
+    assert_eq!(report.open_conflicts, 1, "two notes, nothing agreed on");
+    assert_eq!(world.local.value(&row, "notes"), Some(text("mine")));
+    assert_eq!(world.local.value(&row, "title"), Some(text("open")));
+}
+
+#[test]
+fn an_emptied_record_that_is_trashed_comes_back_with_its_record() {
+    let (world, page, row) = titled(Leave::Clear);
+    world.notion.person_sets(&page, "title", text("closed"));
+    later(&world);
+    world.local.person_trashes(&row, true);
+    later(&world);
+    assert!(is_live(&world.notion, &page), "nothing flows");
+    world.notion.person_sets(&page, "title", text("open"));
+    later(&world);
+    assert!(is_live(&world.notion, &page));
+    assert!(is_live(&world.local, &row));
+    world.assert_equal();
+}
+
+#[test]
+fn emptying_also_reaches_the_remote_side_and_an_edit_beats_it() {
+    let mut world = World::with(
+        true,
+        Policy {
+            on_leave: Leave::Clear,
+            ..Policy::default()
+        },
+    );
+    world.spec.filters.right = Some(notes_are("public"));
+    let rows: Vec<Key> = (0..10)
+        .map(|n| {
+            let title = text(&format!("row {n}"));
+            world
+                .local
+                .person_creates(&[("title", title), ("notes", text("public"))])
+        })
+        .collect();
+    world.settle();
+    let page = |row: &Key| world.partner(Side::Right, row);
+    let (left, beaten) = (page(&rows[0]), page(&rows[1]));
+    for row in &rows[..2] {
+        world.local.person_sets(row, "notes", text("private"));
+    }
+    let (notion, at) = (world.notion.clone(), beaten.clone());
+    world.run_while(move || notion.person_sets(&at, "tags", tags(&["c"])));
+    world.settle();
+    assert_eq!(world.notion.value(&left, "title"), Some(Value::Empty));
+    assert_eq!(world.notion.value(&beaten, "title"), Some(text("row 1")));
+    world.local.person_sets(&rows[0], "notes", text("public"));
+    later(&world);
+    assert_eq!(world.notion.value(&left, "title"), Some(text("row 0")));
+}
+
+#[test]
+fn p7_emptying_counts_as_deleting_over_the_day() {
+    let (mut world, _, _) = titled(Leave::Clear);
+    world.spec.policy.max_delete = MaxDelete {
+        floor: 2,
+        ..MaxDelete::default()
+    };
+    let leave = |world: &World, n: usize| {
+        let pages = world.notion.live();
+        let passes = |record: &&crate::record::Record| {
+            let title = record.cells.complete(&FieldId::new("title"));
+            title.is_some_and(|title| title.display().starts_with("open"))
+        };
+        for page in pages.iter().filter(passes).take(n) {
+            world.notion.person_sets(&page.key, "title", text("closed"));
+        }
+        world.clock.advance(Duration::from_secs(120));
+        world.run()
+    };
+    let report = leave(&world, 2);
+    assert_eq!(
+        (report.settled.right.patched, report.raised.len()),
+        (2, 0),
+        "{report:?}"
+    );
+    let report = leave(&world, 1);
+    assert!(report.raised.contains_key(&Guard::MaxDelete), "{report:?}");
+    assert_eq!(report.settled.right.patched, 0);
+    world.clock.advance(Duration::from_secs(24 * 3600));
+    let report = world.run();
+    assert_eq!(
+        (report.settled.right.patched, report.raised.len()),
+        (1, 0),
+        "{report:?}"
+    );
+}
+
+#[test]
+fn a_run_that_emptied_a_record_is_undone() {
+    let (world, page, row) = titled(Leave::Clear);
+    world.notion.person_sets(&page, "title", text("closed"));
+    later(&world);
+    world.undo(world.last_change(), false);
+    assert_eq!(world.local.value(&row, "title"), Some(text("open")));
+    assert_eq!(world.local.value(&row, "notes"), Some(text("words")));
+    assert_eq!(world.notion.value(&page, "title"), Some(text("closed")));
+    world.assert_still();
+    assert_eq!(
+        world.local.value(&row, "notes"),
+        Some(text("words")),
+        "not emptied again"
+    );
+    world.notion.person_sets(&page, "title", text("open"));
+    later(&world);
+    world.assert_equal();
+}
+
+#[test]
+fn pain_36_another_filter_empties_nothing_until_a_person_says_so() {
+    let (mut world, _) = filtered(Leave::Clear);
+    world.spec.policy.max_delete.approved = Some(100);
+    world.spec.filters.left = Some(notes_are("private"));
+    world.clock.advance(Duration::from_secs(120));
+    let report = world.run();
+    assert_eq!(report.settled.right.patched, 0);
+    assert!(report.raised.contains_key(&Guard::FilterOrMappingChanged));
 }

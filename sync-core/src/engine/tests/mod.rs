@@ -1,5 +1,6 @@
 //! The whole engine over the reference parts: a remote peer like Notion, a local one in the store.
 
+mod adopt;
 mod authority;
 mod conflicts;
 mod crashes;
@@ -25,6 +26,7 @@ mod spans;
 mod steps;
 mod undo;
 mod undo_histories;
+mod unsettled;
 mod verify;
 mod watch;
 mod world;

@@ -19,7 +19,7 @@ impl World {
     }
 
     /// The last run that wrote something.
-    fn last_change(&self) -> RunId {
+    pub(super) fn last_change(&self) -> RunId {
         let memory = self.store.memory(&self.spec.id);
         let mut runs = memory.runs().iter().rev();
         runs.find(|run| run.settled > 0).unwrap().id
@@ -35,7 +35,7 @@ impl World {
         done
     }
 
-    fn undo(&self, run: RunId, keep_source: bool) -> UndoReport {
+    pub(super) fn undo(&self, run: RunId, keep_source: bool) -> UndoReport {
         self.try_undo(run, keep_source).unwrap()
     }
 
@@ -44,7 +44,7 @@ impl World {
     }
 
     /// Nothing is planned any more, and full runs write nothing.
-    fn assert_still(&self) {
+    pub(super) fn assert_still(&self) {
         assert!(self.plan().is_empty(), "{:?}", self.plan());
         self.notion.take_mutations();
         self.local.take_mutations();
@@ -53,14 +53,14 @@ impl World {
         assert_eq!(self.local.take_mutations(), []);
     }
 
-    fn pair_of(&self, page: &Key) -> PairState {
+    pub(super) fn pair_of(&self, page: &Key) -> PairState {
         let memory = self.store.memory(&self.spec.id);
         let mut pairs = memory.pairs();
         let found = pairs.find(|pair| pair.sides.left.key.as_ref() == Some(page));
         found.unwrap().clone()
     }
 
-    fn journal(&self, run: RunId) -> Vec<JournalEntry> {
+    pub(super) fn journal(&self, run: RunId) -> Vec<JournalEntry> {
         let memory = self.store.memory(&self.spec.id);
         match memory.read(&Query::Journal(Some(run)), None, u32::MAX) {
             Rows::Journal(entries) => entries,

@@ -27,6 +27,7 @@ pub use names::Names;
 pub use options::OptionPairs;
 pub use unmappable::Unmappable;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -265,6 +266,32 @@ impl Lens {
             Self::Files => set::merge(&Files(context), base, left, right),
             _ => Err(Unmappable::NotMerged),
         }
+    }
+
+    /// Merges two edits of a text where they touch different words, into what each side should
+    /// hold; each keeps its formatting and its line ends. `None` where the edits overlap, and
+    /// where this lens or these values are not about texts: [`Lens::Words`], [`Lens::Body`] and
+    /// plain texts under [`Lens::Identity`] are.
+    pub fn merge_texts(
+        &self,
+        context: &LensContext<'_>,
+        base: &Sides<Value>,
+        left: &Value,
+        right: &Value,
+    ) -> Option<Sides<Value>> {
+        let words: fn(&Value) -> Option<Cow<'_, str>> = match self {
+            Self::Identity => text::plain,
+            Self::Words { .. } => text::words,
+            Self::Body => text::lines,
+            _ => return None,
+        };
+        let merged = merge_text(&words(&base.left)?, &words(left)?, &words(right)?)?;
+        let merged = Value::text(merged);
+        let image = |to: Side, now: &Value| self.repair(context, to, &merged, Some(now)).ok();
+        Some(Sides::new(
+            image(Side::Left, left)?,
+            image(Side::Right, right)?,
+        ))
     }
 
     /// Whether edits go one way only, and from where.

@@ -34,7 +34,23 @@ fn formatted(old: Option<&Value>, new: &str) -> Value {
     })
 }
 
-fn words(value: &Value) -> Option<Cow<'_, str>> {
+/// A text without formatting.
+pub(super) fn plain(value: &Value) -> Option<Cow<'_, str>> {
+    match value {
+        Value::Empty => Some("".into()),
+        Value::Text(text) => Some(text.into()),
+        _ => None,
+    }
+}
+
+/// A text whose lines all end in one way.
+pub(super) fn lines(value: &Value) -> Option<Cow<'_, str>> {
+    let text = body(value).ok()?;
+    Some(text.replace("\r\n", "\n").replace('\r', "\n").into())
+}
+
+/// The words of a text, formatted or not.
+pub(super) fn words(value: &Value) -> Option<Cow<'_, str>> {
     match value {
         Value::Empty => Some("".into()),
         Value::Text(text) => Some(text.into()),
@@ -83,8 +99,7 @@ fn read_json(text: &Value) -> Result<Value, Unmappable> {
 
 /// Long texts meet line by line, however the lines end.
 pub(super) fn agree_on_body(left: &Value, right: &Value) -> bool {
-    let lines = |value| body(value).map(|text| text.replace("\r\n", "\n").replace('\r', "\n"));
-    lines(left).is_ok() && lines(left) == lines(right)
+    lines(left).is_some() && lines(left) == lines(right)
 }
 
 /// The lines of the source, ending as the first line of the target ended.

@@ -79,12 +79,6 @@ impl History {
                     .get(key)
                     .and_then(|pair| pair.sides[side.other()].key.as_ref());
                 let there = partner.and_then(|key| truth[side.other()].get(key));
-                // R99: joined by a person's word and deleted on one side before anything was
-                // settled. No rule names it, so both stay as they are.
-                let unsettled = paired.get(key).is_some_and(|pair| pair.base.is_none());
-                if unsettled && partner.is_some() {
-                    continue;
-                }
                 if there.is_none_or(|there| !is_live(there)) {
                     self.violation(format!(
                         "E8: {side:?} {key:?} lives, its counterpart {partner:?} does not"

@@ -108,6 +108,8 @@ pub fn pair_state(id: PairId, mapping: &Mapping) -> BoxedStrategy<PairState> {
     )
         .prop_map(move |(left, right, base, dirty, standing)| {
             let sides = Sides::new(left, right);
+            // A pair is settled only when both sides have a key.
+            let base = base.filter(|_| sides.left.key.is_some() && sides.right.key.is_some());
             PairState {
                 id,
                 base: base.map(|odd| base_of(&sides, &mapping, odd)),
@@ -189,12 +191,14 @@ pub fn settled_pair(id: PairId, mapping: &Mapping) -> BoxedStrategy<PairState> {
                     rank: None,
                     cells: cells.collect(),
                 };
-                match presence[side].clone() {
-                    Presence::Never => SideState::default(),
-                    presence => SideState {
-                        presence,
-                        ..SideState::seen(record)
-                    },
+                // What was settled was there once.
+                let presence = match presence[side].clone() {
+                    Presence::Never => Presence::Present,
+                    presence => presence,
+                };
+                SideState {
+                    presence,
+                    ..SideState::seen(record)
                 }
             };
             let fields = mapping.fields.iter().zip(&settled);
@@ -367,6 +371,7 @@ pub fn link_memory() -> BoxedStrategy<LinkMemory> {
                 unapproved_change,
                 sides: Sides::new(left, right),
                 sent_twice: Default::default(),
+                adopting: false,
                 undo_horizon: None,
                 options: Default::default(),
                 fields,

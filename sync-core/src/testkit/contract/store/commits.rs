@@ -8,7 +8,7 @@ use crate::link::{LinkId, Side, Sides};
 use crate::outbox::{Intent, IntentId, IntentState};
 use crate::pair::PairId;
 use crate::port::{
-    Change, Command, CommandKind, Commit, OpenMode, Query, Rows, Serial, StoreError,
+    Change, Command, CommandKind, Commit, OpenMode, PlaceId, Query, Rows, Serial, StoreError,
 };
 use crate::record::Timestamp;
 use crate::testkit::contract::{AWAITS, polled, skip};
@@ -95,6 +95,29 @@ pub fn a_slice_answers_those_whose_rank_lies_in_it(setup: Setup<'_>) {
         }
         other => panic!("{other:?}"),
     }
+}
+
+/// A store that was copied beside another collection would write the one's records into the other.
+pub fn a_link_made_for_other_places_is_refused(setup: Setup<'_>) {
+    let (mut bench, fence) = Bench::opened(setup);
+    bench.commit(&fence, vec![bench.seen(PAIR, Side::Left, "a")]);
+    let places = bench.spec.places.clone();
+    for side in Side::BOTH {
+        bench.spec.places[side] = PlaceId::new("contract:elsewhere");
+        for mode in [OpenMode::Read, OpenMode::Write] {
+            let refused = bench.run(bench.store().open(&bench.spec, mode));
+            assert!(
+                matches!(&refused, Err(StoreError::Copied { .. })),
+                "{refused:?}"
+            );
+        }
+        bench.spec.places = places.clone();
+    }
+    assert!(
+        bench
+            .run(bench.store().open(&bench.spec, OpenMode::Write))
+            .is_ok()
+    );
 }
 
 /// Every commit that goes through has the next number, an empty one too; one that fails has none.

@@ -29,6 +29,7 @@ macro_rules! store_contract {
             links_do_not_see_each_other
             opening_to_read_writes_nothing
             a_slice_answers_those_whose_rank_lies_in_it
+            a_link_made_for_other_places_is_refused
 
             the_serial_grows_by_one_with_each_commit
             a_commit_that_expects_another_serial_changes_nothing

@@ -26,6 +26,7 @@ enum Defect {
     KnowsOneLink,
     CountsLooks,
     MissesTheBorder,
+    ServesAnyPlace,
     CountsTwice,
     IgnoresExpectations,
     BelievesAnyNextId,
@@ -44,7 +45,7 @@ enum Defect {
 
 type Law = fn(Setup<'_>);
 
-const CAUGHT: [(&str, Law, Defect); 21] = {
+const CAUGHT: [(&str, Law, Defect); 22] = {
     use Defect::*;
     use store::*;
     macro_rules! table {
@@ -57,6 +58,7 @@ const CAUGHT: [(&str, Law, Defect); 21] = {
         links_do_not_see_each_other => KnowsOneLink,
         opening_to_read_writes_nothing => CountsLooks,
         a_slice_answers_those_whose_rank_lies_in_it => MissesTheBorder,
+        a_link_made_for_other_places_is_refused => ServesAnyPlace,
         the_serial_grows_by_one_with_each_commit => CountsTwice,
         a_commit_that_expects_another_serial_changes_nothing => IgnoresExpectations,
         ids_are_never_handed_out_again => BelievesAnyNextId,
@@ -108,6 +110,7 @@ impl BrokenWorld {
         let inner = store(Some(world(Capabilities::local())));
         let broken = Broken {
             store: Arc::new(inner.store.clone()),
+            spec: inner.spec(),
             defect,
             numbers: Mutex::default(),
         };
@@ -138,6 +141,7 @@ impl StoreWorld for BrokenWorld {
 }
 
 struct Broken {
+    spec: LinkSpec,
     store: Arc<crate::testkit::MemoryStore>,
     defect: Defect,
     numbers: Mutex<Numbers>,
@@ -203,7 +207,11 @@ impl Broken {
 #[async_trait]
 impl Store for Broken {
     async fn open(&self, spec: &LinkSpec, mode: OpenMode) -> Result<Opened, StoreError> {
-        let mut opened = self.store.open(spec, mode).await?;
+        let mut spec = spec.clone();
+        if self.is(Defect::ServesAnyPlace) {
+            spec.places = self.spec.places.clone();
+        }
+        let mut opened = self.store.open(&spec, mode).await?;
         let mut numbers = self.numbers();
         match self.defect {
             Defect::CountsLooks => {
