@@ -423,7 +423,7 @@ impl<'a> Cycle<'a> {
         effects: Vec<Effect>,
     ) -> Result<Committed, RunError> {
         if self.memory != self.opened.memory {
-            changes.push(Change::Memory(self.memory.clone()));
+            changes.push(Change::Memory(Box::new(self.memory.clone())));
         }
         let commit = Commit {
             expect: None,

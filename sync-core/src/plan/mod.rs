@@ -14,6 +14,7 @@ mod hold;
 #[cfg(test)]
 mod laws;
 mod limits;
+mod merge_join;
 mod pair;
 pub mod rows;
 mod status;
@@ -29,6 +30,7 @@ pub use explain::{Explanation, FieldExplanation, explain};
 pub use fields::FieldRule;
 pub use guards::{Guard, Refusal};
 pub use hold::{FieldsOnHold, OnHold};
+pub use merge_join::{JoinCounts, Look, MergeJoin, Met, Shown, merge_join};
 pub use pair::{
     Blocked, InFlight, PairContext, PairPlan, PlannedCommand, PlannedField, Where, plan_pair,
 };

@@ -10,7 +10,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Digest {
     version: u8,
-    bits: u128,
+    /// Most significant first, so that order is that of the number.
+    bits: [u8; 16],
 }
 
 impl Digest {
@@ -35,7 +36,7 @@ impl Digest {
 
     /// The low 64 bits, for places where a short tag is enough.
     pub fn short(self) -> u64 {
-        (self.bits & u128::from(u64::MAX)) as u64
+        (self.number() & u128::from(u64::MAX)) as u64
     }
 
     /// The digest as `version:hex`, the form that is stored.
@@ -48,7 +49,7 @@ impl Digest {
         let (version, hex) = text.split_once(':')?;
         Some(Self {
             version: version.parse().ok()?,
-            bits: u128::from_str_radix(hex, 16).ok()?,
+            bits: u128::from_str_radix(hex, 16).ok()?.to_be_bytes(),
         })
     }
 
@@ -57,14 +58,18 @@ impl Digest {
         bits.copy_from_slice(&hash.as_bytes()[..16]);
         Self {
             version: Self::CANON,
-            bits: u128::from_be_bytes(bits),
+            bits,
         }
+    }
+
+    fn number(self) -> u128 {
+        u128::from_be_bytes(self.bits)
     }
 }
 
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{:032x}", self.version, self.bits)
+        write!(f, "{}:{:032x}", self.version, self.number())
     }
 }
 
