@@ -65,7 +65,7 @@ impl Met {
     }
 }
 
-/// A pair that needs a look.
+/// A pair, and whether it needs a look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Look {
     /// The pair.
@@ -76,6 +76,19 @@ pub struct Look {
     pub again: Sides<u32>,
 }
 
+impl Look {
+    /// Whether a side showed the pair.
+    pub fn is_shown(&self, side: Side) -> bool {
+        matches!(self.met[side], Met::Same | Met::Differs | Met::Appeared)
+    }
+
+    /// Whether something about the pair is not as it is remembered.
+    pub fn is_needed(&self) -> bool {
+        let quiet = !self.met.left.needs_a_look() && !self.met.right.needs_a_look();
+        !quiet || self.again != Sides::new(0, 0)
+    }
+}
+
 /// How many pairs were met.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct JoinCounts {
@@ -83,6 +96,16 @@ pub struct JoinCounts {
     pub same: u64,
     /// Pairs that need a look.
     pub looks: u64,
+}
+
+impl JoinCounts {
+    fn add(&mut self, look: &Look) {
+        if look.is_needed() {
+            self.looks += 1;
+        } else {
+            self.same += 1;
+        }
+    }
 }
 
 /// A join under way: it is given what is remembered page by page.
@@ -110,21 +133,26 @@ impl<'a> MergeJoin<'a> {
     /// Takes the next pairs that are remembered, each later than those before, and tells of those
     /// that need a look, in order. A pair out of order counts as one that was not shown.
     pub fn meet(&mut self, remembered: &[PairDigests], mut look: impl FnMut(Look)) {
+        self.meet_each(remembered, |met| {
+            if met.is_needed() {
+                look(met);
+            }
+        });
+    }
+
+    /// As [`MergeJoin::meet`], and tells of the others too.
+    pub fn meet_each(&mut self, remembered: &[PairDigests], mut tell: impl FnMut(Look)) {
         for known in remembered {
-            self.strangers_before(known.id, &mut look);
+            self.strangers_before(known.id, &mut tell);
             let (left, left_again) = self.take(Side::Left, known.id, known.seen.left);
             let (right, right_again) = self.take(Side::Right, known.id, known.seen.right);
-            let quiet = !left.needs_a_look() && !right.needs_a_look();
-            if quiet && left_again + right_again == 0 {
-                self.counts.same += 1;
-                continue;
-            }
-            self.counts.looks += 1;
-            look(Look {
+            let look = Look {
                 pair: known.id,
                 met: Sides::new(left, right),
                 again: Sides::new(left_again, right_again),
-            });
+            };
+            self.counts.add(&look);
+            tell(look);
         }
     }
 
@@ -153,12 +181,13 @@ impl<'a> MergeJoin<'a> {
         if (left, right) == (Met::Absent, Met::Absent) {
             return;
         }
-        self.counts.looks += 1;
-        look(Look {
+        let stranger = Look {
             pair,
             met: Sides::new(left, right),
             again: Sides::new(left_again, right_again),
-        });
+        };
+        self.counts.add(&stranger);
+        look(stranger);
     }
 
     /// Takes every row of a pair off a side: how it stands, and how many there were beyond one.
