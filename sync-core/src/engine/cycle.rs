@@ -90,6 +90,8 @@ pub(super) struct Cycle<'a> {
     pub(super) dry: bool,
     /// What was decided and carried out at first sight, while records were read.
     pub(super) at_sight: Plan,
+    /// The pairs of that.
+    pub(super) tried: Marks,
     /// The approved commands of a saved plan: nothing else is carried out.
     pub(super) approved: Option<Approved>,
     planned_refusals: Vec<Refusal>,
@@ -112,6 +114,7 @@ impl<'a> Cycle<'a> {
             store,
             options,
             at_sight: Plan::new(&engine.spec, described, over),
+            tried: Marks::default(),
             routes: Routes::default(),
             waits: BTreeMap::new(),
             rehomed: BTreeSet::new(),

@@ -20,6 +20,7 @@ pub mod rows;
 mod status;
 mod summary;
 mod undo;
+mod unlisted;
 
 pub use diff::{ChangedCommand, PlanDiff};
 pub use document::{
@@ -38,3 +39,5 @@ pub use rows::RowRule;
 pub use status::{BaseState, SideStatus};
 pub use summary::{Estimate, Plan, PlanCounts, PlanItem};
 pub use undo::{NotUndone, WhyNot, undo_pair};
+pub(crate) use unlisted::Grouping;
+pub use unlisted::{CreateGroup, UnlistedCreates};

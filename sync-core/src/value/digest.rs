@@ -34,6 +34,16 @@ impl Digest {
         }
     }
 
+    /// The digest of this one followed by another: of a sequence, one item after the other.
+    pub(crate) fn then(self, next: Self) -> Self {
+        let mut bytes = [0; 34];
+        for (at, digest) in [(0, self), (17, next)] {
+            bytes[at] = digest.version;
+            bytes[at + 1..at + 17].copy_from_slice(&digest.bits);
+        }
+        Self::of(&bytes)
+    }
+
     /// The low 64 bits, for places where a short tag is enough.
     pub fn short(self) -> u64 {
         (self.number() & u128::from(u64::MAX)) as u64

@@ -11,6 +11,7 @@ mod filters;
 mod holds;
 mod hostile;
 mod leases;
+mod many;
 mod matching;
 mod odd_peer;
 mod options;
