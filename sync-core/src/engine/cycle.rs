@@ -14,7 +14,7 @@ use super::postpone::Postponed;
 use super::references::Routes;
 use super::saved::Approved;
 use super::spans;
-use super::{Engine, Event, Report, RunError, RunOptions, RunOutcome};
+use super::{Engine, Event, Replan, Report, RunError, RunOptions, RunOutcome};
 use crate::conflict::Conflict;
 use crate::link::{Names, Side, Sides};
 use crate::outbox::{Intent, IntentState};
@@ -291,6 +291,27 @@ impl<'a> Cycle<'a> {
         self.match_new().await?;
         self.wake().await?;
         let mut plan = self.survey().await?;
+        let held = self.guard(&plan).await?;
+        plan.refusals.extend(held.refusals);
+        Ok(plan)
+    }
+
+    /// The plan over what is remembered, of the pairs marked for a look or of all.
+    pub(super) async fn replan(mut self, which: Replan) -> Result<Plan, RunError> {
+        self.dry = true;
+        self.load().await?;
+        self.attend_to_mapping().await?;
+        self.match_new().await?;
+        let pairs = match which {
+            Replan::Marked => Query::Dirty,
+            Replan::Everything => Query::All,
+        };
+        let nothing = Plan::new(
+            &self.engine.spec,
+            &self.described,
+            self.at_sight.over.clone(),
+        );
+        let (mut plan, _) = self.survey_once(&pairs, nothing, &Marks::default()).await?;
         let held = self.guard(&plan).await?;
         plan.refusals.extend(held.refusals);
         Ok(plan)

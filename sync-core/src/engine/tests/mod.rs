@@ -20,6 +20,7 @@ mod plans;
 mod postponed;
 mod refusals;
 mod relations;
+mod replan;
 mod retention;
 mod slices;
 mod spans;
