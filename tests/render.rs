@@ -447,3 +447,47 @@ fn what_became_of_every_command_is_told() {
     }
     assert!(!shown.contains('\u{1b}'));
 }
+
+/// What is not listed is counted and named in every form, and told of when it was carried out.
+#[test]
+fn creates_that_are_not_listed_are_counted_and_named() {
+    let mut json = empty();
+    json["unlisted"] = json!([{
+        "id": "8-0000000a", "side": "right", "count": 998_000,
+        "digest": format!("1:{:032x}", 10), "groups": [],
+    }]);
+    let plan = plan_of(json);
+    assert!(!plan.is_empty());
+    for shown in [
+        render::text(&plan),
+        render::markdown(&plan),
+        render::html(&plan),
+    ] {
+        for part in [
+            "998000 changes would go to SQLite",
+            "create 998000 more records on SQLite",
+            "8-0000000a",
+        ] {
+            assert!(shown.contains(part), "{part} in {shown}");
+        }
+    }
+    let outcome = CommandOutcome::Partly {
+        applied: 997_000,
+        left: 1_000,
+        why: "edited since".into(),
+    };
+    let id = plan.unlisted[0].id;
+    let applied = AppliedPlan {
+        plan: plan.id(),
+        commands: vec![AppliedCommand { id, outcome }],
+        report: None,
+    };
+    let shown = render::applied(&plan, &applied);
+    for part in [
+        "1 applied in part",
+        "997000 applied, 1000 not: edited since",
+        "8-0000000a",
+    ] {
+        assert!(shown.contains(part), "{part} in {shown}");
+    }
+}

@@ -110,8 +110,7 @@ fn approval(what: &ApplyArgs, plans: &[(DataSourceId, String, Plan)]) -> Result<
     if what.only.is_empty() {
         return Ok(Approval::All);
     }
-    let commands = plans.iter().flat_map(|(_, _, plan)| plan.listed());
-    let known: BTreeSet<_> = commands.map(|(_, listed)| listed.id).collect();
+    let known: BTreeSet<_> = plans.iter().flat_map(|(_, _, plan)| plan.ids()).collect();
     if let Some(unknown) = what.only.iter().find(|id| !known.contains(id)) {
         let file = what.file.display();
         return Err(UsageError(format!("{file} has no command {unknown}")).into());

@@ -3,7 +3,7 @@
 use notion_sync_core::engine::{AppliedPlan, CommandOutcome};
 use notion_sync_core::plan::Plan;
 
-use super::view::{Change, count, one_line, shorten};
+use super::view::{Change, count, one_line, shorten, unlisted};
 
 /// Characters of a label that are shown.
 const LABEL: usize = 40;
@@ -15,6 +15,10 @@ pub(super) fn text(plan: &Plan, applied: &AppliedPlan) -> String {
     };
     let parts = [
         (number(|o| matches!(o, CommandOutcome::Applied)), "applied"),
+        (
+            number(|o| matches!(o, CommandOutcome::Partly { .. })),
+            "applied in part",
+        ),
         (
             number(|o| matches!(o, CommandOutcome::Stale { .. })),
             "stale",
@@ -44,20 +48,32 @@ pub(super) fn text(plan: &Plan, applied: &AppliedPlan) -> String {
     for ((item, listed), command) in plan.listed().zip(&applied.commands) {
         let change = Change { plan, item, listed };
         let label = shorten(&item.record.label, 0, LABEL);
-        let said = match &command.outcome {
-            CommandOutcome::Applied => "applied".to_owned(),
-            CommandOutcome::Stale { why } => format!("stale: {}", why.sentence(plan)),
-            CommandOutcome::Skipped => "not approved".to_owned(),
-            CommandOutcome::Refused { guard, why } => format!("refused ({guard:?}): {why}"),
-            CommandOutcome::Waiting { why } => format!("waiting: {why}"),
-            other => format!("{other:?}"),
-        };
         let (word, side) = (change.word(), one_line(change.side()));
-        let said = one_line(&said);
+        let said = said(plan, &command.outcome);
         out.push_str(&format!(
             "{}  {word} {label} on {side}: {said}\n",
             listed.id
         ));
     }
+    let rest = applied.commands.iter().skip(plan.listed().count());
+    for ((what, id), command) in unlisted(plan).zip(rest) {
+        let said = said(plan, &command.outcome);
+        out.push_str(&format!("{id}  {what}: {said}\n"));
+    }
     out
+}
+
+fn said(plan: &Plan, outcome: &CommandOutcome) -> String {
+    let said = match outcome {
+        CommandOutcome::Applied => "applied".to_owned(),
+        CommandOutcome::Partly { applied, left, why } => {
+            format!("{applied} applied, {left} not: {why}")
+        }
+        CommandOutcome::Stale { why } => format!("stale: {}", why.sentence(plan)),
+        CommandOutcome::Skipped => "not approved".to_owned(),
+        CommandOutcome::Refused { guard, why } => format!("refused ({guard:?}): {why}"),
+        CommandOutcome::Waiting { why } => format!("waiting: {why}"),
+        other => format!("{other:?}"),
+    };
+    one_line(&said)
 }

@@ -12,7 +12,8 @@ use notion_sync_core::value::Value;
 use similar::{ChangeTag, TextDiff};
 
 use super::view::{
-    Change, before_and_after, changes, cost, field_name, harmless, one_line, shorten, verdict,
+    Change, before_and_after, changes, cost, field_name, harmless, one_line, shorten, unlisted,
+    verdict,
 };
 
 const STYLE: &str = include_str!("page.css");
@@ -90,6 +91,7 @@ fn section(plan: &Plan, cards: &[Card<'_>]) -> Markup {
                 section.held { h2 { "Held back" } @for refusal in sums { (refusal_line(refusal)) } }
             }
             @for card in cards { (card.markup(plan)) }
+            @for (what, id) in unlisted(plan) { p.meta { (what) " " code.id { (id) } } }
         }
     }
 }

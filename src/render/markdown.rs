@@ -3,7 +3,7 @@
 use notion_sync_core::plan::Plan;
 
 use super::view::{
-    Change, changes, cost, field_name, one_line, record_of, refused, shorten, verdict,
+    Change, changes, cost, field_name, one_line, record_of, refused, shorten, unlisted, verdict,
 };
 
 /// Characters of a value that are shown.
@@ -22,6 +22,9 @@ pub(super) fn plan(plan: &Plan) -> String {
         for change in changes {
             out.push_str(&row(change));
         }
+    }
+    for (what, id) in unlisted(plan) {
+        out.push_str(&format!("\n{}: `{id}`\n", escape(&what)));
     }
     if !plan.conflicts.is_empty() {
         out.push_str("\n### Conflicts\n\n");

@@ -3,7 +3,7 @@
 use notion_sync_core::plan::Plan;
 
 use super::view::{
-    Change, changes, cost, field_name, one_line, record_of, refused, shorten, verdict,
+    Change, changes, cost, field_name, one_line, record_of, refused, shorten, unlisted, verdict,
 };
 
 /// Characters of a value that are shown.
@@ -22,6 +22,9 @@ pub(super) fn plan(plan: &Plan, most: usize) -> String {
     if shown.len() < changes.len() {
         let more = changes.len() - shown.len();
         out.push_str(&format!("… and {more} more\n"));
+    }
+    for (what, id) in unlisted(plan) {
+        out.push_str(&format!("{what}  {id}\n"));
     }
     for conflict in &plan.conflicts {
         let record = shorten(&record_of(plan, conflict), 0, VALUE);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use notion_sync_core::conflict::Conflict;
 use notion_sync_core::link::Side;
 use notion_sync_core::plan::{
-    Guard, ListedCommand, Plan, PlanItem, PlannedCommand, PlannedField, Refusal,
+    CommandId, Guard, ListedCommand, Plan, PlanItem, PlannedCommand, PlannedField, Refusal,
 };
 use notion_sync_core::port::CommandKind;
 use notion_sync_core::schema::FieldId;
@@ -97,6 +97,15 @@ pub(super) fn changes(plan: &Plan) -> Vec<Change<'_>> {
     changes
 }
 
+/// Creates that are not listed, a sentence and a name for each side.
+pub(super) fn unlisted(plan: &Plan) -> impl Iterator<Item = (String, CommandId)> {
+    plan.unlisted.iter().map(|creates| {
+        let what = count(creates.count, "more record");
+        let side = one_line(&plan.names[creates.side]);
+        (format!("create {what} on {side}, not listed"), creates.id)
+    })
+}
+
 /// Refusals that are not a guard's word on commands that are listed anyway.
 pub(super) fn refused(plan: &Plan) -> impl Iterator<Item = &Refusal> {
     let commands = plan.listed().map(|(_, listed)| &listed.command);
@@ -124,7 +133,9 @@ pub(super) fn verdict(plan: &Plan) -> String {
                 && change.word() != "refresh"
                 && change.held().is_none()
         };
-        let number = changes.iter().filter(of_side).count() as u64;
+        let unlisted = plan.unlisted.iter().filter(|creates| creates.side == side);
+        let unlisted: u64 = unlisted.map(|creates| creates.count).sum();
+        let number = changes.iter().filter(of_side).count() as u64 + unlisted;
         let name = one_line(&plan.names[side]);
         match (number, going.is_empty()) {
             (0, _) => {}

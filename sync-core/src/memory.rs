@@ -7,7 +7,7 @@ use std::ops::RangeBounds;
 use crate::conflict::Conflict;
 use crate::link::{Side, Sides};
 use crate::outbox::{Intent, IntentId, IntentState};
-use crate::pair::{PairHead, PairId, PairState, Presence, RecordState, SideState};
+use crate::pair::{PairDigests, PairHead, PairId, PairState, Presence, RecordState, SideState};
 use crate::port::{
     Awaited, Bookmark, Change, Counts, JournalEntry, LinkMemory, Prune, Query, Rows, RunRecord,
     Wait,
@@ -85,7 +85,7 @@ impl Memory {
             Change::Forget(pair) => {
                 self.forget(pair);
             }
-            Change::Memory(memory) => self.link = memory,
+            Change::Memory(memory) => self.link = *memory,
             Change::Intent(intent) => {
                 let done = matches!(intent.state, IntentState::Settled | IntentState::Dropped);
                 if done {
@@ -238,6 +238,7 @@ impl Memory {
                     .map(head)
                     .collect(),
             ),
+            Query::Digests => Rows::Digests(range().take(limit).map(digests).collect()),
             Query::Pairs(ids) => Rows::Pairs(self.named(ids.iter(), start).cloned().collect()),
             Query::All => whole(|_| true),
             Query::Dirty => {
@@ -443,13 +444,7 @@ pub fn head(pair: &PairState) -> PairHead {
     PairHead {
         id: pair.id,
         keys: pair.sides.as_ref().map(|side| side.key.clone()),
-        seen: pair
-            .sides
-            .as_ref()
-            .map(|side| match (&side.presence, &side.shadow) {
-                (Presence::Present, Some(shadow)) => Some(shadow.digest()),
-                _ => None,
-            }),
+        seen: digests(pair).seen,
         gone: pair
             .sides
             .as_ref()
@@ -459,6 +454,18 @@ pub fn head(pair: &PairState) -> PairHead {
             side.shadow
                 .as_ref()
                 .is_some_and(|shadow| shadow.rank.is_some())
+        }),
+    }
+}
+
+/// A pair in digests only.
+pub fn digests(pair: &PairState) -> PairDigests {
+    let sides = pair.sides.as_ref();
+    PairDigests {
+        id: pair.id,
+        seen: sides.map(|side| match (&side.presence, &side.shadow) {
+            (Presence::Present, Some(shadow)) => Some(shadow.digest()),
+            _ => None,
         }),
     }
 }

@@ -293,6 +293,15 @@ pub struct PairHead {
     pub ranked: Sides<bool>,
 }
 
+/// What is remembered of a pair, in digests only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PairDigests {
+    /// Its name.
+    pub id: PairId,
+    /// Digests of the shadows; `None` where there is none or the record is not present.
+    pub seen: Sides<Option<Digest>>,
+}
+
 /// Why a record is not clean, as people are told.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Standing {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use notion_sync_core::link::{Mapping, Side, Sides};
 use notion_sync_core::pair::{
-    Base, PairHead, PairId, PairState, Presence, RecordState, SideState, Standing,
+    Base, PairDigests, PairHead, PairId, PairState, Presence, RecordState, SideState, Standing,
 };
 use notion_sync_core::record::{Key, Lifecycle, Rank, Record, Timestamp, Version};
 use notion_sync_core::value::Digest;
@@ -69,17 +69,29 @@ pub(crate) const HEAD: &str = "p.pk, p.left_key, p.right_key, p.left_digest, p.r
 pub(crate) fn head(row: &Row<'_>) -> rusqlite::Result<PairHead> {
     let key =
         |at: usize| -> rusqlite::Result<Option<Key>> { Ok(text_or_null(row, at)?.map(key_from)) };
-    let digest = |at: usize| -> rusqlite::Result<Option<Digest>> {
-        Ok(text_or_null(row, at)?.and_then(Digest::parse))
-    };
     Ok(PairHead {
         id: PairId(id_of(row.get(0)?)),
         keys: Sides::new(key(1)?, key(2)?),
-        seen: Sides::new(digest(3)?, digest(4)?),
+        seen: Sides::new(digest_at(row, 3)?, digest_at(row, 4)?),
         dirty: row.get(5)?,
         gone: Sides::new(row.get(6)?, row.get(7)?),
         ranked: Sides::new(row.get(8)?, row.get(9)?),
     })
+}
+
+/// Columns of [`digests`], in its order.
+pub(crate) const DIGESTS: &str = "p.pk, p.left_digest, p.right_digest";
+
+/// Reads a pair in digests only.
+pub(crate) fn digests(row: &Row<'_>) -> rusqlite::Result<PairDigests> {
+    Ok(PairDigests {
+        id: PairId(id_of(row.get(0)?)),
+        seen: Sides::new(digest_at(row, 1)?, digest_at(row, 2)?),
+    })
+}
+
+fn digest_at(row: &Row<'_>, at: usize) -> rusqlite::Result<Option<Digest>> {
+    Ok(text_or_null(row, at)?.and_then(Digest::parse))
 }
 
 /// Columns of [`Stored::from_row`], in its order.

@@ -17,7 +17,9 @@ use crate::base::Layouts;
 use crate::database::Database;
 use crate::error::{Result, corrupt, failed};
 use crate::links;
-use crate::pairs::{FROM, HEAD, Stored, WHOLE, bounds, head, id_of, key_text, load, pk};
+use crate::pairs::{
+    DIGESTS, FROM, HEAD, Stored, WHOLE, bounds, digests, head, id_of, key_text, load, pk,
+};
 
 /// The word a side is stored by.
 pub(crate) fn side_text(side: Side) -> &'static str {
@@ -71,6 +73,7 @@ fn empty(query: &Query) -> Result<Rows> {
         Query::Heads(..) | Query::Live(_) | Query::LiveWithin(..) | Query::LiveUnranked(_) => {
             Rows::Heads(Vec::new())
         }
+        Query::Digests => Rows::Digests(Vec::new()),
         Query::Pairs(_) | Query::All | Query::Dirty | Query::Standing => Rows::Pairs(Vec::new()),
         Query::Intents { .. } => Rows::Intents(Vec::new()),
         Query::Conflicts => Rows::Conflicts(Vec::new()),
@@ -130,6 +133,14 @@ impl Reader<'_> {
                      AND p.{column}_live = 1 AND p.{column}_rank IS NULL ORDER BY p.pk LIMIT ?3"
                 );
                 Rows::Heads(self.list(&sql, &[&from, &to, &self.limit], |row| Ok(head(row)?))?)
+            }
+            Query::Digests => {
+                let sql = format!(
+                    "SELECT {DIGESTS} FROM _sync_pairs p WHERE p.pk > ?1 AND p.pk < ?2
+                     ORDER BY p.pk LIMIT ?3"
+                );
+                let digests = |row: &Row<'_>| Ok(digests(row)?);
+                Rows::Digests(self.list(&sql, &[&from, &to, &self.limit], digests)?)
             }
             Query::Pairs(ids) => Rows::Pairs(self.pairs_by_id(ids)?),
             Query::All => Rows::Pairs(self.pairs_where("1", from, to)?),

@@ -169,7 +169,7 @@ fn an_edit_is_pending_until_its_base_is_settled() {
     };
     let mut memory = LinkMemory::default();
     memory.sides.right.cursor = Some(cursor.clone());
-    world.commit(vec![settle, Change::Memory(memory)], Vec::new());
+    world.commit(vec![settle, Change::Memory(Box::new(memory))], Vec::new());
     assert_eq!(world.pair(pair).base, Some(base));
     assert_eq!(
         rows(

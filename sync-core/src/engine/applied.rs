@@ -14,7 +14,7 @@ use crate::value::Digest;
 pub struct AppliedPlan {
     /// The plan, see [`Plan::id`].
     pub plan: Digest,
-    /// Every command of the plan, in its order.
+    /// Every command of the plan, in the order of [`Plan::ids`].
     pub commands: Vec<AppliedCommand>,
     /// What the run did beside; `None` where none was begun, because the plan as a whole does not
     /// hold any more.
@@ -41,6 +41,15 @@ pub enum CommandOutcome {
     Stale {
         /// What is different.
         why: StaleReason,
+    },
+    /// Of creates that are not listed one by one: some were carried out.
+    Partly {
+        /// How many, seen to have arrived.
+        applied: u64,
+        /// How many were not.
+        left: u64,
+        /// Why not, in a sentence.
+        why: String,
     },
     /// Not approved: nothing was done.
     Skipped,
@@ -80,6 +89,9 @@ pub enum StaleReason {
     SourceChanged(Option<FieldId>),
     /// The side it writes to changed: this field, or whether the record is there at all.
     TargetChanged(Option<FieldId>),
+    /// Of creates that are not listed one by one: in each of their groups a record was edited, made
+    /// or removed.
+    RecordsChanged,
     /// Something else is decided about the record now, for the reason given.
     DecidedOtherwise(String),
 }
@@ -106,6 +118,9 @@ impl StaleReason {
             Self::AlreadySo => "it is so already".into(),
             Self::SourceChanged(field) => changed("where the change comes from", field),
             Self::TargetChanged(field) => changed("where it would be written", field),
+            Self::RecordsChanged => {
+                "some of these records were edited, made or removed since".into()
+            }
             Self::DecidedOtherwise(why) => format!("something else is decided now: {why}"),
         }
     }
@@ -128,9 +143,9 @@ pub(super) fn out_of_date(plan: &Plan, spec: &LinkSpec, opened: &Opened) -> Opti
 
 /// The result where nothing was begun.
 pub(super) fn nothing_begun(plan: &Plan, approval: &Approval, why: &StaleReason) -> AppliedPlan {
-    let commands = plan.listed().map(|(_, listed)| AppliedCommand {
-        id: listed.id,
-        outcome: if approval.allows(listed.id) {
+    let commands = plan.ids().map(|id| AppliedCommand {
+        id,
+        outcome: if approval.allows(id) {
             CommandOutcome::Stale { why: why.clone() }
         } else {
             CommandOutcome::Skipped

@@ -14,7 +14,7 @@ use super::postpone::Postponed;
 use super::references::Routes;
 use super::saved::Approved;
 use super::spans;
-use super::{Engine, Event, Report, RunError, RunOptions, RunOutcome};
+use super::{Engine, Event, Replan, Report, RunError, RunOptions, RunOutcome};
 use crate::conflict::Conflict;
 use crate::link::{Names, Side, Sides};
 use crate::outbox::{Intent, IntentState};
@@ -90,6 +90,8 @@ pub(super) struct Cycle<'a> {
     pub(super) dry: bool,
     /// What was decided and carried out at first sight, while records were read.
     pub(super) at_sight: Plan,
+    /// The pairs of that.
+    pub(super) tried: Marks,
     /// The approved commands of a saved plan: nothing else is carried out.
     pub(super) approved: Option<Approved>,
     planned_refusals: Vec<Refusal>,
@@ -112,6 +114,7 @@ impl<'a> Cycle<'a> {
             store,
             options,
             at_sight: Plan::new(&engine.spec, described, over),
+            tried: Marks::default(),
             routes: Routes::default(),
             waits: BTreeMap::new(),
             rehomed: BTreeSet::new(),
@@ -295,6 +298,29 @@ impl<'a> Cycle<'a> {
         Ok(plan)
     }
 
+    /// The plan over what is remembered, of the pairs marked for a look or of all.
+    pub(super) async fn replan(mut self, which: Replan) -> Result<Plan, RunError> {
+        self.dry = true;
+        self.load().await?;
+        self.attend_to_mapping().await?;
+        self.match_new().await?;
+        self.wake().await?;
+        let pairs = match which {
+            Replan::Marked => Query::Dirty,
+            Replan::Everything => Query::All,
+        };
+        let nothing = Plan::new(
+            &self.engine.spec,
+            &self.described,
+            self.at_sight.over.clone(),
+        );
+        let look = self.survey_once(&pairs, nothing, &Marks::default()).await?;
+        let mut plan = look.plan;
+        let held = self.guard(&plan).await?;
+        plan.refusals.extend(held.refusals);
+        Ok(plan)
+    }
+
     async fn recover_all(&mut self) -> Result<(), RunError> {
         let span = spans::recover(self.intents.len());
         self.recover().instrument(span).await
@@ -428,7 +454,7 @@ impl<'a> Cycle<'a> {
         effects: Vec<Effect>,
     ) -> Result<Committed, RunError> {
         if self.memory != self.opened.memory {
-            changes.push(Change::Memory(self.memory.clone()));
+            changes.push(Change::Memory(Box::new(self.memory.clone())));
         }
         let commit = Commit {
             expect: None,

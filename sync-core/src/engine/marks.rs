@@ -1,4 +1,4 @@
-//! A set of pair ids as bits: which pairs a scan has returned.
+//! A set of pair ids as bits: which pairs a scan has returned, which creates were approved.
 
 use crate::pair::PairId;
 
@@ -13,6 +13,16 @@ impl Marks {
             self.0.resize(word + 1, 0);
         }
         self.0[word] |= bit;
+    }
+
+    /// Takes a mark back. Returns whether there was one.
+    pub(super) fn unmark(&mut self, pair: PairId) -> bool {
+        let (word, bit) = position(pair);
+        let there = self.is_marked(pair);
+        if let Some(bits) = self.0.get_mut(word) {
+            *bits &= !bit;
+        }
+        there
     }
 
     pub(super) fn is_marked(&self, pair: PairId) -> bool {

@@ -122,6 +122,15 @@ pub struct RunOptions {
     pub owner: String,
 }
 
+/// Which pairs are planned again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Replan {
+    /// Those marked for a look, as every run does.
+    Marked,
+    /// Every one.
+    Everything,
+}
+
 impl Default for RunOptions {
     fn default() -> Self {
         Self {
@@ -300,6 +309,17 @@ impl Engine {
     /// As [`Engine::run`].
     pub async fn plan(&self, options: &RunOptions) -> Result<Plan, RunError> {
         self.dry_cycle(options).await?.plan().await
+    }
+
+    /// Plans again from what the store remembers; neither side is read and nothing is written.
+    ///
+    /// Both answers ask for the same (P13): a pair that is not marked for a look needs none.
+    /// [`Engine::verify`] counts those of which that does not hold.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn replan(&self, which: Replan, options: &RunOptions) -> Result<Plan, RunError> {
+        self.dry_cycle(options).await?.replan(which).await
     }
 
     /// Why a record stands as it does, from what was last observed. Reads the store only.

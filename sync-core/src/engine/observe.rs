@@ -317,6 +317,7 @@ impl Cycle<'_> {
         let decided = self.decide(pair);
         if decided.only_creates(to) {
             self.at_sight.add_under_way(pair, &decided);
+            self.tried.mark(pair.id);
             self.write_pair(pair, decided, &Held::default(), chunk);
         }
     }

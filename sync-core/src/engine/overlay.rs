@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 
 use crate::link::{LinkId, LinkSpec};
-use crate::memory::{Memory, head, is_among_live};
-use crate::pair::{PairId, PairState};
+use crate::memory::{Memory, digests, head, is_among_live};
+use crate::pair::{PairDigests, PairId, PairState};
 use crate::port::{
     Bookmark, Change, Commit, Committed, Fence, LeaseAsk, OpenMode, Opened, Outcome, Query, Rows,
     Serial, Store, StoreError, Wait,
@@ -45,37 +45,38 @@ impl Overlay {
         self.with(|state| state.memory.holds(pair) || state.forgotten.contains(&pair))
     }
 
-    /// Pairs of both layers after the bookmark that pass `keep`, in order, at most `limit`.
-    async fn merged(
+    /// Rows of both layers after the bookmark, in order, at most `limit`; of this layer those that
+    /// `ours` makes one of.
+    async fn merged<T: Row>(
         &self,
         link: &LinkId,
         query: &Query,
         after: Option<Bookmark>,
         limit: u32,
-        keep: impl Fn(&PairState) -> bool,
-    ) -> Result<Vec<PairState>, StoreError> {
+        ours: impl Fn(&PairState) -> Option<T>,
+    ) -> Result<Vec<T>, StoreError> {
         let most = usize::try_from(limit).unwrap_or(usize::MAX);
-        let mut found: Vec<PairState> = Vec::new();
+        let mut found: Vec<T> = Vec::new();
         let mut from = after;
         loop {
-            let Rows::Pairs(page) = self.inner.read(link, query, from, limit).await? else {
+            let Some(page) = T::page(self.inner.read(link, query, from, limit).await?) else {
                 return Ok(found);
             };
             let last = page.len() < most;
-            let upto = page.last().map(|pair| pair.id);
+            let upto = page.last().map(T::pair);
             let low = PairId(from.map_or(0, |Bookmark(id)| id.saturating_add(1)));
-            found.extend(page.into_iter().filter(|pair| !self.hidden(pair.id)));
+            found.extend(page.into_iter().filter(|row| !self.hidden(row.pair())));
             self.with(|state| {
-                let ours = state.memory.pairs_from(low);
-                let ours = ours.filter(|pair| last || Some(pair.id) <= upto);
-                found.extend(ours.filter(|pair| keep(pair)).cloned());
+                let held = state.memory.pairs_from(low);
+                let held = held.filter(|pair| last || Some(pair.id) <= upto);
+                found.extend(held.filter_map(&ours));
             });
             if last || found.len() >= most {
                 break;
             }
             from = upto.map(|pair| Bookmark(pair.0));
         }
-        found.sort_by_key(|pair| pair.id);
+        found.sort_by_key(T::pair);
         found.truncate(most);
         Ok(found)
     }
@@ -95,6 +96,38 @@ impl Overlay {
             self.with(|state| pairs.into_iter().for_each(|pair| state.memory.put(pair)));
         }
         Ok(())
+    }
+}
+
+/// A row that both layers can answer with.
+trait Row: Sized {
+    fn page(rows: Rows) -> Option<Vec<Self>>;
+    fn pair(&self) -> PairId;
+}
+
+impl Row for PairState {
+    fn page(rows: Rows) -> Option<Vec<Self>> {
+        match rows {
+            Rows::Pairs(pairs) => Some(pairs),
+            _ => None,
+        }
+    }
+
+    fn pair(&self) -> PairId {
+        self.id
+    }
+}
+
+impl Row for PairDigests {
+    fn page(rows: Rows) -> Option<Vec<Self>> {
+        match rows {
+            Rows::Digests(digests) => Some(digests),
+            _ => None,
+        }
+    }
+
+    fn pair(&self) -> PairId {
+        self.id
     }
 }
 
@@ -218,11 +251,12 @@ impl Store for Overlay {
             Query::Dirty | Query::Standing => {
                 let dirty = *query == Query::Dirty;
                 let keep = |pair: &PairState| {
-                    if dirty {
+                    let kept = if dirty {
                         pair.dirty
                     } else {
                         pair.standing.is_some()
-                    }
+                    };
+                    kept.then(|| pair.clone())
                 };
                 let below = if dirty && attend_all {
                     Query::All
@@ -234,9 +268,13 @@ impl Store for Overlay {
                     .map(Rows::Pairs)
             }
             Query::All => self
-                .merged(link, query, after, limit, |_| true)
+                .merged(link, query, after, limit, |pair| Some(pair.clone()))
                 .await
                 .map(Rows::Pairs),
+            Query::Digests => self
+                .merged(link, query, after, limit, |pair| Some(digests(pair)))
+                .await
+                .map(Rows::Digests),
             Query::Intents { .. } | Query::Conflicts | Query::Waits => {
                 Ok(self.with(|state| state.memory.read(query, after, limit)))
             }

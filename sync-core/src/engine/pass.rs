@@ -7,6 +7,7 @@ use tracing::Instrument;
 
 use super::cycle::{CHUNK, Cycle, late_duplicate};
 use super::drift::Undecoded;
+use super::marks::Marks;
 use super::postpone::Turn;
 use super::settle::{base_after, journal};
 use super::{RunError, RunOutcome, spans};
@@ -86,29 +87,43 @@ impl Cycle<'_> {
         let over = self.at_sight.over.clone();
         let nothing = Plan::new(&self.engine.spec, &self.described, over);
         let at_sight = std::mem::replace(&mut self.at_sight, nothing);
-        let mut look = self.survey_once(at_sight.clone()).await?;
+        let tried = std::mem::take(&mut self.tried);
+        let dirty = Query::Dirty;
+        // What was made at first sight lists no more than a page of creates.
+        let mut look = self.survey_once(&dirty, at_sight.clone(), &tried).await?;
         let probe = std::mem::take(&mut look.probe);
         if !probe.is_empty() && self.probe(probe).await? {
-            look = self.survey_once(at_sight.clone()).await?;
+            look = self.survey_once(&dirty, at_sight.clone(), &tried).await?;
         }
         // Whether a field can be read is only known of all of it.
         if self.note_undecoded(&look.undecoded) {
-            look = self.survey_once(at_sight).await?;
+            look = self.survey_once(&dirty, at_sight, &tried).await?;
         }
         Ok(look.plan)
     }
 
-    /// Adds every dirty pair to a plan.
-    async fn survey_once(&mut self, mut plan: Plan) -> Result<Look, RunError> {
+    /// Adds the pairs of a query to a plan, but for those that were tried at first sight: what was
+    /// not done of these is planned already.
+    pub(super) async fn survey_once(
+        &mut self,
+        which: &Query,
+        mut plan: Plan,
+        tried: &Marks,
+    ) -> Result<Look, RunError> {
         let mut probe = Vec::new();
         let mut undecoded = Undecoded::default();
-        let at_sight = plan.items.len();
         let mut after = None;
+        if let Some(approved) = &mut self.approved {
+            approved.begin_look();
+        }
         loop {
             self.stop_if_asked()?;
-            let pairs = self.pairs(&Query::Dirty, after).await?;
+            let pairs = self.pairs(which, after).await?;
             self.meet(&pairs).await?;
-            for pair in pairs.iter().filter(|pair| self.is_in_scope(pair.id)) {
+            for pair in &pairs {
+                if !self.is_in_scope(pair.id) {
+                    continue;
+                }
                 self.count_undecoded(pair, &mut undecoded);
                 let decided = self.decide(pair);
                 let unshown = self.denied(pair);
@@ -126,12 +141,13 @@ impl Cycle<'_> {
                 if let Some(refusal) = unshown {
                     plan.refuse(pair, &decided, refusal);
                 }
-                // Tried at first sight and not done: planned already.
-                let tried = plan.items[..at_sight]
-                    .binary_search_by_key(&pair.id, |item| item.pair)
-                    .is_ok();
-                if !tried {
+                if let Some(approved) = &mut self.approved {
+                    approved.look_at(pair, &decided);
+                }
+                if self.dry {
                     plan.add(pair, &decided);
+                } else if !tried.is_marked(pair.id) {
+                    plan.add_under_way(pair, &decided);
                 }
                 if let Some(first) = self.late_duplicate_of(pair) {
                     let refusal = Refusal {
@@ -149,6 +165,9 @@ impl Cycle<'_> {
                 Some(last) if pairs.len() >= CHUNK as usize => after = Some(Bookmark(last.id.0)),
                 _ => break,
             }
+        }
+        if let Some(approved) = &mut self.approved {
+            approved.end_look();
         }
         plan.finish(self.estimate(&plan));
         Ok(Look {
@@ -658,8 +677,8 @@ impl Cycle<'_> {
 }
 
 /// One look at every dirty pair.
-struct Look {
-    plan: Plan,
+pub(super) struct Look {
+    pub(super) plan: Plan,
     /// Pairs to be read directly before anything is decided about them.
     probe: Vec<PairId>,
     undecoded: Undecoded,

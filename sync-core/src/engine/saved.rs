@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::applied::{AppliedCommand, CommandOutcome, StaleReason};
 use super::cycle::Cycle;
+use super::marks::Marks;
 use super::{Report, RunError, RunOutcome};
 use crate::link::{Side, Sides};
 use crate::outbox::Intent;
 use crate::pair::{PairId, PairState, Presence};
 use crate::plan::{
-    Approval, CommandId, ListedCommand, PairPlan, Plan, PlanItem, PlannedCommand, digest_content,
-    digest_of, field_kinds, keys_of,
+    Approval, CommandId, CreateGroup, Grouping, ListedCommand, PairPlan, Plan, PlanItem,
+    PlannedCommand, UnlistedCreates, digest_content, digest_of, field_kinds, keys_of,
 };
 use crate::port::{CommandKind, Query, Rows};
 use crate::record::Lifecycle;
@@ -25,6 +26,63 @@ pub(super) struct Approved {
     done: BTreeSet<CommandId>,
     /// Mapped fields whose kind or access is not that of the plan.
     retyped: BTreeSet<FieldId>,
+    /// Creates that the plan lists, approved or not: they stand in no group.
+    listed: BTreeSet<Digest>,
+    unlisted: Sides<Groups>,
+}
+
+/// Approved creates of one side that the plan does not list, while a cycle carries them out.
+///
+/// Whether a group is as it was planned shows at its end: pairs are decided first, as for every
+/// plan, and carried out then.
+#[derive(Default)]
+struct Groups {
+    wanted: BTreeSet<Digest>,
+    grouping: Grouping,
+    /// Pairs of the group under way.
+    group: Vec<PairId>,
+    /// What may be carried out, as far as this look goes.
+    allowed: Marks,
+    /// Handed on and not seen to have arrived.
+    under_way: Marks,
+    /// How many of them.
+    waiting: u64,
+    done: u64,
+}
+
+impl Groups {
+    fn add(&mut self, pair: PairId, create: Digest) {
+        self.group.push(pair);
+        if let Some(group) = self.grouping.add(create) {
+            self.end(group);
+        }
+    }
+
+    fn end(&mut self, group: CreateGroup) {
+        let is_wanted = self.wanted.contains(&group.digest);
+        for pair in self.group.drain(..) {
+            if is_wanted {
+                self.allowed.mark(pair);
+            }
+        }
+    }
+
+    /// Whether the create of this pair is approved; it counts as handed on then.
+    fn take(&mut self, pair: PairId) -> bool {
+        let allowed = self.allowed.is_marked(pair);
+        if allowed && !self.under_way.is_marked(pair) {
+            self.under_way.mark(pair);
+            self.waiting += 1;
+        }
+        allowed
+    }
+
+    fn arrived(&mut self, pair: PairId) {
+        if self.under_way.unmark(pair) {
+            self.waiting -= 1;
+            self.done += 1;
+        }
+    }
 }
 
 impl Approved {
@@ -34,13 +92,61 @@ impl Approved {
         let allowed = plan.listed().filter(|(_, listed)| {
             approval.allows(listed.id) && first_retyped(&retyped, listed).is_none()
         });
+        let wanted = allowed.map(|(item, listed)| (digest_of(item, listed), listed.id));
+        let wanted = wanted.collect();
+        let mut unlisted = Sides::<Groups>::default();
+        // Every field may be meant.
+        for creates in plan.unlisted.iter().filter(|_| retyped.is_empty()) {
+            if approval.allows(creates.id) {
+                let groups = creates.groups.iter().map(|group| group.digest);
+                unlisted[creates.side].wanted.extend(groups);
+            }
+        }
+        let creates = plan
+            .listed()
+            .filter(|(_, listed)| listed.command.kind == CommandKind::Create);
+        let listed = creates.map(|(item, listed)| digest_of(item, listed));
         Self {
-            wanted: allowed
-                .map(|(item, listed)| (digest_of(item, listed), listed.id))
-                .collect(),
+            wanted,
             under_way: BTreeMap::new(),
             done: BTreeSet::new(),
             retyped,
+            listed: listed.collect(),
+            unlisted,
+        }
+    }
+
+    /// Every pair is looked at once more from here.
+    pub(super) fn begin_look(&mut self) {
+        for side in Side::BOTH {
+            let groups = &mut self.unlisted[side];
+            groups.grouping = Grouping::default();
+            groups.group.clear();
+            groups.allowed = Marks::default();
+        }
+    }
+
+    /// Takes note of what is decided for a pair, in the order in which a plan takes it.
+    pub(super) fn look_at(&mut self, pair: &PairState, decided: &PairPlan) {
+        for command in &decided.commands {
+            let groups = &mut self.unlisted[command.side];
+            if command.kind != CommandKind::Create || groups.wanted.is_empty() {
+                continue;
+            }
+            let digest = command.digest(&keys_of(pair));
+            if !self.listed.contains(&digest) {
+                groups.add(pair.id, digest);
+            }
+        }
+    }
+
+    /// Every pair was looked at.
+    pub(super) fn end_look(&mut self) {
+        for side in Side::BOTH {
+            let groups = &mut self.unlisted[side];
+            if let Some(last) = groups.grouping.end() {
+                groups.end(last);
+            }
         }
     }
 
@@ -82,6 +188,7 @@ impl Cycle<'_> {
             return true;
         };
         approved.take((pair.id, command.side), command.digest(&keys_of(pair)))
+            || command.kind == CommandKind::Create && approved.unlisted[command.side].take(pair.id)
     }
 
     /// Whether a command of an earlier run that certainly did not arrive may be sent again.
@@ -91,15 +198,22 @@ impl Cycle<'_> {
         }
         let at = (intent.pair, intent.side);
         let approved = self.approved.as_ref();
-        approved.is_none_or(|approved| approved.under_way.contains_key(&at))
+        approved.is_none_or(|approved| {
+            let groups = &approved.unlisted[intent.side];
+            approved.under_way.contains_key(&at) || groups.under_way.is_marked(intent.pair)
+        })
     }
 
     /// A command was seen to have arrived.
     pub(super) fn note_arrival(&mut self, pair: PairId, side: Side) {
-        if let Some(approved) = &mut self.approved
-            && let Some(id) = approved.under_way.remove(&(pair, side))
-        {
-            approved.done.insert(id);
+        let Some(approved) = &mut self.approved else {
+            return;
+        };
+        match approved.under_way.remove(&(pair, side)) {
+            Some(id) => {
+                approved.done.insert(id);
+            }
+            None => approved.unlisted[side].arrived(pair),
         }
     }
 
@@ -152,7 +266,50 @@ impl Cycle<'_> {
             let id = listed.id;
             commands.push(AppliedCommand { id, outcome });
         }
+        let unlisted = plan.unlisted.iter().map(|creates| AppliedCommand {
+            id: creates.id,
+            outcome: if approval.allows(creates.id) {
+                self.of_unlisted(plan, creates, report)
+            } else {
+                CommandOutcome::Skipped
+            },
+        });
+        commands.extend(unlisted);
         Ok(commands)
+    }
+
+    fn of_unlisted(
+        &self,
+        plan: &Plan,
+        creates: &UnlistedCreates,
+        report: &Report,
+    ) -> CommandOutcome {
+        let Some(approved) = &self.approved else {
+            return CommandOutcome::Skipped;
+        };
+        let Groups { waiting, done, .. } = &approved.unlisted[creates.side];
+        let (waiting, applied) = (*waiting, *done);
+        let left = creates.count.saturating_sub(applied);
+        if left == 0 {
+            return CommandOutcome::Applied;
+        }
+        let cancelled = report.outcome == RunOutcome::Cancelled;
+        let retyped = approved.retyped.first().cloned();
+        let stale = retyped.map_or(StaleReason::RecordsChanged, StaleReason::SchemaChanged);
+        let why = if cancelled {
+            "stopped on request before it".into()
+        } else if waiting > 0 {
+            why_unfinished(report)
+        } else {
+            stale.sentence(plan)
+        };
+        if applied > 0 {
+            CommandOutcome::Partly { applied, left, why }
+        } else if cancelled || waiting > 0 {
+            CommandOutcome::Waiting { why }
+        } else {
+            CommandOutcome::Stale { why: stale }
+        }
     }
 
     async fn why_not(
@@ -279,13 +436,14 @@ fn not_reached(pair: &PairState, listed: &ListedCommand, report: &Report) -> Com
             why: refusal.reason.clone(),
         },
         None => CommandOutcome::Waiting {
-            why: report
-                .problems
-                .first()
-                .cloned()
-                .unwrap_or_else(|| "the run ended before it".into()),
+            why: why_unfinished(report),
         },
     }
+}
+
+fn why_unfinished(report: &Report) -> String {
+    let problem = report.problems.first().cloned();
+    problem.unwrap_or_else(|| "the run ended before it".into())
 }
 
 /// Not decided any more, and no cell tells why.
@@ -320,6 +478,8 @@ mod tests {
             under_way: BTreeMap::new(),
             done: BTreeSet::new(),
             retyped: BTreeSet::new(),
+            listed: BTreeSet::new(),
+            unlisted: Sides::default(),
         };
         assert!(approved.take(at, digest));
         assert!(approved.take(at, digest), "again, as long as it did not");

@@ -35,6 +35,9 @@ pub enum Class {
     Parked,
     /// Said to be clean, and the sides do not agree. Violation.
     Disagrees,
+    /// No run would look at it, though a look would change something: the policy was changed, or a
+    /// mark was lost.
+    Overlooked,
     /// In the trash, and so is its other side or there is none.
     InTrash,
     /// Both sides are there, as they were last seen, and agree.
@@ -43,7 +46,7 @@ pub enum Class {
 
 impl Class {
     /// All, in order.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Unreadable,
         Self::DuplicateKey,
         Self::DuplicateMarker,
@@ -55,6 +58,7 @@ impl Class {
         Self::Pending,
         Self::Parked,
         Self::Disagrees,
+        Self::Overlooked,
         Self::InTrash,
         Self::InAgreement,
     ];
@@ -86,6 +90,7 @@ impl Class {
             Self::Pending => "pending",
             Self::Parked => "parked",
             Self::Disagrees => "said to be clean, and differs",
+            Self::Overlooked => "not marked for a look it needs",
             Self::InTrash => "in the trash",
             Self::InAgreement => "in agreement",
         }

@@ -1,21 +1,24 @@
 //! Verify: both sides are read again, whole, and every record is accounted for. Reads only: no
 //! lease, no commit, no command. What is found is told by numbers and keys, never by values.
+//!
+//! Of what a side shows a digest for each record is kept; a merge-join with what the store
+//! remembers says what differs. Keys are kept only of records that no pair knows.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::cycle::CHUNK;
-use super::references::{Routes, waits_of};
+use super::cycle::{CHUNK, Cycle};
 use super::verification::{Class, Example, Verification};
-use super::{Engine, RunError};
-use crate::link::{MappedField, Names, Side, Sides};
+use super::{Engine, RunError, RunOptions};
+use crate::link::{MappedField, Side, Sides};
 use crate::memory::is_live;
-use crate::pair::{PairHead, PairId, PairState, RecordState};
+use crate::pair::{PairId, PairState, RecordState};
+use crate::plan::{Look, MergeJoin, Met, Shown};
 use crate::port::{
-    Bookmark, Call, Cancel, Coverage, Description, FieldSet, LinkMemory, Lookup, Next, OpenMode,
-    Query, Rows, ScanFrom, Scope, Sighting,
+    Bookmark, Call, Cancel, Coverage, FieldSet, LinkMemory, Lookup, Next, OpenMode, Query, Rows,
+    ScanFrom, Scope, Sighting,
 };
 use crate::record::{Key, Lifecycle, Record};
-use crate::value::Digest;
+use crate::value::{Digest, Value};
 
 /// Records asked for per page of a scan.
 const SCAN_LIMIT: u32 = 1_000;
@@ -46,23 +49,27 @@ impl Engine {
     /// When a side or the store cannot be read.
     pub async fn verify(&self, options: &VerifyOptions) -> Result<Verification, RunError> {
         let opened = self.store.open(&self.spec, OpenMode::Read).await?;
-        let described = self.described.clone();
-        let mut routes = Routes::new(self, &described);
-        routes.know_options(&opened.memory.options);
-        let waits = waits_of(&*self.store, &self.spec.id).await?;
+        let run = RunOptions {
+            cancel: options.cancel.clone(),
+            ..RunOptions::default()
+        };
+        let mut cycle = self.dry_cycle(&run).await?;
+        cycle.load().await?;
+        cycle.attend_to_mapping().await?;
+        // Otherwise the next run looks at every pair, marked or not.
+        let knows_rules = cycle.memory == opened.memory;
         let mut checker = Checker {
             engine: self,
-            described,
-            names: Names::default(),
-            routes,
-            waits: waits.into_keys().collect(),
+            cycle,
             options,
             memory: opened.memory,
-            sighted: BTreeMap::new(),
-            keys: Sides::default(),
+            shown: Sides::default(),
+            noted: BTreeSet::new(),
+            strangers: Sides::default(),
             markers: Sides::default(),
             conflicts: self.open_conflicts().await?,
             whole: Sides::new(false, false),
+            knows_rules,
             result: Verification {
                 seen: Sides::default(),
                 classes: BTreeMap::new(),
@@ -99,19 +106,21 @@ enum Sighted {
 
 struct Checker<'a> {
     engine: &'a Engine,
-    described: Sides<Description>,
-    names: Names,
-    routes: Routes,
-    /// Pairs that wait for records they refer to.
-    waits: BTreeSet<PairId>,
+    /// What decides about a pair as a run would.
+    cycle: Cycle<'a>,
     options: &'a VerifyOptions,
     memory: LinkMemory,
-    sighted: BTreeMap<PairId, Sides<Sighted>>,
-    keys: Sides<BTreeSet<Key>>,
-    /// Live records by marker; the first to carry one.
-    markers: Sides<BTreeMap<String, Key>>,
+    /// What a side shows of the pairs, in the order it shows them.
+    shown: Sides<Vec<(PairId, Digest)>>,
+    /// Sides of pairs that were accounted for while they were read.
+    noted: BTreeSet<(PairId, Side)>,
+    /// Keys that no pair has.
+    strangers: Sides<BTreeSet<Key>>,
+    /// Digests of live records' markers, and of the key of the first to carry it.
+    markers: Sides<BTreeMap<Digest, Digest>>,
     conflicts: BTreeSet<PairId>,
     whole: Sides<bool>,
+    knows_rules: bool,
     result: Verification,
 }
 
@@ -146,16 +155,12 @@ impl Checker<'_> {
     }
 
     async fn read_page(&mut self, side: Side, items: Vec<Sighting>) -> Result<(), RunError> {
-        let mut records = Vec::new();
+        let mut records = Vec::with_capacity(items.len());
         for item in items {
             match item {
                 Sighting::Seen(record) => {
                     self.result.seen[side] += 1;
-                    if self.keys[side].insert(record.key.clone()) {
-                        records.push(record);
-                    } else {
-                        self.note(Class::DuplicateKey, side, Some(&record.key), None);
-                    }
+                    records.push(record);
                 }
                 Sighting::Bad(bad) => {
                     self.result.seen[side] += 1;
@@ -171,26 +176,20 @@ impl Checker<'_> {
             .engine
             .store
             .read(&self.engine.spec.id, &query, None, limit);
-        let mut by_key: BTreeMap<Key, Vec<PairHead>> = BTreeMap::new();
+        let mut by_key: BTreeMap<Key, Vec<PairId>> = BTreeMap::new();
         if let Rows::Heads(heads) = rows.await? {
             for head in heads {
                 if let Some(key) = head.keys[side].clone() {
-                    by_key.entry(key).or_default().push(head);
+                    by_key.entry(key).or_default().push(head.id);
                 }
             }
         }
         for record in records {
             match by_key.get(&record.key).map_or(&[][..], Vec::as_slice) {
                 [] => self.unpaired(side, &record),
-                [head] => {
-                    let seen = head.seen[side];
-                    let is_same = self.is_same(side, head.id, &record, seen).await?;
-                    self.paired(side, head.id, &record, is_same);
-                }
-                heads => {
-                    for head in heads {
-                        self.sighted.entry(head.id).or_default()[side] = Sighted::Noted;
-                    }
+                [pair] => self.paired(side, *pair, &record),
+                pairs => {
+                    self.noted.extend(pairs.iter().map(|pair| (*pair, side)));
                     self.note(Class::DuplicateKey, side, Some(&record.key), None);
                 }
             }
@@ -198,33 +197,10 @@ impl Checker<'_> {
         Ok(())
     }
 
-    /// Whether a record is as it was last seen. What the index may not show yet is read directly.
-    async fn is_same(
-        &self,
-        side: Side,
-        pair: PairId,
-        record: &Record,
-        seen: Option<Digest>,
-    ) -> Result<bool, RunError> {
-        if seen == Some(record.digest()) {
-            return Ok(true);
-        }
-        let lag = self.engine.described[side].capabilities.index_lag;
-        let written = self.memory.sides[side].ahead_of_index.get(&pair);
-        if written.is_none_or(|at| self.engine.clock.now().since(*at) >= lag) {
-            return Ok(false);
-        }
-        let call = Call::new(&self.options.cancel);
-        let keys = [record.key.clone()];
-        let peer = &self.engine.peers[side];
-        let answers = peer.fetch(&call, &keys, &FieldSet::All).await?;
-        Ok(answers.first().is_some_and(
-            |answer| matches!(answer, Lookup::Here(now) if seen == Some(now.digest())),
-        ))
-    }
-
     fn unpaired(&mut self, side: Side, record: &Record) {
-        let class = if record.lifecycle == Lifecycle::Trashed {
+        let class = if !self.strangers[side].insert(record.key.clone()) {
+            Class::DuplicateKey
+        } else if record.lifecycle == Lifecycle::Trashed {
             Class::InTrash
         } else if self.is_marked_twice(side, record) {
             Class::DuplicateMarker
@@ -234,68 +210,111 @@ impl Checker<'_> {
         self.note(class, side, Some(&record.key), None);
     }
 
-    fn paired(&mut self, side: Side, pair: PairId, record: &Record, is_same: bool) {
-        let sighted = if self.is_marked_twice(side, record) {
+    fn paired(&mut self, side: Side, pair: PairId, record: &Record) {
+        if self.is_marked_twice(side, record) {
+            self.noted.insert((pair, side));
             self.note(Class::DuplicateMarker, side, Some(&record.key), Some(pair));
-            Sighted::Noted
-        } else if is_same {
-            Sighted::Same
         } else {
-            Sighted::Edited
-        };
-        self.sighted.entry(pair).or_default()[side] = sighted;
+            self.shown[side].push((pair, record.digest()));
+        }
     }
 
     fn is_marked_twice(&mut self, side: Side, record: &Record) -> bool {
         let field = self.engine.spec.mapping.markers[side].as_ref();
         let marker = field.and_then(|field| record.cells.complete(field));
-        let Some(marker) = marker.map(|marker| marker.display()) else {
+        let Some(marker) = marker.map(Value::display) else {
             return false;
         };
         if marker.is_empty() || record.lifecycle != Lifecycle::Live {
             return false;
         }
-        let first = self.markers[side]
-            .entry(marker)
-            .or_insert_with(|| record.key.clone());
-        *first != record.key
+        let key = Digest::of(record.key.as_str().as_bytes());
+        let first = self.markers[side].entry(Digest::of(marker.as_bytes()));
+        *first.or_insert(key) != key
     }
 
     /// Goes through every pair and accounts for the records of its sides.
     async fn account(mut self) -> Result<Verification, RunError> {
+        let rows = std::mem::take(&mut self.shown);
+        let shown = Sides {
+            left: shown(rows.left, self.whole.left),
+            right: shown(rows.right, self.whole.right),
+        };
+        let mut join = MergeJoin::new(&shown);
         let mut after = None;
         loop {
-            let link = &self.engine.spec.id;
-            let rows = self.engine.store.read(link, &Query::All, after, CHUNK);
-            let Rows::Pairs(pairs) = rows.await? else {
+            let remembered = self.read(&Query::Digests, after).await?;
+            let Rows::Digests(remembered) = remembered else {
                 break;
             };
-            self.names = self.routes.names(&*self.engine.store, &pairs).await?;
-            for pair in &pairs {
-                self.account_for(pair);
+            let mut met = Vec::with_capacity(remembered.len());
+            join.meet_each(&remembered, |look| met.push(look));
+            let ids = remembered.iter().map(|pair| pair.id).collect();
+            let pairs = match self.read(&Query::Pairs(ids), None).await? {
+                Rows::Pairs(pairs) => pairs,
+                _ => Vec::new(),
+            };
+            self.cycle.meet(&pairs).await?;
+            for look in met {
+                match pairs.binary_search_by_key(&look.pair, |pair| pair.id) {
+                    Ok(at) => self.account_for(&pairs[at], look).await?,
+                    Err(_) => self.moved_meanwhile(look),
+                }
             }
-            match pairs.last() {
-                Some(last) if pairs.len() >= CHUNK as usize => after = Some(Bookmark(last.id.0)),
+            match remembered.last() {
+                Some(last) if remembered.len() >= CHUNK as usize => {
+                    after = Some(Bookmark(last.id.0));
+                }
                 _ => break,
             }
         }
-        // A pair that was joined or forgotten between the two looks.
-        for (pair, sighted) in std::mem::take(&mut self.sighted) {
-            for side in Side::BOTH {
-                if matches!(sighted[side], Sighted::Same | Sighted::Edited) {
-                    self.note(Class::Edited, side, None, Some(pair));
-                }
-            }
+        let mut strangers = Vec::new();
+        join.finish(|look| strangers.push(look));
+        for look in strangers {
+            self.moved_meanwhile(look);
         }
         Ok(self.result)
     }
 
-    fn account_for(&mut self, pair: &PairState) {
-        let sighted = self.sighted.remove(&pair.id).unwrap_or_default();
+    async fn read(&self, query: &Query, after: Option<Bookmark>) -> Result<Rows, RunError> {
+        let link = &self.engine.spec.id;
+        Ok(self.engine.store.read(link, query, after, CHUNK).await?)
+    }
+
+    /// A pair that was joined or forgotten between the two looks.
+    fn moved_meanwhile(&mut self, look: Look) {
+        for side in Side::BOTH {
+            self.shown_again(side, look, None);
+            if look.is_shown(side) {
+                self.note(Class::Edited, side, None, Some(look.pair));
+            }
+        }
+    }
+
+    fn shown_again(&mut self, side: Side, look: Look, key: Option<&Key>) {
+        for _ in 0..look.again[side] {
+            self.note(Class::DuplicateKey, side, key, Some(look.pair));
+        }
+    }
+
+    async fn account_for(&mut self, pair: &PairState, look: Look) -> Result<(), RunError> {
+        let mut sighted = Sides::<Sighted>::default();
+        for side in Side::BOTH {
+            sighted[side] = match look.met[side] {
+                _ if self.noted.contains(&(pair.id, side)) => Sighted::Noted,
+                Met::Absent | Met::Presumed | Met::Missing => Sighted::Not,
+                Met::Same => Sighted::Same,
+                Met::Differs | Met::Appeared => self.sighted_late(side, pair).await?,
+            };
+        }
         let rest = self.class_of(pair);
         for side in Side::BOTH {
+            let key = pair.sides[side].key.clone();
+            self.shown_again(side, look, key.as_ref());
             let class = match (sighted[side], sighted[side.other()]) {
-                (Sighted::Noted, _) => continue,
+                (Sighted::Noted, _) if !look.is_shown(side) => continue,
+                // Shown again after it was accounted for.
+                (Sighted::Noted, _) => Class::DuplicateKey,
                 (Sighted::Not, _) => {
                     let expected = is_live(pair, side) && self.whole[side];
                     self.result.missing[side] += u64::from(expected);
@@ -311,21 +330,55 @@ impl Checker<'_> {
                 }
                 (Sighted::Same, _) => rest,
             };
-            let key = pair.sides[side].key.clone();
             self.note(class, side, key.as_ref(), Some(pair.id));
         }
+        Ok(())
+    }
+
+    /// A record that was shown otherwise than it is remembered. What the index may not show yet is
+    /// read directly.
+    async fn sighted_late(&self, side: Side, pair: &PairState) -> Result<Sighted, RunError> {
+        let capabilities = &self.engine.described[side].capabilities;
+        let written = self.memory.sides[side].ahead_of_index.get(&pair.id);
+        let now = self.engine.clock.now();
+        if written.is_none_or(|at| now.since(*at) >= capabilities.index_lag) {
+            return Ok(Sighted::Edited);
+        }
+        let call = Call::new(&self.options.cancel);
+        let keys = Vec::from_iter(pair.sides[side].key.clone());
+        let peer = &self.engine.peers[side];
+        let answers = peer.fetch(&call, &keys, &FieldSet::All).await?;
+        let shadow = pair.sides[side].shadow.as_ref().map(Record::digest);
+        let is_same = matches!(
+            answers.first(), Some(Lookup::Here(now)) if shadow == Some(now.digest())
+        );
+        Ok(if is_same {
+            Sighted::Same
+        } else {
+            Sighted::Edited
+        })
     }
 
     /// What is remembered of a pair whose records are as they were last seen.
     fn class_of(&self, pair: &PairState) -> Class {
+        let class = self.standing_of(pair);
+        // P13: of a pair that no run would look at, a look finds nothing to do.
+        let asks = self.knows_rules && !self.cycle.waits.contains_key(&pair.id);
+        if asks && class.is_settled() && self.cycle.decide(pair).changes_anything() {
+            return Class::Overlooked;
+        }
+        class
+    }
+
+    fn standing_of(&self, pair: &PairState) -> Class {
         let mapping = &self.engine.spec.mapping;
         let base = pair.base.as_ref();
         let settled = |field: &MappedField| base.and_then(|base| base.field(field)).cloned();
         // A record that it refers to may have got its counterpart since.
-        let waits = self.waits.contains(&pair.id);
+        let waits = self.cycle.waits.contains_key(&pair.id);
         let mut fields = mapping.fields.iter();
         let disagrees = fields.any(|field| {
-            let context = self.names.lens(&self.described, field);
+            let context = self.cycle.names.lens(&self.cycle.described, field);
             let moved_on = waits && field.lens.meets_by_names();
             settled(field).is_some_and(|Sides { left, right }| {
                 !moved_on && !field.lens.agree(&context, &left, &right)
@@ -367,7 +420,7 @@ impl Checker<'_> {
             let right = right.cells.complete(&field.ids.right);
             match (left, right) {
                 (Some(left), Some(right)) => {
-                    let context = self.names.lens(&self.described, field);
+                    let context = self.cycle.names.lens(&self.cycle.described, field);
                     field.lens.agree(&context, left, right)
                 }
                 _ => true,
@@ -387,5 +440,13 @@ impl Checker<'_> {
                 pair,
             });
         }
+    }
+}
+
+fn shown(rows: Vec<(PairId, Digest)>, whole: bool) -> Shown {
+    if whole {
+        Shown::whole(rows)
+    } else {
+        Shown::part(rows)
     }
 }

@@ -60,9 +60,21 @@ impl Plan {
                 }
             }
         }
-        let theirs = other.listed().map(|(_, listed)| listed.id);
+        for creates in &self.unlisted {
+            let mut there = other.unlisted.iter();
+            match there.find(|there| there.side == creates.side) {
+                None => diff.only_here.push(creates.id),
+                Some(there) => {
+                    met.insert(there.id);
+                    if there.digest != creates.digest {
+                        let (here, there) = (creates.id, there.id);
+                        diff.changed.push(ChangedCommand { here, there });
+                    }
+                }
+            }
+        }
         diff.only_there
-            .extend(theirs.filter(|id| !met.contains(id)));
+            .extend(other.ids().filter(|id| !met.contains(id)));
         diff
     }
 }

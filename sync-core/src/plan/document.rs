@@ -116,6 +116,11 @@ impl CommandId {
         let tag = u32::try_from(digest.short() & u64::from(u32::MAX)).unwrap_or(0);
         Self { number, tag }
     }
+
+    /// The same number with the tag of another digest.
+    pub(super) fn with_digest(self, digest: Digest) -> Self {
+        Self::new(self.number, digest)
+    }
 }
 
 impl fmt::Display for CommandId {
@@ -165,7 +170,8 @@ pub struct ListedCommand {
     pub id: CommandId,
     /// Digest of what it does to which record, cells that are left out included, rules not.
     pub digest: Digest,
-    /// How many fields of a create are left out, because the plan has very many.
+    /// How many fields of a create are left out. Plans of today leave out none, see
+    /// [`Plan::unlisted`].
     #[serde(default, skip_serializing_if = "is_zero")]
     pub left_out: u64,
     /// The command.
@@ -280,7 +286,14 @@ impl Plan {
         Digest::of_json(self)
     }
 
-    /// Every command with its record, in order.
+    /// Every name by which something of the plan is approved, in order.
+    pub fn ids(&self) -> impl Iterator<Item = CommandId> {
+        let listed = self.listed().map(|(_, listed)| listed.id);
+        listed.chain(self.unlisted.iter().map(|creates| creates.id))
+    }
+
+    /// Every command with its record, in order. Creates beyond the first 1,000 are not among them,
+    /// see [`Plan::unlisted`].
     pub fn listed(&self) -> impl Iterator<Item = (&PlanItem, &ListedCommand)> {
         let commands = |item| Self::of_item(item);
         self.items.iter().flat_map(commands)
@@ -295,9 +308,12 @@ impl Plan {
         let mut listed = self.listed();
         let altered = listed.find(|(item, listed)| {
             let digest = digest_of(item, listed);
-            digest != listed.digest || CommandId::new(listed.id.number, digest) != listed.id
+            digest != listed.digest || listed.id.with_digest(digest) != listed.id
         });
-        altered.map(|(_, listed)| listed.id)
+        let mut unlisted = self.unlisted.iter();
+        altered
+            .map(|(_, listed)| listed.id)
+            .or_else(|| Some(unlisted.find(|creates| !creates.is_as_planned())?.id))
     }
 }
 

@@ -14,11 +14,13 @@ mod hold;
 #[cfg(test)]
 mod laws;
 mod limits;
+mod merge_join;
 mod pair;
 pub mod rows;
 mod status;
 mod summary;
 mod undo;
+mod unlisted;
 
 pub use diff::{ChangedCommand, PlanDiff};
 pub use document::{
@@ -29,6 +31,7 @@ pub use explain::{Explanation, FieldExplanation, explain};
 pub use fields::FieldRule;
 pub use guards::{Guard, Refusal};
 pub use hold::{FieldsOnHold, OnHold};
+pub use merge_join::{JoinCounts, Look, MergeJoin, Met, Shown, merge_join};
 pub use pair::{
     Blocked, InFlight, PairContext, PairPlan, PlannedCommand, PlannedField, Where, plan_pair,
 };
@@ -36,3 +39,5 @@ pub use rows::RowRule;
 pub use status::{BaseState, SideStatus};
 pub use summary::{Estimate, Plan, PlanCounts, PlanItem};
 pub use undo::{NotUndone, WhyNot, undo_pair};
+pub(crate) use unlisted::Grouping;
+pub use unlisted::{CreateGroup, UnlistedCreates};

@@ -276,6 +276,18 @@ impl PairPlan {
             && !self.probe
     }
 
+    /// Whether anything would be written, settled, asked or forgotten because of it.
+    pub(crate) fn changes_anything(&self) -> bool {
+        self.probe
+            || self.forget
+            || self.settle.is_some()
+            || !self.commands.is_empty()
+            || !self.withheld.is_empty()
+            || !self.conflicts.is_empty()
+            || !self.close.is_empty()
+            || !self.refusals.is_empty()
+    }
+
     /// Whether the planner has to look again even if nothing new is observed.
     pub fn stays_dirty(&self) -> bool {
         self.probe

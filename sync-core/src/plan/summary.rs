@@ -11,15 +11,17 @@ use super::document::{
 use super::guards::Refusal;
 use super::pair::{PairPlan, PlannedCommand};
 use super::rows::RowRule;
+use super::unlisted::{CreateGroup, Grouping, UnlistedCreates};
 use crate::conflict::Conflict;
-use crate::link::{LinkSpec, Sides};
+use crate::link::{LinkSpec, Side, Sides};
 use crate::pair::{PairId, PairState};
 use crate::port::{CommandKind, Description};
 use crate::schema::FieldId;
+use crate::value::Digest;
 
-/// A plan keeps the values of so many creates; of those beyond it keeps a digest. A first pull of
-/// a million records would not fit into memory otherwise, nor would anybody read it.
-const CREATES_IN_FULL: u64 = 1_000;
+/// A plan lists so many creates; those beyond it counts, with digests over groups of them. A first
+/// pull of a million records would not fit into memory otherwise, nor would anybody read it.
+const CREATES_LISTED: u64 = 1_000;
 
 /// What a run would do, as a document: its JSON can be saved, compared, approved in part and
 /// carried out later. Pairs that need nothing are counted, not stored.
@@ -38,6 +40,9 @@ pub struct Plan {
     pub field_names: BTreeMap<FieldId, String>,
     /// Pairs with commands, in order of pair.
     pub items: Vec<PlanItem>,
+    /// Creates beyond the first 1,000, at most one entry for each side.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unlisted: Vec<UnlistedCreates>,
     /// Names of the other records that conflicts and refusals are about.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub others: BTreeMap<PairId, RecordName>,
@@ -47,11 +52,22 @@ pub struct Plan {
     pub refusals: Vec<Refusal>,
     /// How much there is of what.
     pub counts: PlanCounts,
-    /// Creates whose cells are left out, because there are more than 1,000 of them.
+    /// Listed creates whose cells are left out. Plans of today have none: see `unlisted`.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub creates_left_out: u64,
     /// What it will cost.
     pub estimate: Estimate,
+    /// Creates that are not listed, while pairs are added.
+    #[serde(skip)]
+    left_out: Sides<LeftOut>,
+}
+
+/// Creates on one side that are not listed, as far as they are known.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct LeftOut {
+    count: u64,
+    grouping: Grouping,
+    groups: Vec<CreateGroup>,
 }
 
 /// The commands of one pair.
@@ -144,12 +160,14 @@ impl Plan {
             names: spec.names.clone(),
             field_names: field_names.collect(),
             items: Vec::new(),
+            unlisted: Vec::new(),
             others: BTreeMap::new(),
             conflicts: Vec::new(),
             refusals: Vec::new(),
             counts: PlanCounts::default(),
             creates_left_out: 0,
             estimate: Estimate::default(),
+            left_out: Sides::default(),
         }
     }
 
@@ -158,8 +176,8 @@ impl Plan {
         self.insert(pair, decided, true);
     }
 
-    /// Adds what was decided for a pair and is under way already. Nobody approves it any more:
-    /// creates without cells need no digest of them, which would cost a first pull its speed.
+    /// Adds what was decided for a pair in a run that goes on to do it. Nobody approves it any more:
+    /// creates that are not listed need no digests, which would cost a first pull its speed.
     pub(crate) fn add_under_way(&mut self, pair: &PairState, decided: &PairPlan) {
         self.insert(pair, decided, false);
     }
@@ -168,58 +186,46 @@ impl Plan {
         self.counts.add(decided);
         self.conflicts.extend(decided.conflicts.iter().cloned());
         self.refusals.extend(decided.refusals.iter().cloned());
+        let creates = self.counts.create.left + self.counts.create.right;
+        let is_listed = |command: &PlannedCommand| {
+            command.kind != CommandKind::Create || creates <= CREATES_LISTED
+        };
+        for command in &decided.commands {
+            if !is_listed(command) {
+                let digest = to_approve.then(|| command.digest(&keys_of(pair)));
+                self.left_out[command.side].add(digest);
+            }
+        }
+        let listed = decided.commands.iter().filter(|command| is_listed(command));
         let spoken_of = !decided.conflicts.is_empty() || !decided.refusals.is_empty();
-        if decided.commands.is_empty() && !spoken_of {
+        let is_item = listed.clone().next().is_some();
+        if !is_item && !spoken_of {
             return;
         }
         let record = RecordName {
             label: decided.label.clone(),
             keys: keys_of(pair),
         };
-        if decided.commands.is_empty() {
+        if !is_item {
             self.others.insert(decided.pair, record);
             return;
         }
-        let mut commands = Vec::with_capacity(decided.commands.len());
-        for command in &decided.commands {
-            let listed = self.list(command, &record, to_approve);
-            commands.push(listed);
-        }
+        let listed = listed.map(|command| {
+            let digest = command.digest(&record.keys);
+            ListedCommand {
+                id: CommandId::new(0, digest),
+                digest,
+                left_out: 0,
+                command: command.clone(),
+            }
+        });
+        let commands = listed.collect();
         self.items.push(PlanItem {
             pair: decided.pair,
             record,
             rule: decided.rule,
             commands,
         });
-    }
-
-    fn list(
-        &mut self,
-        command: &PlannedCommand,
-        record: &RecordName,
-        to_approve: bool,
-    ) -> ListedCommand {
-        let creates = self.counts.create.left + self.counts.create.right;
-        let leave_out = command.kind == CommandKind::Create && creates > CREATES_IN_FULL;
-        let mut kept = PlannedCommand {
-            key: command.key.clone(),
-            fields: Vec::new(),
-            holding: command.holding.clone(),
-            ..*command
-        };
-        if !leave_out {
-            kept.fields.clone_from(&command.fields);
-        }
-        let left_out = (command.fields.len() - kept.fields.len()) as u64;
-        self.creates_left_out += u64::from(left_out > 0);
-        let told = if to_approve { command } else { &kept };
-        let digest = told.digest(&record.keys);
-        ListedCommand {
-            id: CommandId::new(0, digest),
-            digest,
-            left_out,
-            command: kept,
-        }
     }
 
     /// Adds a refusal about a pair that its decision does not hold.
@@ -236,8 +242,20 @@ impl Plan {
     pub fn finish(&mut self, estimate: Estimate) {
         self.items.sort_by_key(|item| item.pair);
         let commands = self.items.iter_mut().flat_map(|item| &mut item.commands);
-        for (number, listed) in (1..).zip(commands) {
+        let mut number = 0;
+        for listed in commands {
+            number += 1;
             listed.id = CommandId::new(number, listed.digest);
+        }
+        for side in Side::BOTH {
+            let mut left_out = std::mem::take(&mut self.left_out[side]);
+            left_out.groups.extend(left_out.grouping.end());
+            if left_out.count > 0 {
+                number += 1;
+                let LeftOut { count, groups, .. } = left_out;
+                self.unlisted
+                    .push(UnlistedCreates::new(number, side, count, groups));
+            }
         }
         self.estimate = estimate;
     }
@@ -257,17 +275,27 @@ impl Plan {
         refusals.find(|refusal| refusal.holds_back(command))
     }
 
-    /// How many commands there are, refreshes of computed fields included.
+    /// How many commands there are, refreshes of computed fields and what is not listed included.
     pub fn commands(&self) -> u64 {
-        self.items
-            .iter()
-            .map(|item| item.commands.len() as u64)
-            .sum()
+        let listed = self.items.iter().map(|item| item.commands.len() as u64);
+        let unlisted = self.unlisted.iter().map(|creates| creates.count);
+        listed.chain(unlisted).sum()
     }
 
     /// Whether there is nothing to write, nothing refused and no new conflict.
     pub fn is_empty(&self) -> bool {
-        self.items.is_empty() && self.conflicts.is_empty() && self.refusals.is_empty()
+        self.items.is_empty()
+            && self.unlisted.is_empty()
+            && self.conflicts.is_empty()
+            && self.refusals.is_empty()
+    }
+}
+
+impl LeftOut {
+    fn add(&mut self, create: Option<Digest>) {
+        self.count += 1;
+        let group = create.and_then(|create| self.grouping.add(create));
+        self.groups.extend(group);
     }
 }
 

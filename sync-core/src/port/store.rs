@@ -15,7 +15,7 @@ use super::peer::{Command, CommandKind, Cursor, Outcome};
 use crate::conflict::{Conflict, Resolution};
 use crate::link::{LinkId, LinkSpec, OptionPairs, Side, Sides};
 use crate::outbox::Intent;
-use crate::pair::{Base, PairHead, PairId, PairState, SideState, Standing};
+use crate::pair::{Base, PairDigests, PairHead, PairId, PairState, SideState, Standing};
 use crate::record::{Key, Rank, RankRange, Timestamp};
 use crate::schema::{FieldId, Schema};
 use crate::value::{Digest, Value};
@@ -239,6 +239,8 @@ pub enum Query {
     LiveWithin(Side, RankRange),
     /// Of those, the ones whose rank is not known.
     LiveUnranked(Side),
+    /// Digests of all pairs.
+    Digests,
     /// Whole pairs, those that are there, whatever the limit.
     Pairs(Vec<PairId>),
     /// Whole pairs, every one.
@@ -279,6 +281,8 @@ pub struct Bookmark(pub u64);
 pub enum Rows {
     /// For [`Query::Heads`], [`Query::Live`], [`Query::LiveWithin`] and [`Query::LiveUnranked`].
     Heads(Vec<PairHead>),
+    /// For [`Query::Digests`].
+    Digests(Vec<PairDigests>),
     /// For [`Query::Pairs`], [`Query::All`], [`Query::Dirty`] and [`Query::Standing`].
     Pairs(Vec<PairState>),
     /// For [`Query::Intents`].
@@ -355,7 +359,7 @@ pub enum Change {
     /// A pair without a live record anywhere is forgotten, with its conflicts.
     Forget(PairId),
     /// Per-link facts, replaced whole.
-    Memory(LinkMemory),
+    Memory(Box<LinkMemory>),
     /// An intent, new or moved on.
     Intent(Intent),
     /// A conflict, opened or updated in place: it stays open since it was first seen, and a

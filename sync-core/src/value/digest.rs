@@ -10,7 +10,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Digest {
     version: u8,
-    bits: u128,
+    /// Most significant first, so that order is that of the number.
+    bits: [u8; 16],
 }
 
 impl Digest {
@@ -33,9 +34,19 @@ impl Digest {
         }
     }
 
+    /// The digest of this one followed by another: of a sequence, one item after the other.
+    pub(crate) fn then(self, next: Self) -> Self {
+        let mut bytes = [0; 34];
+        for (at, digest) in [(0, self), (17, next)] {
+            bytes[at] = digest.version;
+            bytes[at + 1..at + 17].copy_from_slice(&digest.bits);
+        }
+        Self::of(&bytes)
+    }
+
     /// The low 64 bits, for places where a short tag is enough.
     pub fn short(self) -> u64 {
-        (self.bits & u128::from(u64::MAX)) as u64
+        (self.number() & u128::from(u64::MAX)) as u64
     }
 
     /// The digest as `version:hex`, the form that is stored.
@@ -48,7 +59,7 @@ impl Digest {
         let (version, hex) = text.split_once(':')?;
         Some(Self {
             version: version.parse().ok()?,
-            bits: u128::from_str_radix(hex, 16).ok()?,
+            bits: u128::from_str_radix(hex, 16).ok()?.to_be_bytes(),
         })
     }
 
@@ -57,14 +68,18 @@ impl Digest {
         bits.copy_from_slice(&hash.as_bytes()[..16]);
         Self {
             version: Self::CANON,
-            bits: u128::from_be_bytes(bits),
+            bits,
         }
+    }
+
+    fn number(self) -> u128 {
+        u128::from_be_bytes(self.bits)
     }
 }
 
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{:032x}", self.version, self.bits)
+        write!(f, "{}:{:032x}", self.version, self.number())
     }
 }
 

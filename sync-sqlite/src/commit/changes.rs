@@ -38,7 +38,7 @@ impl Work<'_> {
             Change::Join { keep, drop } => self.pairs.join(keep, drop),
             Change::Forget(pair) => self.pairs.forget(pair),
             Change::Memory(memory) => {
-                self.memory = Some(memory);
+                self.memory = Some(*memory);
                 Ok(())
             }
             Change::Intent(intent) => self.put_intent(&intent),

@@ -25,6 +25,8 @@ pub(super) enum Habit {
     SendsNothing,
     /// The answer to a create tells its key but not its outcome, and the record is not shown.
     HidesWhatItMade,
+    /// A page shows every record twice.
+    RepeatsItself,
     /// A scan never comes back.
     IsSilent,
     /// Records do not show this field.
@@ -106,6 +108,9 @@ impl Peer for OddPeer {
             other => other,
         };
         page.items = page.items.into_iter().map(show).collect();
+        if self.habit == Habit::RepeatsItself {
+            page.items.extend(page.items.clone());
+        }
         Ok(page)
     }
 

@@ -593,29 +593,6 @@ fn a_record_that_got_its_second_key_is_still_the_same_record_in_a_diff() {
 }
 
 #[test]
-fn many_creates_are_named_by_digest_and_still_carried_out_one_by_one() {
-    let world = World::new();
-    for n in 0..1_010 {
-        world
-            .notion
-            .person_creates(&[("title", text(&format!("page {n:04}")))]);
-    }
-    let plan = saved(&world);
-    assert_eq!((plan.commands(), plan.creates_left_out), (1_010, 10));
-    let (_, last) = plan.listed().last().unwrap();
-    assert_eq!((last.left_out, last.command.fields.len()), (1, 0));
-    let edited = page(&world, "page 1009");
-    let applied = apply(&world, &plan, &only(&[command(&plan, "page 1008")]));
-    let done = applied.commands.iter();
-    let done = done.filter(|command| command.outcome == CommandOutcome::Applied);
-    assert_eq!(done.count(), 1);
-    world.notion.person_sets(&edited, "title", text("other"));
-    let applied = apply(&world, &plan, &only(&[command(&plan, "page 1009")]));
-    let last = &applied.commands.last().unwrap().outcome;
-    assert!(matches!(last, CommandOutcome::Stale { .. }), "{last:?}");
-}
-
-#[test]
 fn a_newer_format_is_refused_and_unknown_fields_are_passed_over() {
     let world = busy();
     let plan = world.plan();

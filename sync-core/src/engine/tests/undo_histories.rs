@@ -10,10 +10,10 @@ use crate::record::{Key, Lifecycle, Record};
 use crate::testkit::MemoryPeer;
 
 /// Xorshift: the same seed, the same history.
-struct Dice(u64);
+pub(super) struct Dice(pub(super) u64);
 
 impl Dice {
-    fn roll(&mut self, sides: u64) -> u64 {
+    pub(super) fn roll(&mut self, sides: u64) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
@@ -26,7 +26,7 @@ impl Dice {
     }
 }
 
-fn person_acts(world: &World, dice: &mut Dice) {
+pub(super) fn person_acts(world: &World, dice: &mut Dice) {
     let on_notion = dice.roll(2) == 0;
     let peer = if on_notion {
         &world.notion

@@ -171,6 +171,48 @@ fn sides_that_differ_while_the_pair_is_said_to_be_clean_are_a_violation() {
     assert_eq!(world.verify().violations(), 2);
 }
 
+/// P13, from the other end: a mark that was lost.
+#[test]
+fn a_pair_that_needs_a_look_and_is_not_marked_is_told() {
+    let world = World::new();
+    let (page, _) = world.settled_pair();
+    let pair = world.pair_id(&page);
+    let nothing_settled = Base::default();
+    world.tamper(vec![Change::Settle {
+        pair,
+        base: nothing_settled,
+    }]);
+    assert_eq!(world.left(), [(Class::Overlooked, 1, 1)]);
+    assert_eq!(world.verify().violations(), 0);
+    // A mapping that is new makes the next run look at every pair.
+    let mut remapped = World::new();
+    remapped.settled_pair();
+    remapped.spec.mapping.fields.remove(2);
+    assert_eq!(remapped.left(), []);
+}
+
+/// A page that comes twice is two records returned, and one of them is not accounted for as such.
+#[test]
+fn a_record_returned_twice_is_counted_twice() {
+    let world = World::new();
+    world.settled_pair();
+    world.local.person_creates(&[("title", text("new"))]);
+    let twice = OddPeer::new(&world.local, Habit::RepeatsItself);
+    let engine = world.engine_between(Sides::new(
+        Arc::new(world.notion.clone()),
+        Arc::new(twice) as Arc<dyn Peer>,
+    ));
+    let found = block_on(engine.verify(&VerifyOptions::default())).unwrap();
+    assert!(found.is_total(), "{found:?}");
+    assert_eq!(found.seen, Sides::new(10, 22));
+    assert_eq!(
+        found.classes[&Class::DuplicateKey],
+        Sides::new(0, 11),
+        "ten with a pair, one without"
+    );
+    assert_eq!(found.classes[&Class::InAgreement], Sides::new(10, 10));
+}
+
 #[test]
 fn e2_two_live_records_with_one_marker_are_a_violation() {
     let world = World::new();

@@ -339,7 +339,7 @@ impl History {
         for side in Side::BOTH {
             memory.sides[side].cursor = None;
         }
-        let mut changes = vec![Change::Memory(memory)];
+        let mut changes = vec![Change::Memory(Box::new(memory))];
         for pair in self.pairs() {
             for side in Side::BOTH {
                 let state = &pair.sides[side];

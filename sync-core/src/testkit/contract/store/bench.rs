@@ -176,6 +176,7 @@ pub(super) fn queries(spec: &LinkSpec) -> Vec<Query> {
     let mut queries = vec![
         Query::Pairs(pairs().chain([PairId(99), PairId(2)]).collect()),
         Query::All,
+        Query::Digests,
         Query::Dirty,
         Query::Standing,
         Query::Intents { dead: false },

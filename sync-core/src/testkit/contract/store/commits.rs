@@ -6,7 +6,7 @@ use super::bench::{ALL, Bench, Setup, pairs, queries, within};
 use crate::conflict::{Conflict, Resolution};
 use crate::link::{LinkId, Side, Sides};
 use crate::outbox::{Intent, IntentId, IntentState};
-use crate::pair::PairId;
+use crate::pair::{PairDigests, PairId, Presence, SideState};
 use crate::port::{
     Change, Command, CommandKind, Commit, OpenMode, PlaceId, Query, Rows, Serial, StoreError,
 };
@@ -118,6 +118,54 @@ pub fn a_link_made_for_other_places_is_refused(setup: Setup<'_>) {
             .run(bench.store().open(&bench.spec, OpenMode::Write))
             .is_ok()
     );
+}
+
+/// Digests are those of the records as they were last seen, in order of pairs; a side that shows
+/// no record has none, whatever is remembered of it.
+pub fn digests_are_of_what_is_there(setup: Setup<'_>) {
+    let (bench, fence) = Bench::opened(setup);
+    let (first, second) = (PairId(3), PairId(1));
+    let seen = |pair, side, text: &str| bench.seen(pair, side, text);
+    let gone = |change: Change| match change {
+        Change::Observe {
+            pair, side, state, ..
+        } => Change::Observe {
+            pair,
+            side,
+            state: SideState {
+                presence: Presence::Gone,
+                ..state
+            },
+            dirty: true,
+        },
+        other => other,
+    };
+    let changes = vec![
+        seen(first, Side::Left, "a"),
+        seen(first, Side::Right, "b"),
+        seen(second, Side::Left, "a"),
+        seen(second, Side::Left, "c"),
+        gone(seen(second, Side::Right, "d")),
+    ];
+    bench.commit(&fence, changes);
+    let digest = |pair, side, text: &str| match seen(pair, side, text) {
+        Change::Observe { state, .. } => state.shadow.map(|record| record.digest()),
+        _ => None,
+    };
+    let expected = vec![
+        PairDigests {
+            id: second,
+            seen: Sides::new(digest(second, Side::Left, "c"), None),
+        },
+        PairDigests {
+            id: first,
+            seen: Sides::from_fn(|side| {
+                digest(first, side, if side == Side::Left { "a" } else { "b" })
+            }),
+        },
+    ];
+    let rows = bench.read(&Query::Digests, None, ALL);
+    assert_eq!(rows, Rows::Digests(expected));
 }
 
 /// Every commit that goes through has the next number, an empty one too; one that fails has none.

@@ -29,7 +29,7 @@ enum Step {
     Wait(PairId, Vec<u8>),
     Join(PairId, PairId),
     Forget(PairId),
-    Memory(LinkMemory),
+    Memory(Box<LinkMemory>),
     Intent(Intent),
     Conflict(Conflict),
     Resolve(PairId, FieldId, Side),
@@ -237,7 +237,7 @@ fn step(spec: &LinkSpec) -> BoxedStrategy<Step> {
         2 => (pair(), vec(0..4_u8, 0..3)).prop_map(|(pair, awaited)| Step::Wait(pair, awaited)),
         1 => (pair(), pair()).prop_map(|(keep, drop)| Step::Join(keep, drop)),
         1 => pair().prop_map(Step::Forget),
-        1 => strategies::link_memory().prop_map(Step::Memory),
+        1 => strategies::link_memory().prop_map(|memory| Step::Memory(Box::new(memory))),
         3 => intent.prop_map(Step::Intent),
         3 => conflict.prop_map(Step::Conflict),
         1 => (pair(), field(), side()).prop_map(|(pair, field, side)| Step::Resolve(pair, field, side)),
@@ -383,6 +383,7 @@ fn rows(rows: &Rows) -> Vec<(u64, String)> {
     }
     match rows {
         Rows::Heads(heads) => listed(heads, |head| head.id.0),
+        Rows::Digests(digests) => listed(digests, |digests| digests.id.0),
         Rows::Pairs(pairs) => listed(pairs, |pair| pair.id.0),
         Rows::Intents(intents) => listed(intents, |intent| intent.id.0),
         Rows::Waits(waits) => listed(waits, |wait| wait.pair.0),

@@ -34,6 +34,7 @@ macro_rules! store_contract {
             the_serial_grows_by_one_with_each_commit
             a_commit_that_expects_another_serial_changes_nothing
             ids_are_never_handed_out_again
+            digests_are_of_what_is_there
             intents_are_read_until_they_are_final
             a_decision_counts_for_the_values_it_was_about
             a_commit_dropped_at_any_await_is_whole_or_nothing

@@ -10,11 +10,12 @@ use super::broken_peer::pause;
 use super::{StoreInMemory, store, world};
 use crate::link::{LinkId, LinkSpec};
 use crate::outbox::IntentState;
-use crate::pair::Standing;
+use crate::pair::{PairDigests, Standing};
 use crate::port::{
     Bookmark, Capabilities, Change, Commit, Committed, Fence, LeaseAsk, OpenMode, Opened, Query,
     Rows, Serial, Store, StoreError,
 };
+use crate::record::Record;
 use crate::testkit::contract::store::{self, Setup};
 use crate::testkit::contract::{Colocated, StoreWorld};
 
@@ -30,6 +31,7 @@ enum Defect {
     CountsTwice,
     IgnoresExpectations,
     BelievesAnyNextId,
+    DigestsTheGone,
     ForgetsTheDead,
     ForgetsDecisions,
     CommitsByHalves,
@@ -45,7 +47,7 @@ enum Defect {
 
 type Law = fn(Setup<'_>);
 
-const CAUGHT: [(&str, Law, Defect); 22] = {
+const CAUGHT: [(&str, Law, Defect); 23] = {
     use Defect::*;
     use store::*;
     macro_rules! table {
@@ -62,6 +64,7 @@ const CAUGHT: [(&str, Law, Defect); 22] = {
         the_serial_grows_by_one_with_each_commit => CountsTwice,
         a_commit_that_expects_another_serial_changes_nothing => IgnoresExpectations,
         ids_are_never_handed_out_again => BelievesAnyNextId,
+        digests_are_of_what_is_there => DigestsTheGone,
         intents_are_read_until_they_are_final => ForgetsTheDead,
         a_decision_counts_for_the_values_it_was_about => ForgetsDecisions,
         a_commit_dropped_at_any_await_is_whole_or_nothing => CommitsByHalves,
@@ -248,6 +251,20 @@ impl Store for Broken {
         } else {
             link
         };
+        if self.is(Defect::DigestsTheGone) && *query == Query::Digests {
+            let pairs = self.store.read(link, &Query::All, after, limit).await?;
+            let Rows::Pairs(pairs) = pairs else {
+                return Ok(pairs);
+            };
+            let digests = pairs.iter().map(|pair| PairDigests {
+                id: pair.id,
+                seen: pair
+                    .sides
+                    .as_ref()
+                    .map(|side| side.shadow.as_ref().map(Record::digest)),
+            });
+            return Ok(Rows::Digests(digests.collect()));
+        }
         let mut query = query.clone();
         if let Query::LiveWithin(_, range) = &mut query
             && let Bound::Included(from) = &range.from
