@@ -37,8 +37,12 @@ fn populate(world: &World, pages: usize) -> Vec<Key> {
 
 /// A first pull with rows to push, an answer that will be lost.
 fn fresh() -> World {
+    fresh_of(33)
+}
+
+fn fresh_of(pages: usize) -> World {
     let world = world();
-    populate(&world, 33);
+    populate(&world, pages);
     for n in 0..7 {
         let cells = [
             ("title", text(&format!("row {n}"))),
@@ -52,24 +56,28 @@ fn fresh() -> World {
 
 /// Both sides edited in many places, records made and trashed.
 fn edited() -> World {
+    edited_in(17)
+}
+
+fn edited_in(places: usize) -> World {
     let world = world();
-    let pages = populate(&world, 40);
+    let pages = populate(&world, places * 2 + 4);
     world.run();
-    let row = |at: usize| world.partner(Side::Left, &pages[at]);
-    let rows: Vec<Key> = (0..40).map(row).collect();
+    let rows = pages.iter().map(|page| world.partner(Side::Left, page));
+    let rows: Vec<Key> = rows.collect();
     world.clock.advance(Duration::from_secs(600));
-    for at in 0..17 {
+    for at in 0..places {
         world
             .notion
             .person_sets(&pages[at], "notes", text(&format!("there {at}")));
     }
-    for (at, row) in rows.iter().enumerate().skip(20).take(9) {
-        world
-            .local
-            .person_sets(row, "notes", text(&format!("here {at}")));
+    for (at, row) in rows.iter().enumerate().skip(places).take(places / 2) {
+        let edit = text(&format!("here {at}"));
+        world.local.person_sets(row, "notes", edit);
     }
-    world.local.person_trashes(&rows[30], true);
-    world.local.person_trashes(&rows[31], true);
+    for row in rows.iter().rev().take(2) {
+        world.local.person_trashes(row, true);
+    }
     world.local.person_creates(&[("title", text("new here"))]);
     world.notion.person_creates(&[("title", text("new there"))]);
     world
@@ -211,7 +219,8 @@ fn what_was_edited_behind_a_first_pull_in_steps_is_not_lost() {
 
 #[test]
 fn e06_a_crash_between_any_two_commits_of_any_step_changes_nothing_of_the_end() {
-    for make in [fresh, edited] {
+    let (fresh, edited) = (|| fresh_of(11), || edited_in(6));
+    for make in [fresh as fn() -> World, edited] {
         let calm = make();
         calm.run();
         calm.run();

@@ -116,6 +116,9 @@ impl History {
         }
         // Small collections would be read whole every time.
         policy.sweep_below_requests = u32::from(entropy.chance(300));
+        // Of its own branch: other draws stay what they are for a seed.
+        let pace = root.branch(11).pick(&[0, 1, 2, 36]).copied();
+        policy.sweep_pace.per_minute = pace.unwrap_or(36);
         let link = world.link(policy);
         let stage = Stage::new(root.branch(3), Strain::default());
         let store = world.store();

@@ -61,7 +61,17 @@ impl ReferenceWorld {
             kinds
         };
         let lag = Duration::from_secs(entropy.pick(&[0, 30, 60]).copied().unwrap_or(0));
-        Self::new(kinds, lag, entropy.chance(850))
+        let world = Self::new(kinds, lag, entropy.chance(850));
+        // Large enough for several pages, small enough for a history.
+        if entropy.chance(400) {
+            let page = entropy.pick(&[3, 5, 8]).copied().unwrap_or(5);
+            for place in [&world.places.left, &world.places.right] {
+                if place.kind == Kind::Notion {
+                    place.peer.slices(page);
+                }
+            }
+        }
+        world
     }
 
     /// A world of these kinds; what is like Notion is late by `lag`.
