@@ -111,7 +111,9 @@ fn approval(what: &ApplyArgs, plans: &[(DataSourceId, String, Plan)]) -> Result<
         return Ok(Approval::All);
     }
     let commands = plans.iter().flat_map(|(_, _, plan)| plan.listed());
-    let known: BTreeSet<_> = commands.map(|(_, listed)| listed.id).collect();
+    let schema = plans.iter().flat_map(|(_, _, plan)| &plan.schema);
+    let commands = commands.map(|(_, listed)| listed.id);
+    let known: BTreeSet<_> = commands.chain(schema.map(|listed| listed.id)).collect();
     if let Some(unknown) = what.only.iter().find(|id| !known.contains(id)) {
         let file = what.file.display();
         return Err(UsageError(format!("{file} has no command {unknown}")).into());

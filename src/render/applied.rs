@@ -1,9 +1,9 @@
 //! What became of a saved plan, for a terminal.
 
-use notion_sync_core::engine::{AppliedPlan, CommandOutcome};
+use notion_sync_core::engine::{AppliedCommand, AppliedPlan, CommandOutcome};
 use notion_sync_core::plan::Plan;
 
-use super::view::{Change, count, one_line, shorten};
+use super::view::{Change, count, one_line, schema_lines, shorten};
 
 /// Characters of a label that are shown.
 const LABEL: usize = 40;
@@ -41,9 +41,7 @@ pub(super) fn text(plan: &Plan, applied: &AppliedPlan) -> String {
     } else {
         format!("{title}: of {total} {}.\n", parts.join(", "))
     };
-    for ((item, listed), command) in plan.listed().zip(&applied.commands) {
-        let change = Change { plan, item, listed };
-        let label = shorten(&item.record.label, 0, LABEL);
+    let told = |command: &AppliedCommand| {
         let said = match &command.outcome {
             CommandOutcome::Applied => "applied".to_owned(),
             CommandOutcome::Stale { why } => format!("stale: {}", why.sentence(plan)),
@@ -52,8 +50,19 @@ pub(super) fn text(plan: &Plan, applied: &AppliedPlan) -> String {
             CommandOutcome::Waiting { why } => format!("waiting: {why}"),
             other => format!("{other:?}"),
         };
+        one_line(&said)
+    };
+    let (schema, commands) = applied
+        .commands
+        .split_at(plan.schema.len().min(applied.commands.len()));
+    for (line, command) in schema_lines(plan).iter().zip(schema) {
+        out.push_str(&format!("schema of {line}: {}\n", told(command)));
+    }
+    for ((item, listed), command) in plan.listed().zip(commands) {
+        let change = Change { plan, item, listed };
+        let label = shorten(&item.record.label, 0, LABEL);
         let (word, side) = (change.word(), one_line(change.side()));
-        let said = one_line(&said);
+        let said = told(command);
         out.push_str(&format!(
             "{}  {word} {label} on {side}: {said}\n",
             listed.id

@@ -128,9 +128,11 @@ pub(super) fn out_of_date(plan: &Plan, spec: &LinkSpec, opened: &Opened) -> Opti
 
 /// The result where nothing was begun.
 pub(super) fn nothing_begun(plan: &Plan, approval: &Approval, why: &StaleReason) -> AppliedPlan {
-    let commands = plan.listed().map(|(_, listed)| AppliedCommand {
-        id: listed.id,
-        outcome: if approval.allows(listed.id) {
+    let schema = plan.schema.iter().map(|listed| listed.id);
+    let ids = schema.chain(plan.listed().map(|(_, listed)| listed.id));
+    let commands = ids.map(|id| AppliedCommand {
+        id,
+        outcome: if approval.allows(id) {
             CommandOutcome::Stale { why: why.clone() }
         } else {
             CommandOutcome::Skipped

@@ -4,6 +4,7 @@
 //! [`crate::outbox`]. It holds no clock, no socket and no thread of its own, and can be dropped at
 //! any await: the next run recovers.
 
+mod alter;
 mod applied;
 mod apply;
 mod budget;
@@ -53,6 +54,7 @@ use crate::port::{
     Cancel, Clock, Description, Fence, LeaseAsk, OpenMode, Opened, Peer, Store, StoreError,
 };
 use crate::record::{Key, Timestamp};
+use crate::schema::SchemaChange;
 use applied::{nothing_begun, out_of_date};
 use budget::Spending;
 use cycle::Cycle;
@@ -101,11 +103,15 @@ pub struct RunOptions {
     /// a run that may.
     pub direction: Direction,
     /// Guards a person lets pass in this run, after a look at the plan: [`Guard::AllChanged`],
-    /// [`Guard::FilterOrMappingChanged`], [`Guard::SchemaDrift`], [`Guard::DecodeDrift`]. Deletes are approved by number, in
+    /// [`Guard::FilterOrMappingChanged`], [`Guard::SchemaDrift`], [`Guard::DecodeDrift`],
+    /// [`Guard::DestructiveSchema`]. Deletes are approved by number, in
     /// [`MaxDelete`].
     ///
     /// [`MaxDelete`]: crate::link::MaxDelete
     pub approved: BTreeSet<Guard>,
+    /// Changes of the schemas a person asks for in this run. What is so already is passed over; what
+    /// takes values away waits for [`Guard::DestructiveSchema`] in `approved`.
+    pub schema: Sides<Vec<SchemaChange>>,
     /// Most commands this run sends to a remote side; the rest waits for the next (guard Budget).
     pub max_commands: Option<u64>,
     /// A wish to stop, looked at between pages and commands.
@@ -122,6 +128,7 @@ impl Default for RunOptions {
             full: false,
             direction: Direction::Both,
             approved: BTreeSet::new(),
+            schema: Sides::default(),
             max_commands: None,
             cancel: Cancel::default(),
             progress: None,

@@ -17,7 +17,7 @@ use crate::outbox::{Intent, IntentEvent, IntentField, IntentId, IntentState};
 use crate::pair::{PairId, PairState, Presence, RecordState, Standing};
 use crate::plan::guards::{DeleteFacts, check_deletes};
 use crate::plan::{
-    Estimate, Guard, PairPlan, Plan, PlannedCommand, PlannedField, Refusal, RowRule,
+    Estimate, Guard, PairPlan, Plan, PlannedCommand, PlannedField, Refusal, RowRule, WantedOptions,
 };
 use crate::port::{
     Absence, Bookmark, Change, ChangeFeed, CommandKind, CreateSafety, Effect, Lookup, Outcome,
@@ -102,6 +102,7 @@ impl Cycle<'_> {
     async fn survey_once(&mut self, mut plan: Plan) -> Result<Look, RunError> {
         let mut probe = Vec::new();
         let mut undecoded = Undecoded::default();
+        let mut wanted = WantedOptions::new();
         let at_sight = plan.items.len();
         let mut after = None;
         loop {
@@ -111,6 +112,7 @@ impl Cycle<'_> {
             for pair in pairs.iter().filter(|pair| self.is_in_scope(pair.id)) {
                 self.count_undecoded(pair, &mut undecoded);
                 let decided = self.decide(pair);
+                wanted.extend(decided.wanted_options.iter().cloned());
                 let unshown = self.denied(pair);
                 // A record that was not shown is asked for again with every full scan.
                 let again = |refusal: &Refusal| {
@@ -150,6 +152,7 @@ impl Cycle<'_> {
                 _ => break,
             }
         }
+        self.plan_schema(&mut plan, &wanted);
         plan.finish(self.estimate(&plan));
         Ok(Look {
             plan,
@@ -186,7 +189,17 @@ impl Cycle<'_> {
             let each = u64::from(capabilities.requests_per_command);
             (counts.create[side] + updates) * each
         });
-        Estimate::of(requests.sum())
+        // Changed, and read again.
+        let altered: BTreeSet<Side> = plan
+            .schema
+            .iter()
+            .map(|listed| listed.command.side)
+            .collect();
+        let alter = altered.into_iter().map(|side| {
+            let capabilities = &self.described[side].capabilities;
+            2 * u64::from(capabilities.requests_per_command)
+        });
+        Estimate::of(requests.chain(alter).sum())
     }
 
     /// Looks at the sum of a plan. What a guard holds back stays planned for the next run.
@@ -230,6 +243,7 @@ impl Cycle<'_> {
         }
         self.guard_changes(plan, &mut held);
         held.refusals.extend(self.held_fields());
+        held.refusals.extend(self.held_schema(plan));
         Ok(held)
     }
 

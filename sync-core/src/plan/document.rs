@@ -292,6 +292,14 @@ impl Plan {
 
     /// The first command that does not say what its name was made of.
     fn altered(&self) -> Option<CommandId> {
+        let mut schema = self.schema.iter();
+        let altered = schema.find(|listed| {
+            let digest = listed.command.digest();
+            digest != listed.digest || CommandId::new(listed.id.number, digest) != listed.id
+        });
+        if let Some(listed) = altered {
+            return Some(listed.id);
+        }
         let mut listed = self.listed();
         let altered = listed.find(|(item, listed)| {
             let digest = digest_of(item, listed);

@@ -16,6 +16,7 @@ mod laws;
 mod limits;
 mod pair;
 pub mod rows;
+mod schema;
 mod status;
 mod summary;
 mod undo;
@@ -33,6 +34,10 @@ pub use pair::{
     Blocked, InFlight, PairContext, PairPlan, PlannedCommand, PlannedField, Where, plan_pair,
 };
 pub use rows::RowRule;
+pub use schema::{
+    ListedSchemaCommand, SchemaCommand, SchemaContext, SchemaRule, WantedOptions, hold_destructive,
+    plan_schema,
+};
 pub use status::{BaseState, SideStatus};
 pub use summary::{Estimate, Plan, PlanCounts, PlanItem};
 pub use undo::{NotUndone, WhyNot, undo_pair};

@@ -11,6 +11,7 @@ use super::document::{
 use super::guards::Refusal;
 use super::pair::{PairPlan, PlannedCommand};
 use super::rows::RowRule;
+use super::schema::{ListedSchemaCommand, SchemaCommand};
 use crate::conflict::Conflict;
 use crate::link::{LinkSpec, Sides};
 use crate::pair::{PairId, PairState};
@@ -36,6 +37,9 @@ pub struct Plan {
     pub names: Sides<String>,
     /// What people call each pair of fields, by its name in the mapping.
     pub field_names: BTreeMap<FieldId, String>,
+    /// Changes of the schemas, carried out before anything else.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub schema: Vec<ListedSchemaCommand>,
     /// Pairs with commands, in order of pair.
     pub items: Vec<PlanItem>,
     /// Names of the other records that conflicts and refusals are about.
@@ -140,6 +144,7 @@ impl Plan {
             over,
             names: spec.names.clone(),
             field_names: field_names.collect(),
+            schema: Vec::new(),
             items: Vec::new(),
             others: BTreeMap::new(),
             conflicts: Vec::new(),
@@ -229,11 +234,28 @@ impl Plan {
         self.refusals.push(refusal);
     }
 
+    /// Adds changes of the schemas.
+    pub fn add_schema(&mut self, commands: impl IntoIterator<Item = SchemaCommand>) {
+        let listed = commands.into_iter().map(|command| {
+            let digest = command.digest();
+            ListedSchemaCommand {
+                id: CommandId::new(0, digest),
+                digest,
+                command,
+            }
+        });
+        self.schema.extend(listed);
+    }
+
     /// Puts everything in order and names the commands; to be called once all pairs are added.
     pub fn finish(&mut self, estimate: Estimate) {
         self.items.sort_by_key(|item| item.pair);
         let commands = self.items.iter_mut().flat_map(|item| &mut item.commands);
-        for (number, listed) in (1..).zip(commands) {
+        let mut numbers = 1..;
+        for (listed, number) in self.schema.iter_mut().zip(&mut numbers) {
+            listed.id = CommandId::new(number, listed.digest);
+        }
+        for (listed, number) in commands.zip(numbers) {
             listed.id = CommandId::new(number, listed.digest);
         }
         self.estimate = estimate;
@@ -264,7 +286,10 @@ impl Plan {
 
     /// Whether there is nothing to write, nothing refused and no new conflict.
     pub fn is_empty(&self) -> bool {
-        self.items.is_empty() && self.conflicts.is_empty() && self.refusals.is_empty()
+        self.schema.is_empty()
+            && self.items.is_empty()
+            && self.conflicts.is_empty()
+            && self.refusals.is_empty()
     }
 }
 

@@ -1,5 +1,6 @@
 //! The whole engine over the reference parts: a remote peer like Notion, a local one in the store.
 
+mod alter;
 mod authority;
 mod conflicts;
 mod crashes;

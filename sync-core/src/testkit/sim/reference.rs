@@ -277,7 +277,7 @@ impl Place for ReferencePlace {
                     }
                 }
             }
-            SchemaChange::AddField { .. } => {}
+            _ => {}
         });
         true
     }

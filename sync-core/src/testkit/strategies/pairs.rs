@@ -369,6 +369,7 @@ pub fn link_memory() -> BoxedStrategy<LinkMemory> {
                 sent_twice: Default::default(),
                 undo_horizon: None,
                 options: Default::default(),
+                altered: Vec::new(),
                 fields,
                 quarantined,
             }
