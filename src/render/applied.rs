@@ -3,7 +3,7 @@
 use notion_sync_core::engine::{AppliedPlan, CommandOutcome};
 use notion_sync_core::plan::Plan;
 
-use super::view::{Change, count, one_line, shorten, unlisted};
+use super::view::{Change, count, one_line, schema_lines, shorten, unlisted};
 
 /// Characters of a label that are shown.
 const LABEL: usize = 40;
@@ -45,7 +45,14 @@ pub(super) fn text(plan: &Plan, applied: &AppliedPlan) -> String {
     } else {
         format!("{title}: of {total} {}.\n", parts.join(", "))
     };
-    for ((item, listed), command) in plan.listed().zip(&applied.commands) {
+    let (schema, commands) = applied
+        .commands
+        .split_at(plan.schema.len().min(applied.commands.len()));
+    for (line, command) in schema_lines(plan).iter().zip(schema) {
+        let said = said(plan, &command.outcome);
+        out.push_str(&format!("schema of {line}: {said}\n"));
+    }
+    for ((item, listed), command) in plan.listed().zip(commands) {
         let change = Change { plan, item, listed };
         let label = shorten(&item.record.label, 0, LABEL);
         let (word, side) = (change.word(), one_line(change.side()));

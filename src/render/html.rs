@@ -12,8 +12,8 @@ use notion_sync_core::value::Value;
 use similar::{ChangeTag, TextDiff};
 
 use super::view::{
-    Change, before_and_after, changes, cost, field_name, harmless, one_line, shorten, unlisted,
-    verdict,
+    Change, before_and_after, changes, cost, field_name, harmless, one_line, schema_lines, shorten,
+    unlisted, verdict,
 };
 
 const STYLE: &str = include_str!("page.css");
@@ -89,6 +89,9 @@ fn section(plan: &Plan, cards: &[Card<'_>]) -> Markup {
             }
             @if !sums.is_empty() {
                 section.held { h2 { "Held back" } @for refusal in sums { (refusal_line(refusal)) } }
+            }
+            @if !plan.schema.is_empty() {
+                section.held { h2 { "Schema" } @for line in schema_lines(plan) { p { (line) } } }
             }
             @for card in cards { (card.markup(plan)) }
             @for (what, id) in unlisted(plan) { p.meta { (what) " " code.id { (id) } } }

@@ -3,7 +3,8 @@
 use notion_sync_core::plan::Plan;
 
 use super::view::{
-    Change, changes, cost, field_name, one_line, record_of, refused, shorten, unlisted, verdict,
+    Change, changes, cost, field_name, one_line, record_of, refused, schema_lines, shorten,
+    unlisted, verdict,
 };
 
 /// Characters of a value that are shown.
@@ -16,6 +17,12 @@ pub(super) fn plan(plan: &Plan) -> String {
         out.push_str(&cost);
     }
     out.push('\n');
+    if !plan.schema.is_empty() {
+        out.push_str("\n### Schema\n\n");
+    }
+    for line in schema_lines(plan) {
+        out.push_str(&format!("- {}\n", escape(&line)));
+    }
     let changes = changes(plan);
     if !changes.is_empty() {
         out.push_str("\n| what | on | record | fields | why | id |\n|---|---|---|---|---|---|\n");

@@ -3,7 +3,8 @@
 use notion_sync_core::plan::Plan;
 
 use super::view::{
-    Change, changes, cost, field_name, one_line, record_of, refused, shorten, unlisted, verdict,
+    Change, changes, cost, field_name, one_line, record_of, refused, schema_lines, shorten,
+    unlisted, verdict,
 };
 
 /// Characters of a value that are shown.
@@ -16,6 +17,9 @@ pub(super) fn plan(plan: &Plan, most: usize) -> String {
         out.push_str(&cost);
     }
     out.push('\n');
+    for line in schema_lines(plan) {
+        out.push_str(&format!("schema of {line}\n"));
+    }
     let changes = changes(plan);
     let shown = &changes[..changes.len().min(most)];
     out.push_str(&table(shown));

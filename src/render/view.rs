@@ -5,7 +5,8 @@ use std::time::Duration;
 use notion_sync_core::conflict::Conflict;
 use notion_sync_core::link::Side;
 use notion_sync_core::plan::{
-    CommandId, Guard, ListedCommand, Plan, PlanItem, PlannedCommand, PlannedField, Refusal,
+    CommandId, Guard, ListedCommand, ListedSchemaCommand, Plan, PlanItem, PlannedCommand,
+    PlannedField, Refusal,
 };
 use notion_sync_core::port::CommandKind;
 use notion_sync_core::schema::FieldId;
@@ -106,6 +107,24 @@ pub(super) fn unlisted(plan: &Plan) -> impl Iterator<Item = (String, CommandId)>
     })
 }
 
+/// Changes of the schemas, a line each: what, where, why, its name.
+pub(super) fn schema_lines(plan: &Plan) -> Vec<String> {
+    let name = |id: &FieldId| field_name(plan, id).to_owned();
+    let line = |listed: &ListedSchemaCommand| {
+        let command = &listed.command;
+        let of_pair = |id: &FieldId| command.field.as_ref().map_or_else(|| name(id), &name);
+        format!(
+            "{} ({}): {} ({}, {})",
+            one_line(&plan.names[command.side]),
+            listed.id,
+            one_line(&command.change.sentence(of_pair)),
+            command.rule.reason(),
+            command.rule
+        )
+    };
+    plan.schema.iter().map(line).collect()
+}
+
 /// Refusals that are not a guard's word on commands that are listed anyway.
 pub(super) fn refused(plan: &Plan) -> impl Iterator<Item = &Refusal> {
     let commands = plan.listed().map(|(_, listed)| &listed.command);
@@ -126,6 +145,11 @@ pub(super) fn verdict(plan: &Plan) -> String {
     }
     let changes = changes(plan);
     let mut parts = Vec::new();
+    let schema = plan.schema.len() as u64;
+    if schema > 0 {
+        let what = count(schema, "schema change");
+        parts.push(format!("{what} would come first"));
+    }
     let mut going = String::new();
     for side in Side::BOTH {
         let of_side = |change: &&Change<'_>| {

@@ -3,9 +3,9 @@
 use notion_sync_client::Error;
 use notion_sync_client::api::UpdateDataSource;
 use notion_sync_client::object::{
-    DataSource, NumberFormat, OptionSchema, PropertyConfig, PropertySchema,
+    DataSource, NumberFormat, OptionSchema, PropertyConfig, PropertySchema, plain_text,
 };
-use notion_sync_client::write::{OptionWrite, PropertyChange, PropertyConfigWrite};
+use notion_sync_client::write::{OptionWrite, PropertyChange, PropertyConfigWrite, RichTextWrite};
 use notion_sync_core::port::{Call, Outcome, PeerError, Receipt, Rejection};
 use notion_sync_core::record::Key;
 use notion_sync_core::schema::{FieldType, SchemaChange, SchemaVersion};
@@ -46,12 +46,13 @@ impl NotionPeer {
         source: &mut DataSource,
         change: &SchemaChange,
     ) -> Result<Outcome, PeerError> {
-        let (key, write) = match plan(source, change) {
-            Ok(Plan::Send(key, write)) => (key, write),
+        let request = UpdateDataSource::new(self.data_source);
+        let request = match plan(source, change) {
+            Ok(Plan::Send(key, write)) => request.property(key, write),
+            Ok(Plan::Title(title)) => request.title(vec![RichTextWrite::text(title)]),
             Ok(Plan::Nothing(id)) => return Ok(done(&id)),
             Err(rejection) => return Ok(Outcome::Rejected(rejection)),
         };
-        let request = UpdateDataSource::new(self.data_source).property(key, write);
         if let Err(error) = self.client.send(&request).await {
             return self.refused(error);
         }
@@ -74,6 +75,8 @@ impl NotionPeer {
 
 enum Plan {
     Send(String, PropertyChange),
+    /// A new name for the data source.
+    Title(String),
     /// It is so already.
     Nothing(String),
 }
@@ -143,6 +146,11 @@ fn plan(source: &DataSource, change: &SchemaChange) -> Result<Plan, Rejection> {
             };
             Ok(Plan::Send(field.to_string(), PropertyChange::set(config)))
         }
+        SchemaChange::SetTitle { title } if plain_text(&source.title) == *title => {
+            Ok(Plan::Nothing(String::new()))
+        }
+        SchemaChange::SetTitle { title } => Ok(Plan::Title(title.clone())),
+        // Notion takes no new name for an option that exists.
         _ => Err(invalid("Notion's schema cannot be changed this way")),
     }
 }
@@ -233,6 +241,7 @@ fn settled(before: &DataSource, now: &DataSource, change: &SchemaChange) -> Opti
             let has = |name: &String| options.iter().any(|option| option.name == *name);
             names.iter().all(has).then_some(field.as_str())?
         }
+        SchemaChange::SetTitle { title } => (plain_text(&now.title) == *title).then_some("")?,
         _ => return None,
     };
     kept.then(|| id.to_owned())

@@ -20,6 +20,8 @@ pub(crate) const MAX_RUNS: u32 = 100;
 pub(crate) const MAX_RUN_UTF16: usize = 2_000;
 /// Most options in one request.
 pub(crate) const MAX_OPTIONS: u32 = 100;
+/// Longest name of an option.
+const MAX_OPTION_UTF16: u32 = 100;
 
 /// The fields of the page object itself, then one per property in the server's order.
 pub(crate) fn schema(source: &DataSource) -> Schema {
@@ -118,6 +120,10 @@ fn limits(ty: &FieldType, access: Access) -> Limits {
         FieldType::Email | FieldType::Phone => limits.max_utf16 = Some(200),
         FieldType::MultiSelect(_) => limits.max_items = Some(MAX_OPTIONS),
         _ => {}
+    }
+    if ty.options().is_some() {
+        limits.option_utf16 = Some(MAX_OPTION_UTF16);
+        limits.option_without = Some(',');
     }
     limits
 }

@@ -28,6 +28,7 @@ use crate::port::{
     Query, Rows, RunId, RunRecord, Store, StoreError,
 };
 use crate::record::{Key, Timestamp};
+use crate::value::Digest;
 
 /// Looks at what is left to do per run; more would mean that something keeps changing.
 const MAX_PASSES: u32 = 12;
@@ -95,6 +96,9 @@ pub(super) struct Cycle<'a> {
     /// The approved commands of a saved plan: nothing else is carried out.
     pub(super) approved: Option<Approved>,
     planned_refusals: Vec<Refusal>,
+    /// Schema commands tried in this run.
+    pub(super) altered: BTreeSet<Digest>,
+    pub(super) refused_schema: Vec<Refusal>,
     pub(super) report: Report,
 }
 
@@ -147,6 +151,8 @@ impl<'a> Cycle<'a> {
             dry: false,
             approved: None,
             planned_refusals: Vec::new(),
+            altered: BTreeSet::new(),
+            refused_schema: Vec::new(),
             report: Report::new(),
         }
     }
@@ -184,6 +190,7 @@ impl<'a> Cycle<'a> {
         self.tell_undelivered();
         self.tell_what_is_left();
         self.report.refusals.append(&mut self.planned_refusals);
+        self.report.refusals.append(&mut self.refused_schema);
         for refusal in std::mem::take(&mut self.report.refusals) {
             self.report.raise(refusal.guard, refusal.count.max(1));
             self.report.refusals.push(refusal);
@@ -246,8 +253,8 @@ impl<'a> Cycle<'a> {
             self.wake().await?;
             let plan = self.survey().await?;
             let held = self.guard(&plan).await?;
-            // A refusal may only stand because an option was added since the schema was read.
-            // What looks like a conflict may be an option that was added since, and taken away.
+            // A refusal may only stand because an option was added since the schema was read, a
+            // conflict because it was also taken away again.
             let writes = !plan.is_empty();
             if writes && self.check_schema().await?.is_some() {
                 continue;
@@ -258,7 +265,11 @@ impl<'a> Cycle<'a> {
             let deferred = plan.counts.deferred > 0;
             let circle = deferred && plan.counts.create == Sides::new(0, 0);
             self.take_turns(&plan, &held);
+            let schema = plan.schema.clone();
             self.say(|| Event::Planned(Box::new(plan)));
+            if self.alter(&schema).await? {
+                continue;
+            }
             let queue = self.commit_plan(&held).await?;
             moved = self.apply(queue).await?;
             if circle || pass >= WAVES {

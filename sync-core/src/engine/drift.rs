@@ -286,12 +286,12 @@ impl Cycle<'_> {
     }
 
     /// Reads the schema of a side now. Returns whether it changed.
-    async fn describe_again(&mut self, side: Side) -> Result<bool, RunError> {
+    pub(super) async fn describe_again(&mut self, side: Side) -> Result<bool, RunError> {
         let call = Call::new(&self.options.cancel);
         let now = self.engine.peers[side].describe(&call).await?;
         let before = &self.described[side].schema;
         let changed = now.schema != *before;
-        if changed && self.engine.remaps {
+        if changed && self.engine.remaps && !self.checked_schema {
             let drift = before.drift(&now.schema, now.capabilities.field_ids);
             if drift.iter().any(SchemaEvent::reshapes) {
                 self.memory.sides[side].described_at = None;

@@ -5,6 +5,7 @@
 //! any await: the next run recovers.
 
 mod adopt;
+mod alter;
 mod applied;
 mod apply;
 mod budget;
@@ -54,6 +55,7 @@ use crate::port::{
     Cancel, Clock, Description, Fence, LeaseAsk, OpenMode, Opened, Peer, Store, StoreError,
 };
 use crate::record::{Key, Timestamp};
+use crate::schema::SchemaChange;
 use applied::{nothing_begun, out_of_date};
 use budget::Spending;
 use cycle::Cycle;
@@ -102,7 +104,8 @@ pub struct RunOptions {
     /// a run that may.
     pub direction: Direction,
     /// Guards a person lets pass in this run, after a look at the plan: [`Guard::AllChanged`],
-    /// [`Guard::FilterOrMappingChanged`], [`Guard::SchemaDrift`], [`Guard::DecodeDrift`]. Deletes are approved by number, in
+    /// [`Guard::FilterOrMappingChanged`], [`Guard::SchemaDrift`], [`Guard::DecodeDrift`],
+    /// [`Guard::DestructiveSchema`]. Deletes are approved by number, in
     /// [`MaxDelete`].
     ///
     /// [`MaxDelete`]: crate::link::MaxDelete
@@ -112,6 +115,9 @@ pub struct RunOptions {
     /// one side is filled in, all else is asked about (rule R30). This run makes, trashes and
     /// restores nothing. What it could not settle stays so in later runs, until a person decides.
     pub adopt: bool,
+    /// Changes of the schemas a person asks for in this run. What is so already is passed over; what
+    /// takes values away waits for [`Guard::DestructiveSchema`] in `approved`.
+    pub schema: Sides<Vec<SchemaChange>>,
     /// Most commands this run sends to a remote side; the rest waits for the next (guard Budget).
     pub max_commands: Option<u64>,
     /// A wish to stop, looked at between pages and commands.
@@ -138,6 +144,7 @@ impl Default for RunOptions {
             direction: Direction::Both,
             approved: BTreeSet::new(),
             adopt: false,
+            schema: Sides::default(),
             max_commands: None,
             cancel: Cancel::default(),
             progress: None,

@@ -18,7 +18,7 @@ use crate::outbox::{Intent, IntentEvent, IntentField, IntentId, IntentState};
 use crate::pair::{PairId, PairState, Presence, RecordState, Standing};
 use crate::plan::guards::{DeleteFacts, check_deletes};
 use crate::plan::{
-    Estimate, Guard, PairPlan, Plan, PlannedCommand, PlannedField, Refusal, RowRule,
+    Estimate, Guard, PairPlan, Plan, PlannedCommand, PlannedField, Refusal, RowRule, WantedOptions,
 };
 use crate::port::{
     Absence, Bookmark, Change, ChangeFeed, CommandKind, CreateSafety, Effect, Lookup, Outcome,
@@ -112,6 +112,7 @@ impl Cycle<'_> {
     ) -> Result<Look, RunError> {
         let mut probe = Vec::new();
         let mut undecoded = Undecoded::default();
+        let mut wanted = WantedOptions::new();
         let mut after = None;
         if let Some(approved) = &mut self.approved {
             approved.begin_look();
@@ -126,6 +127,7 @@ impl Cycle<'_> {
                 }
                 self.count_undecoded(pair, &mut undecoded);
                 let decided = self.decide(pair);
+                wanted.extend(decided.wanted_options.iter().cloned());
                 let unshown = self.denied(pair);
                 // A record that was not shown is asked for again with every full scan.
                 let again = |refusal: &Refusal| {
@@ -169,6 +171,7 @@ impl Cycle<'_> {
         if let Some(approved) = &mut self.approved {
             approved.end_look();
         }
+        self.plan_schema(&mut plan, &wanted);
         plan.finish(self.estimate(&plan));
         Ok(Look {
             plan,
@@ -205,7 +208,17 @@ impl Cycle<'_> {
             let each = u64::from(capabilities.requests_per_command);
             (counts.create[side] + updates) * each
         });
-        Estimate::of(requests.sum())
+        // Changed, and read again.
+        let altered: BTreeSet<Side> = plan
+            .schema
+            .iter()
+            .map(|listed| listed.command.side)
+            .collect();
+        let alter = altered.into_iter().map(|side| {
+            let capabilities = &self.described[side].capabilities;
+            2 * u64::from(capabilities.requests_per_command)
+        });
+        Estimate::of(requests.chain(alter).sum())
     }
 
     /// Looks at the sum of a plan. What a guard holds back stays planned for the next run.
@@ -249,6 +262,7 @@ impl Cycle<'_> {
         }
         self.guard_changes(plan, &mut held);
         held.refusals.extend(self.held_fields());
+        held.refusals.extend(self.held_schema(plan));
         Ok(held)
     }
 

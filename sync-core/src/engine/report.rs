@@ -83,6 +83,8 @@ pub struct Report {
     /// How often each guard held something back, also where its cause was gone before the run
     /// ended: a command found stale is planned again at once.
     pub raised: BTreeMap<Guard, u64>,
+    /// Changes of the schemas carried out, per side.
+    pub altered: Sides<u64>,
     /// How the schemas differ from those of the last run.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub drift: Vec<Drift>,
@@ -132,6 +134,7 @@ impl Report {
             full_scan: Sides::default(),
             settled: Sides::default(),
             raised: BTreeMap::new(),
+            altered: Sides::default(),
             drift: Vec::new(),
             open_conflicts: 0,
             waiting: 0,
@@ -145,6 +148,7 @@ impl Report {
     /// Whether nothing was written on either side and nothing is left to say.
     pub fn is_quiet(&self) -> bool {
         self.settled.left.total() + self.settled.right.total() == 0
+            && self.altered == Sides::new(0, 0)
             && self.outcome == RunOutcome::Clean
             && self.refusals.is_empty()
     }

@@ -10,8 +10,9 @@ use crate::link::{Side, Sides};
 use crate::outbox::Intent;
 use crate::pair::{PairId, PairState, Presence};
 use crate::plan::{
-    Approval, CommandId, CreateGroup, Grouping, ListedCommand, PairPlan, Plan, PlanItem,
-    PlannedCommand, UnlistedCreates, digest_content, digest_of, field_kinds, keys_of,
+    Approval, CommandId, CreateGroup, Grouping, Guard, ListedCommand, ListedSchemaCommand,
+    PairPlan, Plan, PlanItem, PlannedCommand, Refusal, UnlistedCreates, digest_content, digest_of,
+    field_kinds, keys_of,
 };
 use crate::port::{CommandKind, Query, Rows};
 use crate::record::Lifecycle;
@@ -93,7 +94,10 @@ impl Approved {
             approval.allows(listed.id) && first_retyped(&retyped, listed).is_none()
         });
         let wanted = allowed.map(|(item, listed)| (digest_of(item, listed), listed.id));
-        let wanted = wanted.collect();
+        let schema = plan.schema.iter();
+        let schema = schema.filter(|listed| approval.allows(listed.id));
+        let schema = schema.map(|listed| (listed.digest, listed.id));
+        let wanted = wanted.chain(schema).collect();
         let mut unlisted = Sides::<Groups>::default();
         // Every field may be meant.
         for creates in plan.unlisted.iter().filter(|_| retyped.is_empty()) {
@@ -148,6 +152,11 @@ impl Approved {
                 groups.end(last);
             }
         }
+    }
+
+    /// Whether a schema command is approved.
+    pub(super) fn wants(&self, digest: Digest) -> bool {
+        self.wanted.contains_key(&digest)
     }
 
     /// Whether this very thing is approved and not done yet; it counts as handed on then.
@@ -249,6 +258,11 @@ impl Cycle<'_> {
         report: &Report,
     ) -> Result<Vec<AppliedCommand>, RunError> {
         let mut commands = Vec::new();
+        for listed in &plan.schema {
+            let id = listed.id;
+            let outcome = self.what_became_of(listed, approval, report);
+            commands.push(AppliedCommand { id, outcome });
+        }
         for (item, listed) in plan.listed() {
             let approved = self.approved.as_ref();
             let done = approved.is_some_and(|approved| approved.done.contains(&listed.id));
@@ -309,6 +323,47 @@ impl Cycle<'_> {
             CommandOutcome::Waiting { why }
         } else {
             CommandOutcome::Stale { why: stale }
+        }
+    }
+
+    fn what_became_of(
+        &self,
+        listed: &ListedSchemaCommand,
+        approval: &Approval,
+        report: &Report,
+    ) -> CommandOutcome {
+        let command = &listed.command;
+        if !approval.allows(listed.id) {
+            return CommandOutcome::Skipped;
+        }
+        let schema = &self.described[command.side].schema;
+        match (
+            command.change.holds_in(schema),
+            self.altered.contains(&listed.digest),
+        ) {
+            (true, true) => return CommandOutcome::Applied,
+            (true, false) => {
+                let why = StaleReason::AlreadySo;
+                return CommandOutcome::Stale { why };
+            }
+            (false, _) => {}
+        }
+        let mut refusals = report.refusals.iter();
+        let about = |refusal: &&Refusal| {
+            let guards = [Guard::DestructiveSchema, Guard::Rejected];
+            refusal.pair.is_none()
+                && refusal.side == Some(command.side)
+                && refusal.field == command.field
+                && guards.contains(&refusal.guard)
+        };
+        match refusals.find(about) {
+            Some(refusal) => CommandOutcome::Refused {
+                guard: refusal.guard,
+                why: refusal.reason.clone(),
+            },
+            None => CommandOutcome::Waiting {
+                why: "the run ended before it, or nothing needs it any more".into(),
+            },
         }
     }
 

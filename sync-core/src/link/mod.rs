@@ -11,11 +11,12 @@ pub use authority::{Arbiter, Authority, Contest, Direction};
 pub use filter::{Filter, Test};
 pub use lens::{
     Counterpart, Counterparts, CustomLens, Directory, Lens, LensContext, Names, OptionPairs,
-    Unmappable,
+    RenamedOption, Unmappable,
 };
 pub use neighbour::Neighbour;
 pub use policy::{
-    Leave, MaxChange, MaxDelete, MaxUndecoded, Policy, Precheck, Resurrect, Retention, SweepPace,
+    Leave, MaxChange, MaxDelete, MaxUndecoded, OptionPolicy, Policy, Precheck, Resurrect,
+    Retention, SweepPace,
 };
 pub use side::{Side, Sides};
 

@@ -1,8 +1,9 @@
 //! What a link may do, and how carefully.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::Direction;
+use super::{Direction, Side};
 use crate::outbox::Backoff;
 
 /// Rules of a link. The default is safe for a person's real data.
@@ -19,6 +20,13 @@ pub struct Policy {
     pub max_change: MaxChange,
     /// How many values of a field may turn unreadable before nothing of it propagates.
     pub max_undecoded: MaxUndecoded,
+    /// What happens to an option the other side does not offer.
+    pub unknown_options: OptionPolicy,
+    /// The side after whose field names the other's are called, where it can rename and keeps ids.
+    /// Without, names are for people only.
+    pub field_names: Option<Side>,
+    /// The side after whose title the other collection is called.
+    pub title: Option<Side>,
     /// What happens when one side deleted what the other edited.
     pub resurrect: Resurrect,
     /// How long a record has to rest after an edit before it is carried over, so that nobody sees
@@ -51,6 +59,9 @@ impl Default for Policy {
             max_delete: MaxDelete::default(),
             max_change: MaxChange::default(),
             max_undecoded: MaxUndecoded::default(),
+            unknown_options: OptionPolicy::Deny,
+            field_names: None,
+            title: None,
             resurrect: Resurrect::PushEdit,
             quiet_period: Duration::ZERO,
             on_leave: Leave::Keep,
@@ -213,6 +224,35 @@ impl MaxUndecoded {
     pub fn threshold(&self, live: u64) -> u64 {
         let share = live.saturating_mul(self.percent) / 100;
         share.max(self.floor)
+    }
+}
+
+/// A record holds an option that the other side does not offer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum OptionPolicy {
+    /// The field is refused, and what it held stays (guard OptionPolicy).
+    Deny,
+    /// The option is added to the other side's schema first, where that can be changed.
+    AddOption,
+    /// What options of the left side are called on the right, where they are not called the same.
+    /// Others are refused.
+    Map(BTreeMap<String, String>),
+}
+
+impl OptionPolicy {
+    /// What an option of a side is called on the other, if that is said.
+    pub fn called(&self, side: Side, name: &str) -> Option<String> {
+        let Self::Map(names) = self else { return None };
+        match side {
+            Side::Left => names.get(name).cloned(),
+            Side::Right => {
+                let mut names = names.iter();
+                names
+                    .find(|(_, right)| *right == name)
+                    .map(|(left, _)| left.clone())
+            }
+        }
     }
 }
 

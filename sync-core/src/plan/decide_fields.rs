@@ -2,12 +2,13 @@
 
 use super::fields::{CellStatus, ConflictStatus, FieldAction, FieldCase, FieldRule, decide_field};
 use super::guards::{Guard, Refusal};
-use super::limits::over_limit;
+use super::hold::OnHold;
+use super::limits::{over_limit, unfit_option};
 use super::pair::{Blocked, PlannedCommand, PlannedField, Where};
 use super::rows::RowRule;
 use crate::canary::{self, Canary};
 use crate::conflict::{Conflict, Resolution};
-use crate::link::{Authority, Contest, MappedField, Side, Sides, Unmappable};
+use crate::link::{Authority, Contest, MappedField, OptionPolicy, Side, Sides, Unmappable};
 use crate::pair::Base;
 use crate::port::CommandKind;
 use crate::record::Record;
@@ -358,7 +359,10 @@ impl Decider<'_, '_> {
         let context = self.context.lens(field);
         let merged = match merged {
             Ok(merged) => merged,
-            Err(unmappable) => return self.no_image(field, Side::Right, &unmappable),
+            Err(unmappable) => {
+                let to = self.lacks_option(field, &unmappable).unwrap_or(Side::Right);
+                return self.no_image(field, to, &unmappable);
+            }
         };
         let differs = Sides::new(
             !field.lens.agree(&context, old.left, &merged.right),
@@ -401,8 +405,14 @@ impl Decider<'_, '_> {
         }
     }
 
-    /// A value without an image is refused; one that refers to a record or a file on its way waits.
+    /// A value without an image is refused; one that refers to a record or a file on its way waits,
+    /// and so does one with an option that the policy adds first.
     fn no_image(&mut self, field: &MappedField, to: Side, unmappable: &Unmappable) {
+        if let Unmappable::UnknownOption(name) = unmappable
+            && self.adds_options(to)
+        {
+            return self.want_option(field, to, name);
+        }
         let reason = self.describe(field, to, unmappable);
         if unmappable.is_waiting() {
             self.plan.awaits.push(field.name().clone());
@@ -412,7 +422,11 @@ impl Decider<'_, '_> {
                 lasting: false,
             });
         } else {
-            self.refuse(field, to, Guard::LossyWrite, reason);
+            let guard = match unmappable {
+                Unmappable::UnknownOption(_) | Unmappable::OptionTaken(_) => Guard::OptionPolicy,
+                _ => Guard::LossyWrite,
+            };
+            self.refuse(field, to, guard, reason);
         }
     }
 
@@ -448,6 +462,43 @@ impl Decider<'_, '_> {
     /// Both sides show another mapped field backwards in this one: it needs nobody else.
     pub(super) fn is_kept_by_both(&self, field: &MappedField) -> bool {
         self.context.names.followed_by(field.name()) == Some(None)
+    }
+
+    /// The field waits for an option, where the side can take one of this name.
+    fn want_option(&mut self, field: &MappedField, to: Side, name: &str) {
+        if self.option_fits(field, to, name) {
+            let wanted = (to, field.name().clone(), name.to_owned());
+            self.plan.wanted_options.insert(wanted);
+            let reason = format!("waits for the option {name:?}");
+            let lasting = false;
+            self.hold(field.name(), &OnHold { reason, lasting });
+        }
+    }
+
+    /// The side of which an option is told to be unknown.
+    fn lacks_option(&self, field: &MappedField, unmappable: &Unmappable) -> Option<Side> {
+        let Unmappable::UnknownOption(name) = unmappable else {
+            return None;
+        };
+        let offered = self.context.lens(field).options;
+        Side::BOTH.into_iter().find(|side| {
+            offered[*side].is_some_and(|options| options.iter().all(|one| one.name != *name))
+        })
+    }
+
+    fn adds_options(&self, to: Side) -> bool {
+        self.context.spec.policy.unknown_options == OptionPolicy::AddOption
+            && self.context.described[to].capabilities.alter
+    }
+
+    /// Whether a side takes an option of this name; refused if not.
+    fn option_fits(&mut self, field: &MappedField, to: Side, name: &str) -> bool {
+        let target = self.context.described[to].schema.field(&field.ids[to]);
+        let Some(reason) = target.and_then(|target| unfit_option(target, name)) else {
+            return true;
+        };
+        self.refuse(field, to, Guard::ValueLimits, reason);
+        false
     }
 
     /// The value, or a refusal where the target would not take it.

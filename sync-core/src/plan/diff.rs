@@ -46,6 +46,18 @@ impl Plan {
             theirs.extend(places(item, listed).map(|place| (place, listed)));
         }
         let mut diff = PlanDiff::default();
+        let digests = |plan: &Self| -> BTreeSet<_> {
+            let schema = plan.schema.iter();
+            schema.map(|listed| listed.digest).collect()
+        };
+        let (ours, others) = (digests(self), digests(other));
+        let only = |plan: &Self, there: &BTreeSet<_>| -> Vec<CommandId> {
+            let schema = plan.schema.iter();
+            let only = schema.filter(|listed| !there.contains(&listed.digest));
+            only.map(|listed| listed.id).collect()
+        };
+        diff.only_here = only(self, &others);
+        diff.only_there = only(other, &ours);
         let mut met = BTreeSet::new();
         for (item, listed) in self.listed() {
             let there = places(item, listed).find_map(|place| theirs.get(&place));

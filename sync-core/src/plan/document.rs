@@ -288,8 +288,11 @@ impl Plan {
 
     /// Every name by which something of the plan is approved, in order.
     pub fn ids(&self) -> impl Iterator<Item = CommandId> {
+        let schema = self.schema.iter().map(|listed| listed.id);
         let listed = self.listed().map(|(_, listed)| listed.id);
-        listed.chain(self.unlisted.iter().map(|creates| creates.id))
+        schema
+            .chain(listed)
+            .chain(self.unlisted.iter().map(|creates| creates.id))
     }
 
     /// Every command with its record, in order. Creates beyond the first 1,000 are not among them,
@@ -305,6 +308,14 @@ impl Plan {
 
     /// The first command that does not say what its name was made of.
     fn altered(&self) -> Option<CommandId> {
+        let mut schema = self.schema.iter();
+        let altered = schema.find(|listed| {
+            let digest = listed.command.digest();
+            digest != listed.digest || CommandId::new(listed.id.number, digest) != listed.id
+        });
+        if let Some(listed) = altered {
+            return Some(listed.id);
+        }
         let mut listed = self.listed();
         let altered = listed.find(|(item, listed)| {
             let digest = digest_of(item, listed);

@@ -39,6 +39,10 @@ pub enum Guard {
     LateDuplicate,
     /// A mapped field was retyped, retargeted or vanished: nothing of it propagates (rule F15).
     SchemaDrift,
+    /// A schema change would take values away, and nobody approved that.
+    DestructiveSchema,
+    /// An option the other side does not offer, and the policy does not add.
+    OptionPolicy,
     /// Many values of a field that could be read before cannot be read any more: nothing of the
     /// field propagates.
     DecodeDrift,
@@ -81,6 +85,13 @@ impl Guard {
             Self::SchemaDrift => {
                 "map the field anew, or approve it as it is now for one run with --approve schema-drift; \
                  its values then meet as on first sight"
+            }
+            Self::DestructiveSchema => {
+                "look at the plan; if these values may go, approve it for one run with --approve \
+                 destructive-schema"
+            }
+            Self::OptionPolicy => {
+                "use an option the other side has, add it there, or let the policy add options"
             }
             Self::DecodeDrift => {
                 "look at the field on that side, and update the program if Notion changed; it clears \

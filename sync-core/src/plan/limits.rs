@@ -9,6 +9,7 @@ pub(super) fn over_limit(field: &Field, value: &Value) -> Option<String> {
         max_utf16,
         max_runs,
         max_items,
+        ..
     } = field.limits;
     let over = |what: &str, actual: usize, most: Option<u32>| {
         let most = usize::try_from(most?).ok()?;
@@ -33,6 +34,25 @@ pub(super) fn over_limit(field: &Field, value: &Value) -> Option<String> {
         Value::List(texts) => over("texts", texts.len(), max_items),
         _ => None,
     }
+}
+
+/// Why a field takes no option of this name, in a sentence; `None` if it does.
+pub(super) fn unfit_option(field: &Field, name: &str) -> Option<String> {
+    let Limits {
+        option_utf16,
+        option_without,
+        ..
+    } = field.limits;
+    let label = &field.name;
+    if let Some(odd) = option_without.filter(|odd| name.contains(*odd)) {
+        return Some(format!(
+            "{label:?} takes no option with {odd:?} in its name, as in {name:?}"
+        ));
+    }
+    let (most, length) = (usize::try_from(option_utf16?).ok()?, utf16(name));
+    (length > most).then(|| {
+        format!("{label:?} takes option names of at most {most} characters, this one has {length}")
+    })
 }
 
 fn utf16(text: &str) -> usize {

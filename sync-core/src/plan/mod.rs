@@ -17,6 +17,7 @@ mod limits;
 mod merge_join;
 mod pair;
 pub mod rows;
+mod schema;
 mod status;
 mod summary;
 mod undo;
@@ -36,6 +37,10 @@ pub use pair::{
     Blocked, InFlight, PairContext, PairPlan, PlannedCommand, PlannedField, Where, plan_pair,
 };
 pub use rows::RowRule;
+pub use schema::{
+    ListedSchemaCommand, SchemaCommand, SchemaContext, SchemaRule, WantedOptions, hold_destructive,
+    plan_schema,
+};
 pub use status::{BaseState, SideStatus};
 pub use summary::{Estimate, Plan, PlanCounts, PlanItem};
 pub use undo::{NotUndone, WhyNot, undo_pair};

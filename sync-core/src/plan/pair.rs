@@ -1,5 +1,7 @@
 //! What is planned for one pair: commands, settlements, conflicts, refusals, and the reasons.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::decide::{Decider, label};
@@ -7,6 +9,7 @@ use super::fields::FieldRule;
 use super::guards::Refusal;
 use super::hold::FieldsOnHold;
 use super::rows::{RowRule, decide_row};
+use super::schema::WantedOptions;
 use super::status::{BaseState, SideStatus};
 use crate::conflict::Conflict;
 use crate::link::{Arbiter, Direction, LensContext, LinkSpec, MappedField, Names, Side, Sides};
@@ -84,6 +87,9 @@ pub struct PairPlan {
     pub close: Vec<FieldId>,
     /// What a guard refuses.
     pub refusals: Vec<Refusal>,
+    /// Options that have to be added to a side first.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub wanted_options: WantedOptions,
     /// What waits, and why.
     pub blocked: Vec<Blocked>,
     /// Fields that wait for a record they refer to.
@@ -214,6 +220,7 @@ impl PairPlan {
             conflicts: Vec::new(),
             close: Vec::new(),
             refusals: Vec::new(),
+            wanted_options: WantedOptions::new(),
             blocked: Vec::new(),
             awaits: Vec::new(),
             deferred: false,

@@ -11,6 +11,7 @@ use super::document::{
 use super::guards::Refusal;
 use super::pair::{PairPlan, PlannedCommand};
 use super::rows::RowRule;
+use super::schema::{ListedSchemaCommand, SchemaCommand};
 use super::unlisted::{CreateGroup, Grouping, UnlistedCreates};
 use crate::conflict::Conflict;
 use crate::link::{LinkSpec, Side, Sides};
@@ -38,6 +39,9 @@ pub struct Plan {
     pub names: Sides<String>,
     /// What people call each pair of fields, by its name in the mapping.
     pub field_names: BTreeMap<FieldId, String>,
+    /// Changes of the schemas, carried out before anything else.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub schema: Vec<ListedSchemaCommand>,
     /// Pairs with commands, in order of pair.
     pub items: Vec<PlanItem>,
     /// Creates beyond the first 1,000, at most one entry for each side.
@@ -159,6 +163,7 @@ impl Plan {
             over,
             names: spec.names.clone(),
             field_names: field_names.collect(),
+            schema: Vec::new(),
             items: Vec::new(),
             unlisted: Vec::new(),
             others: BTreeMap::new(),
@@ -238,11 +243,28 @@ impl Plan {
         self.refusals.push(refusal);
     }
 
+    /// Adds changes of the schemas.
+    pub fn add_schema(&mut self, commands: impl IntoIterator<Item = SchemaCommand>) {
+        let listed = commands.into_iter().map(|command| {
+            let digest = command.digest();
+            ListedSchemaCommand {
+                id: CommandId::new(0, digest),
+                digest,
+                command,
+            }
+        });
+        self.schema.extend(listed);
+    }
+
     /// Puts everything in order and names the commands; to be called once all pairs are added.
     pub fn finish(&mut self, estimate: Estimate) {
         self.items.sort_by_key(|item| item.pair);
         let commands = self.items.iter_mut().flat_map(|item| &mut item.commands);
         let mut number = 0;
+        for listed in &mut self.schema {
+            number += 1;
+            listed.id = CommandId::new(number, listed.digest);
+        }
         for listed in commands {
             number += 1;
             listed.id = CommandId::new(number, listed.digest);
@@ -284,7 +306,8 @@ impl Plan {
 
     /// Whether there is nothing to write, nothing refused and no new conflict.
     pub fn is_empty(&self) -> bool {
-        self.items.is_empty()
+        self.schema.is_empty()
+            && self.items.is_empty()
             && self.unlisted.is_empty()
             && self.conflicts.is_empty()
             && self.refusals.is_empty()

@@ -17,7 +17,7 @@ use crate::link::{LinkId, LinkSpec, OptionPairs, Side, Sides};
 use crate::outbox::Intent;
 use crate::pair::{Base, PairDigests, PairHead, PairId, PairState, SideState, Standing};
 use crate::record::{Key, Rank, RankRange, Timestamp};
-use crate::schema::{FieldId, Schema};
+use crate::schema::{FieldId, Schema, SchemaChange};
 use crate::value::{Digest, Value};
 
 /// Pairs, shadows, base, cursors, outbox, conflicts, journal, lease.
@@ -105,12 +105,28 @@ pub struct LinkMemory {
     /// Which option of one side is which of the other, by pair of fields.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub options: BTreeMap<FieldId, OptionPairs>,
+    /// The last hundred changes of schemas that were seen to hold, oldest first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub altered: Vec<Altered>,
     /// How each pair of fields was mapped in the last run, by its name.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub fields: BTreeMap<FieldId, Digest>,
     /// Pairs of fields of which nothing propagates until a person approves them, by name.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub quarantined: BTreeMap<FieldId, Quarantine>,
+}
+
+/// One change of a schema that was seen to hold.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Altered {
+    /// Which run.
+    pub run: RunId,
+    /// The side.
+    pub side: Side,
+    /// By which rule.
+    pub rule: String,
+    /// What was changed.
+    pub change: SchemaChange,
 }
 
 /// Why nothing of a pair of fields propagates: one of the two is not what was mapped (rule F15).

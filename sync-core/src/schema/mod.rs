@@ -1,8 +1,10 @@
 //! Fields of a collection: what they are called, what they hold, who may write them.
 
+mod change;
 mod drift;
 mod field_type;
 
+pub use change::SchemaChange;
 pub use drift::{FieldIds, SchemaEvent};
 pub use field_type::{FieldType, Relation};
 
@@ -88,6 +90,12 @@ pub struct Limits {
     /// Most runs of a rich text.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_runs: Option<u32>,
+    /// Longest name of an option, in UTF-16 units.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub option_utf16: Option<u32>,
+    /// What no name of an option may hold (Notion: a comma).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub option_without: Option<char>,
     /// Most elements of a list: options, references (1 for a foreign key), people, files, texts.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_items: Option<u32>,
@@ -130,31 +138,3 @@ impl Schema {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct SchemaVersion(pub Digest);
-
-/// One additive change to a collection's schema. Destructive changes are not expressible here.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum SchemaChange {
-    /// A new field; the id is the peer's to choose, so it goes by name.
-    AddField {
-        /// Name people see.
-        name: String,
-        /// What it holds.
-        ty: FieldType,
-    },
-    /// A new name for a field.
-    RenameField {
-        /// Which field.
-        field: FieldId,
-        /// The name it gets.
-        name: String,
-    },
-    /// Options added to an option field; those it has are kept.
-    AddOptions {
-        /// Which field.
-        field: FieldId,
-        /// Names of the new options.
-        names: Vec<String>,
-    },
-}

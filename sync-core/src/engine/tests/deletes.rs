@@ -242,7 +242,7 @@ fn a_refused_field_does_not_keep_a_deleted_record_alive() {
             .person_creates(&[("title", text("x")), ("tags", names(&["nope"]))]);
         world.run();
         let report = world.run();
-        assert_eq!(report.refusals[0].guard, Guard::LossyWrite);
+        assert_eq!(report.refusals[0].guard, Guard::OptionPolicy);
         let page = world.partner(Side::Right, &row);
         match side {
             Side::Left => world.notion.person_trashes(&page, true),

@@ -164,7 +164,7 @@ fn pain_17_an_unknown_option_is_refused_with_its_name() {
         .local
         .person_sets(&row, "tags", names(&["a", "urgent"]));
     let report = world.run();
-    assert_eq!(report.refusals[0].guard, Guard::LossyWrite);
+    assert_eq!(report.refusals[0].guard, Guard::OptionPolicy);
     assert!(
         report.refusals[0].reason.contains("urgent"),
         "{}",

@@ -195,8 +195,8 @@ fn a_run_that_broke_off_goes_on_with_the_groups_it_had_not_begun() {
     apply(&calm, &saved(&calm), &Approval::All);
     let commits = calm.store.serial() - before;
     let mut went_on = 0;
-    // Every commit would take minutes.
-    for step in (1..=commits).step_by(commits as usize / 4) {
+    // The last commits are those that carry out.
+    for step in (commits - 7..=commits).step_by(2) {
         let world = World::new();
         pages(&world);
         let plan = saved(&world);

@@ -1,6 +1,7 @@
 //! The whole engine over the reference parts: a remote peer like Notion, a local one in the store.
 
 mod adopt;
+mod alter;
 mod authority;
 mod conflicts;
 mod crashes;

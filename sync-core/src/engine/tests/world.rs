@@ -31,6 +31,7 @@ fn field(id: &str, ty: FieldType, access: Access) -> Field {
         max_utf16: Some(50),
         max_runs: None,
         max_items: Some(4),
+        ..Limits::default()
     };
     Field {
         id: FieldId::new(id),

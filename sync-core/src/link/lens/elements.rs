@@ -35,7 +35,8 @@ impl Elements for Options<'_> {
     }
 
     fn counterpart(&self, side: Side, choice: &Choice) -> Result<Option<Choice>, Unmappable> {
-        self.context.counterpart(side, choice).map(Some)
+        let list = self.list == Some(side.other());
+        self.context.counterpart(side, choice, list).map(Some)
     }
 
     fn offered(&self, to: Side, name: Choice) -> Result<Choice, Unmappable> {

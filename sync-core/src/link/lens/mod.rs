@@ -24,7 +24,7 @@ pub use custom::{Custom, CustomLens};
 pub use laws::{BrokenLaw, Law, LawsChecked, check_laws};
 pub use merge_text::merge_text;
 pub use names::Names;
-pub use options::OptionPairs;
+pub use options::{OptionPairs, RenamedOption};
 pub use unmappable::Unmappable;
 
 use std::borrow::Cow;

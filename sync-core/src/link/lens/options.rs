@@ -38,8 +38,7 @@ impl OptionPairs {
                 let Some(options) = offered[side] else {
                     return true;
                 };
-                let now = find(options, &pair[side]);
-                now.map(|now| pair[side].clone_from(now)).is_some()
+                find(options, &pair[side]).is_some()
             })
         });
         for side in Side::BOTH {
@@ -63,10 +62,67 @@ impl OptionPairs {
         }
     }
 
+    /// Options that one side renamed and the other, which offers them by id too, did not yet.
+    pub fn renamed(&self, offered: Sides<Option<&[Choice]>>) -> Vec<RenamedOption> {
+        let renamed = self.0.iter().filter_map(|pair| {
+            let now = Sides::from_fn(|side| find(offered[side]?, &pair[side]));
+            let (left, right) = (now.left?, now.right?);
+            let side = match (left.name == pair.left.name, right.name == pair.right.name) {
+                (false, true) if right.id.is_some() => Side::Left,
+                (true, false) if left.id.is_some() => Side::Right,
+                _ => return None,
+            };
+            let now = Sides::new(left, right);
+            let together = pair.left.name == pair.right.name;
+            together.then(|| RenamedOption {
+                side,
+                there: now[side.other()].clone(),
+                name: now[side].name.clone(),
+            })
+        });
+        renamed.collect()
+    }
+
+    /// Takes the names that options have now for settled, but for renames that are still to be
+    /// carried over, if `carried`.
+    pub fn settle_names(&mut self, offered: Sides<Option<&[Choice]>>, carried: bool) {
+        let waiting = if carried {
+            self.renamed(offered)
+        } else {
+            Vec::new()
+        };
+        for pair in &mut self.0 {
+            let waits = waiting.iter().any(|renamed| {
+                let there = &pair[renamed.side.other()];
+                is_same(there, &renamed.there)
+            });
+            if waits {
+                continue;
+            }
+            for side in Side::BOTH {
+                let now = offered[side].and_then(|options| find(options, &pair[side]));
+                if let Some(now) = now {
+                    pair[side].clone_from(now);
+                }
+            }
+        }
+    }
+
     /// The pair of an option of a side.
     fn of(&self, side: Side, option: &Choice) -> Option<&Sides<Choice>> {
         self.0.iter().find(|pair| is_same(&pair[side], option))
     }
+}
+
+/// An option that one side renamed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RenamedOption {
+    /// The side that renamed it.
+    pub side: Side,
+    /// The option of the other side, as it is there.
+    pub there: Choice,
+    /// What it is called now where it was renamed.
+    pub name: String,
 }
 
 /// Pairs remembered per pair of fields; options beyond meet by name.
@@ -92,16 +148,25 @@ impl LensContext<'_> {
         alias.map_or(literal, |pair| pair[side].clone())
     }
 
-    /// What an option of a side, as it has it now, is called on the other side.
+    /// What an option of a side, as it has it now, is called on the other side. `list`: the other
+    /// side holds plain texts.
     ///
     /// # Errors
     /// Its name stands for another option there.
-    pub(super) fn counterpart(&self, side: Side, option: &Choice) -> Result<Choice, Unmappable> {
+    pub(super) fn counterpart(
+        &self,
+        side: Side,
+        option: &Choice,
+        list: bool,
+    ) -> Result<Choice, Unmappable> {
         let Some(pairs) = self.pairs else {
             return Ok(Choice::named(&option.name));
         };
         if let Some(pair) = pairs.of(side, option) {
-            return Ok(pair[side.other()].clone());
+            let there = &pair[side.other()];
+            let options = self.options[side.other()].filter(|_| !list);
+            let now = options.and_then(|options| find(options, there));
+            return Ok(now.unwrap_or(there).clone());
         }
         let taken = pairs
             .0
@@ -157,4 +222,129 @@ fn known<'a>(options: &'a [Choice], wanted: &Choice) -> Option<&'a Choice> {
 
 fn by_name<'a>(options: &'a [Choice], name: &str) -> Option<&'a Choice> {
     options.iter().find(|option| option.name == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::link::Lens;
+    use crate::value::Value;
+
+    /// What happens to the options of the left side, in order.
+    #[derive(Clone, Debug)]
+    enum Step {
+        Rename(usize, u8),
+        Add(u8),
+        Remove(usize),
+    }
+
+    fn name(n: u8) -> String {
+        format!("o{n}")
+    }
+
+    fn steps() -> impl Strategy<Value = Vec<Step>> {
+        let step = prop_oneof![
+            (0..4_usize, 0..6_u8).prop_map(|(at, n)| Step::Rename(at, n)),
+            (0..6_u8).prop_map(Step::Add),
+            (0..4_usize).prop_map(Step::Remove),
+        ];
+        prop::collection::vec(step, 0..8)
+    }
+
+    /// Options with ids after some steps, and the pairs that were remembered on the way.
+    fn history(steps: &[Step], right: Option<&[Choice]>) -> (Vec<Choice>, OptionPairs) {
+        let mut options: Vec<Choice> = (0..3)
+            .map(|n| Choice::with_id(format!("{n}"), name(n)))
+            .collect();
+        let mut pairs = OptionPairs::default();
+        let take_in = |options: &[Choice], pairs: &mut OptionPairs| {
+            let offered = Sides::new(Some(options), right);
+            pairs.take_in(offered, |_, _| None);
+            pairs.settle_names(offered, false);
+        };
+        take_in(&options, &mut pairs);
+        for (number, step) in steps.iter().enumerate() {
+            let free = |n: u8| options.iter().all(|option| option.name != name(n));
+            match *step {
+                Step::Rename(at, n) if free(n) => {
+                    if let Some(option) = options.get_mut(at) {
+                        option.name = name(n);
+                    }
+                }
+                Step::Add(n) if free(n) => {
+                    options.push(Choice::with_id(format!("new {number}"), name(n)));
+                }
+                Step::Remove(at) if at < options.len() => drop(options.remove(at)),
+                _ => {}
+            }
+            take_in(&options, &mut pairs);
+        }
+        (options, pairs)
+    }
+
+    fn right_options() -> Vec<Choice> {
+        (0..4)
+            .map(|n| Choice::with_id(format!("r{n}"), name(n)))
+            .collect()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+        #[test]
+        fn lenses_of_options_keep_their_laws_through_renames(
+            steps in steps(), listed: bool, many: bool,
+            left in prop::collection::vec(0..4_usize, 1..3),
+            right in prop::collection::vec(0..6_u8, 1..3),
+        ) {
+            let offers = right_options();
+            let offers = listed.then_some(&offers[..]);
+            let (options, pairs) = history(&steps, offers);
+            let context = LensContext {
+                options: Sides::new(Some(&options), offers),
+                pairs: Some(&pairs),
+                ..LensContext::default()
+            };
+            let spell = |n: &u8| match offers {
+                Some(offers) => offers[usize::from(*n) % offers.len()].clone(),
+                None => Choice::named(name(*n)),
+            };
+            let of_left: Vec<Choice> = left.iter().filter_map(|at| options.get(*at)).cloned().collect();
+            let of_right: Vec<Choice> = right.iter().map(spell).collect();
+            let value = |choices: Vec<Choice>| match (many, choices.first()) {
+                (true, _) => Value::choices(choices),
+                (false, Some(first)) => Value::Choice(first.clone()),
+                (false, None) => Value::Empty,
+            };
+            let (left, right) = (value(of_left), value(of_right));
+            let lens = if many { Lens::Choices } else { Lens::Choice };
+            let agree = lens.agree(&context, &left, &right);
+            for (to, source, old) in [(Side::Right, &left, &right), (Side::Left, &right, &left)] {
+                if let Ok(image) = lens.repair(&context, to, source, Some(old)) {
+                    let now = match to {
+                        Side::Right => lens.agree(&context, source, &image),
+                        Side::Left => lens.agree(&context, &image, source),
+                    };
+                    prop_assert!(now, "Correct: {source:?} as {image:?} on {to:?}");
+                    prop_assert!(!agree || image == *old, "Hippocratic");
+                }
+            }
+        }
+
+        #[test]
+        fn options_are_paired_one_for_one_and_no_more_than_there_are(steps in steps(), listed: bool) {
+            let offers = right_options();
+            let offers = listed.then_some(&offers[..]);
+            let (options, pairs) = history(&steps, offers);
+            prop_assert!(pairs.pairs().len() <= options.len());
+            for side in Side::BOTH {
+                for (at, pair) in pairs.pairs().iter().enumerate() {
+                    let others = &pairs.pairs()[at + 1..];
+                    prop_assert!(!others.iter().any(|other| is_same(&other[side], &pair[side])));
+                }
+            }
+        }
+    }
 }

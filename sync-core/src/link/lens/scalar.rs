@@ -30,8 +30,8 @@ pub(super) fn agree_on_choice(context: &LensContext<'_>, left: &Value, right: &V
         (Ok(Some(left)), Ok(Some(right))) => {
             let left = context.present(Side::Left, left, false);
             let right = context.present(Side::Right, right, false);
-            let image = context.counterpart(Side::Left, &left);
-            let back = context.counterpart(Side::Right, &right);
+            let image = context.counterpart(Side::Left, &left, false);
+            let back = context.counterpart(Side::Right, &right, false);
             image.is_ok_and(|image| image.name == right.name)
                 && back.is_ok_and(|back| back.name == left.name)
         }
@@ -48,7 +48,7 @@ pub(super) fn repair_choice(
         None => Ok(Value::Empty),
         Some(choice) => {
             let present = context.present(to.other(), choice, false);
-            let called = context.counterpart(to.other(), &present)?;
+            let called = context.counterpart(to.other(), &present, false)?;
             context.offered(to, &called, false).map(Value::Choice)
         }
     }

@@ -1,5 +1,6 @@
 //! A collection in memory, with the habits of a remote or of a local peer.
 
+mod alter;
 mod people;
 mod presets;
 mod rows;
@@ -338,10 +339,38 @@ impl Peer for MemoryPeer {
     async fn alter(
         &self,
         _: &Call<'_>,
-        _: &SchemaVersion,
+        expect: &SchemaVersion,
         changes: &[SchemaChange],
     ) -> Result<Vec<Outcome>, PeerError> {
-        let message = format!("{} schema changes: not offered here", changes.len());
-        Err(self.error(PeerErrorKind::Local, &message, Sent::No))
+        let mut inner = self.inner();
+        inner.requests += 1;
+        if !inner.capabilities.alter {
+            let message = format!("{} schema changes: not offered here", changes.len());
+            return Err(self.error(PeerErrorKind::Local, &message, Sent::No));
+        }
+        if inner.schema.version() != *expect {
+            return Ok(vec![Outcome::Stale(None); changes.len()]);
+        }
+        let mut outcomes = Vec::new();
+        for change in changes {
+            match inner.faults.pop_front().unwrap_or(Fault::None) {
+                Fault::None => outcomes.push(inner.alter(change)),
+                Fault::LoseAnswer => {
+                    inner.alter(change);
+                    let message = "the answer was lost";
+                    return Err(self.error(PeerErrorKind::Unavailable, message, Sent::Maybe));
+                }
+                Fault::Unauthorized => {
+                    let message = "the token is not valid";
+                    return Err(self.error(PeerErrorKind::Unauthorized, message, Sent::No));
+                }
+                Fault::Reject => outcomes.push(alter::rejected("refused by a fault")),
+                Fault::LoseRequest | Fault::ArriveLate => {
+                    let message = "the connection broke";
+                    return Err(self.error(PeerErrorKind::Unavailable, message, Sent::Maybe));
+                }
+            }
+        }
+        Ok(outcomes)
     }
 }

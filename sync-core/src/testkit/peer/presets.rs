@@ -38,6 +38,7 @@ impl MemoryPeer {
         let capabilities = Capabilities {
             create: CreateSafety::Marker,
             slices: true,
+            alter: true,
             ..Capabilities::local()
         };
         Self::new(place, schema, capabilities, clock)
@@ -49,6 +50,7 @@ impl MemoryPeer {
         let capabilities = Capabilities {
             create: CreateSafety::Marker,
             slices: true,
+            alter: true,
             update: UpdateSafety::Precheck,
             absence: Absence::Authoritative,
             changes: ChangeFeed::None,

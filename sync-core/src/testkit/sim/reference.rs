@@ -287,7 +287,7 @@ impl Place for ReferencePlace {
                     }
                 }
             }
-            SchemaChange::AddField { .. } => {}
+            _ => {}
         });
         true
     }

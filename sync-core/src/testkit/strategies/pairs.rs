@@ -374,6 +374,7 @@ pub fn link_memory() -> BoxedStrategy<LinkMemory> {
                 adopting: false,
                 undo_horizon: None,
                 options: Default::default(),
+                altered: Vec::new(),
                 fields,
                 quarantined,
             }

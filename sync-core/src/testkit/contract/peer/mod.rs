@@ -1,5 +1,6 @@
 //! The laws of a [`Peer`](crate::port::Peer).
 
+mod altering;
 mod bench;
 mod changes;
 mod reading;
@@ -8,6 +9,7 @@ mod slices;
 mod stopping;
 mod writing;
 
+pub use altering::*;
 pub use bench::Setup;
 pub use changes::*;
 pub use reading::*;
@@ -61,6 +63,8 @@ macro_rules! peer_contract {
             one_refused_command_costs_itself
             all_or_nothing_is_that_or_refused
             alter_adds_or_refuses
+            a_schema_change_answered_as_done_is_read_back
+            a_renamed_option_stays_with_its_records
 
             a_call_dropped_at_any_await_leaves_nothing_half_done
             a_cancelled_call_is_whole_or_says_so

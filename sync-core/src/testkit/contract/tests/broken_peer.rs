@@ -54,13 +54,15 @@ enum Defect {
     StopsAtARefusal,
     NeverTakesBack,
     AltersByLosing,
+    SaysItAltered,
+    RenamesByReplacing,
     WritesByHalves,
     DeniesWhatItDid,
 }
 
 type Law = fn(Setup<'_>);
 
-const CAUGHT: [(&str, Law, Defect); 33] = {
+const CAUGHT: [(&str, Law, Defect); 35] = {
     use Defect::*;
     use peer::*;
     macro_rules! table {
@@ -98,6 +100,8 @@ const CAUGHT: [(&str, Law, Defect); 33] = {
         one_refused_command_costs_itself => StopsAtARefusal,
         all_or_nothing_is_that_or_refused => NeverTakesBack,
         alter_adds_or_refuses => AltersByLosing,
+        a_schema_change_answered_as_done_is_read_back => SaysItAltered,
+        a_renamed_option_stays_with_its_records => RenamesByReplacing,
         a_call_dropped_at_any_await_leaves_nothing_half_done => WritesByHalves,
         a_cancelled_call_is_whole_or_says_so => DeniesWhatItDid,
     ]
@@ -137,7 +141,10 @@ struct Broken {
 impl Broken {
     fn new(defect: Defect) -> Self {
         Self {
-            world: world(sliced(Capabilities::local())),
+            world: world(sliced(Capabilities {
+                alter: true,
+                ..Capabilities::local()
+            })),
             defect,
             elsewhere: PlaceId::new("memory:elsewhere"),
             calls: AtomicU32::new(0),
@@ -476,7 +483,42 @@ impl Peer for Broken {
         expect: &SchemaVersion,
         changes: &[SchemaChange],
     ) -> Result<Vec<Outcome>, PeerError> {
-        self.peer().alter(call, expect, changes).await
+        let done = |change: &SchemaChange| {
+            let key = Key::durable(format!("{change:?}"));
+            let (version, observed) = (None, None);
+            Outcome::Done(Receipt {
+                key,
+                version,
+                observed,
+            })
+        };
+        if self.is(Defect::SaysItAltered) {
+            return Ok(changes.iter().map(done).collect());
+        }
+        let mut bent = changes.to_vec();
+        if self.is(Defect::RenamesByReplacing)
+            && let [
+                SchemaChange::RenameOption {
+                    field,
+                    option,
+                    name,
+                },
+            ] = changes
+        {
+            bent = vec![
+                SchemaChange::RemoveOption {
+                    field: field.clone(),
+                    option: option.clone(),
+                },
+                SchemaChange::AddOptions {
+                    field: field.clone(),
+                    names: vec![name.clone()],
+                },
+            ];
+        }
+        let mut outcomes = self.peer().alter(call, expect, &bent).await?;
+        outcomes.truncate(changes.len());
+        Ok(outcomes)
     }
 }
 

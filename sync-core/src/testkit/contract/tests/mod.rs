@@ -140,6 +140,12 @@ fn store(table: Option<MemoryWorld>) -> StoreInMemory {
 }
 
 peer_contract!(a_local_peer, || world(Capabilities::local()));
+peer_contract!(a_local_peer_with_a_schema_of_its_own, || world(
+    Capabilities {
+        alter: true,
+        ..Capabilities::local()
+    }
+));
 peer_contract!(a_remote_peer, || world(Capabilities::remote()));
 peer_contract!(a_local_peer_with_slices, || world(sliced(
     Capabilities::local()
