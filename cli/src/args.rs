@@ -207,6 +207,8 @@ pub(crate) enum ApproveArg {
     SchemaDrift,
     /// Values of a field cannot be read any more: those that can be read go on.
     DecodeDrift,
+    /// A field is written back and forth.
+    Flapping,
 }
 
 impl From<ApproveArg> for Guard {
@@ -216,6 +218,7 @@ impl From<ApproveArg> for Guard {
             ApproveArg::FilterOrMappingChanged => Self::FilterOrMappingChanged,
             ApproveArg::SchemaDrift => Self::SchemaDrift,
             ApproveArg::DecodeDrift => Self::DecodeDrift,
+            ApproveArg::Flapping => Self::Flapping,
         }
     }
 }

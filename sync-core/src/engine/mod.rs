@@ -12,6 +12,7 @@ mod cycle;
 mod decisions;
 mod drift;
 mod interruptible;
+mod isolation;
 mod lease;
 mod marks;
 mod matching;
@@ -102,8 +103,8 @@ pub struct RunOptions {
     /// a run that may.
     pub direction: Direction,
     /// Guards a person lets pass in this run, after a look at the plan: [`Guard::AllChanged`],
-    /// [`Guard::FilterOrMappingChanged`], [`Guard::SchemaDrift`], [`Guard::DecodeDrift`]. Deletes are approved by number, in
-    /// [`MaxDelete`].
+    /// [`Guard::FilterOrMappingChanged`], [`Guard::SchemaDrift`], [`Guard::DecodeDrift`],
+    /// [`Guard::Flapping`]. Deletes are approved by number, in [`MaxDelete`].
     ///
     /// [`MaxDelete`]: crate::link::MaxDelete
     pub approved: BTreeSet<Guard>,

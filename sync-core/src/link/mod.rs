@@ -15,7 +15,8 @@ pub use lens::{
 };
 pub use neighbour::Neighbour;
 pub use policy::{
-    Leave, MaxChange, MaxDelete, MaxUndecoded, Policy, Precheck, Resurrect, Retention, SweepPace,
+    Flapping, Leave, MaxChange, MaxDelete, MaxUndecoded, Policy, Precheck, Resurrect, Retention,
+    SweepPace,
 };
 pub use side::{Side, Sides};
 

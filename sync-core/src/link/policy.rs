@@ -19,6 +19,8 @@ pub struct Policy {
     pub max_change: MaxChange,
     /// How many values of a field may turn unreadable before nothing of it propagates.
     pub max_undecoded: MaxUndecoded,
+    /// When a field counts as written back and forth.
+    pub flapping: Flapping,
     /// What happens when one side deleted what the other edited.
     pub resurrect: Resurrect,
     /// How long a record has to rest after an edit before it is carried over, so that nobody sees
@@ -51,6 +53,7 @@ impl Default for Policy {
             max_delete: MaxDelete::default(),
             max_change: MaxChange::default(),
             max_undecoded: MaxUndecoded::default(),
+            flapping: Flapping::default(),
             resurrect: Resurrect::PushEdit,
             quiet_period: Duration::ZERO,
             on_leave: Leave::Keep,
@@ -204,6 +207,25 @@ impl Default for MaxUndecoded {
         Self {
             floor: 5,
             percent: 10,
+        }
+    }
+}
+
+/// The guard against two programs that take back each other's edits: a field that was written so
+/// many times to and fro between the same two values is left alone for the rest of that time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Flapping {
+    /// Writes to and fro, all of which are carried out.
+    pub writes: u32,
+    /// Counted, and then paused, from the first write back on.
+    pub within: Duration,
+}
+
+impl Default for Flapping {
+    fn default() -> Self {
+        Self {
+            writes: 3,
+            within: Duration::from_secs(24 * 3600),
         }
     }
 }

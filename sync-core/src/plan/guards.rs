@@ -17,6 +17,10 @@ pub enum Guard {
     AllChanged,
     /// Records would be trashed only because the filter or the mapping changed.
     FilterOrMappingChanged,
+    /// A field is written back and forth between the same two values.
+    Flapping,
+    /// A command would carry what is outside the link's mapping, direction or filter.
+    Isolation,
     /// The run has sent as many commands as it was allowed to.
     Budget,
     /// A side that had records shows none at all.
@@ -63,6 +67,11 @@ impl Guard {
                 "look at the plan; if these records shall go, approve it for one run with --approve \
                  filter-or-mapping-changed, or go back to the former filter"
             }
+            Self::Flapping => {
+                "look for two programs that take back each other's edits; it goes on by itself after \
+                 a day, or for one run with --approve flapping"
+            }
+            Self::Isolation => "nothing: the command is dropped, and planned again if it may be",
             Self::Budget => "run again: the rest goes out then",
             Self::Coverage => "run again; deletes are only seen by a scan that ends complete",
             Self::StaleBase => "nothing: it is planned again from what is there now",
