@@ -156,7 +156,13 @@ mod tests {
         assert_eq!(next(&swings, back, day + 1), 0);
         assert_eq!(next(&swings, back, -1), 0, "the clock was wrong");
         let values = [&Value::text("x"), &Value::text("y")];
-        swings.note(&FieldId::new("g"), Side::Left, values, Timestamp(day + 1), DAY);
+        swings.note(
+            &FieldId::new("g"),
+            Side::Left,
+            values,
+            Timestamp(day + 1),
+            DAY,
+        );
         assert_eq!(swings.0.len(), 1);
     }
 }
