@@ -209,6 +209,8 @@ pub(crate) enum ApproveArg {
     DecodeDrift,
     /// A schema change takes values away.
     DestructiveSchema,
+    /// A field is written back and forth.
+    Flapping,
 }
 
 impl From<ApproveArg> for Guard {
@@ -219,6 +221,7 @@ impl From<ApproveArg> for Guard {
             ApproveArg::SchemaDrift => Self::SchemaDrift,
             ApproveArg::DecodeDrift => Self::DecodeDrift,
             ApproveArg::DestructiveSchema => Self::DestructiveSchema,
+            ApproveArg::Flapping => Self::Flapping,
         }
     }
 }

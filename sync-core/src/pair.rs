@@ -1,12 +1,16 @@
 //! Pairs: one logical record on both sides, with what was last observed and last settled.
 
+mod swings;
+
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use self::swings::Swings;
 use crate::link::{MappedField, Side, Sides};
 use crate::port::{PlaceId, Proof};
-use crate::record::{Key, Lifecycle, Record};
+use crate::record::{Key, Lifecycle, Record, Timestamp};
 use crate::schema::FieldId;
 use crate::value::{Digest, Value};
 
@@ -94,6 +98,8 @@ pub struct Base {
     cleared: Option<Cleared>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     lost: bool,
+    #[serde(default, skip_serializing_if = "Swings::is_empty")]
+    swings: Swings,
 }
 
 /// What was emptied because the record left the link's filter on the other side.
@@ -141,6 +147,32 @@ impl Base {
     /// Whether what was last agreed is lost, and not all of it was agreed on anew.
     pub fn is_lost(&self) -> bool {
         self.lost
+    }
+
+    /// Notes that a field was written to a side, what stood there and what stands there now, so that
+    /// writes back and forth are noticed; what is older than `within` is forgotten.
+    pub fn note_write(
+        &mut self,
+        field: &MappedField,
+        to: Side,
+        values: [&Value; 2],
+        now: Timestamp,
+        within: Duration,
+    ) {
+        self.swings.note(field.name(), to, values, now, within);
+    }
+
+    /// How often a field was written back and forth within that time, if this write would go on
+    /// with it; zero if it would not.
+    pub fn swings(
+        &self,
+        field: &MappedField,
+        to: Side,
+        values: [&Value; 2],
+        now: Timestamp,
+        within: Duration,
+    ) -> u32 {
+        self.swings.writes(field.name(), to, values, now, within)
     }
 
     /// Everything is agreed on again.

@@ -58,6 +58,11 @@ impl Cycle<'_> {
             self.withdraw(intent, Vec::new()).await?;
             return Ok(Go::On);
         };
+        if let Some(why) = self.leaks_by_now(&pair, &intent) {
+            self.refuse(Guard::Isolation, pair.id, intent.side, why);
+            self.withdraw(intent, Vec::new()).await?;
+            return Ok(Go::On);
+        }
         if self.needs_precheck(&intent) {
             match self.is_as_expected(&intent, &pair).await {
                 Ok(true) => {}

@@ -20,8 +20,8 @@ use crate::link::{Names, Side, Sides};
 use crate::outbox::{Intent, IntentState};
 use crate::pair::{PairId, PairState};
 use crate::plan::{
-    Explanation, FieldRule, FieldsOnHold, InFlight, PairContext, PairPlan, Plan, Refusal, explain,
-    plan_pair,
+    Explanation, FieldRule, FieldsOnHold, Guard, InFlight, PairContext, PairPlan, Plan, Refusal,
+    explain, plan_pair,
 };
 use crate::port::{
     Awaited, Bookmark, Change, Commit, Committed, Description, Effect, Fence, LinkMemory, Opened,
@@ -427,6 +427,7 @@ impl<'a> Cycle<'a> {
         let flight = InFlight {
             wait: self.why_wait(pair),
             presumed,
+            may_flap: self.options.approved.contains(&Guard::Flapping),
             patient: self.patient && !self.dry && self.approved.is_none(),
             rehomed: Sides::from_fn(|side| self.rehomed.contains(&(pair.id, side))),
             conflicts: self.conflicts.get(&pair.id).into_iter().flatten().collect(),

@@ -13,6 +13,7 @@ mod cycle;
 mod decisions;
 mod drift;
 mod interruptible;
+mod isolation;
 mod lease;
 mod marks;
 mod matching;
@@ -105,7 +106,7 @@ pub struct RunOptions {
     pub direction: Direction,
     /// Guards a person lets pass in this run, after a look at the plan: [`Guard::AllChanged`],
     /// [`Guard::FilterOrMappingChanged`], [`Guard::SchemaDrift`], [`Guard::DecodeDrift`],
-    /// [`Guard::DestructiveSchema`]. Deletes are approved by number, in
+    /// [`Guard::DestructiveSchema`], [`Guard::Flapping`]. Deletes are approved by number, in
     /// [`MaxDelete`].
     ///
     /// [`MaxDelete`]: crate::link::MaxDelete

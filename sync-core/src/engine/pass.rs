@@ -388,7 +388,10 @@ impl Cycle<'_> {
         let mut wanted = Vec::new();
         for command in decided.commands {
             let side = command.side;
-            if let Some(refusal) = held.why(&command) {
+            if let Some(why) = self.leaks(&pair, &command) {
+                self.refuse(Guard::Isolation, id, side, why);
+                dirty = true;
+            } else if let Some(refusal) = held.why(&command) {
                 standing = Some(Standing {
                     state: RecordState::Blocked,
                     reason: refusal.reason.clone(),
@@ -452,7 +455,7 @@ impl Cycle<'_> {
             if !edit {
                 then.push(Change::Settle {
                     pair: id,
-                    base: base_after(&self.engine.spec, &pair, &command),
+                    base: base_after(&self.engine.spec, &pair, &command, self.started),
                 });
             }
             let settles: Vec<FieldId> = self.conflicts_settled_by(id, &command);

@@ -161,6 +161,7 @@ impl Cycle<'_> {
             &intent,
             pair,
             &record,
+            self.started,
         );
         let side = intent.side;
         let pair_id = pair.id;

@@ -25,6 +25,9 @@ pub(super) struct Approved {
     /// Handed on, by where it goes.
     under_way: BTreeMap<(PairId, Side), CommandId>,
     done: BTreeSet<CommandId>,
+    /// Pairs that an approved command was seen to arrive at: what a side computes of them may be
+    /// fetched, it follows from what was approved.
+    written: Marks,
     /// Mapped fields whose kind or access is not that of the plan.
     retyped: BTreeSet<FieldId>,
     /// Creates that the plan lists, approved or not: they stand in no group.
@@ -78,11 +81,13 @@ impl Groups {
         allowed
     }
 
-    fn arrived(&mut self, pair: PairId) {
-        if self.under_way.unmark(pair) {
+    fn arrived(&mut self, pair: PairId) -> bool {
+        let arrived = self.under_way.unmark(pair);
+        if arrived {
             self.waiting -= 1;
             self.done += 1;
         }
+        arrived
     }
 }
 
@@ -114,6 +119,7 @@ impl Approved {
             wanted,
             under_way: BTreeMap::new(),
             done: BTreeSet::new(),
+            written: Marks::default(),
             retyped,
             listed: listed.collect(),
             unlisted,
@@ -191,11 +197,14 @@ fn first_retyped(retyped: &BTreeSet<FieldId>, listed: &ListedCommand) -> Option<
 
 impl Cycle<'_> {
     /// Whether a decided command may be carried out: in a plain run always, of a saved plan only
-    /// what was approved.
+    /// what was approved, and what a side computes of the records it wrote.
     pub(super) fn may_carry_out(&mut self, pair: &PairState, command: &PlannedCommand) -> bool {
         let Some(approved) = &mut self.approved else {
             return true;
         };
+        if command.projection_only && approved.written.is_marked(pair.id) {
+            return true;
+        }
         approved.take((pair.id, command.side), command.digest(&keys_of(pair)))
             || command.kind == CommandKind::Create && approved.unlisted[command.side].take(pair.id)
     }
@@ -218,11 +227,12 @@ impl Cycle<'_> {
         let Some(approved) = &mut self.approved else {
             return;
         };
-        match approved.under_way.remove(&(pair, side)) {
-            Some(id) => {
-                approved.done.insert(id);
-            }
+        let arrived = match approved.under_way.remove(&(pair, side)) {
+            Some(id) => approved.done.insert(id),
             None => approved.unlisted[side].arrived(pair),
+        };
+        if arrived {
+            approved.written.mark(pair);
         }
     }
 
@@ -532,6 +542,7 @@ mod tests {
             wanted: BTreeMap::from([(digest, id)]),
             under_way: BTreeMap::new(),
             done: BTreeSet::new(),
+            written: Marks::default(),
             retyped: BTreeSet::new(),
             listed: BTreeSet::new(),
             unlisted: Sides::default(),

@@ -1,7 +1,7 @@
 //! Settlement: the base advances on proof only, field by field.
 
 use crate::canary::{self, Canary};
-use crate::link::{LinkSpec, Names, Side, Sides};
+use crate::link::{LinkSpec, MappedField, Names, Side, Sides};
 use crate::outbox::{Intent, IntentField};
 use crate::pair::{Base, PairState};
 use crate::plan::{PlannedCommand, RowRule};
@@ -39,6 +39,7 @@ pub(super) fn verify(
     intent: &Intent,
     pair: &PairState,
     read_back: &Record,
+    at: Timestamp,
 ) -> Settlement {
     let to = intent.side;
     let mut base = pair.base.clone().unwrap_or_default();
@@ -75,6 +76,10 @@ pub(super) fn verify(
             base.settle(mapped, oriented(to, field.desired.clone(), wanted.clone()));
         } else if !intent.edit && field.source.is_some() && agree {
             base.settle(mapped, Sides::new(left, right));
+            if let Some(before) = field.expected.as_ref().filter(|_| counts(mapped)) {
+                let within = spec.policy.flapping.within;
+                base.note_write(mapped, to, [before, &field.desired], at, within);
+            }
         }
     }
     let lifecycle = intent.command.kind.leads_to();
@@ -129,8 +134,18 @@ fn settle_unwritten(
     }
 }
 
+/// Whether writes of a field may be somebody's edit: what one side computes only follows it.
+fn counts(field: &MappedField) -> bool {
+    field.lens.projects_from().is_none()
+}
+
 /// The base that an effect leads to. Effects run on peers that keep exactly what they are given.
-pub(crate) fn base_after(spec: &LinkSpec, pair: &PairState, planned: &PlannedCommand) -> Base {
+pub(crate) fn base_after(
+    spec: &LinkSpec,
+    pair: &PairState,
+    planned: &PlannedCommand,
+    at: Timestamp,
+) -> Base {
     let to = planned.side;
     let mut base = pair.base.clone().unwrap_or_default();
     base.settle_lifecycle(planned.kind.leads_to());
@@ -144,6 +159,10 @@ pub(crate) fn base_after(spec: &LinkSpec, pair: &PairState, planned: &PlannedCom
             continue;
         };
         base.settle(mapped, oriented(to, field.desired.clone(), source.clone()));
+        if let Some(before) = field.expected.as_ref().filter(|_| counts(mapped)) {
+            let within = spec.policy.flapping.within;
+            base.note_write(mapped, to, [before, &field.desired], at, within);
+        }
     }
     if planned.kind == CommandKind::Create
         && let Some(source) = &pair.sides[to.other()].shadow

@@ -15,7 +15,7 @@ pub use lens::{
 };
 pub use neighbour::Neighbour;
 pub use policy::{
-    Leave, MaxChange, MaxDelete, MaxUndecoded, OptionPolicy, Policy, Precheck, Resurrect,
+    Flapping, Leave, MaxChange, MaxDelete, MaxUndecoded, OptionPolicy, Policy, Precheck, Resurrect,
     Retention, SweepPace,
 };
 pub use side::{Side, Sides};

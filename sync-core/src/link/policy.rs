@@ -27,6 +27,8 @@ pub struct Policy {
     pub field_names: Option<Side>,
     /// The side after whose title the other collection is called.
     pub title: Option<Side>,
+    /// When a field counts as written back and forth.
+    pub flapping: Flapping,
     /// What happens when one side deleted what the other edited.
     pub resurrect: Resurrect,
     /// How long a record has to rest after an edit before it is carried over, so that nobody sees
@@ -62,6 +64,7 @@ impl Default for Policy {
             unknown_options: OptionPolicy::Deny,
             field_names: None,
             title: None,
+            flapping: Flapping::default(),
             resurrect: Resurrect::PushEdit,
             quiet_period: Duration::ZERO,
             on_leave: Leave::Keep,
@@ -215,6 +218,25 @@ impl Default for MaxUndecoded {
         Self {
             floor: 5,
             percent: 10,
+        }
+    }
+}
+
+/// The guard against two programs that take back each other's edits: a field that was written so
+/// many times to and fro between the same two values is left alone for the rest of that time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Flapping {
+    /// Writes to and fro, all of which are carried out.
+    pub writes: u32,
+    /// Counted, and then paused, from the first write back on.
+    pub within: Duration,
+}
+
+impl Default for Flapping {
+    fn default() -> Self {
+        Self {
+            writes: 3,
+            within: Duration::from_secs(24 * 3600),
         }
     }
 }

@@ -336,6 +336,9 @@ impl Decider<'_, '_> {
         let Some(desired) = self.image(field, to, source, old) else {
             return;
         };
+        if self.flaps(field, rule, to, old, &desired) {
+            return;
+        }
         writes.push(PlannedField {
             name: field.name().clone(),
             target: field.ids[to].clone(),
@@ -372,6 +375,9 @@ impl Decider<'_, '_> {
             let Some(desired) = self.within_limits(field, side, merged[side].clone()) else {
                 continue;
             };
+            if self.flaps(field, rule, side, Some(old[side]), &desired) {
+                continue;
+            }
             let source = (!differs[side.other()]).then(|| old[side.other()].clone());
             writes[side].push(PlannedField {
                 name: field.name().clone(),
@@ -382,6 +388,37 @@ impl Decider<'_, '_> {
                 desired,
             });
         }
+    }
+
+    /// Whether a write would go on with what was written back and forth often enough. A person's
+    /// word and what one side alone says are never paused.
+    fn flaps(
+        &mut self,
+        field: &MappedField,
+        rule: FieldRule,
+        to: Side,
+        old: Option<&Value>,
+        desired: &Value,
+    ) -> bool {
+        use FieldRule as F;
+        let edits = matches!(rule, F::F02 | F::F06 | F::F14 | F::F20);
+        let ours = !edits || self.flight.may_flap || self.projects_from(field).is_some();
+        let (Some(base), Some(old), false) = (&self.pair.base, old, ours) else {
+            return false;
+        };
+        let policy = &self.context.spec.policy.flapping;
+        let (now, within) = (self.context.now, policy.within);
+        let writes = base.swings(field, to, [old, desired], now, within);
+        let flaps = writes > 0 && writes >= policy.writes;
+        if flaps {
+            let name = self.field_name(field, to);
+            let hours = within.as_secs().div_ceil(3600);
+            let reason = format!(
+                "{name:?} was written back and forth {writes} times within {hours} h: paused"
+            );
+            self.refuse(field, to, Guard::Flapping, reason);
+        }
+        flaps
     }
 
     /// What `to` shall hold, or a refusal.

@@ -17,6 +17,10 @@ pub enum Guard {
     AllChanged,
     /// Records would be trashed only because the filter or the mapping changed.
     FilterOrMappingChanged,
+    /// A field is written back and forth between the same two values.
+    Flapping,
+    /// A command would carry what is outside the link's mapping, direction or filter.
+    Isolation,
     /// The run has sent as many commands as it was allowed to.
     Budget,
     /// A side that had records shows none at all.
@@ -51,6 +55,28 @@ pub enum Guard {
 }
 
 impl Guard {
+    /// All, in order.
+    pub const ALL: [Self; 18] = [
+        Self::MaxDelete,
+        Self::AllChanged,
+        Self::FilterOrMappingChanged,
+        Self::Flapping,
+        Self::Isolation,
+        Self::Budget,
+        Self::EmptySide,
+        Self::Coverage,
+        Self::StaleBase,
+        Self::Permission,
+        Self::ValueLimits,
+        Self::LossyWrite,
+        Self::Rejected,
+        Self::RelationTarget,
+        Self::LateDuplicate,
+        Self::SchemaDrift,
+        Self::DecodeDrift,
+        Self::Lease,
+    ];
+
     /// How a person lets it pass, or what removes its cause.
     pub fn remedy(self) -> &'static str {
         match self {
@@ -67,6 +93,11 @@ impl Guard {
                 "look at the plan; if these records shall go, approve it for one run with --approve \
                  filter-or-mapping-changed, or go back to the former filter"
             }
+            Self::Flapping => {
+                "look for two programs that take back each other's edits; it goes on by itself after \
+                 a day, or for one run with --approve flapping"
+            }
+            Self::Isolation => "nothing: the command is dropped, and planned again if it may be",
             Self::Budget => "run again: the rest goes out then",
             Self::Coverage => "run again; deletes are only seen by a scan that ends complete",
             Self::StaleBase => "nothing: it is planned again from what is there now",

@@ -106,7 +106,7 @@ impl Case {
             case.pair.base = Some(base.clone());
         }
         for command in &plan.commands {
-            case.pair.base = Some(base_after(&case.spec, &case.pair, command));
+            case.pair.base = Some(base_after(&case.spec, &case.pair, command, Timestamp(0)));
             let state = &mut case.pair.sides[command.side];
             let fresh = record(Key::durable("made"), Lifecycle::Live, &[]);
             let made = command.kind == CommandKind::Create;

@@ -3,12 +3,16 @@
 //! [`rows`] and [`fields`] are the two tables, as functions that a test enumerates whole.
 //! [`plan_pair`] applies them to one pair; [`guards`] looks at the sum.
 
+#[cfg(test)]
+mod book;
 mod decide;
 mod decide_fields;
 mod diff;
 mod document;
 mod explain;
 pub mod fields;
+#[cfg(test)]
+mod git;
 pub mod guards;
 mod hold;
 #[cfg(test)]

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::decide::{Decider, label};
 use super::fields::FieldRule;
 use super::guards::Refusal;
+use super::guards::{Guard, Refusal};
 use super::hold::FieldsOnHold;
 use super::rows::{RowRule, decide_row};
 use super::schema::WantedOptions;
@@ -59,6 +60,8 @@ pub struct InFlight<'a> {
     /// The record lives in another collection that is linked, and has its counterpart there: per
     /// side.
     pub rehomed: Sides<bool>,
+    /// A person lets pass what is written back and forth.
+    pub may_flap: bool,
     /// Open conflicts of the pair.
     pub conflicts: Vec<&'a Conflict>,
     /// Commands a peer refused for good: the same one is not sent again.
@@ -233,7 +236,11 @@ impl PairPlan {
     pub fn standing(&self, open_conflicts: usize) -> Option<Standing> {
         let say = |state, reason: String| Some(Standing { state, reason });
         if let Some(refusal) = self.refusals.first() {
-            return say(RecordState::Blocked, refusal.reason.clone());
+            let state = match refusal.guard {
+                Guard::Flapping => RecordState::Parked,
+                _ => RecordState::Blocked,
+            };
+            return say(state, refusal.reason.clone());
         }
         if open_conflicts > 0 || !self.conflicts.is_empty() {
             let reason = "both sides changed the same field; resolve it to go on".to_owned();

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use async_trait::async_trait;
 
 use crate::port::{
-    Batch, Call, CommandKind, Description, FieldSet, Found, Lookup, Outcome, Peer, PeerError,
-    PlaceId, Receipt, Rejection, RejectionKind, ScanFrom, ScanPage, Sighting,
+    BadItem, Batch, Call, CommandKind, Description, FieldSet, Found, Lookup, Outcome, Peer,
+    PeerError, PlaceId, Receipt, Rejection, RejectionKind, ScanFrom, ScanPage, Sighting,
 };
 use crate::record::{Cell, Key, Record};
 use crate::schema::{FieldId, SchemaChange, SchemaVersion};
@@ -31,6 +31,8 @@ pub(super) enum Habit {
     IsSilent,
     /// Records do not show this field.
     Omits(FieldId),
+    /// Scans cannot read this record.
+    CannotRead(Key),
     /// There is no such field, neither in the schema nor in the records.
     Lacks(FieldId),
 }
@@ -104,6 +106,12 @@ impl Peer for OddPeer {
         }
         let mut page = self.inner.scan(call, from, fields, limit).await?;
         let show = |item| match item {
+            Sighting::Seen(record) if self.habit == Habit::CannotRead(record.key.clone()) => {
+                Sighting::Bad(BadItem {
+                    key: Some(record.key),
+                    reason: "a kind nobody knows".into(),
+                })
+            }
             Sighting::Seen(record) => Sighting::Seen(self.show(record)),
             other => other,
         };

@@ -555,3 +555,18 @@ fn a_lost_answer_during_an_undo_is_looked_up_like_any() {
         world.assert_still();
     }
 }
+
+/// Both people wrote the same, so nothing was done to either side that could be taken back.
+#[test]
+fn a_settlement_without_a_write_has_nothing_to_take_back() {
+    let world = World::new();
+    let (page, row) = world.settled_pair();
+    world.notion.person_sets(&page, "notes", text("the same"));
+    world.local.person_sets(&row, "notes", text("the same"));
+    world.run();
+    let report = world.undo(world.last_run(), false);
+    assert_eq!(report.not_undone, []);
+    assert_eq!(world.notion.value(&page, "notes"), Some(text("the same")));
+    assert_eq!(world.local.value(&row, "notes"), Some(text("the same")));
+    world.assert_still();
+}
