@@ -9,6 +9,7 @@ use super::{Engine, Report, RunError, RunOptions, RunOutcome};
 use crate::link::Side;
 use crate::pair::PairId;
 use crate::plan::{Guard, Plan};
+use crate::port::CommandKind;
 
 /// Commands written down at once where only time is limited.
 const AT_ONCE: u64 = 100;
@@ -114,6 +115,8 @@ pub(super) struct Spending {
     waiting: u64,
     /// The pairs whose commands for remote sides are written down now; all of them without.
     turns: Option<BTreeSet<PairId>>,
+    /// So many creates beside those, of the ones that the plan does not list.
+    more_creates: u64,
 }
 
 impl Spending {
@@ -176,34 +179,47 @@ impl Cycle<'_> {
     /// execution and are likely to be sent. The others stay planned, which costs nothing.
     pub(super) fn take_turns(&mut self, plan: &Plan, held: &Held) {
         self.spending.turns = None;
+        self.spending.more_creates = 0;
         self.spending.waiting = 0;
         // Of a saved plan only what was approved is sent.
         let Some(room) = self.room().filter(|_| self.approved.is_none()) else {
             return;
-        };
-        let now = self.engine.clock.now();
-        let waits = |pair: PairId, side: Side| {
-            let postponed = self.postponed.get(&(pair, side));
-            let due = postponed.and_then(|intent| intent.due_at);
-            self.refused.contains(&pair) || due.is_some_and(|due| due > now)
         };
         let mut commands = Vec::new();
         for item in &plan.items {
             for command in &item.commands {
                 let (side, kind) = (command.command.side, command.command.kind);
                 let remote = self.opened.colocated != Some(side);
-                if remote && !held.holds(side, kind) && !waits(item.pair, side) {
+                if remote && !held.holds(side, kind) && !self.waits_for_later(item.pair, side) {
                     commands.push((kind, item.pair));
                 }
             }
         }
-        let room = usize::try_from(room).unwrap_or(usize::MAX);
-        if commands.len() > room {
+        // Creates that the plan does not list come after those that it does.
+        let unlisted = plan.unlisted.iter();
+        let unlisted = unlisted.filter(|creates| {
+            let remote = self.opened.colocated != Some(creates.side);
+            remote && !held.holds(creates.side, CommandKind::Create)
+        });
+        let unlisted: u64 = unlisted.map(|creates| creates.count).sum();
+        let all = commands.len() as u64 + unlisted;
+        if all > room {
             commands.sort_unstable();
-            self.spending.waiting = (commands.len() - room) as u64;
-            commands.truncate(room);
+            let sooner = commands.partition_point(|(kind, _)| *kind <= CommandKind::Create);
+            let unlisted = unlisted.min(room.saturating_sub(sooner as u64));
+            let listed = usize::try_from(room - unlisted).unwrap_or(usize::MAX);
+            commands.truncate(listed);
+            self.spending.waiting = all - unlisted - commands.len() as u64;
+            self.spending.more_creates = unlisted;
             self.spending.turns = Some(commands.into_iter().map(|(_, pair)| pair).collect());
         }
+    }
+
+    /// Whether a command of this pair would not be sent now, whatever room there is.
+    fn waits_for_later(&self, pair: PairId, side: Side) -> bool {
+        let postponed = self.postponed.get(&(pair, side));
+        let due = postponed.and_then(|intent| intent.due_at);
+        self.refused.contains(&pair) || due.is_some_and(|due| due > self.engine.clock.now())
     }
 
     /// How many commands there is room for now; `None` where nothing limits them.
@@ -222,10 +238,18 @@ impl Cycle<'_> {
             .min()
     }
 
-    /// Whether the commands of a pair for remote sides are written down in this pass.
-    pub(super) fn has_turn(&self, pair: PairId) -> bool {
+    /// Whether a command of a pair for a remote side is written down in this pass. To be asked once
+    /// for each.
+    pub(super) fn has_turn(&mut self, pair: PairId, side: Side, kind: CommandKind) -> bool {
         let turns = self.spending.turns.as_ref();
-        turns.is_none_or(|turns| turns.contains(&pair))
+        if turns.is_none_or(|turns| turns.contains(&pair)) {
+            return true;
+        }
+        let one_of_many = kind == CommandKind::Create
+            && self.spending.more_creates > 0
+            && !self.waits_for_later(pair, side);
+        self.spending.more_creates -= u64::from(one_of_many);
+        one_of_many
     }
 
     /// Commands were written down and not sent.

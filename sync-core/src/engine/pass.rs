@@ -402,7 +402,7 @@ impl Cycle<'_> {
                 wanted.push(side);
             } else if self.opened.colocated == Some(side) {
                 effects.push(command);
-            } else if !self.has_turn(id) {
+            } else if !self.has_turn(id, side, command.kind) {
                 dirty = true;
                 wanted.push(side);
             } else {

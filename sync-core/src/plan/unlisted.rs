@@ -81,7 +81,7 @@ impl Grouping {
             Some(before) => before.then(create),
         });
         self.count += 1;
-        let ends = create.short() % GROUP == 0 || self.count >= LARGEST;
+        let ends = create.short().is_multiple_of(GROUP) || self.count >= LARGEST;
         if ends { self.end() } else { None }
     }
 

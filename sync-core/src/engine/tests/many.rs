@@ -10,7 +10,7 @@ use futures::executor::block_on;
 use super::world::{World, text};
 use crate::engine::{AppliedPlan, CommandOutcome, Event, RunOptions, StaleReason};
 use crate::link::{Side, Sides};
-use crate::plan::{Approval, CommandId, Plan, PlanError, UnlistedCreates};
+use crate::plan::{Approval, CommandId, Guard, Plan, PlanError, UnlistedCreates};
 use crate::port::Cancel;
 use crate::record::Key;
 use crate::testkit::CrashPoint;
@@ -309,4 +309,29 @@ fn a_run_tells_of_a_thousand_creates_and_the_number_of_the_rest() {
         [],
         "nobody approves them any more"
     );
+}
+
+/// A budget counts what a plan does not list.
+#[test]
+fn a_budget_is_spent_on_creates_that_are_not_listed_too() {
+    for most in [700, 1_100] {
+        let world = World::new();
+        for n in 0..1_300 {
+            let title = text(&format!("row {n:04}"));
+            world.local.person_creates(&[("title", title)]);
+        }
+        let options = RunOptions {
+            max_commands: Some(most),
+            ..RunOptions::default()
+        };
+        let report = block_on(world.engine().run(&options)).unwrap();
+        assert_eq!(report.settled.left.created, most);
+        assert_eq!(world.notion.live().len() as u64, most);
+        let budget = report.refusals.iter();
+        let mut budget = budget.filter(|refusal| refusal.guard == Guard::Budget);
+        assert_eq!(
+            budget.next().map(|refusal| refusal.count),
+            Some(1_300 - most)
+        );
+    }
 }
