@@ -64,7 +64,7 @@ fn fields(base: Version, ours: Version, theirs: Version) -> Trivial {
         computed: None,
         conflict: ConflictStatus::None,
         in_flight: false,
-        exists: true,
+        intact: true,
         flows: Sides::new(true, true),
         winner: None,
     };

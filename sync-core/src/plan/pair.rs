@@ -6,7 +6,6 @@ use serde::{Deserialize, Serialize};
 
 use super::decide::{Decider, label};
 use super::fields::FieldRule;
-use super::guards::Refusal;
 use super::guards::{Guard, Refusal};
 use super::hold::FieldsOnHold;
 use super::rows::{RowRule, decide_row};
