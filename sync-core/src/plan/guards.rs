@@ -56,7 +56,7 @@ pub enum Guard {
 
 impl Guard {
     /// All, in order.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 20] = [
         Self::MaxDelete,
         Self::AllChanged,
         Self::FilterOrMappingChanged,
@@ -73,6 +73,8 @@ impl Guard {
         Self::RelationTarget,
         Self::LateDuplicate,
         Self::SchemaDrift,
+        Self::DestructiveSchema,
+        Self::OptionPolicy,
         Self::DecodeDrift,
         Self::Lease,
     ];

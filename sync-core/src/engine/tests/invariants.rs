@@ -9,14 +9,14 @@ use futures::executor::block_on;
 
 use super::odd_peer::{Habit, OddPeer};
 use super::world::{World, is_live, text};
-use crate::engine::{Event, RunError, RunOptions, RunOutcome};
+use crate::engine::{Event, RunOptions, RunOutcome};
 use crate::link::{LinkId, Side, Sides};
 use crate::outbox::IntentState;
 use crate::pair::{Base, SideState};
-use crate::plan::Plan;
+use crate::plan::{Guard, Plan};
 use crate::port::{
     Batch, Call, Change, Command, Description, FieldSet, Found, LeaseAsk, LinkMemory, Lookup,
-    Outcome, Peer, PeerError, PlaceId, Query, Rows, ScanFrom, ScanPage, Store, StoreError,
+    Outcome, Peer, PeerError, PlaceId, Query, Rows, ScanFrom, ScanPage, Store,
 };
 use crate::record::{Cells, Key, Lifecycle, Record};
 use crate::schema::{FieldId, SchemaChange, SchemaVersion};
@@ -159,9 +159,9 @@ fn e5_a_run_whose_lease_was_taken_over_writes_nothing_any_more() {
         progress: Some(Arc::new(taken)),
         ..RunOptions::default()
     };
-    let stopped = block_on(world.engine().run(&options));
-    let fenced = matches!(stopped, Err(RunError::Store(StoreError::Fenced)));
-    assert!(fenced, "{stopped:?}");
+    let stopped = block_on(world.engine().run(&options)).unwrap();
+    assert_eq!(stopped.outcome, RunOutcome::Halted);
+    assert!(stopped.raised(Guard::Lease) > 0, "{stopped:?}");
     assert_eq!(world.notion.take_mutations(), []);
     assert_eq!(world.local.take_mutations(), []);
     world.store.break_lease(&world.spec.id);
@@ -335,12 +335,11 @@ fn e15_a_store_of_an_earlier_version_with_nothing_edited_plans_nothing() {
         pair.dirty = true;
         memory.put(pair);
     }
-    let json = serde_json::to_value(&memory.link).unwrap();
+    let mut json = serde_json::to_value(&memory.link).unwrap();
+    // An earlier version wrote no more than this.
     let known = ["mapping", "sides", "undo_horizon"];
-    let new = keys(&json)
-        .into_iter()
-        .find(|key| !known.contains(&key.as_str()));
-    assert_eq!(new, None, "only what is used is written");
+    let object = json.as_object_mut().unwrap();
+    object.retain(|key, _| known.contains(&key.as_str()));
     memory.link = serde_json::from_value::<LinkMemory>(json).unwrap();
     world.store.restore(&world.spec.id, memory);
     let plan = full_plan(&world);
