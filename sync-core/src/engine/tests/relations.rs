@@ -239,7 +239,10 @@ fn pain_02_an_edit_of_the_other_side_keeps_references_nobody_tracks() {
         &[("project", to(&[&wine, &stranger]))],
     );
     world.settle();
-    assert_eq!(world.shown(Side::Left, &buy, "project"), [wine.clone()]);
+    assert_eq!(
+        world.shown(Side::Left, &buy, "project"),
+        std::slice::from_ref(&wine)
+    );
     let row = world.partner(&world.tasks, Side::Left, &buy);
     let there = [&wine, &beer].map(|key| world.partner(&world.projects, Side::Left, key));
     world
@@ -294,9 +297,15 @@ fn a_circle_is_made_without_and_closed_afterwards() {
         assert_eq!(report.settled[side.other()].created, 4);
         for at in 0..3 {
             let next = &keys[(at + 1) % 3];
-            assert_eq!(world.shown(side, &keys[at], "parent"), [next.clone()]);
+            assert_eq!(
+                world.shown(side, &keys[at], "parent"),
+                std::slice::from_ref(next)
+            );
         }
-        assert_eq!(world.shown(side, &itself, "parent"), [itself.clone()]);
+        assert_eq!(
+            world.shown(side, &itself, "parent"),
+            std::slice::from_ref(&itself)
+        );
         assert!(world.run(&world.tasks).is_quiet(), "in one run");
         world.settle();
     }
@@ -435,7 +444,10 @@ fn a_mirror_of_a_mapped_relation_is_shown_and_never_written() {
         .person_sets(&up, "children", to(&[&down]));
     world.run(&world.tasks);
     world.run(&world.tasks);
-    assert_eq!(world.shown(Side::Left, &up, "children"), [down.clone()]);
+    assert_eq!(
+        world.shown(Side::Left, &up, "children"),
+        std::slice::from_ref(&down)
+    );
     world.tasks.notion.take_mutations();
     let row = world.partner(&world.tasks, Side::Left, &up);
     world

@@ -66,10 +66,9 @@ fn edited_in(places: usize) -> World {
     let rows = pages.iter().map(|page| world.partner(Side::Left, page));
     let rows: Vec<Key> = rows.collect();
     world.clock.advance(Duration::from_secs(600));
-    for at in 0..places {
-        world
-            .notion
-            .person_sets(&pages[at], "notes", text(&format!("there {at}")));
+    for (at, page) in pages.iter().enumerate().take(places) {
+        let edit = text(&format!("there {at}"));
+        world.notion.person_sets(page, "notes", edit);
     }
     for (at, row) in rows.iter().enumerate().skip(places).take(places / 2) {
         let edit = text(&format!("here {at}"));
@@ -204,12 +203,11 @@ fn what_was_edited_behind_a_first_pull_in_steps_is_not_lost() {
     let pages = populate(&world, 40);
     let budget = Budget::default().requests(2);
     let options = RunOptions::default();
-    for n in 0..4 {
+    for (n, page) in pages.iter().enumerate().take(4) {
         assert!(matches!(step(&world, &options, budget), Ok(Step::More(_))));
         world.clock.advance(Duration::from_secs(61));
-        world
-            .notion
-            .person_sets(&pages[n], "notes", text(&format!("edited {n}")));
+        let edit = text(&format!("edited {n}"));
+        world.notion.person_sets(page, "notes", edit);
     }
     step_to_end(&world, &options, budget);
     world.assert_equal();
