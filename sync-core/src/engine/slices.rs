@@ -236,10 +236,16 @@ impl Cycle<'_> {
         }
         self.scan_empty[side] = sweep.seen == 0;
         let memory = &mut self.memory.sides[side];
+        let first = memory.cursor.is_none() && memory.full_scan_at.is_none();
+        let stands_for_all = memory.cursor.is_none() || sweep.asked && self.options.full;
         memory.sweep = None;
         memory.full_scan_at = Some(sweep.started_at);
-        if memory.cursor.is_none() || sweep.asked && self.options.full {
+        if stands_for_all {
             memory.scanned_at = Some(self.started);
+        }
+        // What was edited in a gap is a change since the cursor still: it stays, unless nothing of
+        // the side was known before.
+        if stands_for_all && (sweep.gaps == 0 || first) {
             memory.catch_up = None;
             if sweep.cursor.is_some() {
                 memory.cursor = sweep.cursor;

@@ -294,6 +294,33 @@ fn a_minute_above_the_cap_is_told_and_costs_itself() {
     world.clock.advance(HOUR);
     world.run_full();
     assert_eq!(world.local.live().len(), seen - 1);
+    // One of the crowd that nobody handed out comes with an edit, and again with one before a full
+    // scan that does not hand it out either: found by simulation.
+    world.notion.cap(None);
+    let crowd = &world.notion.keys(true)[10..40];
+    let known = |key: &Key| {
+        let memory = world.store.memory(&world.spec.id);
+        memory
+            .pairs()
+            .any(|pair| pair.sides.left.key.as_ref() == Some(key))
+    };
+    let unseen = crowd
+        .iter()
+        .find(|key| !known(key))
+        .expect("not all were handed out");
+    world.notion.person_sets(unseen, "notes", text("first"));
+    world.run();
+    let row = world.partner(Side::Left, unseen);
+    world.clock.advance(Duration::from_secs(300));
+    world.notion.cap(Some(12));
+    world.notion.person_sets(unseen, "notes", text("second"));
+    world.run_full();
+    world.clock.advance(Duration::from_secs(300));
+    world.notion.cap(None);
+    world.local.person_sets(&row, "title", text("from here"));
+    world.run();
+    assert_eq!(world.local.value(&row, "notes"), Some(text("second")));
+    assert_eq!(world.notion.value(unseen, "title"), Some(text("from here")));
 }
 
 #[test]
