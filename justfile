@@ -31,9 +31,14 @@ deny:
 advisories:
     cargo deny check advisories
 
-# Benchmarks build and run once.
+# Benchmarks build, run once and keep their budgets.
 bench-smoke:
     cargo bench -p notion-sync --bench first_pull -- --test
+    cargo bench -p notion-sync-core --features testkit --bench plan -- --test
+
+# Planning and first pulls of up to a million records: ratios, exponents, peaks, times (release).
+measure-plan:
+    cargo bench -p notion-sync-core --features testkit --bench plan
 
 # Ten thousand rows, counted and timed (release).
 measure:

@@ -61,7 +61,13 @@ async fn measure(rows: usize) -> anyhow::Result<()> {
     anyhow::ensure!(report.is_quiet(), "{report:?}");
 
     let ratio = |time: Duration| time.as_secs_f64() / bare.as_secs_f64();
+    let (file, table) = bytes(&folder.path().join("big.sqlite"))?;
     println!("{rows} rows of 16 properties, simulator in the same process");
+    println!(
+        "  bytes a row in the file  {:>10}  of which the table by itself {}",
+        file / rows as u64,
+        table / rows as u64
+    );
     println!("  bare read of {pages} pages  {bare:>10.1?}  1.0x");
     println!(
         "  first pull               {first:>10.1?}  {:.1}x  {first_requests} requests",
@@ -85,6 +91,25 @@ async fn measure(rows: usize) -> anyhow::Result<()> {
         "{idle_requests} requests when idle"
     );
     Ok(())
+}
+
+/// The size of the file, and of one that holds nothing but the table.
+fn bytes(path: &std::path::Path) -> anyhow::Result<(u64, u64)> {
+    let connection = rusqlite::Connection::open(path)?;
+    let size = |schema: &str| -> rusqlite::Result<u64> {
+        let pragma = |name: &str| {
+            let sql = format!("PRAGMA {schema}.{name}");
+            connection.query_row(&sql, [], |row| row.get::<_, i64>(0))
+        };
+        Ok(u64::try_from(pragma("page_count")? * pragma("page_size")?).unwrap_or(0))
+    };
+    let table: String =
+        connection.query_row("SELECT name FROM _sync_tables", [], |row| row.get(0))?;
+    connection.execute("ATTACH ':memory:' AS bare", [])?;
+    let name = table.replace('"', "\"\"");
+    let copy = format!("CREATE TABLE bare.bare AS SELECT * FROM main.\"{name}\"");
+    connection.execute(&copy, [])?;
+    Ok((size("main")?, size("bare")?))
 }
 
 /// The same pages, fetched and thrown away: the share of simulator and network.

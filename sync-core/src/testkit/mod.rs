@@ -7,6 +7,7 @@ mod clock;
 pub mod contract;
 pub mod decorators;
 mod entropy;
+mod generated;
 mod peer;
 pub mod sim;
 mod store;
@@ -14,6 +15,7 @@ pub mod strategies;
 
 pub use clock::VirtualClock;
 pub use entropy::Entropy;
+pub use generated::{ForgetfulStore, ForgottenCounts, GeneratedPeer, engine_between};
 pub use peer::{Fault, MemoryPeer, Mutation};
 pub use proptest;
 pub use store::{CrashPoint, MemoryStore};
