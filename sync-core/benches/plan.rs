@@ -329,10 +329,8 @@ impl Related {
             })
             .into(),
         };
-        let remote = Capabilities {
-            index_lag: Duration::ZERO,
-            ..Capabilities::remote()
-        };
+        let mut remote = Capabilities::remote();
+        remote.index_lag = Duration::ZERO;
         let notion = MemoryPeer::new("remote", schema("remote"), remote, clock.clone());
         let local = Capabilities::local();
         let local = MemoryPeer::new("local", schema("local"), local, clock);
