@@ -77,7 +77,7 @@ impl Cycle<'_> {
     pub(super) async fn survey(&mut self) -> Result<Plan, RunError> {
         let span = spans::plan();
         let plan = self.survey_and_probe().instrument(span.clone()).await?;
-        span.record("commands", plan.commands());
+        span.record("commands", plan.counts.commands());
         span.record("conflicts", plan.conflicts.len());
         span.record("refusals", plan.refusals.len());
         Ok(plan)
@@ -113,6 +113,7 @@ impl Cycle<'_> {
         let mut probe = Vec::new();
         let mut undecoded = Undecoded::default();
         let mut wanted = WantedOptions::new();
+        let mut kept = Vec::new();
         let mut after = None;
         if let Some(approved) = &mut self.approved {
             approved.begin_look();
@@ -121,37 +122,42 @@ impl Cycle<'_> {
             self.stop_if_asked()?;
             let pairs = self.pairs(which, after).await?;
             self.meet(&pairs).await?;
-            for pair in &pairs {
+            let read = pairs.len();
+            let last = pairs.last().map(|pair| pair.id);
+            kept.clear();
+            for pair in pairs {
                 if !self.is_in_scope(pair.id) {
                     continue;
                 }
-                self.count_undecoded(pair, &mut undecoded);
-                let decided = self.decide(pair);
+                self.count_undecoded(&pair, &mut undecoded);
+                let decided = self.decide(&pair);
                 wanted.extend(decided.wanted_options.iter().cloned());
-                let unshown = self.denied(pair);
+                let unshown = self.denied(&pair);
                 // A record that was not shown is asked for again with every full scan.
                 let again = |refusal: &Refusal| {
                     refusal.side.is_some_and(|side| self.report.full_scan[side])
                 };
                 let unproved = decided.commands.iter().any(|command| {
                     command.kind == CommandKind::Trash
-                        && self.rests_on_old_proof(pair, command.side.other())
+                        && self.rests_on_old_proof(&pair, command.side.other())
                 });
                 if decided.probe || unproved || unshown.as_ref().is_some_and(again) {
                     probe.push(pair.id);
                 }
                 if let Some(refusal) = unshown {
-                    plan.refuse(pair, &decided, refusal);
+                    plan.refuse(&pair, &decided, refusal);
                 }
                 if let Some(approved) = &mut self.approved {
-                    approved.look_at(pair, &decided);
+                    approved.look_at(&pair, &decided);
                 }
                 if self.dry {
-                    plan.add(pair, &decided);
+                    plan.add(&pair, &decided);
+                } else if !tried.is_marked(pair.id) && self.is_plan_shown() {
+                    plan.add_under_way(&pair, &decided);
                 } else if !tried.is_marked(pair.id) {
-                    plan.add_under_way(pair, &decided);
+                    plan.add_sum(&pair, &decided);
                 }
-                if let Some(first) = self.late_duplicate_of(pair) {
+                if let Some(first) = self.late_duplicate_of(&pair) {
                     let refusal = Refusal {
                         guard: Guard::LateDuplicate,
                         pair: Some(pair.id),
@@ -160,11 +166,12 @@ impl Cycle<'_> {
                         reason: format!("{:?}: {}", decided.label, late_duplicate(first)),
                         count: 1,
                     };
-                    plan.refuse(pair, &decided, refusal);
+                    plan.refuse(&pair, &decided, refusal);
                 }
+                kept.push((pair, decided));
             }
-            match pairs.last() {
-                Some(last) if pairs.len() >= CHUNK as usize => after = Some(Bookmark(last.id.0)),
+            match last {
+                Some(last) if read >= CHUNK as usize => after = Some(Bookmark(last.0)),
                 _ => break,
             }
         }
@@ -172,6 +179,8 @@ impl Cycle<'_> {
             approved.end_look();
         }
         self.plan_schema(&mut plan, &wanted);
+        // One chunk is written down as it was decided; of more only the sums are kept.
+        self.decided = (after.is_none() && *which == Query::Dirty).then_some(kept);
         plan.finish(self.estimate(&plan));
         Ok(Look {
             plan,
@@ -314,17 +323,21 @@ impl Cycle<'_> {
             }
         }
         let mut after = None;
+        let mut kept = self.decided.take();
         loop {
             self.stop_if_asked()?;
-            let pairs = self.pairs(&Query::Dirty, after).await?;
-            self.meet(&pairs).await?;
+            let kept = kept.take();
+            let only = kept.is_some();
+            let decided = match kept {
+                Some(kept) => kept,
+                None => self.decide_dirty(after).await?,
+            };
+            let (read, last) = (decided.len(), decided.last().map(|(pair, _)| pair.id));
             let mut chunk = Chunk::default();
-            for pair in &pairs {
-                if resent.contains(&pair.id) || !self.is_in_scope(pair.id) {
-                    continue;
+            for (pair, decided) in decided {
+                if !resent.contains(&pair.id) && self.is_in_scope(pair.id) {
+                    self.write_pair(&pair, decided, held, &mut chunk);
                 }
-                let decided = self.decide(pair);
-                self.write_pair(pair, decided, held, &mut chunk);
             }
             queue.intents.append(&mut chunk.intents);
             queue.moved |= self.commit_chunk(chunk).await?;
@@ -332,8 +345,8 @@ impl Cycle<'_> {
                 self.spending.left = true;
                 break;
             }
-            match pairs.last() {
-                Some(last) if pairs.len() >= CHUNK as usize => after = Some(Bookmark(last.id.0)),
+            match last {
+                Some(last) if read >= CHUNK as usize && !only => after = Some(Bookmark(last.0)),
                 _ => break,
             }
         }
@@ -341,6 +354,19 @@ impl Cycle<'_> {
             .intents
             .sort_by_key(|intent| (intent.command.kind, intent.id));
         Ok(queue)
+    }
+
+    async fn decide_dirty(
+        &mut self,
+        after: Option<Bookmark>,
+    ) -> Result<Vec<(PairState, PairPlan)>, RunError> {
+        let pairs = self.pairs(&Query::Dirty, after).await?;
+        self.meet(&pairs).await?;
+        let decided = pairs.into_iter().map(|pair| {
+            let decided = self.decide(&pair);
+            (pair, decided)
+        });
+        Ok(decided.collect())
     }
 
     /// Turns a decision into changes, effects and intents.

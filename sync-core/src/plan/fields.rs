@@ -55,6 +55,11 @@ pub enum FieldRule {
     F20,
 }
 
+super::decided::list_all!(
+    FieldRule: F00, F01, F02, F03, F04, F05, F06, F07, F08, F09, F10, F11, F12, F13, F14, F15,
+    F16, F17, F18, F19, F20
+);
+
 impl FieldRule {
     /// All, in order.
     pub const ALL: [Self; 21] = [

@@ -54,6 +54,12 @@ pub enum Guard {
     Lease,
 }
 
+super::decided::list_all!(
+    Guard: MaxDelete, AllChanged, FilterOrMappingChanged, Flapping, Isolation, Budget, EmptySide,
+    Coverage, StaleBase, Permission, ValueLimits, LossyWrite, Rejected, RelationTarget,
+    LateDuplicate, SchemaDrift, DestructiveSchema, OptionPolicy, DecodeDrift, Lease
+);
+
 impl Guard {
     /// All, in order.
     pub const ALL: [Self; 20] = [

@@ -50,6 +50,11 @@ pub enum RowRule {
     R99,
 }
 
+super::decided::list_all!(
+    RowRule: R01, R02, R04, R05, R06, R07, R08, R09, R10, R11, R12, R13, R20, R22, R24, R30, R40,
+    R99
+);
+
 impl RowRule {
     /// All, in order.
     pub const ALL: [Self; 18] = [
