@@ -77,6 +77,8 @@ pub(super) struct Cycle<'a> {
     pub(super) scope: Option<BTreeSet<PairId>>,
     /// The run this one takes back.
     pub(super) undoes: Option<RunId>,
+    /// Pairs whose record a scan of this run returned and could not read.
+    pub(super) unreadable: BTreeSet<(PairId, Side)>,
     /// Pairs whose missing sides were read directly in this run.
     pub(super) probed: BTreeSet<(PairId, Side)>,
     pub(super) checked_schema: bool,
@@ -144,6 +146,7 @@ impl<'a> Cycle<'a> {
             ambiguous: BTreeSet::new(),
             scope: None,
             undoes: None,
+            unreadable: BTreeSet::new(),
             probed: BTreeSet::new(),
             checked_schema: false,
             on_hold: FieldsOnHold::default(),

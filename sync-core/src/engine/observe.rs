@@ -244,6 +244,7 @@ impl Cycle<'_> {
                 Sighting::Bad(bad) => {
                     if let Some(head) = bad.key.as_ref().and_then(head) {
                         marks.mark(head.id);
+                        self.unreadable.insert((head.id, side));
                     }
                     let name = &self.engine.spec.names[side];
                     let key = bad

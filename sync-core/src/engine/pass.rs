@@ -382,6 +382,7 @@ impl Cycle<'_> {
             for field in &decided.close {
                 self.close_conflict(id, field, &mut chunk.changes);
             }
+            self.drop_postponed(id, &[], &mut chunk.changes);
             chunk.changes.push(Change::Forget(id));
             chunk.moved = true;
             return;
@@ -453,7 +454,12 @@ impl Cycle<'_> {
         let nothing_else = decided.refusals.is_empty()
             && decided.blocked.is_empty()
             && decided.withheld.is_empty();
-        if alone && nothing_else {
+        // What is written where a filter holds may fail it: the next look sees that.
+        let filtered = effects.iter().any(|command| {
+            let filter = &self.engine.spec.filters[command.side];
+            filter.is_some()
+        });
+        if alone && nothing_else && !filtered {
             // The effects are all that was left: with them the pair is clean, or only in conflict.
             let over = effects
                 .iter()
@@ -713,6 +719,8 @@ impl Cycle<'_> {
                 // no proof that nobody edited it.
                 _ if takes_away => true,
                 Precheck::Always => true,
+                // A scan that could not read the record was no look at it.
+                Precheck::IfStale(_) if self.unreadable.contains(&(intent.pair, side)) => true,
                 Precheck::IfStale(after) => age() >= after,
                 Precheck::Never => false,
             }

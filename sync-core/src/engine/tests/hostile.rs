@@ -8,6 +8,7 @@ use std::time::Duration;
 use futures::executor::block_on;
 use proptest::prelude::*;
 
+use super::odd_peer::{Habit, OddPeer};
 use super::world::{World, is_live, names, tags, text};
 use crate::conflict::Resolution;
 use crate::engine::{Engine, Event, Report, RunError, RunOptions};
@@ -469,4 +470,18 @@ proptest! {
             );
         }
     }
+}
+
+#[test]
+fn p8_a_record_that_a_scan_could_not_read_is_read_before_it_is_written() {
+    let world = World::new();
+    let (page, row) = world.settled_pair();
+    world.clock.advance(Duration::from_secs(120));
+    world.notion.person_sets(&page, "title", text("by hand"));
+    world.local.person_sets(&row, "title", text("by program"));
+    let garbled: Arc<dyn Peer> =
+        Arc::new(OddPeer::new(&world.notion, Habit::CannotRead(page.clone())));
+    let peers = Sides::new(garbled, Arc::new(world.local.clone()) as Arc<dyn Peer>);
+    block_on(world.engine_between(peers).run(&RunOptions::default())).unwrap();
+    assert_eq!(world.notion.value(&page, "title"), Some(text("by hand")));
 }

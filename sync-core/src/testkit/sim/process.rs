@@ -1,5 +1,6 @@
 //! Processes: runs of the engine, polled one step at a time, killed anywhere, racing for the lease.
 
+use std::collections::BTreeSet;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -12,7 +13,7 @@ use super::peer::StagedPeer;
 use super::store::StagedStore;
 use crate::engine::{Described, Engine, Report, RunError, RunOptions};
 use crate::link::{Side, Sides};
-use crate::plan::Plan;
+use crate::plan::{Guard, Plan};
 use crate::port::{Call, Cancel, Clock, Peer, StoreError};
 
 /// Inputs and outputs after which a run counts as endless.
@@ -71,10 +72,22 @@ impl History {
         let (number, began) = self.enter();
         self.stage().lock().tally.runs += 1;
         let cancel = Cancel::default();
+        let resting = self.stage().lock().approved;
+        let approved = match resting {
+            true => [Guard::AllChanged, Guard::FilterOrMappingChanged].into(),
+            false => BTreeSet::new(),
+        };
+        let scant = self.freedoms().budget && !resting && self.entropy.chance(300);
+        let max_commands = scant.then(|| self.entropy.below(4));
+        if scant {
+            self.stage().lock().count("run with a budget");
+        }
         let options = RunOptions {
             full,
             cancel: cancel.clone(),
             owner: format!("process {number}"),
+            approved,
+            max_commands,
             ..RunOptions::default()
         };
         let future = async move { engine.run(&options).await };
