@@ -61,31 +61,6 @@ super::decided::list_all!(
 );
 
 impl FieldRule {
-    /// All, in order.
-    pub const ALL: [Self; 21] = [
-        Self::F00,
-        Self::F01,
-        Self::F02,
-        Self::F03,
-        Self::F04,
-        Self::F05,
-        Self::F06,
-        Self::F07,
-        Self::F08,
-        Self::F09,
-        Self::F10,
-        Self::F11,
-        Self::F12,
-        Self::F13,
-        Self::F14,
-        Self::F15,
-        Self::F16,
-        Self::F17,
-        Self::F18,
-        Self::F19,
-        Self::F20,
-    ];
-
     /// Why, in a sentence for people.
     pub fn reason(self) -> &'static str {
         match self {

@@ -61,30 +61,6 @@ super::decided::list_all!(
 );
 
 impl Guard {
-    /// All, in order.
-    pub const ALL: [Self; 20] = [
-        Self::MaxDelete,
-        Self::AllChanged,
-        Self::FilterOrMappingChanged,
-        Self::Flapping,
-        Self::Isolation,
-        Self::Budget,
-        Self::EmptySide,
-        Self::Coverage,
-        Self::StaleBase,
-        Self::Permission,
-        Self::ValueLimits,
-        Self::LossyWrite,
-        Self::Rejected,
-        Self::RelationTarget,
-        Self::LateDuplicate,
-        Self::SchemaDrift,
-        Self::DestructiveSchema,
-        Self::OptionPolicy,
-        Self::DecodeDrift,
-        Self::Lease,
-    ];
-
     /// How a person lets it pass, or what removes its cause.
     pub fn remedy(self) -> &'static str {
         match self {

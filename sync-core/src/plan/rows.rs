@@ -56,28 +56,6 @@ super::decided::list_all!(
 );
 
 impl RowRule {
-    /// All, in order.
-    pub const ALL: [Self; 18] = [
-        Self::R01,
-        Self::R02,
-        Self::R04,
-        Self::R05,
-        Self::R06,
-        Self::R07,
-        Self::R08,
-        Self::R09,
-        Self::R10,
-        Self::R11,
-        Self::R12,
-        Self::R13,
-        Self::R20,
-        Self::R22,
-        Self::R24,
-        Self::R30,
-        Self::R40,
-        Self::R99,
-    ];
-
     /// Why, in a sentence for people.
     pub fn reason(self) -> &'static str {
         match self {

@@ -21,6 +21,15 @@ const ENDLESS: u64 = 20_000;
 /// How long a description of the schemas stays good.
 const DESCRIBE_EVERY: Duration = Duration::from_secs(600);
 
+/// What a person lets pass at rest.
+const APPROVED: [Guard; 5] = [
+    Guard::AllChanged,
+    Guard::FilterOrMappingChanged,
+    Guard::SchemaDrift,
+    Guard::DecodeDrift,
+    Guard::Flapping,
+];
+
 type Running<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// A run under way.
@@ -74,7 +83,7 @@ impl History {
         let cancel = Cancel::default();
         let resting = self.stage().lock().approved;
         let approved = match resting {
-            true => [Guard::AllChanged, Guard::FilterOrMappingChanged].into(),
+            true => APPROVED.into(),
             false => BTreeSet::new(),
         };
         let scant = self.freedoms().budget && !resting && self.entropy.chance(300);
