@@ -1,12 +1,12 @@
 //! A peer with one odd habit around a reference peer, and a count of what it was asked to write.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 
 use crate::port::{
-    BadItem, Batch, Call, CommandKind, Description, FieldSet, Found, Lookup, Outcome, Peer,
+    BadItem, Batch, Call, CommandKind, Description, FieldSet, Found, Lane, Lookup, Outcome, Peer,
     PeerError, PlaceId, Receipt, Rejection, RejectionKind, ScanFrom, ScanPage, Sighting,
 };
 use crate::record::{Cell, Key, Record};
@@ -17,6 +17,8 @@ use crate::value::Value;
 /// What is odd about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Habit {
+    /// None.
+    Usual,
     /// Patches are answered with "done" and change nothing.
     IgnoresPatches,
     /// Every command is refused, for a reason that may pass.
@@ -42,6 +44,7 @@ pub(super) struct OddPeer {
     inner: MemoryPeer,
     habit: Habit,
     applied: Arc<AtomicUsize>,
+    lanes: Arc<Mutex<Vec<Lane>>>,
 }
 
 impl OddPeer {
@@ -50,7 +53,13 @@ impl OddPeer {
             inner: inner.clone(),
             habit,
             applied: Arc::default(),
+            lanes: Arc::default(),
         }
+    }
+
+    /// The lanes of scans since the last time this was asked.
+    pub(super) fn take_lanes(&self) -> Vec<Lane> {
+        std::mem::take(&mut *self.lanes.lock().unwrap())
     }
 
     /// Calls to write since the last time this was asked.
@@ -101,6 +110,7 @@ impl Peer for OddPeer {
         fields: &FieldSet,
         limit: u32,
     ) -> Result<ScanPage, PeerError> {
+        self.lanes.lock().unwrap().push(call.lane);
         if self.habit == Habit::IsSilent {
             return std::future::pending().await;
         }

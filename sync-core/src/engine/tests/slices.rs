@@ -1,15 +1,17 @@
 //! Full scans in slices: over many runs, past caps and crashes, while everything else goes on.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::executor::block_on;
 
+use super::odd_peer::{Habit, OddPeer};
 use super::world::{World, is_live, text};
-use crate::engine::{Report, RunOptions, RunOutcome};
-use crate::link::{Policy, Side, SweepPace};
+use crate::engine::{Report, Rhythm, RunError, RunOptions, RunOutcome, Watch};
+use crate::link::{Policy, Side, Sides, SweepPace};
 use crate::pair::Presence;
 use crate::plan::Guard;
-use crate::port::SideMemory;
+use crate::port::{Cancel, Lane, Peer, SideMemory};
 use crate::record::Key;
 use crate::testkit::CrashPoint;
 
@@ -314,13 +316,14 @@ fn a_minute_above_the_cap_is_told_and_costs_itself() {
     world.clock.advance(Duration::from_secs(300));
     world.notion.cap(Some(12));
     world.notion.person_sets(unseen, "notes", text("second"));
+    world.clock.advance(Duration::from_secs(300));
     world.run_full();
     world.clock.advance(Duration::from_secs(300));
     world.notion.cap(None);
-    world.local.person_sets(&row, "title", text("from here"));
-    world.run();
-    assert_eq!(world.local.value(&row, "notes"), Some(text("second")));
-    assert_eq!(world.notion.value(unseen, "title"), Some(text("from here")));
+    world.local.person_sets(&row, "notes", text("from here"));
+    let report = world.run();
+    assert_eq!(report.open_conflicts, 1, "{report:?}");
+    assert_eq!(world.notion.value(unseen, "notes"), Some(text("second")));
 }
 
 #[test]
@@ -369,6 +372,59 @@ fn a_clock_that_jumps_neither_stops_a_sweep_nor_loses_what_it_finds() {
         assert!(!is_live(&world.local, &rows[20]), "{jump} s");
         world.assert_equal();
     }
+}
+
+#[test]
+fn a_sweep_gives_way_to_what_people_wait_for() {
+    let (mut world, ..) = due(30);
+    pace(&mut world, 0);
+    let watched = OddPeer::new(&world.notion, Habit::Usual);
+    let peers: Sides<Arc<dyn Peer>> =
+        Sides::new(Arc::new(watched.clone()), Arc::new(world.local.clone()));
+    let run = || {
+        let engine = world.engine_between(peers.clone());
+        block_on(engine.run(&RunOptions::default())).unwrap();
+        world.clock.advance(REST);
+        watched.take_lanes()
+    };
+    assert_eq!(
+        run(),
+        [Lane::Normal, Lane::Sweep],
+        "what changed comes first"
+    );
+    assert_eq!(run()[0], Lane::Normal);
+}
+
+#[test]
+fn a_watch_reads_a_sweep_in_slices_and_carries_edits_on_the_way() {
+    let (mut world, pages, rows) = due(30);
+    pace(&mut world, 0);
+    world.notion.person_trashes(&pages[25], true);
+    let cancel = Cancel::default();
+    let options = RunOptions {
+        cancel: cancel.clone(),
+        ..RunOptions::default()
+    };
+    let cycles = std::cell::Cell::new(0);
+    let engine = world.engine();
+    let told = |result: &Result<Report, RunError>| {
+        assert_eq!(result.as_ref().unwrap().outcome, RunOutcome::Clean);
+        let cycle = cycles.replace(cycles.get() + 1);
+        if left(&world).sweep.is_none() {
+            return cancel.cancel();
+        }
+        assert!(cycle < 20);
+        if cycle > 0 {
+            let edit = text(&format!("edit {}", cycle - 1));
+            assert_eq!(world.local.value(&rows[cycle], "notes"), Some(edit));
+        }
+        let edit = text(&format!("edit {cycle}"));
+        world.notion.person_sets(&pages[cycle + 1], "notes", edit);
+    };
+    let watch = Watch::new(Rhythm::default());
+    block_on(watch.run(&world.clock, &cancel, || engine.run(&options), told)).unwrap();
+    assert!(cycles.get() > 4, "{}", cycles.get());
+    assert!(!is_live(&world.local, &rows[25]));
 }
 
 #[test]
