@@ -2,9 +2,9 @@
 
 use tracing::Instrument;
 
+use super::commit::Queue;
 use super::cycle::Cycle;
 use super::observe::observed;
-use super::pass::Queue;
 use super::{Event, RunError, RunOutcome, spans};
 use crate::canary::{self, Canary};
 use crate::link::Side;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::cycle::Cycle;
-use super::pass::Held;
+use super::guarding::Held;
 use super::{Engine, Report, RunError, RunOptions, RunOutcome};
 use crate::link::Side;
 use crate::pair::PairId;

@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use tracing::Instrument;
 
+use super::commit::Chunk;
 use super::cycle::Cycle;
+use super::guarding::Held;
 use super::marks::Marks;
-use super::pass::{Chunk, Held};
 use super::slices::{Way, highest};
 use super::spans;
 use super::{Event, RunError, RunOutcome};

@@ -339,10 +339,7 @@ impl Cycle<'_> {
                 let keys: Vec<Key> = sides[side].iter().cloned().collect();
                 for keys in keys.chunks(CHUNK as usize) {
                     let heads = heads_of(&*self.store, &link, side, keys.to_vec()).await?;
-                    let whole = heads.into_iter().filter(|head| {
-                        as_counterparts(head)
-                            .is_some_and(|keys| keys.left.is_some() && keys.right.is_some())
-                    });
+                    let whole = heads.into_iter().filter(is_whole);
                     let keys = whole.filter_map(|head| head.keys[side].clone());
                     arrived.extend(keys.map(|key| (link.clone(), side, key)));
                 }
@@ -384,11 +381,7 @@ impl Cycle<'_> {
             if let Some(home) = self.awaited_home(pair) {
                 let keys = vec![home.key.clone()];
                 let heads = heads_of(&*self.store, &home.link, home.side, keys).await?;
-                let settled = |head: &PairHead| {
-                    as_counterparts(head)
-                        .is_some_and(|keys| keys.left.is_some() && keys.right.is_some())
-                };
-                if heads.iter().any(settled) {
+                if heads.iter().any(is_whole) {
                     self.rehomed.insert((pair.id, home.side));
                 }
             }
@@ -414,9 +407,14 @@ impl Cycle<'_> {
 /// What a pair says about references to its records: both keys; one, if the other record is on its
 /// way; nothing, if there is no counterpart and none is coming.
 fn as_counterparts(head: &PairHead) -> Option<Sides<Option<Key>>> {
+    let there = |side: Side| head.keys[side].clone().filter(|_| !head.gone[side]);
+    let keys = Sides::from_fn(there);
+    let coming = head.dirty && (keys.left.is_some() || keys.right.is_some());
+    (is_whole(head) || coming).then_some(keys)
+}
+
+/// Whether a pair has a record on both sides, as far as is known.
+fn is_whole(head: &PairHead) -> bool {
     let there = |side: Side| head.keys[side].is_some() && !head.gone[side];
-    let whole = there(Side::Left) && there(Side::Right);
-    let coming = head.dirty && (there(Side::Left) || there(Side::Right));
-    (whole || coming)
-        .then(|| Sides::from_fn(|side| head.keys[side].clone().filter(|_| there(side))))
+    Side::BOTH.into_iter().all(there)
 }

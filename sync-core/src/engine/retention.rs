@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::RunError;
 use super::cycle::Cycle;
-use super::pass::DAY;
+use super::guarding::DAY;
 use crate::port::{Change, Prune, Query, Rows, RunId};
 use crate::record::Timestamp;
 

@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
+use super::commit::{Chunk, Queue};
 use super::cycle::{CHUNK, Cycle};
-use super::pass::{Chunk, Held, Queue};
+use super::guarding::Held;
 use super::{Engine, Event, Report, RunError, RunOptions};
 use crate::link::Side;
 use crate::pair::{PairId, PairState};

@@ -494,8 +494,8 @@ fn guard_relation_target_refuses_fields_that_point_at_unlike_collections_until_t
     assert_eq!(world.shown(Side::Left, &buy, "project"), [wine]);
 }
 
-#[test]
-fn r11_a_record_that_moved_to_a_linked_collection_leaves_no_copy_behind() {
+/// A page among ten that moved from the tasks to the projects, and its row among the tasks.
+fn moved() -> (World, Key, Key) {
     let world = World::new();
     for n in 0..9 {
         task(&world, Side::Left, &format!("other {n}"), &[]);
@@ -507,6 +507,12 @@ fn r11_a_record_that_moved_to_a_linked_collection_leaves_no_copy_behind() {
         .tasks
         .notion
         .person_moves(&page, &world.projects.notion);
+    (world, page, row)
+}
+
+#[test]
+fn r11_a_record_that_moved_to_a_linked_collection_leaves_no_copy_behind() {
+    let (world, page, row) = moved();
     world.run(&world.tasks);
     assert!(is_live(&world.tasks.local, &row), "it has not arrived yet");
     world.settle();
@@ -520,17 +526,7 @@ fn r11_a_record_that_moved_to_a_linked_collection_leaves_no_copy_behind() {
 
 #[test]
 fn r11_an_edited_copy_of_a_record_that_moved_stays() {
-    let world = World::new();
-    for n in 0..9 {
-        task(&world, Side::Left, &format!("other {n}"), &[]);
-    }
-    let page = task(&world, Side::Left, "grows up", &[]);
-    world.settle();
-    let row = world.partner(&world.tasks, Side::Left, &page);
-    world
-        .tasks
-        .notion
-        .person_moves(&page, &world.projects.notion);
+    let (world, _, row) = moved();
     world.tasks.local.person_sets(&row, "title", text("edited"));
     for _ in 0..3 {
         world.run(&world.projects);

@@ -1,0 +1,173 @@
+//! Survey: every dirty pair is decided, and the plan is the sum. Nothing is written.
+
+use std::collections::BTreeSet;
+
+use tracing::Instrument;
+
+use super::cycle::{CHUNK, Cycle, late_duplicate};
+use super::drift::Undecoded;
+use super::marks::Marks;
+use super::{RunError, spans};
+use crate::link::Side;
+use crate::pair::{PairId, PairState, Presence};
+use crate::plan::{Estimate, Guard, Plan, Refusal, WantedOptions};
+use crate::port::{Bookmark, ChangeFeed, CommandKind, Query};
+use crate::record::Lifecycle;
+
+impl Cycle<'_> {
+    /// Plans every dirty pair. Pairs whose absence is unproved are read directly first.
+    pub(super) async fn survey(&mut self) -> Result<Plan, RunError> {
+        let span = spans::plan();
+        let plan = self.survey_and_probe().instrument(span.clone()).await?;
+        span.record("commands", plan.commands());
+        span.record("conflicts", plan.conflicts.len());
+        span.record("refusals", plan.refusals.len());
+        Ok(plan)
+    }
+
+    async fn survey_and_probe(&mut self) -> Result<Plan, RunError> {
+        let over = self.at_sight.over.clone();
+        let nothing = Plan::new(&self.engine.spec, &self.described, over);
+        let at_sight = std::mem::replace(&mut self.at_sight, nothing);
+        let tried = std::mem::take(&mut self.tried);
+        let dirty = Query::Dirty;
+        // What was made at first sight lists no more than a page of creates.
+        let mut look = self.survey_once(&dirty, at_sight.clone(), &tried).await?;
+        let probe = std::mem::take(&mut look.probe);
+        if !probe.is_empty() && self.probe(probe).await? {
+            look = self.survey_once(&dirty, at_sight.clone(), &tried).await?;
+        }
+        // Whether a field can be read is only known of all of it.
+        if self.note_undecoded(&look.undecoded) {
+            look = self.survey_once(&dirty, at_sight, &tried).await?;
+        }
+        Ok(look.plan)
+    }
+
+    /// Adds the pairs of a query to a plan, but for those that were tried at first sight: what was
+    /// not done of these is planned already.
+    pub(super) async fn survey_once(
+        &mut self,
+        which: &Query,
+        mut plan: Plan,
+        tried: &Marks,
+    ) -> Result<Look, RunError> {
+        let mut probe = Vec::new();
+        let mut undecoded = Undecoded::default();
+        let mut wanted = WantedOptions::new();
+        let mut after = None;
+        if let Some(approved) = &mut self.approved {
+            approved.begin_look();
+        }
+        loop {
+            self.stop_if_asked()?;
+            let pairs = self.pairs(which, after).await?;
+            self.meet(&pairs).await?;
+            for pair in &pairs {
+                if !self.is_in_scope(pair.id) {
+                    continue;
+                }
+                self.count_undecoded(pair, &mut undecoded);
+                let decided = self.decide(pair);
+                wanted.extend(decided.wanted_options.iter().cloned());
+                let unshown = self.denied(pair);
+                // A record that was not shown is asked for again with every full scan.
+                let again = |refusal: &Refusal| {
+                    refusal.side.is_some_and(|side| self.report.full_scan[side])
+                };
+                let unproved = decided.commands.iter().any(|command| {
+                    command.kind == CommandKind::Trash
+                        && self.rests_on_old_proof(pair, command.side.other())
+                });
+                if decided.probe || unproved || unshown.as_ref().is_some_and(again) {
+                    probe.push(pair.id);
+                }
+                if let Some(refusal) = unshown {
+                    plan.refuse(pair, &decided, refusal);
+                }
+                if let Some(approved) = &mut self.approved {
+                    approved.look_at(pair, &decided);
+                }
+                if self.dry {
+                    plan.add(pair, &decided);
+                } else if !tried.is_marked(pair.id) {
+                    plan.add_under_way(pair, &decided);
+                }
+                if let Some(first) = self.late_duplicate_of(pair) {
+                    let refusal = Refusal {
+                        guard: Guard::LateDuplicate,
+                        pair: Some(pair.id),
+                        side: None,
+                        field: None,
+                        reason: format!("{:?}: {}", decided.label, late_duplicate(first)),
+                        count: 1,
+                    };
+                    plan.refuse(pair, &decided, refusal);
+                }
+            }
+            match pairs.last() {
+                Some(last) if pairs.len() >= CHUNK as usize => after = Some(Bookmark(last.id.0)),
+                _ => break,
+            }
+        }
+        if let Some(approved) = &mut self.approved {
+            approved.end_look();
+        }
+        self.plan_schema(&mut plan, &wanted);
+        plan.finish(self.estimate(&plan));
+        Ok(Look {
+            plan,
+            probe,
+            undecoded,
+        })
+    }
+
+    /// Whether that a record is in the trash was read in an earlier run, on a peer whose scans do
+    /// not tell of a restore at once: it is read again before anything is trashed because of it.
+    pub(super) fn rests_on_old_proof(&self, pair: &PairState, side: Side) -> bool {
+        let settled = pair.base.as_ref();
+        let state = &pair.sides[side];
+        let trashed = state
+            .shadow
+            .as_ref()
+            .is_some_and(|shadow| shadow.lifecycle == Lifecycle::Trashed);
+        state.presence == Presence::Present
+            && trashed
+            && settled.is_some_and(|base| base.lifecycle != Lifecycle::Trashed)
+            && self.described[side].capabilities.changes != ChangeFeed::Delta
+            && !self.probed.contains(&(pair.id, side))
+    }
+
+    pub(super) fn estimate(&self, plan: &Plan) -> Estimate {
+        let requests = Side::BOTH.into_iter().map(|side| {
+            let counts = &plan.counts;
+            let updates = counts.patch[side]
+                + counts.refresh[side]
+                + counts.trash[side]
+                + counts.untrash[side]
+                + counts.follow_up[side];
+            let capabilities = &self.described[side].capabilities;
+            let each = u64::from(capabilities.requests_per_command);
+            (counts.create[side] + updates) * each
+        });
+        // Changed, and read again.
+        let altered: BTreeSet<Side> = plan
+            .schema
+            .iter()
+            .map(|listed| listed.command.side)
+            .collect();
+        let alter = altered.into_iter().map(|side| {
+            let capabilities = &self.described[side].capabilities;
+            2 * u64::from(capabilities.requests_per_command)
+        });
+        Estimate::of(requests.chain(alter).sum())
+    }
+}
+
+/// One look at every dirty pair.
+pub(super) struct Look {
+    pub(super) plan: Plan,
+    /// Pairs to be read directly before anything is decided about them.
+    probe: Vec<PairId>,
+    undecoded: Undecoded,
+}
