@@ -5,6 +5,7 @@ use tracing::Instrument;
 use super::commit::Queue;
 use super::cycle::Cycle;
 use super::observe::observed;
+use super::recover::Answer;
 use super::{Event, RunError, RunOutcome, spans};
 use crate::canary::{self, Canary};
 use crate::link::Side;
@@ -120,7 +121,7 @@ impl Cycle<'_> {
                 intent.command.key = Some(receipt.key.clone());
                 let record = self.read_back(&intent, receipt).await;
                 match record {
-                    Ok(Some(record)) => self.judge(intent, pair, record).await?,
+                    Ok(Some(record)) => self.judge(intent, pair, record, Answer::Taken).await?,
                     // It was done; the next lookup will show it.
                     Ok(None) => {
                         self.advance(intent, IntentEvent::OutcomeUnknown, Vec::new())

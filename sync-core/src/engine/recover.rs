@@ -27,6 +27,15 @@ pub(super) enum Finding {
     Unreadable(Box<Lookup>),
 }
 
+/// What is known of a command whose record is compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Answer {
+    /// The peer said that it was done.
+    Taken,
+    /// Nothing came back.
+    Lost,
+}
+
 impl Cycle<'_> {
     /// Goes through what earlier runs left open.
     pub(super) async fn recover(&mut self) -> Result<(), RunError> {
@@ -55,7 +64,7 @@ impl Cycle<'_> {
             return self.withdraw(intent, Vec::new()).await;
         };
         match self.look_up(&intent).await? {
-            Finding::Record(record) => self.judge(intent, &pair, *record).await,
+            Finding::Record(record) => self.judge(intent, &pair, *record, Answer::Lost).await,
             Finding::NothingMade => {
                 let side = intent.side;
                 let source = pair.sides[side.other()].shadow.as_ref();
@@ -152,6 +161,7 @@ impl Cycle<'_> {
         mut intent: Intent,
         pair: &PairState,
         record: Record,
+        answer: Answer,
     ) -> Result<(), RunError> {
         let names = self.names_of(&intent, pair, &record).await?;
         let settlement = verify(
@@ -175,21 +185,23 @@ impl Cycle<'_> {
             return self.withdraw(intent, seen).await;
         }
         if settlement.verdict == Verdict::NotApplied && intent.command.kind != CommandKind::Create {
-            // Sent again while there is budget; then it is a dead letter with this note.
+            // Sent again while there is budget. Then a change that was taken each time is a dead
+            // letter with this note; one that never arrived is decided afresh.
             let spent = intent.attempts >= self.engine.spec.policy.max_attempts;
-            let name = &self.engine.spec.names[side];
-            intent.note = Some(format!(
-                "{name} took the change {} times and shows none of it",
-                intent.attempts
-            ));
-            let event = if spent {
-                IntentEvent::Refused
-            } else {
-                IntentEvent::NotApplied
+            let seen = vec![observed(pair_id, side, record)];
+            let event = match (spent, answer) {
+                (false, _) => IntentEvent::NotApplied,
+                (true, Answer::Taken) => IntentEvent::Refused,
+                (true, Answer::Lost) => return self.withdraw(intent, seen).await,
             };
-            return self
-                .advance(intent, event, vec![observed(pair_id, side, record)])
-                .await;
+            if answer == Answer::Taken {
+                let name = &self.engine.spec.names[side];
+                intent.note = Some(format!(
+                    "{name} took the change and shows none of it, at attempt {}",
+                    intent.attempts
+                ));
+            }
+            return self.advance(intent, event, seen).await;
         }
         let kind = intent.command.kind;
         let mut changes = vec![observed(pair_id, side, record)];
@@ -349,7 +361,7 @@ impl Cycle<'_> {
             return Ok(vec![observed(intent.pair, intent.side, record)]);
         };
         if intent.state.is_unresolved() {
-            self.judge(intent, &pair, record).await?;
+            self.judge(intent, &pair, record, Answer::Lost).await?;
             return Ok(Vec::new());
         }
         // It was about to be sent again: it arrived late instead.

@@ -8,12 +8,13 @@ use futures::executor::block_on;
 
 use super::odd_peer::{Habit, OddPeer};
 use super::world::{World, text};
-use crate::engine::{Report, RunOptions, RunOutcome};
+use crate::engine::{Report, RunOptions, RunOutcome, Undelivered};
 use crate::link::{Side, Sides};
 use crate::outbox::{IntentState, NextStep};
 use crate::plan::Guard;
 use crate::port::{Clock, Peer, RejectionKind};
 use crate::record::Key;
+use crate::testkit::Fault;
 
 /// A row edited, and a Notion that has this habit.
 struct Odd {
@@ -111,6 +112,23 @@ fn attempts_are_counted_over_runs_and_end_in_a_dead_letter_with_a_next_step() {
         assert_eq!(odd.world.settle().undelivered, []);
         assert_eq!(odd.world.notion.value(&odd.page, "title"), Some(text("b")));
     }
+}
+
+/// A connection that drops says nothing about the change: it is never given up for that.
+#[test]
+fn a_change_whose_requests_are_lost_is_sent_until_one_arrives() {
+    let world = World::new();
+    let (page, row) = world.settled_pair();
+    world.local.person_sets(&row, "title", text("b"));
+    world.notion.inject(vec![Fault::LoseRequest; 12]);
+    for _ in 0..6 {
+        let report = world.run();
+        let dead = |letter: &Undelivered| letter.state == IntentState::Dead;
+        assert!(!report.undelivered.iter().any(dead), "{report:?}");
+        world.clock.advance(Duration::from_secs(61));
+    }
+    assert!(world.run().is_quiet());
+    assert_eq!(world.notion.value(&page, "title"), Some(text("b")));
 }
 
 #[test]
