@@ -23,7 +23,7 @@ pub struct Memory {
     dirty: BTreeSet<PairId>,
     /// How many of them are alive.
     live: Sides<u64>,
-    keys: BTreeMap<(Side, Key), PairId>,
+    keys: Sides<BTreeMap<Key, PairId>>,
     intents: BTreeMap<IntentId, Intent>,
     conflicts: BTreeMap<(PairId, FieldId), Conflict>,
     waits: BTreeMap<PairId, Vec<Awaited>>,
@@ -228,7 +228,7 @@ impl Memory {
         match query {
             Query::Heads(side, keys) => {
                 let named = keys.iter();
-                let named = named.filter_map(|key| self.keys.get(&(*side, key.clone())));
+                let named = named.filter_map(|key| self.keys[*side].get(key));
                 Rows::Heads(self.named(named, start).map(head).collect())
             }
             Query::Live(_) | Query::LiveWithin(..) | Query::LiveUnranked(_) => Rows::Heads(
@@ -305,7 +305,9 @@ impl Memory {
         names: impl Iterator<Item = &'a PairId>,
         start: PairId,
     ) -> impl Iterator<Item = &'a PairState> {
-        let names: BTreeSet<PairId> = names.copied().filter(|pair| *pair >= start).collect();
+        let mut names: Vec<PairId> = names.copied().filter(|pair| *pair >= start).collect();
+        names.sort_unstable();
+        names.dedup();
         names.into_iter().filter_map(|pair| self.pairs.get(&pair))
     }
 
@@ -379,14 +381,14 @@ impl Memory {
 
     fn index(&mut self, pair: PairId, side: Side, state: &SideState) {
         if let Some(key) = &state.key {
-            self.keys.insert((side, key.clone()), pair);
+            self.keys[side].insert(key.clone(), pair);
         }
         self.live[side] += u64::from(is_alive(state));
     }
 
     fn unindex(&mut self, side: Side, state: &SideState) {
         if let Some(key) = &state.key {
-            self.keys.remove(&(side, key.clone()));
+            self.keys[side].remove(key);
         }
         self.live[side] -= u64::from(is_alive(state));
     }

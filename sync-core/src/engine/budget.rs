@@ -223,7 +223,7 @@ impl Cycle<'_> {
     }
 
     /// How many commands there is room for now; `None` where nothing limits them.
-    fn room(&self) -> Option<u64> {
+    pub(super) fn room(&self) -> Option<u64> {
         let spending = &self.spending;
         let left = |most: Option<u64>, spent| most.map(|most| most.saturating_sub(spent));
         let in_number = left(spending.budget.commands, spending.sent);

@@ -34,17 +34,21 @@ impl Cycle<'_> {
             }
         }
         let mut after = None;
+        let mut kept = self.decided.take();
         loop {
             self.stop_if_asked()?;
-            let pairs = self.pairs(&Query::Dirty, after).await?;
-            self.meet(&pairs).await?;
+            let kept = kept.take();
+            let only = kept.is_some();
+            let decided = match kept {
+                Some(kept) => kept,
+                None => self.decide_dirty(after).await?,
+            };
+            let (read, last) = (decided.len(), decided.last().map(|(pair, _)| pair.id));
             let mut chunk = Chunk::default();
-            for pair in &pairs {
-                if resent.contains(&pair.id) || !self.is_in_scope(pair.id) {
-                    continue;
+            for (pair, decided) in decided {
+                if !resent.contains(&pair.id) && self.is_in_scope(pair.id) {
+                    self.write_pair(&pair, decided, held, &mut chunk);
                 }
-                let decided = self.decide(pair);
-                self.write_pair(pair, decided, held, &mut chunk);
             }
             queue.intents.append(&mut chunk.intents);
             queue.moved |= self.commit_chunk(chunk).await?;
@@ -52,8 +56,8 @@ impl Cycle<'_> {
                 self.spending.left = true;
                 break;
             }
-            match pairs.last() {
-                Some(last) if pairs.len() >= CHUNK as usize => after = Some(Bookmark(last.id.0)),
+            match last {
+                Some(last) if read >= CHUNK as usize && !only => after = Some(Bookmark(last.0)),
                 _ => break,
             }
         }
@@ -61,6 +65,19 @@ impl Cycle<'_> {
             .intents
             .sort_by_key(|intent| (intent.command.kind, intent.id));
         Ok(queue)
+    }
+
+    async fn decide_dirty(
+        &mut self,
+        after: Option<Bookmark>,
+    ) -> Result<Vec<(PairState, PairPlan)>, RunError> {
+        let pairs = self.pairs(&Query::Dirty, after).await?;
+        self.meet(&pairs).await?;
+        let decided = pairs.into_iter().map(|pair| {
+            let decided = self.decide(&pair);
+            (pair, decided)
+        });
+        Ok(decided.collect())
     }
 
     /// Turns a decision into changes, effects and intents.

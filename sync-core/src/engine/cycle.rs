@@ -99,6 +99,8 @@ pub(super) struct Cycle<'a> {
     /// Schema commands tried in this run.
     pub(super) altered: BTreeSet<Digest>,
     pub(super) refused_schema: Vec<Refusal>,
+    /// What the last survey decided, where it was little enough to be kept.
+    pub(super) decided: Option<Vec<(PairState, PairPlan)>>,
     pub(super) report: Report,
 }
 
@@ -153,6 +155,7 @@ impl<'a> Cycle<'a> {
             planned_refusals: Vec::new(),
             altered: BTreeSet::new(),
             refused_schema: Vec::new(),
+            decided: None,
             report: Report::new(),
         }
     }
@@ -255,7 +258,9 @@ impl<'a> Cycle<'a> {
             let held = self.guard(&plan).await?;
             // A refusal may only stand because an option was added since the schema was read, a
             // conflict because it was also taken away again.
-            let writes = !plan.is_empty();
+            let quiet = plan.conflicts.is_empty() && plan.refusals.is_empty();
+            let quiet = quiet && plan.schema.is_empty();
+            let writes = plan.counts.commands() > 0 || !quiet;
             if writes && self.check_schema().await?.is_some() {
                 continue;
             }
@@ -269,6 +274,10 @@ impl<'a> Cycle<'a> {
             self.say(|| Event::Planned(Box::new(plan)));
             if self.alter(&schema).await? {
                 continue;
+            }
+            if !schema.is_empty() {
+                // Options may be paired otherwise by now.
+                self.decided = None;
             }
             let queue = self.commit_plan(&held).await?;
             moved = self.apply(queue).await?;
@@ -465,7 +474,8 @@ impl<'a> Cycle<'a> {
         mut changes: Vec<Change>,
         effects: Vec<Effect>,
     ) -> Result<Committed, RunError> {
-        if self.memory != self.opened.memory {
+        let remembered = self.memory != self.opened.memory;
+        if remembered {
             changes.push(Change::Memory(Box::new(self.memory.clone())));
         }
         let commit = Commit {
@@ -477,7 +487,7 @@ impl<'a> Cycle<'a> {
         let span = spans::commit(commit.changes.len(), commit.effects.len());
         let committed = self.store.commit(&self.fence, commit).instrument(span);
         let committed = committed.await?;
-        if self.memory != self.opened.memory {
+        if remembered {
             self.opened.memory = self.memory.clone();
         }
         Ok(committed)
@@ -526,6 +536,13 @@ impl<'a> Cycle<'a> {
         if let Some(progress) = &self.options.progress {
             progress(&event());
         }
+    }
+
+    /// Whether anybody looks at a plan: a person, a saved plan, who is told of progress, or a
+    /// budget that its commands share.
+    pub(super) fn is_plan_shown(&self) -> bool {
+        let told = self.options.progress.is_some() || self.approved.is_some();
+        self.dry || told || self.room().is_some()
     }
 
     pub(super) fn is_in_scope(&self, pair: PairId) -> bool {

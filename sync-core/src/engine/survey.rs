@@ -19,7 +19,7 @@ impl Cycle<'_> {
     pub(super) async fn survey(&mut self) -> Result<Plan, RunError> {
         let span = spans::plan();
         let plan = self.survey_and_probe().instrument(span.clone()).await?;
-        span.record("commands", plan.commands());
+        span.record("commands", plan.counts.commands());
         span.record("conflicts", plan.conflicts.len());
         span.record("refusals", plan.refusals.len());
         Ok(plan)
@@ -55,6 +55,7 @@ impl Cycle<'_> {
         let mut probe = Vec::new();
         let mut undecoded = Undecoded::default();
         let mut wanted = WantedOptions::new();
+        let mut kept = Vec::new();
         let mut after = None;
         if let Some(approved) = &mut self.approved {
             approved.begin_look();
@@ -63,37 +64,42 @@ impl Cycle<'_> {
             self.stop_if_asked()?;
             let pairs = self.pairs(which, after).await?;
             self.meet(&pairs).await?;
-            for pair in &pairs {
+            let read = pairs.len();
+            let last = pairs.last().map(|pair| pair.id);
+            kept.clear();
+            for pair in pairs {
                 if !self.is_in_scope(pair.id) {
                     continue;
                 }
-                self.count_undecoded(pair, &mut undecoded);
-                let decided = self.decide(pair);
+                self.count_undecoded(&pair, &mut undecoded);
+                let decided = self.decide(&pair);
                 wanted.extend(decided.wanted_options.iter().cloned());
-                let unshown = self.denied(pair);
+                let unshown = self.denied(&pair);
                 // A record that was not shown is asked for again with every full scan.
                 let again = |refusal: &Refusal| {
                     refusal.side.is_some_and(|side| self.report.full_scan[side])
                 };
                 let unproved = decided.commands.iter().any(|command| {
                     command.kind == CommandKind::Trash
-                        && self.rests_on_old_proof(pair, command.side.other())
+                        && self.rests_on_old_proof(&pair, command.side.other())
                 });
                 if decided.probe || unproved || unshown.as_ref().is_some_and(again) {
                     probe.push(pair.id);
                 }
                 if let Some(refusal) = unshown {
-                    plan.refuse(pair, &decided, refusal);
+                    plan.refuse(&pair, &decided, refusal);
                 }
                 if let Some(approved) = &mut self.approved {
-                    approved.look_at(pair, &decided);
+                    approved.look_at(&pair, &decided);
                 }
                 if self.dry {
-                    plan.add(pair, &decided);
+                    plan.add(&pair, &decided);
+                } else if !tried.is_marked(pair.id) && self.is_plan_shown() {
+                    plan.add_under_way(&pair, &decided);
                 } else if !tried.is_marked(pair.id) {
-                    plan.add_under_way(pair, &decided);
+                    plan.add_sum(&pair, &decided);
                 }
-                if let Some(first) = self.late_duplicate_of(pair) {
+                if let Some(first) = self.late_duplicate_of(&pair) {
                     let refusal = Refusal {
                         guard: Guard::LateDuplicate,
                         pair: Some(pair.id),
@@ -102,11 +108,12 @@ impl Cycle<'_> {
                         reason: format!("{:?}: {}", decided.label, late_duplicate(first)),
                         count: 1,
                     };
-                    plan.refuse(pair, &decided, refusal);
+                    plan.refuse(&pair, &decided, refusal);
                 }
+                kept.push((pair, decided));
             }
-            match pairs.last() {
-                Some(last) if pairs.len() >= CHUNK as usize => after = Some(Bookmark(last.id.0)),
+            match last {
+                Some(last) if read >= CHUNK as usize => after = Some(Bookmark(last.0)),
                 _ => break,
             }
         }
@@ -114,6 +121,8 @@ impl Cycle<'_> {
             approved.end_look();
         }
         self.plan_schema(&mut plan, &wanted);
+        // One chunk is written down as it was decided; of more only the sums are kept.
+        self.decided = (after.is_none() && *which == Query::Dirty).then_some(kept);
         plan.finish(self.estimate(&plan));
         Ok(Look {
             plan,

@@ -458,8 +458,11 @@ pub(super) fn label(context: &PairContext<'_>, pair: &PairState) -> String {
             .find(|f| f.ids[side] == title.id)?;
         Side::BOTH.into_iter().find_map(|side| {
             let shadow = pair.sides[side].shadow.as_ref()?;
-            let text = shadow.cells.complete(&mapped.ids[side])?.display();
-            (!text.is_empty()).then(|| text.chars().take(60).collect::<String>())
+            let mut text = shadow.cells.complete(&mapped.ids[side])?.display();
+            if let Some((end, _)) = text.char_indices().nth(60) {
+                text.truncate(end);
+            }
+            (!text.is_empty()).then_some(text)
         })
     };
     let key = || {

@@ -15,6 +15,7 @@ use crate::record::Record;
 use crate::value::{Choice, Value};
 
 use super::decide::Decider;
+use super::decided;
 
 impl Decider<'_, '_> {
     /// The field table over all mapped fields; `untrash` brings that side back on the way.
@@ -82,6 +83,24 @@ impl Decider<'_, '_> {
         }
         let on_hold = self.context.on_hold.why(field.name());
         let emptied = |side: Side| self.pair.base.as_ref()?.cleared(side, field);
+        let intact = on_hold.is_none() && self.exists(field);
+        let conflict = self
+            .flight
+            .conflicts
+            .iter()
+            .find(|conflict| conflict.field == *field.name());
+        let settled = |side: Side| {
+            cells[side].is_some_and(|now| base.is_some_and(|base| now.is_same(&base[side])))
+        };
+        if intact
+            && conflict.is_none()
+            && !field.lens.meets_by_names()
+            && settled(Side::Left)
+            && settled(Side::Right)
+        {
+            // The most of a record that changed did not: no lens has to look at it.
+            return self.note(field, FieldRule::F01);
+        }
         let status = |side: Side| match (cells[side], base) {
             (None, Some(_)) if field.lens.projects_from() == Some(side.other()) => CellStatus::Same,
             (None, _) => CellStatus::Gap,
@@ -91,11 +110,6 @@ impl Decider<'_, '_> {
             (Some(now), None) if Some(now) == emptied(side) => CellStatus::Empty,
             (Some(_), None) => CellStatus::Filled,
         };
-        let conflict = self
-            .flight
-            .conflicts
-            .iter()
-            .find(|conflict| conflict.field == *field.name());
         let context = self.context.lens(field);
         let agree = match (cells.left, cells.right) {
             (Some(left), Some(right)) => field.lens.agree(&context, left, right),
@@ -146,7 +160,7 @@ impl Decider<'_, '_> {
                 },
             },
             in_flight: false,
-            intact: on_hold.is_none() && self.exists(field),
+            intact,
             flows: Sides::from_fn(|side| self.flows_to(side) && field.direction.flows_to(side)),
             winner: None,
         };
@@ -162,9 +176,7 @@ impl Decider<'_, '_> {
         {
             action = FieldAction::Propagate(Side::Left);
         }
-        if let Some(trace) = &mut self.trace {
-            trace.push((field.name().clone(), rule));
-        }
+        self.note(field, rule);
         match (action, cells.left, cells.right) {
             (FieldAction::Nothing, _, _) => {}
             (FieldAction::Propagate(from), _, _) => {
@@ -305,15 +317,20 @@ impl Decider<'_, '_> {
         }
     }
 
+    fn note(&mut self, field: &MappedField, rule: FieldRule) {
+        decided::field(rule);
+        if let Some(trace) = &mut self.trace {
+            trace.push((field.name().clone(), rule));
+        }
+    }
+
     /// A field that is left alone at exactly these values.
     fn is_parked(&mut self, field: &MappedField, cells: Sides<Option<&Value>>) -> bool {
         let base = self.pair.base.as_ref();
         let parked = base.and_then(|base| base.parked(field));
         let still = parked.is_some_and(|parked| cells == parked.as_ref().map(Some));
         if still {
-            if let Some(trace) = &mut self.trace {
-                trace.push((field.name().clone(), FieldRule::F17));
-            }
+            self.note(field, FieldRule::F17);
             self.plan.blocked.push(Blocked {
                 at: Where::Field(field.name().clone()),
                 reason: FieldRule::F17.reason().to_owned(),

@@ -55,32 +55,12 @@ pub enum FieldRule {
     F20,
 }
 
-impl FieldRule {
-    /// All, in order.
-    pub const ALL: [Self; 21] = [
-        Self::F00,
-        Self::F01,
-        Self::F02,
-        Self::F03,
-        Self::F04,
-        Self::F05,
-        Self::F06,
-        Self::F07,
-        Self::F08,
-        Self::F09,
-        Self::F10,
-        Self::F11,
-        Self::F12,
-        Self::F13,
-        Self::F14,
-        Self::F15,
-        Self::F16,
-        Self::F17,
-        Self::F18,
-        Self::F19,
-        Self::F20,
-    ];
+super::decided::list_all!(
+    FieldRule: F00, F01, F02, F03, F04, F05, F06, F07, F08, F09, F10, F11, F12, F13, F14, F15,
+    F16, F17, F18, F19, F20
+);
 
+impl FieldRule {
     /// Why, in a sentence for people.
     pub fn reason(self) -> &'static str {
         match self {

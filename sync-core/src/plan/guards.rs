@@ -54,31 +54,13 @@ pub enum Guard {
     Lease,
 }
 
-impl Guard {
-    /// All, in order.
-    pub const ALL: [Self; 20] = [
-        Self::MaxDelete,
-        Self::AllChanged,
-        Self::FilterOrMappingChanged,
-        Self::Flapping,
-        Self::Isolation,
-        Self::Budget,
-        Self::EmptySide,
-        Self::Coverage,
-        Self::StaleBase,
-        Self::Permission,
-        Self::ValueLimits,
-        Self::LossyWrite,
-        Self::Rejected,
-        Self::RelationTarget,
-        Self::LateDuplicate,
-        Self::SchemaDrift,
-        Self::DestructiveSchema,
-        Self::OptionPolicy,
-        Self::DecodeDrift,
-        Self::Lease,
-    ];
+super::decided::list_all!(
+    Guard: MaxDelete, AllChanged, FilterOrMappingChanged, Flapping, Isolation, Budget, EmptySide,
+    Coverage, StaleBase, Permission, ValueLimits, LossyWrite, Rejected, RelationTarget,
+    LateDuplicate, SchemaDrift, DestructiveSchema, OptionPolicy, DecodeDrift, Lease
+);
 
+impl Guard {
     /// How a person lets it pass, or what removes its cause.
     pub fn remedy(self) -> &'static str {
         match self {

@@ -7,6 +7,7 @@
 mod book;
 mod decide;
 mod decide_fields;
+pub(crate) mod decided;
 mod diff;
 mod document;
 mod explain;

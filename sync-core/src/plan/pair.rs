@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::decide::{Decider, label};
+use super::decided;
 use super::fields::FieldRule;
 use super::guards::{Guard, Refusal};
 use super::hold::FieldsOnHold;
@@ -327,7 +328,9 @@ pub(super) fn trace_pair(
         Sides::from_fn(|side| SideStatus::of(pair, side, context, flight.presumed[side]));
     let decision = decide_row(BaseState::of(pair.base.as_ref()), statuses);
     let mut plan = PairPlan::new(context, pair, decision.rule);
+    decided::row(decision.rule);
     if let Some(reason) = flight.wait.clone() {
+        decided::field(FieldRule::F13);
         plan.blocked.push(Blocked {
             at: Where::Record,
             reason,

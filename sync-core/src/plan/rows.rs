@@ -50,29 +50,12 @@ pub enum RowRule {
     R99,
 }
 
-impl RowRule {
-    /// All, in order.
-    pub const ALL: [Self; 18] = [
-        Self::R01,
-        Self::R02,
-        Self::R04,
-        Self::R05,
-        Self::R06,
-        Self::R07,
-        Self::R08,
-        Self::R09,
-        Self::R10,
-        Self::R11,
-        Self::R12,
-        Self::R13,
-        Self::R20,
-        Self::R22,
-        Self::R24,
-        Self::R30,
-        Self::R40,
-        Self::R99,
-    ];
+super::decided::list_all!(
+    RowRule: R01, R02, R04, R05, R06, R07, R08, R09, R10, R11, R12, R13, R20, R22, R24, R30, R40,
+    R99
+);
 
+impl RowRule {
     /// Why, in a sentence for people.
     pub fn reason(self) -> &'static str {
         match self {

@@ -8,7 +8,6 @@ use crate::link::Side;
 use crate::memory::is_live;
 use crate::pair::{Base, PairState, Presence};
 use crate::record::{Lifecycle, Record};
-use crate::value::Value;
 
 /// What was settled before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -159,17 +158,18 @@ impl SideStatus {
 pub(super) fn differs(base: &Base, shadow: &Record, side: Side, context: &PairContext<'_>) -> bool {
     let mut fields = context.spec.mapping.fields.iter();
     fields.any(|field| {
-        let now = shadow.cells.complete(&field.ids[side]);
+        let Some(now) = shadow.cells.complete(&field.ids[side]) else {
+            return false;
+        };
         let settled = base.field(field).map(|settled| &settled[side]);
-        let settled = settled.or_else(|| base.cleared(side, field));
-        let parked = base.parked(field).map(|parked| &parked[side]);
-        let is_same =
-            |then: Option<&Value>| now.zip(then).is_some_and(|(now, then)| now.is_same(then));
-        now.is_some()
-            && settled.is_some()
-            && !is_same(settled)
-            && !is_same(parked)
-            && !context.on_hold.holds(field.name())
+        let Some(settled) = settled.or_else(|| base.cleared(side, field)) else {
+            return false;
+        };
+        let is_parked = || {
+            let parked = base.parked(field).map(|parked| &parked[side]);
+            parked.is_some_and(|parked| now.is_same(parked))
+        };
+        !now.is_same(settled) && !is_parked() && !context.on_hold.holds(field.name())
     })
 }
 

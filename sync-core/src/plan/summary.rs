@@ -181,6 +181,21 @@ impl Plan {
         self.insert(pair, decided, true);
     }
 
+    /// Adds what was decided for a pair to the sums, and what guards and people have to know of it.
+    /// Its commands are not listed: nobody looks at this plan.
+    pub(crate) fn add_sum(&mut self, pair: &PairState, decided: &PairPlan) {
+        self.counts.add(decided);
+        self.conflicts.extend(decided.conflicts.iter().cloned());
+        self.refusals.extend(decided.refusals.iter().cloned());
+        if !decided.conflicts.is_empty() || !decided.refusals.is_empty() {
+            let record = RecordName {
+                label: decided.label.clone(),
+                keys: keys_of(pair),
+            };
+            self.others.insert(decided.pair, record);
+        }
+    }
+
     /// Adds what was decided for a pair in a run that goes on to do it. Nobody approves it any more:
     /// creates that are not listed need no digests, which would cost a first pull its speed.
     pub(crate) fn add_under_way(&mut self, pair: &PairState, decided: &PairPlan) {
@@ -323,6 +338,20 @@ impl LeftOut {
 }
 
 impl PlanCounts {
+    /// Commands of all kinds, refreshes of computed fields included.
+    pub fn commands(&self) -> u64 {
+        let Self {
+            create,
+            patch,
+            refresh,
+            trash,
+            untrash,
+            ..
+        } = self;
+        let kinds = [create, patch, refresh, trash, untrash];
+        kinds.iter().map(|kind| kind.left + kind.right).sum()
+    }
+
     fn add(&mut self, decided: &PairPlan) {
         self.looked_at += 1;
         let waiting = decided.blocked.iter().filter(|blocked| !blocked.lasting);

@@ -132,6 +132,9 @@ impl<'de> Deserialize<'de> for Cell {
 #[derive(Clone, Default)]
 pub struct Cells(Arc<Shared>);
 
+/// So many cells are looked through before they are searched.
+const FEW: usize = 8;
+
 #[derive(Clone, Default)]
 struct Shared {
     cells: Vec<(FieldId, Cell)>,
@@ -188,7 +191,10 @@ impl Cells {
     }
 
     fn position(&self, field: &FieldId) -> Result<usize, usize> {
-        self.0.cells.binary_search_by(|(id, _)| id.cmp(field))
+        let cells = &self.0.cells;
+        // Few fields: telling them from another is faster than putting them in order.
+        let few = cells.iter().take(FEW).position(|(id, _)| id == field);
+        few.map_or_else(|| cells.binary_search_by(|(id, _)| id.cmp(field)), Ok)
     }
 }
 

@@ -8,7 +8,7 @@ use super::lineage::trace;
 use super::peer::is_live;
 use super::process::Ended;
 use crate::conflict::Conflict;
-use crate::engine::RunError;
+use crate::engine::{Report, RunError};
 use crate::link::{Lens, LensContext, MappedField, Side, Sides};
 use crate::pair::{PairId, PairState, Presence, SideState};
 use crate::port::{
@@ -280,9 +280,7 @@ impl History {
                 plan.items
             ));
         }
-        for full in [false, true] {
-            self.moves_nothing(full, "P5");
-        }
+        self.moves_nothing(true, "P5");
         self.check_idle_poll();
     }
 
@@ -290,10 +288,9 @@ impl History {
     fn check_idle_poll(&mut self) {
         for last in [false, true] {
             self.world.clock().advance(Duration::from_secs(300));
-            let Some(Ended::With(result)) = self.run(false).pop() else {
+            let Some(report) = self.moves_nothing(false, "P5") else {
                 return;
             };
-            let Ok(report) = *result else { return };
             for side in Side::BOTH {
                 let scanned = report.scanned[side];
                 if last && scanned > 0 && !report.full_scan[side] {
@@ -313,13 +310,15 @@ impl History {
         self.check_agreement();
     }
 
-    fn moves_nothing(&mut self, full: bool, law: &str) {
+    fn moves_nothing(&mut self, full: bool, law: &str) -> Option<Report> {
         let before = self.stage.lock().tally.commands;
         self.world.process_died();
+        let mut told = None;
         for ended in self.run(full) {
             match ended {
                 Ended::With(result) => match *result {
-                    Ok(_) | Err(RunError::SchemaChanged(_)) => {}
+                    Ok(report) => told = Some(report),
+                    Err(RunError::SchemaChanged(_)) => {}
                     Err(error) => self.violation(format!("{law}: {error}")),
                 },
                 Ended::Killed => self.violation(format!("{law}: killed at rest")),
@@ -331,6 +330,7 @@ impl History {
                 "{law}: {commands} commands, though nothing was edited"
             ));
         }
+        told
     }
 
     fn drop_shadows(&mut self) -> Result<(), StoreError> {

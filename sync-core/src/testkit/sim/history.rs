@@ -13,6 +13,7 @@ use crate::conflict::Resolution;
 use crate::engine::{Decisions, Described, Engine, RunError};
 use crate::link::{LinkSpec, Policy, Precheck, Side, Sides};
 use crate::outbox::IntentState;
+use crate::plan::decided;
 use crate::port::{Call, Cancel, ChangeFeed, Description, Store};
 use crate::testkit::Entropy;
 
@@ -97,6 +98,7 @@ pub fn simulate(seed: u64, profile: Profile, make: &MakeWorld<'_>, script: Scrip
     #[cfg(feature = "canary")]
     crate::canary::forget();
     let mut history = History::new(world, profile, &root);
+    decided::take();
     {
         let mut stage = history.stage.lock();
         stage.story = script.tell.then(Vec::new);
@@ -249,14 +251,7 @@ impl History {
             return;
         };
         let engine = self.engine();
-        let told = super::finish(&*self.world, engine.explain(side, &key));
-        if let Ok(Some(told)) = told {
-            let mut stage = self.stage.lock();
-            *stage.tally.rows.entry(told.rule).or_default() += 1;
-            for field in &told.fields {
-                *stage.tally.fields.entry(field.rule).or_default() += 1;
-            }
-        }
+        let _ = super::finish(&*self.world, engine.explain(side, &key));
     }
 
     /// A person decides one open conflict.
@@ -424,6 +419,9 @@ impl History {
 
     pub(super) fn verdict(self, seed: u64) -> Verdict {
         let mut stage = self.stage.lock();
+        let (rows, fields) = decided::take();
+        stage.tally.rows.extend(rows);
+        stage.tally.fields.extend(fields);
         for side in Side::BOTH {
             for record in self.world.place(side).records() {
                 stage.note(record.digest().to_text().as_bytes());

@@ -10,7 +10,7 @@ use futures::task::noop_waker;
 use super::history::History;
 use super::peer::StagedPeer;
 use super::store::StagedStore;
-use crate::engine::{Described, Engine, Event, Report, RunError, RunOptions};
+use crate::engine::{Described, Engine, Report, RunError, RunOptions};
 use crate::link::{Side, Sides};
 use crate::plan::Plan;
 use crate::port::{Call, Cancel, Clock, Peer, StoreError};
@@ -69,23 +69,11 @@ impl History {
     fn start(&mut self, full: bool) -> Process {
         let engine = self.engine();
         let (number, began) = self.enter();
-        let stage = self.stage().clone();
-        stage.lock().tally.runs += 1;
+        self.stage().lock().tally.runs += 1;
         let cancel = Cancel::default();
         let options = RunOptions {
             full,
             cancel: cancel.clone(),
-            progress: Some(Arc::new(move |event: &Event| {
-                if let Event::Planned(plan) = event {
-                    let mut stage = stage.lock();
-                    for item in &plan.items {
-                        *stage.tally.rows.entry(item.rule).or_default() += 1;
-                        for field in item.commands.iter().flat_map(|c| &c.command.fields) {
-                            *stage.tally.fields.entry(field.rule).or_default() += 1;
-                        }
-                    }
-                }
-            })),
             owner: format!("process {number}"),
             ..RunOptions::default()
         };

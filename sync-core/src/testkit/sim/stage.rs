@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::lineage::Lineage;
 use super::profile::Strain;
 use crate::link::Side;
+use crate::outbox::IntentId;
 use crate::plan::{FieldRule, Guard, RowRule};
 use crate::port::Command;
 use crate::record::Key;
@@ -44,6 +45,8 @@ pub(super) struct Inner {
     pub(super) hidden: BTreeSet<(Side, Key)>,
     /// Commands that are still on their way.
     pub(super) late: Vec<(Side, Command, Sending)>,
+    /// Commands that a commit which took hold says are being attempted.
+    pub(super) attempts: BTreeMap<IntentId, (Side, Command)>,
     /// Creates that were carried out.
     pub(super) made: Vec<Made>,
     /// Credentials are refused until this tick.
@@ -144,6 +147,7 @@ impl Stage {
             finds: BTreeMap::new(),
             hidden: BTreeSet::new(),
             late: Vec::new(),
+            attempts: BTreeMap::new(),
             made: Vec::new(),
             unauthorized_until: 0,
             pulled_before_asked: false,

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::witness::Witness;
-use crate::link::{LinkId, LinkSpec};
+use crate::link::{LinkId, LinkSpec, Side};
+use crate::outbox::{IntentId, IntentState};
 use crate::port::{
-    Bookmark, CommandKind, Commit, Committed, Fence, LeaseAsk, OpenMode, Opened, Outcome, Query,
-    Rows, Store, StoreError, UpdateSafety,
+    Bookmark, Change, Command, CommandKind, Commit, Committed, Fence, LeaseAsk, OpenMode, Opened,
+    Outcome, Query, Rows, Store, StoreError, UpdateSafety,
 };
 
 /// The store of the world, on stage.
@@ -60,6 +61,16 @@ impl StagedStore {
     }
 }
 
+/// Of an intent that moves on: its command, if it is being attempted from now on.
+fn moved_on(change: &Change) -> Option<(IntentId, Option<(Side, Command)>)> {
+    let Change::Intent(intent) = change else {
+        return None;
+    };
+    let attempted = intent.state == IntentState::Attempting;
+    let attempt = attempted.then(|| (intent.side, intent.command.clone()));
+    Some((intent.id, attempt))
+}
+
 #[async_trait]
 impl Store for StagedStore {
     async fn open(&self, spec: &LinkSpec, mode: OpenMode) -> Result<Opened, StoreError> {
@@ -103,6 +114,7 @@ impl Store for StagedStore {
             .iter()
             .map(|effect| (effect.side, effect.command.kind))
             .collect();
+        let intents: Vec<_> = commit.changes.iter().filter_map(moved_on).collect();
         let committed = self.inner.commit(fence, commit).await;
         if committed.is_err() {
             // Refused whole, by the fence say: what it would have done was not done.
@@ -115,6 +127,12 @@ impl Store for StagedStore {
                 stage.violation("E5: a commit of a process without lease took hold");
             }
             stage.note_number(committed.serial.0);
+            for (intent, attempt) in intents {
+                match attempt {
+                    Some(attempt) => stage.attempts.insert(intent, attempt),
+                    None => stage.attempts.remove(&intent),
+                };
+            }
             for ((side, kind), outcome) in kinds.into_iter().zip(&committed.effects) {
                 if let Outcome::Done(receipt) = outcome {
                     stage.tally.commands += 1;

@@ -7,7 +7,6 @@ use super::lineage::{Fate, Write};
 use super::stage::{Sending, Stage};
 use super::world::World;
 use crate::link::{LinkSpec, Precheck, Side};
-use crate::outbox::IntentState;
 use crate::pair::PairState;
 use crate::port::{Clock, Command, CommandKind, Query, Rows, Store, UpdateSafety};
 use crate::record::{Lifecycle, Record};
@@ -37,17 +36,11 @@ impl Witness {
             // No fence reaches a peer: what a process without lease still sends is a foreign edit.
             return self.sending(side, command);
         }
-        let query = Query::Intents { dead: false };
-        let rows = self.store.read(&self.link.id, &query, None, u32::MAX).await;
-        let intents = match rows {
-            Ok(Rows::Intents(intents)) => intents,
-            _ => Vec::new(),
+        let durable = {
+            let stage = self.stage.lock();
+            let mut attempts = stage.attempts.values();
+            attempts.any(|(on, attempt)| *on == side && attempt == command)
         };
-        let durable = intents.iter().any(|intent| {
-            intent.side == side
-                && intent.state == IntentState::Attempting
-                && intent.command == *command
-        });
         if !durable {
             let what = format!("E1: {:?} left before it was durable", command.kind);
             self.stage.lock().violation(what);

@@ -1,0 +1,65 @@
+//! Which rules decided something on this thread: counted for the simulation, which has to show that
+//! it meets every one. Compiled in for tests only; no decision depends on it.
+
+#[cfg(any(test, feature = "testkit"))]
+pub(crate) use counted::{field, row, take};
+
+#[cfg(not(any(test, feature = "testkit")))]
+pub(crate) const fn row(_: super::RowRule) {}
+
+#[cfg(not(any(test, feature = "testkit")))]
+pub(crate) const fn field(_: super::FieldRule) {}
+
+#[cfg(any(test, feature = "testkit"))]
+mod counted {
+    use std::cell::Cell;
+
+    use crate::plan::{FieldRule, RowRule};
+
+    const ROWS: usize = RowRule::ALL.len();
+    const FIELDS: usize = FieldRule::ALL.len();
+
+    thread_local! {
+        static DECIDED_ROWS: [Cell<u64>; ROWS] = const { [const { Cell::new(0) }; ROWS] };
+        static DECIDED_FIELDS: [Cell<u64>; FIELDS] = const { [const { Cell::new(0) }; FIELDS] };
+    }
+
+    pub(crate) fn row(rule: RowRule) {
+        DECIDED_ROWS.with(|rows| rows[rule as usize].update(|count| count + 1));
+    }
+
+    pub(crate) fn field(rule: FieldRule) {
+        DECIDED_FIELDS.with(|fields| fields[rule as usize].update(|count| count + 1));
+    }
+
+    /// What was counted since it was last taken: by rule, those that decided nothing left out.
+    pub(crate) fn take() -> (Vec<(RowRule, u64)>, Vec<(FieldRule, u64)>) {
+        let rows = DECIDED_ROWS.with(|rows| rows.each_ref().map(Cell::take));
+        let fields = DECIDED_FIELDS.with(|fields| fields.each_ref().map(Cell::take));
+        let rows = RowRule::ALL.into_iter().zip(rows);
+        let fields = FieldRule::ALL.into_iter().zip(fields);
+        (
+            rows.filter(|(_, count)| *count > 0).collect(),
+            fields.filter(|(_, count)| *count > 0).collect(),
+        )
+    }
+}
+
+/// Lists every variant of an enumeration as `ALL`, in order. One that is missing does not compile.
+macro_rules! list_all {
+    ($name:ident: $($variant:ident),* $(,)?) => {
+        impl $name {
+            /// All, in order.
+            pub const ALL: [Self; [$(Self::$variant),*].len()] = [$(Self::$variant),*];
+        }
+        const _: fn($name) = |one| match one { $($name::$variant)|* => {} };
+        const _: () = {
+            let mut at = 0;
+            while at < $name::ALL.len() {
+                assert!($name::ALL[at] as usize == at, "not in the order of their making");
+                at += 1;
+            }
+        };
+    };
+}
+pub(crate) use list_all;
