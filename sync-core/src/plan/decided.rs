@@ -32,16 +32,22 @@ mod counted {
         DECIDED_FIELDS.with(|fields| fields[rule as usize].update(|count| count + 1));
     }
 
-    /// What was counted since it was last taken: by rule, those that decided nothing left out.
-    pub(crate) fn take() -> (Vec<(RowRule, u64)>, Vec<(FieldRule, u64)>) {
+    /// How often each rule decided since this was last asked, those that never did left out.
+    pub(crate) fn take() -> Decided {
         let rows = DECIDED_ROWS.with(|rows| rows.each_ref().map(Cell::take));
         let fields = DECIDED_FIELDS.with(|fields| fields.each_ref().map(Cell::take));
         let rows = RowRule::ALL.into_iter().zip(rows);
         let fields = FieldRule::ALL.into_iter().zip(fields);
-        (
-            rows.filter(|(_, count)| *count > 0).collect(),
-            fields.filter(|(_, count)| *count > 0).collect(),
-        )
+        Decided {
+            rows: rows.filter(|(_, count)| *count > 0).collect(),
+            fields: fields.filter(|(_, count)| *count > 0).collect(),
+        }
+    }
+
+    /// Decisions by rule.
+    pub(crate) struct Decided {
+        pub(crate) rows: Vec<(RowRule, u64)>,
+        pub(crate) fields: Vec<(FieldRule, u64)>,
     }
 }
 

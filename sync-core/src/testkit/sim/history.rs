@@ -419,9 +419,9 @@ impl History {
 
     pub(super) fn verdict(self, seed: u64) -> Verdict {
         let mut stage = self.stage.lock();
-        let (rows, fields) = decided::take();
-        stage.tally.rows.extend(rows);
-        stage.tally.fields.extend(fields);
+        let decided = decided::take();
+        stage.tally.rows.extend(decided.rows);
+        stage.tally.fields.extend(decided.fields);
         for side in Side::BOTH {
             for record in self.world.place(side).records() {
                 stage.note(record.digest().to_text().as_bytes());
