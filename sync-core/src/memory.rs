@@ -409,7 +409,7 @@ fn is_at_rest(pair: &PairState) -> bool {
     let over = |side: Side| match pair.sides[side].presence {
         Presence::Never | Presence::Deleted(_) => true,
         Presence::Present => !is_live(pair, side),
-        Presence::Gone | Presence::Moved(_) | Presence::Denied => false,
+        Presence::Gone | Presence::Moved(_) | Presence::Denied | Presence::Unread => false,
     };
     !pair.dirty && pair.standing.is_none() && Side::BOTH.into_iter().all(over)
 }

@@ -80,6 +80,9 @@ pub enum Presence {
     Moved(PlaceId),
     /// The peer refused to show it.
     Denied,
+    /// A scan returned it and could not read it: what it holds now is not known, and nothing is
+    /// written there, until it is read directly.
+    Unread,
 }
 
 /// What both sides were when they last agreed.

@@ -93,6 +93,7 @@ impl Cycle<'_> {
             for field in &decided.close {
                 self.close_conflict(id, field, &mut chunk.changes);
             }
+            self.drop_postponed(id, &[], &mut chunk.changes);
             chunk.changes.push(Change::Forget(id));
             chunk.moved = true;
             return;
@@ -134,7 +135,10 @@ impl Cycle<'_> {
                     reason: refusal.reason.clone(),
                 });
                 wanted.push(side);
-            } else if self.refused.contains(&id) || !self.may_carry_out(&pair, &command) {
+            } else if self.refused.contains(&id)
+                || self.is_unproved(&pair, &command)
+                || !self.may_carry_out(&pair, &command)
+            {
                 dirty = true;
                 wanted.push(side);
             } else if self.opened.colocated == Some(side) {
@@ -164,7 +168,12 @@ impl Cycle<'_> {
         let nothing_else = decided.refusals.is_empty()
             && decided.blocked.is_empty()
             && decided.withheld.is_empty();
-        if alone && nothing_else {
+        // What is written where a filter holds may fail it: the next look sees that.
+        let filtered = effects.iter().any(|command| {
+            let filter = &self.engine.spec.filters[command.side];
+            filter.is_some()
+        });
+        if alone && nothing_else && !filtered {
             // The effects are all that was left: with them the pair is clean, or only in conflict.
             let over = effects
                 .iter()

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::cycle::{CHUNK, Cycle};
 use super::references::Routes;
 use super::{Drift, Event, RunError};
-use crate::link::Side;
+use crate::link::{Side, Sides};
 use crate::pair::PairState;
 use crate::plan::{FieldsOnHold, Guard, OnHold, PlannedOver, Refusal};
 use crate::port::{Bookmark, Call, Change, Quarantine, Query};
@@ -179,13 +179,29 @@ impl Cycle<'_> {
     pub(super) fn hold_fields(&mut self) {
         let quarantined = self.memory.quarantined.iter().map(|(name, why)| {
             let reason = why.reason.clone();
+            let strange = Sides::from_fn(|side| side == why.side);
             let lasting = true;
-            (name.clone(), OnHold { reason, lasting })
+            (
+                name.clone(),
+                OnHold {
+                    reason,
+                    lasting,
+                    strange,
+                },
+            )
         });
-        let undecoded = self.undecoded.iter().map(|((name, _), refusal)| {
+        let undecoded = self.undecoded.iter().map(|((name, there), refusal)| {
             let reason = refusal.reason.clone();
+            let strange = Sides::from_fn(|side| side == *there);
             let lasting = false;
-            (name.clone(), OnHold { reason, lasting })
+            (
+                name.clone(),
+                OnHold {
+                    reason,
+                    lasting,
+                    strange,
+                },
+            )
         });
         self.on_hold = FieldsOnHold::from_iter(quarantined.chain(undecoded));
     }

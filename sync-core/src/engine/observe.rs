@@ -207,6 +207,7 @@ impl Cycle<'_> {
         }
         let mut chunk = Chunk::default();
         let mut tombstones = Vec::new();
+        let mut unread = Vec::new();
         let mut fresh: BTreeMap<Key, PairId> = BTreeMap::new();
         for item in items {
             match item {
@@ -245,6 +246,7 @@ impl Cycle<'_> {
                 Sighting::Bad(bad) => {
                     if let Some(head) = bad.key.as_ref().and_then(head) {
                         marks.mark(head.id);
+                        unread.push(head.id);
                     }
                     let name = &self.engine.spec.names[side];
                     let key = bad
@@ -262,6 +264,11 @@ impl Cycle<'_> {
                     .changes
                     .push(gone(&state, side, Presence::Deleted(proof)));
             }
+        }
+        // The scan goes on behind it: what it holds now is not known until it is read.
+        for state in self.pairs(&Query::Pairs(unread), None).await? {
+            let unread = gone(&state, side, Presence::Unread);
+            chunk.changes.push(unread);
         }
         Ok(chunk)
     }
@@ -442,10 +449,11 @@ impl Cycle<'_> {
             for chunk in pairs.chunks(super::cycle::CHUNK as usize) {
                 let states = self.pairs(&Query::Pairs(chunk.to_vec()), None).await?;
                 missing.extend(states.into_iter().filter(|pair| {
-                    let unproved = [Presence::Gone, Presence::Denied];
+                    let unproved = [Presence::Gone, Presence::Denied, Presence::Unread];
                     (unproved.contains(&pair.sides[side].presence)
                         && !self.probed.contains(&(pair.id, side)))
                         || self.rests_on_old_proof(pair, side)
+                        || self.is_half_seen(pair, side)
                 }));
             }
             let budget = PROBE_BUDGET.saturating_sub(self.probed.len());
@@ -457,7 +465,9 @@ impl Cycle<'_> {
                 self.report.problem(RunOutcome::Partial, what);
                 missing.truncate(budget);
             }
-            let (mut alive, mut asked) = (0, 0);
+            let mut asked = 0;
+            // How many a scan did not return, and how many of them are there all the same.
+            let (mut unreturned, mut alive) = (0, 0);
             for batch in missing.chunks(capabilities.max_fetch.max(1) as usize) {
                 self.stop_if_asked()?;
                 self.keep_lease().await?;
@@ -465,7 +475,7 @@ impl Cycle<'_> {
                     self.spending.left = true;
                     break;
                 }
-                if remote && asked >= PROBE_SAMPLE && alive == asked {
+                if remote && unreturned >= PROBE_SAMPLE && alive == unreturned {
                     let name = &self.engine.spec.names[side];
                     let what = format!(
                         "{name} did not return records that are there; the scan is not trusted"
@@ -485,8 +495,12 @@ impl Cycle<'_> {
                 let mut changes = Vec::new();
                 for (pair, answer) in batch.iter().zip(answers) {
                     self.probed.insert((pair.id, side));
-                    alive += usize::from(matches!(&answer, Lookup::Here(record)
-                        if record.lifecycle == Lifecycle::Live));
+                    let presence = &pair.sides[side].presence;
+                    if matches!(presence, Presence::Gone | Presence::Denied) {
+                        unreturned += 1;
+                        alive += usize::from(matches!(&answer, Lookup::Here(record)
+                            if record.lifecycle == Lifecycle::Live));
+                    }
                     changes.push(self.classified(pair, side, answer));
                 }
                 learned |= !changes.is_empty();

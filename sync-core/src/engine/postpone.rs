@@ -107,7 +107,10 @@ impl Cycle<'_> {
             return Turn::New;
         }
         let due = waiting.due_at.unwrap_or_default();
-        if due <= self.engine.clock.now() {
+        let now = self.engine.clock.now();
+        // Nothing waits longer than the longest span: a later moment was told by a clock that has
+        // jumped back since.
+        if due <= now || due > now.plus(self.engine.spec.policy.backoff.most) {
             return match self.postponed.remove(&at) {
                 Some(intent) => Turn::Due(Box::new(intent)),
                 None => Turn::New,

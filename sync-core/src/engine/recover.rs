@@ -40,9 +40,11 @@ impl Cycle<'_> {
     /// Goes through what earlier runs left open.
     pub(super) async fn recover(&mut self) -> Result<(), RunError> {
         let mut looked_up = false;
-        for intent in std::mem::take(&mut self.intents).into_values() {
+        for mut intent in std::mem::take(&mut self.intents).into_values() {
             self.stop_if_asked()?;
             self.keep_lease().await?;
+            // Sent in the future, by a clock that has jumped back since: counted from now on.
+            intent.attempted_at = intent.attempted_at.min(Some(self.started));
             if intent.state.is_unresolved() && !canary::is(Canary::AmbiguousDropped) {
                 if looked_up && self.is_spent() {
                     self.intents.insert((intent.pair, intent.side), intent);

@@ -10,7 +10,7 @@ use super::marks::Marks;
 use super::{RunError, spans};
 use crate::link::Side;
 use crate::pair::{PairId, PairState, Presence};
-use crate::plan::{Estimate, Guard, Plan, Refusal, WantedOptions};
+use crate::plan::{Estimate, Guard, Plan, PlannedCommand, Refusal, WantedOptions};
 use crate::port::{Bookmark, ChangeFeed, CommandKind, Query};
 use crate::record::Lifecycle;
 
@@ -79,11 +79,11 @@ impl Cycle<'_> {
                 let again = |refusal: &Refusal| {
                     refusal.side.is_some_and(|side| self.report.full_scan[side])
                 };
-                let unproved = decided.commands.iter().any(|command| {
-                    command.kind == CommandKind::Trash
-                        && self.rests_on_old_proof(&pair, command.side.other())
-                });
-                if decided.probe || unproved || unshown.as_ref().is_some_and(again) {
+                let mut commands = decided.commands.iter();
+                let unproved = commands.any(|command| self.is_unproved(&pair, command));
+                let mut sides = Side::BOTH.into_iter();
+                let unread = sides.any(|side| pair.sides[side].presence == Presence::Unread);
+                if decided.probe || unproved || unread || unshown.as_ref().is_some_and(again) {
                     probe.push(pair.id);
                 }
                 if let Some(refusal) = unshown {
@@ -129,6 +129,33 @@ impl Cycle<'_> {
             probe,
             undecoded,
         })
+    }
+
+    /// Whether a trash rests on what was not read lately, or not whole.
+    pub(super) fn is_unproved(&self, pair: &PairState, command: &PlannedCommand) -> bool {
+        let side = command.side;
+        command.kind == CommandKind::Trash
+            && (self.rests_on_old_proof(pair, side.other()) || self.is_half_seen(pair, side))
+    }
+
+    /// Whether a scan did not show a live record whole, so that an edit of it may be unknown: before
+    /// it is trashed it is read by its key. What is not whole then either never will be.
+    pub(super) fn is_half_seen(&self, pair: &PairState, side: Side) -> bool {
+        let (Some(base), Some(shadow)) = (&pair.base, &pair.sides[side].shadow) else {
+            return false;
+        };
+        let schema = &self.described[side].schema;
+        let mut fields = self.engine.spec.mapping.fields.iter();
+        pair.sides[side].presence == Presence::Present
+            && shadow.lifecycle == Lifecycle::Live
+            && !self.probed.contains(&(pair.id, side))
+            && fields.any(|field| {
+                let id = &field.ids[side];
+                field.lens.projects_from().is_none()
+                    && base.field(field).is_some()
+                    && shadow.cells.complete(id).is_none()
+                    && schema.field(id).is_some()
+            })
     }
 
     /// Whether that a record is in the trash was read in an earlier run, on a peer whose scans do

@@ -39,11 +39,14 @@ impl Decider<'_, '_> {
             );
             return self.wait(reason, true);
         }
-        if let Some(reason) = self.paused() {
-            return self.wait(reason, true);
-        }
-        if let Some(reason) = self.restless() {
-            return self.wait(reason, false);
+        // To read a record is no flow, and only so it shows that it is not paused any more.
+        if self.decision.action != RowAction::Probe {
+            if let Some(reason) = self.paused() {
+                return self.wait(reason, true);
+            }
+            if let Some(reason) = self.restless() {
+                return self.wait(reason, false);
+            }
         }
         if let Some(open) = self.about_life()
             && !self.is_contested()

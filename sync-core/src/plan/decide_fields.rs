@@ -525,7 +525,13 @@ impl Decider<'_, '_> {
             self.plan.wanted_options.insert(wanted);
             let reason = format!("waits for the option {name:?}");
             let lasting = false;
-            self.hold(field.name(), &OnHold { reason, lasting });
+            let strange = Sides::default();
+            let why = OnHold {
+                reason,
+                lasting,
+                strange,
+            };
+            self.hold(field.name(), &why);
         }
     }
 

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use crate::link::{Side, Sides};
 use crate::schema::FieldId;
 
-/// Pairs of fields of which nothing propagates: no value, no settlement, no edit counts (rule F15).
-/// Their base stays as it is.
+/// Pairs of fields of which nothing propagates: no value, no settlement (rule F15). Their base stays
+/// as it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FieldsOnHold(BTreeMap<FieldId, OnHold>);
 
@@ -16,6 +17,9 @@ pub struct OnHold {
     pub reason: String,
     /// Whether planning again without news will say the same: until a person approves the field.
     pub lasting: bool,
+    /// Where the field became another one, or cannot be read: what it holds there is no edit. On the
+    /// other side an edit is one, and outweighs a delete like any other.
+    pub strange: Sides<bool>,
 }
 
 impl FieldsOnHold {
@@ -31,14 +35,22 @@ impl FieldsOnHold {
     pub fn holds(&self, field: &FieldId) -> bool {
         self.0.contains_key(field)
     }
+
+    /// Whether what a field holds on a side is no word of a person.
+    pub fn is_strange(&self, field: &FieldId, side: Side) -> bool {
+        self.why(field).is_some_and(|why| why.strange[side])
+    }
 }
 
 impl FromIterator<(FieldId, OnHold)> for FieldsOnHold {
-    /// Of several reasons for one field the first counts.
+    /// Of several reasons for one field the first is told; strange is what is so by any.
     fn from_iter<I: IntoIterator<Item = (FieldId, OnHold)>>(fields: I) -> Self {
         let mut held = BTreeMap::new();
         for (field, why) in fields {
-            held.entry(field).or_insert(why);
+            let strange = why.strange;
+            let first = held.entry(field).or_insert(why);
+            first.strange.left |= strange.left;
+            first.strange.right |= strange.right;
         }
         Self(held)
     }

@@ -231,6 +231,7 @@ fn side_state() -> impl Strategy<Value = SideState> {
         1 => Just(Presence::Deleted(Proof::TrashFlag)),
         1 => Just(Presence::Gone),
         1 => Just(Presence::Denied),
+        1 => Just(Presence::Unread),
         1 => Just(Presence::Moved(PlaceId::new("test:elsewhere"))),
     ];
     let seen = (presence, shadow).prop_map(|(presence, shadow)| SideState {

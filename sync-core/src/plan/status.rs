@@ -120,7 +120,7 @@ impl SideStatus {
             }
             (Presence::Gone, _) => Self::Gone,
             (Presence::Moved(_), _) => Self::Moved,
-            (Presence::Denied, _) | (Presence::Present, None) => Self::Unseen,
+            (Presence::Denied | Presence::Unread, _) | (Presence::Present, None) => Self::Unseen,
             (Presence::Present, Some(shadow)) if !trashed(shadow) && passes(shadow).is_none() => {
                 Self::Unseen
             }
@@ -154,7 +154,7 @@ impl SideStatus {
 
 /// Whether a mapped cell differs from its own settled cell. A cell that was never settled is not
 /// an edit: it goes through the field table and does not outweigh a delete.
-/// Nor is what became of a field that is on hold.
+/// Nor is what a field holds that became another one.
 pub(super) fn differs(base: &Base, shadow: &Record, side: Side, context: &PairContext<'_>) -> bool {
     let mut fields = context.spec.mapping.fields.iter();
     fields.any(|field| {
@@ -169,7 +169,7 @@ pub(super) fn differs(base: &Base, shadow: &Record, side: Side, context: &PairCo
             let parked = base.parked(field).map(|parked| &parked[side]);
             parked.is_some_and(|parked| now.is_same(parked))
         };
-        !now.is_same(settled) && !is_parked() && !context.on_hold.holds(field.name())
+        !now.is_same(settled) && !is_parked() && !context.on_hold.is_strange(field.name(), side)
     })
 }
 

@@ -11,7 +11,7 @@ use crate::engine::{Event, RunError, RunOptions, RunOutcome};
 use crate::link::{Policy, Side, Sides};
 use crate::pair::{PairId, PairState, Presence, SideState};
 use crate::plan::Guard;
-use crate::port::{Capabilities, Change, CommandKind, Peer, Proof};
+use crate::port::{Capabilities, Change, Clock, CommandKind, Peer, Proof};
 use crate::record::Key;
 use crate::testkit::{CrashPoint, Fault};
 
@@ -400,4 +400,20 @@ fn e2_what_a_lost_create_may_have_made_is_not_pulled_though_it_was_edited_since(
         (world.notion.live().len(), world.local.live().len()),
         (1, 1)
     );
+}
+
+#[test]
+fn e8_a_create_lost_by_a_clock_that_jumped_back_since_is_looked_up_after_the_lag() {
+    let world = World::new();
+    world.notion.lag(Duration::from_secs(60));
+    let now = world.clock.now();
+    world.clock.jump_to(now.plus(Duration::from_secs(7_200)));
+    world.local.person_creates(&[("title", text("a"))]);
+    world.notion.inject([Fault::LoseRequest]);
+    assert_eq!(world.run().waiting, 1);
+    world.clock.jump_to(now);
+    assert_eq!(world.run().waiting, 1, "it may still be on its way");
+    world.clock.advance(Duration::from_secs(61));
+    world.run();
+    assert_eq!(world.notion.live().len(), 1);
 }

@@ -1,15 +1,18 @@
 //! Deletes: only on proof, under guard, and never because something was not shown.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::executor::block_on;
 
+use super::odd_peer::{Habit, OddPeer};
 use super::world::{World, is_live, names, text};
-use crate::engine::RunOutcome;
-use crate::link::{MaxDelete, Policy, Side};
+use crate::engine::{RunOptions, RunOutcome};
+use crate::link::{MaxDelete, Policy, Side, Sides};
 use crate::plan::Guard;
-use crate::port::Clock;
+use crate::port::{Clock, Peer};
 use crate::record::{Key, Timestamp};
+use crate::schema::FieldId;
 use crate::testkit::{CrashPoint, Fault, VirtualClock};
 
 fn filled(rows: usize) -> (World, Vec<Key>) {
@@ -27,6 +30,39 @@ fn filled_with(rows: usize, policy: Policy) -> (World, Vec<Key>) {
         .collect();
     world.settle();
     (world, pages)
+}
+
+/// What a scan shows in part may have been edited: it is read by its key before it goes.
+#[test]
+fn r08_an_edit_that_no_scan_shows_whole_outweighs_a_delete() {
+    let notes = FieldId::new("notes");
+    for edited in [true, false] {
+        let world = World::new();
+        let (page, row) = world.settled_pair();
+        let habit = Habit::Skims(page.clone(), notes.clone());
+        world.notion.person_sets(&page, "notes", text("settled"));
+        world.settle();
+        world.clock.advance(Duration::from_secs(120));
+        if edited {
+            world.notion.person_sets(&page, "notes", text("by hand"));
+        }
+        world.local.person_trashes(&row, true);
+        let peers: Sides<Arc<dyn Peer>> = Sides::new(
+            Arc::new(OddPeer::new(&world.notion, habit)),
+            Arc::new(world.local.clone()),
+        );
+        let engine = world.engine_between(peers);
+        let options = RunOptions {
+            full: true,
+            ..RunOptions::default()
+        };
+        for _ in 0..3 {
+            block_on(engine.run(&options)).unwrap();
+            world.clock.advance(Duration::from_secs(120));
+        }
+        assert_eq!(is_live(&world.notion, &page), edited);
+        assert_eq!(is_live(&world.local, &row), edited);
+    }
 }
 
 #[test]

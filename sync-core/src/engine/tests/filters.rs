@@ -346,3 +346,32 @@ fn pain_36_another_filter_empties_nothing_until_a_person_says_so() {
     assert_eq!(report.settled.right.patched, 0);
     assert!(report.raised.contains_key(&Guard::FilterOrMappingChanged));
 }
+
+#[test]
+fn e7_a_record_made_where_it_fails_the_filter_leaves_at_once_and_not_when_it_is_looked_at_again() {
+    let policy = Policy {
+        on_leave: Leave::Trash,
+        ..Policy::default()
+    };
+    let mut world = World::with(true, policy);
+    world.spec.filters.right = Some(notes_are("public"));
+    for n in 0..10 {
+        let title = text(&format!("page {n}"));
+        world
+            .notion
+            .person_creates(&[("title", title), ("notes", text("public"))]);
+    }
+    world.settle();
+    let page = world
+        .notion
+        .person_creates(&[("title", text("a")), ("notes", text("private"))]);
+    world.clock.advance(Duration::from_secs(120));
+    world.settle();
+    let left = !is_live(&world.notion, &page);
+    world
+        .local
+        .person_sets(&world.partner(Side::Left, &page), "notes", text("private"));
+    later(&world);
+    assert_eq!(left, !is_live(&world.notion, &page), "nothing new was said");
+    assert!(left);
+}

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::world::{World, text};
+use super::world::{World, is_live, text};
 use crate::link::{Lens, MappedField, Policy, Side, Sides};
 use crate::pair::RecordState;
 use crate::port::Clock;
@@ -63,23 +63,38 @@ fn a_clock_that_jumps_back_keeps_no_record_waiting_for_long() {
     );
 }
 
-#[test]
-fn a_paused_record_stays_as_it_is_on_both_sides_until_it_is_released() {
+/// A world in which the marker field is a checkbox that pauses.
+fn pausing_world() -> World {
     let mut world = World::new();
     let paused = FieldId::new("marker");
-    world
-        .spec
-        .mapping
-        .fields
-        .retain(|field| *field.name() != paused);
-    world.spec.mapping.markers = Sides::default();
+    let mapping = &mut world.spec.mapping;
+    mapping.fields.retain(|field| *field.name() != paused);
+    mapping.markers = Sides::default();
     let ids = Sides::new(paused.clone(), paused.clone());
+    mapping.fields.push(MappedField::new(ids, Lens::Checkbox));
+    mapping.pause = Sides::new(Some(paused.clone()), Some(paused));
     world
-        .spec
-        .mapping
-        .fields
-        .push(MappedField::new(ids, Lens::Checkbox));
-    world.spec.mapping.pause = Sides::new(Some(paused.clone()), Some(paused));
+}
+
+#[test]
+fn e8_a_paused_record_that_vanished_is_read_so_that_its_release_is_seen() {
+    let world = pausing_world();
+    let (page, row) = world.settled_pair();
+    world.notion.person_sets(&page, "marker", Value::Bool(true));
+    world.later(1);
+    assert_eq!(world.standing(Side::Left, &page), Some(RecordState::Parked));
+    // Both before the next look: what was last seen of it is that it is paused.
+    world
+        .notion
+        .person_sets(&page, "marker", Value::Bool(false));
+    world.notion.person_trashes(&page, true);
+    world.later(2);
+    assert!(!is_live(&world.local, &row), "the delete flows");
+}
+
+#[test]
+fn a_paused_record_stays_as_it_is_on_both_sides_until_it_is_released() {
+    let world = pausing_world();
     let (page, row) = world.settled_pair();
 
     world.notion.person_sets(&page, "marker", Value::Bool(true));

@@ -8,6 +8,7 @@ use std::time::Duration;
 use futures::executor::block_on;
 use proptest::prelude::*;
 
+use super::odd_peer::{Habit, OddPeer};
 use super::world::{World, is_live, names, tags, text};
 use crate::conflict::Resolution;
 use crate::engine::{Engine, Event, Report, RunError, RunOptions};
@@ -468,5 +469,32 @@ proptest! {
                 "{value} of {field} is lost, given at {at:?} to {key:?}"
             );
         }
+    }
+}
+
+/// The scan goes on behind a record it could not read. Wherever the run that noticed dies, the next
+/// one, whose scan does not return the record any more, still knows that it has to be read.
+#[test]
+fn p8_a_record_that_a_scan_could_not_read_is_read_before_it_is_written() {
+    for dies_after in 1..=6 {
+        let world = World::new();
+        let (page, row) = world.settled_pair();
+        world.clock.advance(Duration::from_secs(120));
+        world.notion.person_sets(&page, "title", text("by hand"));
+        world.local.person_sets(&row, "title", text("by program"));
+        let garbled: Arc<dyn Peer> =
+            Arc::new(OddPeer::new(&world.notion, Habit::CannotRead(page.clone())));
+        let peers = Sides::new(garbled, Arc::new(world.local.clone()) as Arc<dyn Peer>);
+        let point = CrashPoint::After(world.store.serial() + dies_after);
+        world.store.crash_at(Some(point));
+        let _ = block_on(world.engine_between(peers).run(&RunOptions::default()));
+        world.store.crash_at(None);
+        world.store.break_lease(&world.spec.id);
+        for _ in 0..3 {
+            world.clock.advance(Duration::from_secs(120));
+            world.run();
+        }
+        let there = world.notion.value(&page, "title");
+        assert_eq!(there, Some(text("by hand")), "died after {dies_after}");
     }
 }

@@ -1,7 +1,6 @@
 //! Invariants of engine and store that have no other home, each by its number in the design.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::FutureExt;
@@ -298,18 +297,12 @@ fn e13_one_record_that_cannot_be_read_stops_no_other() {
         .any(|problem| problem.contains(bad.as_str()));
     assert!(told, "{:?}", report.problems);
     let row = |n: usize| world.partner(Side::Left, &pages[n]);
-    assert_eq!(world.local.value(&row(1), "notes"), Some(text("old")));
-    assert!(
-        is_live(&world.local, &row(1)),
-        "and it is not taken for gone"
-    );
+    // Garbled in a list is no proof of anything: it is read by its key.
+    assert!(is_live(&world.local, &row(1)));
+    assert_eq!(world.local.value(&row(1), "notes"), Some(text("there")));
     assert_eq!(world.notion.value(&pages[0], "notes"), Some(text("here")));
     assert!(!is_live(&world.local, &row(4)));
     assert_eq!(world.local.live().len(), 10);
-    // Readable again, it catches up.
-    world.clock.advance(Duration::from_secs(120));
-    world.run_full();
-    assert_eq!(world.local.value(&row(1), "notes"), Some(text("there")));
 }
 
 /// What an earlier version wrote is what this one writes where nothing new is used; read back, it

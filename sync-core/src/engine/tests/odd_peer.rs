@@ -33,6 +33,8 @@ pub(super) enum Habit {
     IsSilent,
     /// Records do not show this field.
     Omits(FieldId),
+    /// Scans do not show this field of this record, direct reads do.
+    Skims(Key, FieldId),
     /// Scans cannot read this record.
     CannotRead(Key),
     /// There is no such field, neither in the schema nor in the records.
@@ -69,6 +71,15 @@ impl OddPeer {
 
     fn show(&self, mut record: Record) -> Record {
         if let Habit::Omits(field) | Habit::Lacks(field) = &self.habit {
+            record.cells.put(field.clone(), Cell::Missing);
+        }
+        record
+    }
+
+    fn skim(&self, mut record: Record) -> Record {
+        if let Habit::Skims(key, field) = &self.habit
+            && *key == record.key
+        {
             record.cells.put(field.clone(), Cell::Missing);
         }
         record
@@ -122,7 +133,7 @@ impl Peer for OddPeer {
                     reason: "a kind nobody knows".into(),
                 })
             }
-            Sighting::Seen(record) => Sighting::Seen(self.show(record)),
+            Sighting::Seen(record) => Sighting::Seen(self.skim(self.show(record))),
             other => other,
         };
         page.items = page.items.into_iter().map(show).collect();

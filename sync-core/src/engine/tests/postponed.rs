@@ -176,3 +176,42 @@ fn an_edit_taken_back_takes_its_waiting_command_with_it() {
         .find(|pair| pair.sides[Side::Right].key.as_ref() == Some(&odd.row));
     assert_eq!(pair.unwrap().standing, None);
 }
+
+#[test]
+fn e8_a_command_that_waits_goes_with_its_record_when_that_is_deleted_before_it_was_ever_synced() {
+    let world = World::new();
+    let row = world.local.person_creates(&[("title", text("b"))]);
+    let notion = OddPeer::new(&world.notion, Habit::Refuses(RejectionKind::Conflict));
+    let odd = Odd {
+        page: row.clone(),
+        world,
+        notion,
+        row,
+    };
+    let (report, sent) = odd.run();
+    assert_eq!((report.undelivered.len(), sent), (1, 2));
+    odd.world.local.person_trashes(&odd.row, true);
+    let (report, sent) = odd.run();
+    assert_eq!((report.undelivered, sent), (Vec::new(), 0));
+    assert!(
+        odd.world
+            .store
+            .memory(&odd.world.spec.id)
+            .pairs()
+            .next()
+            .is_none()
+    );
+}
+
+#[test]
+fn e8_a_command_that_waits_by_a_clock_that_jumped_back_since_does_not_wait_for_it() {
+    let odd = Odd::new(Habit::Refuses(RejectionKind::Conflict));
+    let now = odd.world.clock.now();
+    let day = Duration::from_secs(24 * 3600);
+    odd.world.clock.jump_to(now.plus(day * 10));
+    let (report, sent) = odd.run();
+    assert_eq!((report.undelivered.len(), sent), (1, 2));
+    odd.world.clock.jump_to(now);
+    let (_, sent) = odd.run();
+    assert_eq!(sent, 1);
+}

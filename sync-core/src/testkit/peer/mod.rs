@@ -23,6 +23,9 @@ use crate::record::{Key, Lifecycle, Timestamp};
 use crate::schema::{FieldId, Schema, SchemaChange, SchemaVersion};
 use crate::value::Value;
 
+/// Where records are that were moved away.
+const ELSEWHERE: &str = "elsewhere";
+
 /// A collection in memory. Clones share it.
 #[derive(Clone, Debug)]
 pub struct MemoryPeer {
@@ -132,7 +135,7 @@ impl Peer for MemoryPeer {
         let mut inner = self.inner();
         inner.requests += 1;
         Ok(Description {
-            schema: inner.schema.clone(),
+            schema: inner.shown_schema().into_owned(),
             capabilities: inner.capabilities.clone(),
         })
     }
@@ -172,7 +175,7 @@ impl Peer for MemoryPeer {
             }
         };
         let feed = inner.capabilities.changes;
-        let (lag, habits) = (inner.delay(), inner.habits);
+        let lag = inner.delay();
         let since_number = since.as_ref().and_then(|since| since.parse::<i64>().ok());
         let mut rows: Vec<&Row> = inner
             .rows
@@ -193,7 +196,7 @@ impl Peer for MemoryPeer {
                     };
                     row.record.lifecycle == Lifecycle::Live
                         && visible
-                        && !inner.hidden.contains(&row.record.key)
+                        && !inner.is_out_of_sight(&row.record.key)
                 }
             })
             .filter(|row| row.created > last && is_within(row, &scope))
@@ -210,7 +213,7 @@ impl Peer for MemoryPeer {
         let end = rows.len().min(page).min(room);
         let mut items: Vec<_> = rows[..end]
             .iter()
-            .map(|row| Sighting::Seen(fields.select(habits.show(&row.record))))
+            .map(|row| Sighting::Seen(fields.select(inner.show(&row.record))))
             .collect();
         if end < rows.len() && end < room {
             let last = rows[end - 1].created;
@@ -255,7 +258,8 @@ impl Peer for MemoryPeer {
         let absence = inner.capabilities.absence;
         let look = |key: &Key| match inner.rows.get(key) {
             Some(_) if inner.hidden.contains(key) => Lookup::Absent(Absence::Ambiguous),
-            Some(row) => Lookup::Here(fields.select(inner.habits.show(&row.record))),
+            Some(_) if inner.moved.contains(key) => Lookup::Elsewhere(PlaceId::new(ELSEWHERE)),
+            Some(row) => Lookup::Here(fields.select(inner.show(&row.record))),
             None => match inner.emigrated.get(key) {
                 Some(place) => Lookup::Elsewhere(place.clone()),
                 None => Lookup::Absent(absence),
@@ -279,9 +283,10 @@ impl Peer for MemoryPeer {
                 let here = row.record.cells.complete(field);
                 here.is_some_and(|here| reads_same(here, value))
                     && row.record.lifecycle == Lifecycle::Live
+                    && !inner.moved.contains(&row.record.key)
                     && now.since(row.born) >= lag
             });
-            rows.map(|row| row.record.clone()).collect()
+            rows.map(|row| inner.show(&row.record)).collect()
         };
         Ok(Found {
             records: values.iter().map(matching).collect(),

@@ -59,6 +59,26 @@ impl MemoryPeer {
         }
     }
 
+    /// A person moves a record to another collection, or back.
+    pub fn move_away(&self, key: &Key, moved: bool) {
+        let mut inner = self.inner();
+        if moved {
+            inner.moved.insert(key.clone());
+        } else {
+            inner.moved.remove(key);
+        }
+    }
+
+    /// The schema loses a field with all it held, or has it again as it was.
+    pub fn lose_field(&self, field: &FieldId, lost: bool) {
+        let mut inner = self.inner();
+        if lost {
+            inner.lost_fields.insert(field.clone());
+        } else {
+            inner.lost_fields.remove(field);
+        }
+    }
+
     /// Returns at most so many records per scan, like a capped query.
     pub fn cap(&self, records: Option<usize>) {
         self.inner().cap = records;
@@ -105,7 +125,8 @@ impl MemoryPeer {
     pub fn keys(&self, live: bool) -> Vec<Key> {
         let inner = self.inner();
         let rows = inner.rows.iter();
-        rows.filter(|(_, row)| (row.record.lifecycle == Lifecycle::Live) == live)
+        rows.filter(|(key, _)| !inner.moved.contains(*key))
+            .filter(|(_, row)| (row.record.lifecycle == Lifecycle::Live) == live)
             .map(|(key, _)| key.clone())
             .collect()
     }

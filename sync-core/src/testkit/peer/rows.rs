@@ -1,5 +1,6 @@
 //! The rows of a collection in memory, and what a command does to them.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
@@ -23,6 +24,10 @@ pub(super) struct Inner {
     pub(super) hidden: BTreeSet<Key>,
     /// Rows that went to another collection, and to which.
     pub(super) emigrated: BTreeMap<Key, PlaceId>,
+    /// Records that live in another collection by now.
+    pub(super) moved: BTreeSet<Key>,
+    /// Fields that the schema does not have at present.
+    pub(super) lost_fields: BTreeSet<FieldId>,
     pub(super) next_key: u64,
     pub(super) last_rank: u64,
     pub(super) seq: u64,
@@ -104,6 +109,8 @@ impl Inner {
             erased: Vec::new(),
             hidden: BTreeSet::new(),
             emigrated: BTreeMap::new(),
+            moved: BTreeSet::new(),
+            lost_fields: BTreeSet::new(),
             next_key: 1,
             last_rank: 0,
             seq: 0,
@@ -114,6 +121,36 @@ impl Inner {
             cap: None,
             delay: None,
         }
+    }
+
+    /// Whether a record is not shown here: not shared, or in another collection.
+    pub(super) fn is_out_of_sight(&self, key: &Key) -> bool {
+        self.hidden.contains(key) || self.moved.contains(key)
+    }
+
+    /// The schema without the fields that are gone.
+    pub(super) fn shown_schema(&self) -> Cow<'_, Schema> {
+        if self.lost_fields.is_empty() {
+            return Cow::Borrowed(&self.schema);
+        }
+        let mut shown = self.schema.clone();
+        shown
+            .fields
+            .retain(|field| !self.lost_fields.contains(&field.id));
+        Cow::Owned(shown)
+    }
+
+    /// A record as the peer shows it, without the fields that are gone.
+    pub(super) fn show(&self, record: &Record) -> Record {
+        let mut shown = self.habits.show(record);
+        if !self.lost_fields.is_empty() {
+            let cells = shown.cells.iter();
+            let cells = cells.filter(|(field, _)| !self.lost_fields.contains(*field));
+            shown.cells = cells
+                .map(|(field, cell)| (field.clone(), cell.clone()))
+                .collect();
+        }
+        shown
     }
 
     /// What the index is late by now.
@@ -212,7 +249,7 @@ impl Inner {
         now: Timestamp,
         command: &Command,
     ) -> Outcome {
-        if let Some(rejection) = command.refusal(&self.schema) {
+        if let Some(rejection) = command.refusal(&self.shown_schema()) {
             return Outcome::Rejected(rejection);
         }
         let written = |cells: &[CellChange]| {
@@ -223,7 +260,7 @@ impl Inner {
         };
         let key = match (&command.key, command.kind) {
             (None, _) => self.create(place, now, written(&command.cells)),
-            (Some(key), _) if !self.rows.contains_key(key) || self.hidden.contains(key) => {
+            (Some(key), _) if !self.rows.contains_key(key) || self.is_out_of_sight(key) => {
                 let message = "not found; share it with the connection".to_owned();
                 return Outcome::Rejected(Rejection {
                     kind: RejectionKind::NotFound,
@@ -262,7 +299,7 @@ impl Inner {
                 .map(|cell| cell.field.clone())
                 .collect(),
         });
-        let observed = self.rows.get(&key).map(|row| self.habits.show(&row.record));
+        let observed = self.rows.get(&key).map(|row| self.show(&row.record));
         Outcome::Done(Receipt {
             key,
             version: None,

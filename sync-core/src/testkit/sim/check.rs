@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use super::freedom::{is_outside, is_paused};
 use super::history::History;
 use super::lineage::trace;
 use super::peer::is_live;
 use super::process::Ended;
 use crate::conflict::Conflict;
 use crate::engine::{Report, RunError};
-use crate::link::{Lens, LensContext, MappedField, Side, Sides};
+use crate::link::{Direction, Lens, LensContext, MappedField, Side, Sides};
 use crate::pair::{PairId, PairState, Presence, SideState};
 use crate::port::{
     Change, Commit, LeaseAsk, LinkMemory, OpenMode, Opened, Query, Rows, StoreError,
@@ -72,13 +73,20 @@ impl History {
                 }
             }
             for (key, record) in truth[side].iter().filter(|(_, record)| is_live(record)) {
-                if late.contains(&(side, key.clone())) {
+                if late.contains(&(side, key.clone())) || self.is_let_go(side, record) {
                     continue;
                 }
                 let partner = paired
                     .get(key)
                     .and_then(|pair| pair.sides[side.other()].key.as_ref());
                 let there = partner.and_then(|key| truth[side.other()].get(key));
+                // R11: what moved away is detached; the one that stays is not asked about again.
+                let moved = paired.get(key).is_some_and(|pair| {
+                    matches!(pair.sides[side.other()].presence, Presence::Moved(_))
+                });
+                if moved || there.is_some_and(|there| self.is_let_go(side.other(), there)) {
+                    continue;
+                }
                 if there.is_none_or(|there| !is_live(there)) {
                     self.violation(format!(
                         "E8: {side:?} {key:?} lives, its counterpart {partner:?} does not"
@@ -90,7 +98,7 @@ impl History {
             }
         }
         for pair in &pairs {
-            let Some(records) = both_live(pair, &truth) else {
+            let Some(records) = self.both_linked(pair, &truth) else {
                 continue;
             };
             for field in &self.link.mapping.fields {
@@ -122,8 +130,33 @@ impl History {
         fields.filter(|field| field.lens.projects_from().is_none())
     }
 
-    /// A list that is only shown in part, or an option that the other side does not know.
+    /// A record that the link does not speak of any more: moved to another collection (R11), outside
+    /// of the filter (R12), or paused and then put into the trash.
+    fn is_let_go(&self, side: Side, record: &Record) -> bool {
+        let stage = self.stage.lock();
+        let pauses = stage.freedoms.pause == Some(side);
+        (pauses && is_paused(record))
+            || stage.moved.contains(&(side, record.key.clone()))
+            || is_outside(&self.link.filters, side, record)
+    }
+
+    fn both_linked<'t>(
+        &self,
+        pair: &PairState,
+        truth: &'t Sides<BTreeMap<Key, Record>>,
+    ) -> Option<Sides<&'t Record>> {
+        let records = both_live(pair, truth)?;
+        let let_go = |side: Side| self.is_let_go(side, records[side]);
+        (!let_go(Side::Left) && !let_go(Side::Right)).then_some(records)
+    }
+
+    /// What cannot be brought to agreement: a list that is only shown in part, an option that the
+    /// other side does not know, a text it does not take, a field that flows one way.
     fn is_out_of_reach(&self, field: &MappedField, values: &Sides<&Value>) -> bool {
+        let refused = |side: Side| self.world.place(side).refuses(values[side.other()]);
+        if field.direction != Direction::Both || refused(Side::Left) || refused(Side::Right) {
+            return true;
+        }
         field.lens == Lens::Choices
             && Side::BOTH.into_iter().any(|side| {
                 let Value::Choices(choices) = values[side] else {
@@ -183,7 +216,7 @@ impl History {
                     self.violation(format!("P15: {:?} of {:?}", settled, pair.id));
                 }
             }
-            let Some(records) = both_live(&pair, &truth) else {
+            let Some(records) = self.both_linked(&pair, &truth) else {
                 continue;
             };
             for field in self.edited_fields() {
@@ -221,7 +254,12 @@ impl History {
                         continue;
                     };
                     let known = self.stage.lock().lineage.knows(&trace);
-                    if known && !twins && is_live(&record) {
+                    let here = !self
+                        .stage
+                        .lock()
+                        .moved
+                        .contains(&(side, record.key.clone()));
+                    if known && !twins && here && is_live(&record) {
                         let other = live.insert(trace.clone(), record.key.clone());
                         if let Some(other) = other.filter(|other| *other != record.key) {
                             let key = &record.key;

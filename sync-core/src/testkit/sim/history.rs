@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::freedom::Freedoms;
+use super::peer::is_live;
 use super::people::{Deed, People};
 use super::process::Ended;
 use super::profile::{Profile, Strain};
@@ -21,6 +23,8 @@ use crate::testkit::Entropy;
 const EVENTS: u64 = 220;
 /// Records made on each side before anything else.
 const FIRST_RECORDS: u64 = 11;
+/// Records that are on both sides from the beginning, where a history has such.
+const TWINS: u64 = 4;
 /// Runs in which everything has to come to rest, once faults and edits have stopped.
 const LAST_RUNS: u64 = 16;
 
@@ -79,9 +83,11 @@ enum Happening {
     DryRun,
     Explain,
     Decide,
+    Rearrange,
+    Refilter,
 }
 
-const HAPPENINGS: [(u64, Happening); 7] = [
+const HAPPENINGS: [(u64, Happening); 9] = [
     (176, Happening::Deed),
     (20, Happening::Wait),
     (14, Happening::Run),
@@ -89,6 +95,8 @@ const HAPPENINGS: [(u64, Happening); 7] = [
     (2, Happening::DryRun),
     (3, Happening::Explain),
     (4, Happening::Decide),
+    (6, Happening::Rearrange),
+    (2, Happening::Refilter),
 ];
 
 /// Plays the history of a seed in a world made by `make`, and checks it.
@@ -121,8 +129,19 @@ impl History {
         // Of its own branch: other draws stay what they are for a seed.
         let pace = root.branch(11).pick(&[0, 1, 2, 36]).copied();
         policy.sweep_pace.per_minute = pace.unwrap_or(36);
-        let link = world.link(policy);
+        let freedoms = Freedoms::draw(&mut root.branch(5));
+        freedoms.policy(&mut policy);
+        let mut link = world.link(policy);
+        freedoms.link(&mut link);
         let stage = Stage::new(root.branch(3), Strain::default());
+        {
+            let mut stage = stage.lock();
+            stage.freedoms = freedoms;
+            stage.filters.clone_from(&link.filters);
+            if freedoms.quiet {
+                stage.count("quiet period");
+            }
+        }
         let store = world.store();
         let cancel = Cancel::default();
         let call = Call::new(&cancel);
@@ -174,6 +193,14 @@ impl History {
                 self.people.perform(side, Deed::Create);
             }
         }
+        if self.freedoms().matching {
+            for _ in 0..TWINS {
+                self.people.create_twins();
+            }
+            // What an index does not know yet is made once more.
+            let lag = self.people.witness.lag;
+            self.world.clock().advance(lag);
+        }
         self.run(false);
         let strain = self.profile.strain();
         self.stage.lock().strain = strain;
@@ -208,7 +235,29 @@ impl History {
             Happening::DryRun => self.check_dry_run(),
             Happening::Explain => self.explain(),
             Happening::Decide => self.decide_one(),
+            Happening::Rearrange => self.people.rearrange(),
+            Happening::Refilter => self.refilter(),
         }
+    }
+
+    /// Somebody lifts the filter of the link, or sets it again.
+    fn refilter(&mut self) {
+        if self.freedoms().filter.is_none() {
+            return;
+        }
+        let set = self.link.filters == Sides::default();
+        self.link.filters = match set {
+            true => self.freedoms().filters(),
+            false => Sides::default(),
+        };
+        self.engine = None;
+        let mut stage = self.stage.lock();
+        stage.filters.clone_from(&self.link.filters);
+        stage.count(if set { "filter set" } else { "filter lifted" });
+    }
+
+    pub(super) fn freedoms(&self) -> Freedoms {
+        self.stage.lock().freedoms
     }
 
     fn change_weather(&mut self) {
@@ -320,7 +369,9 @@ impl History {
                 Some(Ended::With(result)) => *result,
                 _ => return false,
             };
-            self.world.clock().advance(Duration::from_secs(61));
+            let quiet_period = self.link.policy.quiet_period;
+            let span = Duration::from_secs(61) + quiet_period;
+            self.world.clock().advance(span);
             match report {
                 Ok(report) => {
                     let decided = self.decide_outbox();
@@ -371,7 +422,10 @@ impl History {
             let mut unseen = false;
             let joined = made.filter(|_| lost).is_some_and(|key| {
                 let joined = self.finish(decisions.declare_created(intent.id, &key));
-                unseen = matches!(joined, Err(RunError::NotSeen(_)));
+                // What was put into the trash before any run saw it is never seen.
+                let lives = self.world.place(intent.side).record(&key);
+                let lives = lives.is_some_and(|record| is_live(&record));
+                unseen = lives && matches!(joined, Err(RunError::NotSeen(_)));
                 if let Err(RunError::AlreadyPaired(_)) = joined {
                     // The way out that the message names.
                     self.world.place(intent.side).trash(&key, true);

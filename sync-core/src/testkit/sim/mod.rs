@@ -7,6 +7,8 @@
 //! [`World`]; [`ReferenceWorld`] is the one in memory.
 
 mod check;
+mod coverage;
+mod freedom;
 mod history;
 mod lineage;
 mod peer;

@@ -1,7 +1,9 @@
 //! What people do: they edit, make, trash, restore, destroy, decide, and change schema and weather.
 
+use super::freedom::is_paused;
 use super::lineage::{Fate, Write, trace};
-use super::reference::{MARKER, tag_names};
+use super::peer::is_live;
+use super::reference::{MARKER, PAUSED, tag_names};
 use super::witness::Witness;
 use super::world::{Weather, Written};
 use crate::link::Side;
@@ -34,9 +36,10 @@ pub(super) enum Deed {
     AddOption,
     Rename,
     EditComputed,
+    Pause,
 }
 
-const DEEDS: [(u64, Deed); 12] = [
+const DEEDS: [(u64, Deed); 13] = [
     (8, Deed::Create),
     (40, Deed::Edit),
     (14, Deed::EditCommon),
@@ -49,6 +52,7 @@ const DEEDS: [(u64, Deed); 12] = [
     (1, Deed::AddOption),
     (1, Deed::Rename),
     (1, Deed::EditComputed),
+    (2, Deed::Pause),
 ];
 
 impl People {
@@ -94,7 +98,11 @@ impl People {
                 self.write(side, field.unwrap_or("title"), &value);
             }
             Deed::EditCommon => {
-                let field = self.entropy.pick(&["title", "notes"]).copied();
+                // Where records are known by their title nobody gives two the same.
+                let fields = ["notes", "title"];
+                let matching = self.witness.stage.lock().freedoms.matching;
+                let many = if matching { 1 } else { fields.len() };
+                let field = self.entropy.pick(&fields[..many]).copied();
                 let value = Written::Words(format!("v{}", self.entropy.below(3)));
                 self.write(side, field.unwrap_or("title"), &value);
             }
@@ -121,6 +129,7 @@ impl People {
                     self.write(from.other(), MARKER, &value);
                 }
             }
+            Deed::Pause => self.pause(),
             Deed::AddOption => {
                 let name = format!("new{}", self.next_number());
                 self.alter(&SchemaChange::AddOptions {
@@ -144,7 +153,13 @@ impl People {
     }
 
     fn unique_words(&mut self) -> Written {
-        Written::Words(format!("w{}", self.next_number()))
+        let words = format!("w{}", self.next_number());
+        let mut stage = self.witness.stage.lock();
+        if stage.freedoms.long_words && self.entropy.chance(40) {
+            stage.count("text too long");
+            return Written::Words(words + &"x".repeat(220));
+        }
+        Written::Words(words)
     }
 
     fn unique_date(&mut self) -> Written {
@@ -188,6 +203,29 @@ impl People {
         if self.entropy.chance(400) {
             cells.push((FieldId::new("tags"), self.tags()));
         }
+        self.make(side, cells);
+    }
+
+    /// A record that is on both sides before anything is linked: known by its title, the rest equal,
+    /// different or empty.
+    pub(super) fn create_twins(&mut self) {
+        self.witness.stage.lock().count("records on both sides");
+        let title = (FieldId::new("title"), self.unique_words());
+        let notes = self.unique_words();
+        for side in Side::BOTH {
+            let mut cells = vec![title.clone()];
+            match self.entropy.below(3) {
+                0 => {}
+                1 => cells.push((FieldId::new("notes"), notes.clone())),
+                _ => cells.push((FieldId::new("notes"), self.unique_words())),
+            }
+            self.make(side, cells);
+        }
+    }
+
+    fn make(&mut self, side: Side, mut cells: Vec<(FieldId, Written)>) {
+        let gone = self.witness.stage.lock().gone.clone();
+        cells.retain(|(field, _)| !gone.contains(&(side, field.clone())));
         let key = self.witness.world.place(side).create(&cells);
         let tell = || format!("person makes {side:?} {key:?} {cells:?}");
         self.witness.stage.lock().tell(tell);
@@ -201,12 +239,27 @@ impl People {
             return;
         };
         let field = FieldId::new(field);
+        if self
+            .witness
+            .stage
+            .lock()
+            .gone
+            .contains(&(side, field.clone()))
+        {
+            return;
+        }
         self.take_back(side, &key, Some(&field));
         let world = &self.witness.world;
         world.place(side).write(&key, &field, value);
         let tell = || format!("person writes {side:?} {key:?} {field:?} {value:?}");
         self.witness.stage.lock().tell(tell);
         self.record_write(side, &key, &field);
+        if field.as_str() == "done" {
+            // It may pass a filter again by that.
+            let mut stage = self.witness.stage.lock();
+            let tick = stage.tick;
+            stage.revived.insert((side, key), tick);
+        }
     }
 
     /// Whoever writes over a value has seen it.
@@ -241,6 +294,22 @@ impl People {
             fate: Fate::Standing,
         };
         stage.lineage.wrote(trace, write);
+    }
+
+    /// A person pauses a record, or lets it go on.
+    fn pause(&mut self) {
+        let Some(side) = self.witness.stage.lock().freedoms.pause else {
+            return;
+        };
+        let Some(key) = self.some_record(side, Some(true)) else {
+            return;
+        };
+        let paused = self.entropy.chance(500);
+        let place = self.witness.world.place(side);
+        place.write(&key, &FieldId::new(PAUSED), &Written::Tick(paused));
+        let mut stage = self.witness.stage.lock();
+        stage.tell(|| format!("person pauses {side:?} {key:?}: {paused}"));
+        stage.count(if paused { "paused" } else { "went on" });
     }
 
     fn trash(&mut self, side: Side, trashed: bool) {
@@ -285,6 +354,41 @@ impl People {
         self.entropy.pick(&keys).cloned()
     }
 
+    /// A person moves a record to another collection or back, or takes a field out of a schema or
+    /// puts it back, where the history allows that.
+    pub(super) fn rearrange(&mut self) {
+        let side = self.side();
+        let back = self.entropy.chance(500);
+        let (freedoms, moved, gone) = {
+            let stage = self.witness.stage.lock();
+            let there = stage.moved.iter().filter(|(on, _)| *on == side);
+            let moved: Vec<_> = there.map(|(_, key)| key.clone()).collect();
+            let gone = stage.gone.iter().filter(|(on, _)| *on == side);
+            let gone: Vec<_> = gone.map(|(_, field)| field.clone()).collect();
+            (stage.freedoms, moved, gone)
+        };
+        let record = freedoms.moves && (!freedoms.fields_vanish || self.entropy.chance(500));
+        let weather = if record {
+            let key = match back {
+                true => self.entropy.pick(&moved).cloned(),
+                false => self.some_record(side, None),
+            };
+            key.map(|key| Weather::Moved(key, !back))
+        } else if freedoms.fields_vanish {
+            let field = match back {
+                true => self.entropy.pick(&gone).cloned(),
+                false => self
+                    .entropy
+                    .pick(&["notes", "due", "tags"])
+                    .map(|id| FieldId::new(*id)),
+            };
+            field.map(|field| Weather::FieldGone(field, !back))
+        } else {
+            None
+        };
+        self.set_weather(side, weather);
+    }
+
     /// The weather changes somewhere.
     pub(super) fn change_weather(&mut self) {
         let side = self.side();
@@ -302,6 +406,10 @@ impl People {
             6 => Some(Weather::Late(true)),
             _ => Some(Weather::Late(false)),
         };
+        self.set_weather(side, weather);
+    }
+
+    fn set_weather(&self, side: Side, weather: Option<Weather>) {
         let Some(weather) = weather else { return };
         if self.witness.world.place(side).weather(&weather) {
             let mut stage = self.witness.stage.lock();
@@ -309,9 +417,24 @@ impl People {
             match &weather {
                 Weather::Hidden(key, true) => stage.hidden.insert((side, key.clone())),
                 Weather::Hidden(key, false) => stage.hidden.remove(&(side, key.clone())),
+                Weather::Moved(key, true) => stage.moved.insert((side, key.clone())),
+                Weather::Moved(key, false) => stage.moved.remove(&(side, key.clone())),
+                Weather::FieldGone(field, true) => {
+                    stage.estranged.insert((side, field.clone()));
+                    stage.gone.insert((side, field.clone()))
+                }
+                Weather::FieldGone(field, false) => stage.gone.remove(&(side, field.clone())),
                 _ => false,
             };
+            if let Weather::Moved(key, _) = &weather {
+                let tick = stage.tick;
+                stage.revived.insert((side, key.clone()), tick);
+            }
             stage.count(match weather {
+                Weather::Moved(_, true) => "moved away",
+                Weather::Moved(_, false) => "moved back",
+                Weather::FieldGone(_, true) => "field gone",
+                Weather::FieldGone(_, false) => "field back",
                 Weather::Hidden(_, true) => "unshared",
                 Weather::Hidden(_, false) => "shared again",
                 Weather::Capped(Some(_)) => "scans capped",
@@ -328,9 +451,23 @@ impl People {
             let place = self.witness.world.place(side);
             place.weather(&Weather::Capped(None));
             for record in place.records() {
+                // What is in the trash cannot be edited, and stays paused.
+                if is_live(&record) && is_paused(&record) {
+                    place.write(&record.key, &FieldId::new(PAUSED), &Written::Tick(false));
+                    self.witness.stage.lock().count("unpaused");
+                }
                 place.weather(&Weather::Hidden(record.key, false));
             }
+            let gone = self.witness.stage.lock().gone.clone();
+            for (on, field) in gone {
+                if on == side {
+                    place.weather(&Weather::FieldGone(field, false));
+                }
+            }
         }
+        let mut stage = self.witness.stage.lock();
+        stage.gone.clear();
+        stage.hidden.clear();
     }
 
     /// A person decides that the value of one side is not wanted.

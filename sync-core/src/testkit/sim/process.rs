@@ -12,7 +12,7 @@ use super::peer::StagedPeer;
 use super::store::StagedStore;
 use crate::engine::{Described, Engine, Report, RunError, RunOptions};
 use crate::link::{Side, Sides};
-use crate::plan::Plan;
+use crate::plan::{Guard, Plan};
 use crate::port::{Call, Cancel, Clock, Peer, StoreError};
 
 /// Inputs and outputs after which a run counts as endless.
@@ -71,10 +71,30 @@ impl History {
         let (number, began) = self.enter();
         self.stage().lock().tally.runs += 1;
         let cancel = Cancel::default();
+        let resting = self.stage().lock().approved;
+        let approved = match resting {
+            true => vec![
+                Guard::AllChanged,
+                Guard::FilterOrMappingChanged,
+                Guard::SchemaDrift,
+            ],
+            false if self.freedoms().fields_vanish && self.entropy.chance(200) => {
+                self.stage().lock().count("field let in again");
+                vec![Guard::SchemaDrift]
+            }
+            false => Vec::new(),
+        };
+        let scant = self.freedoms().budget && !resting && self.entropy.chance(300);
+        let max_commands = scant.then(|| self.entropy.below(4));
+        if scant {
+            self.stage().lock().count("run with a budget");
+        }
         let options = RunOptions {
             full,
             cancel: cancel.clone(),
             owner: format!("process {number}"),
+            approved: approved.into_iter().collect(),
+            max_commands,
             ..RunOptions::default()
         };
         let future = async move { engine.run(&options).await };

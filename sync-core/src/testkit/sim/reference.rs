@@ -13,6 +13,10 @@ use crate::value::{Choice, DatePrecision, RichText, Value};
 
 /// The field that carries markers of creates.
 pub(super) const MARKER: &str = "marker";
+/// The checkbox that pauses a record, where a link has one. Not mapped.
+pub(super) const PAUSED: &str = "paused";
+/// The longest text that a side like Notion takes.
+const LONGEST: u32 = 200;
 
 /// What a reference peer is like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -181,7 +185,7 @@ fn schema(kind: Kind) -> Schema {
         ty,
         access: Access::Writable,
         limits: Limits {
-            max_utf16: (kind == Kind::Notion).then_some(200),
+            max_utf16: (kind == Kind::Notion).then_some(LONGEST),
             ..Limits::default()
         },
     };
@@ -198,6 +202,7 @@ fn schema(kind: Kind) -> Schema {
             field("due", FieldType::Date),
             field("done", FieldType::Checkbox),
             field(MARKER, FieldType::Text),
+            field(PAUSED, FieldType::Checkbox),
         ],
     }
 }
@@ -297,6 +302,8 @@ impl Place for ReferencePlace {
             (Weather::Hidden(key, hidden), Kind::Notion) => self.peer.hide(key, *hidden),
             (Weather::Capped(most), Kind::Notion) => self.peer.cap(*most),
             (Weather::Late(late), Kind::Notion) => self.peer.late(*late),
+            (Weather::Moved(key, moved), Kind::Notion) => self.peer.move_away(key, *moved),
+            (Weather::FieldGone(field, gone), Kind::Notion) => self.peer.lose_field(field, *gone),
             _ => return false,
         }
         true
@@ -316,5 +323,11 @@ impl Place for ReferencePlace {
 
     fn truncates(&self, items: usize) -> bool {
         self.kind == Kind::Notion && items > 25
+    }
+
+    fn refuses(&self, value: &Value) -> bool {
+        let words = matches!(value, Value::Text(_) | Value::RichText(_));
+        let longest = usize::try_from(LONGEST).unwrap_or(usize::MAX);
+        self.kind == Kind::Notion && words && value.display().chars().count() > longest
     }
 }

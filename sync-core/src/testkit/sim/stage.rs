@@ -6,13 +6,16 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use super::coverage::FAULTS;
+use super::freedom::Freedoms;
 use super::lineage::Lineage;
 use super::profile::Strain;
-use crate::link::Side;
+use crate::link::{Filter, Side, Sides};
 use crate::outbox::IntentId;
 use crate::plan::{FieldRule, Guard, RowRule};
 use crate::port::Command;
 use crate::record::Key;
+use crate::schema::FieldId;
 use crate::testkit::Entropy;
 
 /// A handle on the stage. Clones share it.
@@ -43,6 +46,16 @@ pub(super) struct Inner {
     pub(super) finds: BTreeMap<(u64, Side), (u64, Duration)>,
     /// Records that are not shown.
     pub(super) hidden: BTreeSet<(Side, Key)>,
+    /// Records that live in another collection.
+    pub(super) moved: BTreeSet<(Side, Key)>,
+    /// Fields that were gone from a schema once: what they hold there is no word of a person.
+    pub(super) estranged: BTreeSet<(Side, FieldId)>,
+    /// Fields that are gone from a schema.
+    pub(super) gone: BTreeSet<(Side, FieldId)>,
+    /// What this history allows.
+    pub(super) freedoms: Freedoms,
+    /// The filters of the link by now.
+    pub(super) filters: Sides<Option<Filter>>,
     /// Commands that are still on their way.
     pub(super) late: Vec<(Side, Command, Sending)>,
     /// Commands that a commit which took hold says are being attempted.
@@ -146,6 +159,11 @@ impl Stage {
             trashed: Vec::new(),
             finds: BTreeMap::new(),
             hidden: BTreeSet::new(),
+            moved: BTreeSet::new(),
+            estranged: BTreeSet::new(),
+            gone: BTreeSet::new(),
+            freedoms: Freedoms::default(),
+            filters: Sides::default(),
             late: Vec::new(),
             attempts: BTreeMap::new(),
             made: Vec::new(),
@@ -190,6 +208,7 @@ impl Inner {
     }
 
     pub(super) fn count(&mut self, fault: &'static str) {
+        debug_assert!(FAULTS.contains(&fault), "{fault} is not listed");
         *self.tally.faults.entry(fault).or_default() += 1;
     }
 

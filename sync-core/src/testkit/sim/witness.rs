@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::freedom::is_outside;
 use super::lineage::{Fate, Write};
 use super::stage::{Sending, Stage};
 use super::world::World;
-use crate::link::{LinkSpec, Precheck, Side};
+use crate::link::{Authority, Leave, LinkSpec, Precheck, Side};
 use crate::pair::PairState;
-use crate::port::{Clock, Command, CommandKind, Query, Rows, Store, UpdateSafety};
+use crate::port::{CellChange, Clock, Command, CommandKind, Query, Rows, Store, UpdateSafety};
 use crate::record::{Lifecycle, Record};
 use crate::schema::FieldId;
 use crate::value::Value;
@@ -75,7 +76,8 @@ impl Witness {
         };
         let live = self.world.place(side).record(&made.key);
         let live = live.is_some_and(|record| record.lifecycle != Lifecycle::Trashed);
-        let shown = live && !stage.hidden.contains(&(side, made.key.clone()));
+        let at = (side, made.key.clone());
+        let shown = live && !stage.hidden.contains(&at) && !stage.moved.contains(&at);
         let found = stage.finds.get(&(stage.process.0, side)).copied();
         let overlooked = found
             .is_none_or(|(tick, elapsed)| made.tick < tick && made.elapsed + self.lag <= elapsed);
@@ -125,7 +127,7 @@ impl Witness {
         let record = key
             .as_ref()
             .and_then(|key| self.world.place(other).record(key));
-        let alive = record.is_some_and(|record| record.lifecycle != Lifecycle::Trashed);
+        let alive = (record.as_ref()).is_some_and(|record| record.lifecycle != Lifecycle::Trashed);
         let mut stage = self.stage.lock();
         let began = stage.process.1;
         // Alive by now, and not only since this run could have looked.
@@ -133,7 +135,13 @@ impl Witness {
             .as_ref()
             .and_then(|key| stage.revived.get(&(other, key.clone())));
         let revived = revived.copied().unwrap_or(0) >= began;
-        if key.is_none() || (alive && !revived) {
+        let left = record.is_some_and(|record| is_outside(&stage.filters, other, &record));
+        let leaving = stage
+            .freedoms
+            .filter
+            .is_some_and(|(_, leave)| leave == Leave::Trash)
+            && left;
+        if key.is_none() || (alive && !revived && !leaving) {
             let what = format!(
                 "P6: {side:?} {:?} trashed, {other:?} {key:?} lives",
                 command.key
@@ -164,16 +172,17 @@ impl Witness {
             // Refused: no peer here writes to what is in the trash.
             return;
         }
-        if self
-            .stage
-            .lock()
-            .hidden
-            .contains(&(side, record.key.clone()))
-        {
-            // Refused: what is not shared cannot be written either.
+        let mut stage = self.stage.lock();
+        let at = (side, record.key.clone());
+        if stage.hidden.contains(&at) || stage.moved.contains(&at) {
+            // Refused: what is not shared, or not here, cannot be written either.
             return;
         }
-        let mut stage = self.stage.lock();
+        let gone = |cell: &CellChange| stage.gone.contains(&(side, cell.field.clone()));
+        if command.cells.iter().any(gone) {
+            // Refused: there is no such field.
+            return;
+        }
         for cell in &command.cells {
             let now = record.cells.complete(&cell.field);
             let Some((now, write)) =
@@ -188,7 +197,12 @@ impl Witness {
             if !knowingly && safety == UpdateSafety::CompareAndSwap {
                 continue;
             }
-            if !knowingly && self.crosses(&write, sending) {
+            let mapped = self.link.mapping.fields.iter();
+            let mut mapped = mapped.filter(|field| field.ids[side] == cell.field);
+            if knowingly && mapped.any(|field| field.authority != Authority::Person) {
+                // The side with authority holds; the journal keeps the other value.
+                stage.lineage.end(now, Fate::TakenBack);
+            } else if !knowingly && self.crosses(&write, sending) {
                 stage.lineage.end(now, Fate::Crossed);
                 stage.tally.crossed += 1;
             } else {
@@ -218,6 +232,10 @@ impl Witness {
         let base = pair.and_then(|pair| pair.base.as_ref());
         let mut stage = self.stage.lock();
         for field in &self.link.mapping.fields {
+            if stage.estranged.contains(&(side, field.ids[side].clone())) {
+                // What a field holds that was gone, and may be another by now, is no word of a person.
+                continue;
+            }
             let value = record.cells.complete(&field.ids[side]);
             let write = value.and_then(|value| stage.lineage.standing(value));
             let (Some(value), Some(write)) = (value, write) else {

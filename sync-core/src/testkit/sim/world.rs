@@ -12,7 +12,7 @@ use crate::port::{Clock, Peer, Store};
 use crate::record::{Key, Record, Timestamp};
 use crate::schema::{FieldId, SchemaChange};
 use crate::testkit::{Entropy, VirtualClock};
-use crate::value::DateValue;
+use crate::value::{DateValue, Value};
 
 /// Two places, a store and a clock. The harness works on any.
 pub trait World: Send + Sync {
@@ -54,6 +54,8 @@ pub trait Place: Send + Sync {
     fn keys(&self, live: bool) -> Vec<Key>;
     /// Whether the peer shows this list only in part.
     fn truncates(&self, items: usize) -> bool;
+    /// Whether the peer refuses this value as too long.
+    fn refuses(&self, value: &Value) -> bool;
 }
 
 /// What a person writes into a cell; each place spells it its own way.
@@ -80,6 +82,10 @@ pub enum Weather {
     Capped(Option<usize>),
     /// Queries are late by as much as the peer admits, or not at all.
     Late(bool),
+    /// A record lives in another collection, or here again.
+    Moved(Key, bool),
+    /// A field is gone from the schema, or there again with all it held.
+    FieldGone(FieldId, bool),
 }
 
 /// Our own clock: that of the servers, off by what a jump made of it.

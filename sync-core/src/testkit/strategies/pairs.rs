@@ -59,6 +59,7 @@ pub fn presence() -> BoxedStrategy<Presence> {
         1 => Just(Presence::Gone),
         1 => Just(Presence::Moved(PlaceId::new("notion:elsewhere"))),
         1 => Just(Presence::Denied),
+        1 => Just(Presence::Unread),
     ]
     .boxed()
 }
