@@ -117,7 +117,10 @@ impl Decider<'_, '_> {
     fn paused(&self) -> Option<String> {
         let side = Side::BOTH.into_iter().find(|side| {
             let field = self.context.spec.mapping.pause[*side].as_ref();
-            let shadow = self.pair.sides[*side].shadow.as_ref();
+            let state = &self.pair.sides[*side];
+            // With its record goes the pause: nobody could end it any more.
+            let there = !matches!(state.presence, Presence::Deleted(_));
+            let shadow = state.shadow.as_ref().filter(|_| there);
             let cell = field
                 .zip(shadow)
                 .and_then(|(field, shadow)| shadow.cells.complete(field));

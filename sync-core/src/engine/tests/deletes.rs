@@ -32,6 +32,22 @@ fn filled_with(rows: usize, policy: Policy) -> (World, Vec<Key>) {
     (world, pages)
 }
 
+/// What is in the trash is in no scan, so no scan tells that it was moved from there.
+#[test]
+fn r11_a_record_that_moved_while_it_was_in_the_trash_is_detached_when_its_partner_is_restored() {
+    let world = World::new();
+    let (page, row) = world.settled_pair();
+    world.local.person_trashes(&row, true);
+    world.settle();
+    world.notion.move_away(&page, true);
+    world.local.person_trashes(&row, false);
+    world.clock.advance(Duration::from_secs(120));
+    let report = world.run();
+    assert_eq!(report.undelivered, [], "{report:?}");
+    assert!(world.run().is_quiet());
+    assert!(is_live(&world.local, &row), "the copy stays");
+}
+
 /// What a scan shows in part may have been edited: it is read by its key before it goes.
 #[test]
 fn r08_an_edit_that_no_scan_shows_whole_outweighs_a_delete() {

@@ -92,6 +92,18 @@ fn e8_a_paused_record_that_vanished_is_read_so_that_its_release_is_seen() {
     assert!(!is_live(&world.local, &row), "the delete flows");
 }
 
+/// Nobody could end its pause any more.
+#[test]
+fn e8_a_paused_record_that_was_destroyed_pauses_nothing() {
+    let world = pausing_world();
+    let (page, row) = world.settled_pair();
+    world.local.person_sets(&row, "marker", Value::Bool(true));
+    world.later(1);
+    world.local.person_erases(&row);
+    world.later(2);
+    assert!(!is_live(&world.notion, &page), "the delete flows");
+}
+
 #[test]
 fn a_paused_record_stays_as_it_is_on_both_sides_until_it_is_released() {
     let world = pausing_world();
