@@ -81,10 +81,15 @@ impl History {
                     .and_then(|pair| pair.sides[side.other()].key.as_ref());
                 let there = partner.and_then(|key| truth[side.other()].get(key));
                 // R11: what moved away is detached; the one that stays is not asked about again.
-                let moved = paired.get(key).is_some_and(|pair| {
-                    matches!(pair.sides[side.other()].presence, Presence::Moved(_))
+                // What was paused and put into the trash is left alone, destroyed there or not.
+                let left_alone = paired.get(key).is_some_and(|pair| {
+                    let there = &pair.sides[side.other()];
+                    let last = there.shadow.as_ref();
+                    let paused = last
+                        .is_some_and(|last| !is_live(last) && self.is_let_go(side.other(), last));
+                    matches!(there.presence, Presence::Moved(_)) || paused
                 });
-                if moved || there.is_some_and(|there| self.is_let_go(side.other(), there)) {
+                if left_alone || there.is_some_and(|there| self.is_let_go(side.other(), there)) {
                     continue;
                 }
                 if there.is_none_or(|there| !is_live(there)) {
