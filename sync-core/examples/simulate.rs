@@ -27,7 +27,7 @@ struct Asked {
     threads: u64,
     /// Tell what happens, in words: for one seed.
     story: bool,
-    /// Instead of many seeds: the first, with a death at each of so many inputs and outputs.
+    /// Instead of many seeds: the first, with a blow at each of so many inputs and outputs.
     sweep: Option<u64>,
 }
 
@@ -53,6 +53,7 @@ fn main() -> ExitCode {
         }
     };
     match asked.canary.clone() {
+        None if asked.sweep.is_some() => sweep::sweep_and_tell(&asked),
         None => play_and_tell(&asked),
         Some(name) => canaries::hunt(&asked, &name),
     }
@@ -125,17 +126,6 @@ fn profile_of(asked: &Asked, seed: u64) -> Profile {
 fn play(asked: &Asked) -> Sum {
     let share = |first: u64| {
         let mut sum = Sum::default();
-        if let Some(points) = asked.sweep {
-            let seed = asked.seeds.start;
-            for point in (1..=points).filter(|point| point % asked.threads == first) {
-                let script = Script {
-                    dies_at: Some(point),
-                    ..asked.script()
-                };
-                sum.add(simulate_reference(seed, profile_of(asked, seed), script));
-            }
-            return sum;
-        }
         for seed in asked
             .seeds
             .clone()
@@ -249,6 +239,122 @@ fn tell<K: Debug>(what: &str, counts: &BTreeMap<K, u64>) {
     println!("{what}: {}", counts.join(", "));
 }
 
+mod sweep {
+    use notion_sync_core::testkit::sim::{Blow, Outcome, busy_reference};
+
+    use super::{Asked, ExitCode, SHOWN};
+
+    /// One blow and what is wrong with what came of it.
+    pub(super) struct Wrong {
+        pub(super) blow: Blow,
+        pub(super) what: String,
+    }
+
+    /// What came of all blows.
+    #[derive(Default)]
+    struct Swept {
+        deaths: u64,
+        torn: u64,
+        wrong: Vec<Wrong>,
+    }
+
+    impl Swept {
+        /// Plays the busy history with one blow and compares. Returns whether it met the blow.
+        fn strike(&mut self, seed: u64, blow: Blow, calm: &Outcome) -> bool {
+            let outcome = busy_reference(seed, Some(blow), false);
+            let faults = &outcome.verdict.tally.faults;
+            let (count, fault) = match blow {
+                Blow::Dies(_) => (&mut self.deaths, "process died"),
+                Blow::Torn(_) => (&mut self.torn, "told that it failed"),
+            };
+            if !faults.contains_key(fault) {
+                return false;
+            }
+            *count += 1;
+            let broken = outcome.verdict.violations.first().cloned();
+            let what = broken.or_else(|| outcome.difference(calm));
+            self.wrong.extend(what.map(|what| Wrong { blow, what }));
+            true
+        }
+    }
+
+    /// The first blow after which the outcome is another one.
+    pub(super) fn first_wrong(seed: u64, points: u64) -> Option<Wrong> {
+        let calm = busy_reference(seed, None, false);
+        let blows = (1..=points.min(calm.points)).flat_map(|at| [Blow::Dies(at), Blow::Torn(at)]);
+        let mut swept = Swept::default();
+        for blow in blows {
+            swept.strike(seed, blow, &calm);
+            if let Some(wrong) = swept.wrong.pop() {
+                return Some(wrong);
+            }
+        }
+        None
+    }
+
+    pub(super) fn sweep_and_tell(asked: &Asked) -> ExitCode {
+        let seed = asked.seeds.start;
+        let calm = busy_reference(seed, None, asked.story);
+        calm.verdict
+            .story
+            .iter()
+            .for_each(|line| println!("{line}"));
+        let points = asked.sweep.unwrap_or(0).min(calm.points);
+        let share = |first: u64| {
+            let mut swept = Swept::default();
+            for at in (1..=points).filter(|at| at % asked.threads == first) {
+                swept.strike(seed, Blow::Dies(at), &calm);
+                swept.strike(seed, Blow::Torn(at), &calm);
+            }
+            swept
+        };
+        let mut all = Swept::default();
+        std::thread::scope(|scope| {
+            let workers: Vec<_> = (0..asked.threads)
+                .map(|nth| scope.spawn(move || share(nth)))
+                .collect();
+            for worker in workers {
+                if let Ok(part) = worker.join() {
+                    all.deaths += part.deaths;
+                    all.torn += part.torn;
+                    all.wrong.extend(part.wrong);
+                }
+            }
+        });
+        println!(
+            "busy history of seed {seed}: {} events, {} inputs and outputs, {} facts",
+            calm.verdict.tally.events,
+            calm.points,
+            calm.facts.len()
+        );
+        println!(
+            "{} deaths and {} torn calls at the first {points} of them",
+            all.deaths, all.torn
+        );
+        let laws = &calm.verdict.violations;
+        laws.iter()
+            .for_each(|law| println!("without a blow: {law}"));
+        all.wrong.sort_by_key(|wrong| match wrong.blow {
+            Blow::Dies(at) | Blow::Torn(at) => at,
+        });
+        for Wrong { blow, what } in all.wrong.iter().take(SHOWN) {
+            println!("{blow:?}: {what}");
+        }
+        if let Some(first) = all.wrong.first().filter(|_| asked.story) {
+            println!("the story with {:?}", first.blow);
+            let struck = busy_reference(seed, Some(first.blow), true);
+            let story = struck.verdict.story.iter();
+            story.for_each(|line| println!("{line}"));
+        }
+        println!("{} outcomes are not that of no blow", all.wrong.len());
+        if all.wrong.is_empty() && laws.is_empty() && all.deaths > 0 {
+            ExitCode::SUCCESS
+        } else {
+            ExitCode::FAILURE
+        }
+    }
+}
+
 #[cfg(not(feature = "canary"))]
 mod canaries {
     use super::{Asked, ExitCode};
@@ -278,6 +384,17 @@ mod canaries {
         let mut missed = 0;
         for planted in named {
             canary::plant(Some(planted));
+            if let Some(points) = asked.sweep {
+                let wrong = super::sweep::first_wrong(asked.seeds.start, points);
+                match wrong {
+                    Some(wrong) => println!("{planted:?}: caught by {:?}", wrong.blow),
+                    None => {
+                        missed += 1;
+                        println!("{planted:?}: NOT CAUGHT by {points} points");
+                    }
+                }
+                continue;
+            }
             let caught = asked.seeds.clone().find_map(|seed| {
                 let verdict = simulate_reference(seed, profile_of(asked, seed), asked.script());
                 let first = verdict.violations.first().cloned();

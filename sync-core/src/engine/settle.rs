@@ -93,7 +93,10 @@ pub(super) fn verify(
         Verdict::Diverged
     };
     if verdict == Verdict::Applied && !intent.edit {
-        base.settle_lifecycle(lifecycle);
+        // A patch says nothing of the other side, which may still have to leave the trash.
+        if intent.command.kind.changes_life() {
+            base.settle_lifecycle(lifecycle);
+        }
         if intent.command.kind == CommandKind::Create {
             settle_unwritten(spec, described, names, &mut base, pair, to, read_back);
         }
@@ -148,7 +151,9 @@ pub(crate) fn base_after(
 ) -> Base {
     let to = planned.side;
     let mut base = pair.base.clone().unwrap_or_default();
-    base.settle_lifecycle(planned.kind.leads_to());
+    if planned.kind.changes_life() {
+        base.settle_lifecycle(planned.kind.leads_to());
+    }
     for field in &planned.fields {
         if planned.is_clearing()
             && let Some(mapped) = spec.mapping.field(&field.name)

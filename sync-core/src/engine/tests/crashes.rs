@@ -26,6 +26,11 @@ fn busy() -> World {
         .iter()
         .map(|page| world.partner(Side::Left, page))
         .collect();
+    // Edited and put into the trash there in one go: its restore here writes to both sides.
+    world.notion.person_sets(&pages[4], "notes", text("unseen"));
+    world.notion.person_trashes(&pages[4], true);
+    world.settle();
+    world.local.person_trashes(&rows[4], false);
     world
         .local
         .person_creates(&[("title", text("made here 1")), ("tags", names(&["a"]))]);

@@ -11,6 +11,7 @@ use super::process::Ended;
 use crate::conflict::Conflict;
 use crate::engine::{Report, RunError};
 use crate::link::{Direction, Lens, LensContext, MappedField, Side, Sides};
+use crate::outbox::Intent;
 use crate::pair::{PairId, PairState, Presence, SideState};
 use crate::port::{
     Change, Commit, LeaseAsk, LinkMemory, OpenMode, Opened, Query, Rows, StoreError,
@@ -19,7 +20,7 @@ use crate::record::{Key, Record};
 use crate::value::Value;
 
 impl History {
-    fn pairs(&self) -> Vec<PairState> {
+    pub(super) fn pairs(&self) -> Vec<PairState> {
         let read = self.store.read(&self.link.id, &Query::All, None, u32::MAX);
         match self.finish(read) {
             Ok(Rows::Pairs(pairs)) => pairs,
@@ -27,12 +28,22 @@ impl History {
         }
     }
 
-    fn conflicts(&self) -> Vec<Conflict> {
+    pub(super) fn conflicts(&self) -> Vec<Conflict> {
         let read = self
             .store
             .read(&self.link.id, &Query::Conflicts, None, u32::MAX);
         match self.finish(read) {
             Ok(Rows::Conflicts(conflicts)) => conflicts,
+            _ => Vec::new(),
+        }
+    }
+
+    /// Commands that are not through.
+    pub(super) fn open_intents(&self) -> Vec<Intent> {
+        let query = Query::Intents { dead: true };
+        let read = self.store.read(&self.link.id, &query, None, u32::MAX);
+        match self.finish(read) {
+            Ok(Rows::Intents(intents)) => intents,
             _ => Vec::new(),
         }
     }
@@ -46,7 +57,7 @@ impl History {
     }
 
     /// The truth, by key.
-    fn truth(&self) -> Sides<BTreeMap<Key, Record>> {
+    pub(super) fn truth(&self) -> Sides<BTreeMap<Key, Record>> {
         Sides::from_fn(|side| {
             let records = self.world.place(side).records().into_iter();
             records.map(|record| (record.key.clone(), record)).collect()

@@ -4,7 +4,7 @@ use super::stage::Tally;
 use crate::plan::{FieldRule, Guard, RowRule};
 
 /// Everything that is injected or counted as a fault, by the name it is told by.
-pub(super) const FAULTS: [&str; 43] = [
+pub(super) const FAULTS: [&str; 44] = [
     "409",
     "429",
     "503 with the key",
@@ -42,6 +42,7 @@ pub(super) const FAULTS: [&str; 43] = [
     "shared again",
     "stopped on request",
     "text too long",
+    "told that it failed",
     "two processes at once",
     "unauthorized",
     "unpaused",
@@ -51,7 +52,7 @@ pub(super) const FAULTS: [&str; 43] = [
 ];
 
 /// What no history of reference peers can meet, and why.
-pub(super) const OUT_OF_REACH: [(&str, &str); 5] = [
+pub(super) const OUT_OF_REACH: [(&str, &str); 10] = [
     ("R30", "no store here loses a base and keeps the pair"),
     (
         "R40",
@@ -66,6 +67,23 @@ pub(super) const OUT_OF_REACH: [(&str, &str); 5] = [
         "the fields of the reference peers hold no references: engine/tests has them",
     ),
     ("RelationTarget", "as F18"),
+    (
+        "F12",
+        "nobody takes an option away here: engine/tests has it",
+    ),
+    (
+        "F19",
+        "no link here empties what leaves its filter: engine/tests/filters.rs does",
+    ),
+    ("F20", "no field here merges texts: engine/tests has one"),
+    (
+        "DecodeDrift",
+        "no peer here stops to read a field: engine/tests has one",
+    ),
+    (
+        "DestructiveSchema",
+        "no run here asks for schema changes: engine/tests do",
+    ),
 ];
 
 impl Tally {

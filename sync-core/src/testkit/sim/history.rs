@@ -105,7 +105,8 @@ pub fn simulate(seed: u64, profile: Profile, make: &MakeWorld<'_>, script: Scrip
     let world: Arc<dyn World> = make(&mut root.branch(1)).into();
     #[cfg(feature = "canary")]
     crate::canary::forget();
-    let mut history = History::new(world, profile, &root);
+    let freedoms = Freedoms::draw(&mut root.branch(5));
+    let mut history = History::new(world, profile, &root, freedoms);
     decided::take();
     {
         let mut stage = history.stage.lock();
@@ -118,7 +119,13 @@ pub fn simulate(seed: u64, profile: Profile, make: &MakeWorld<'_>, script: Scrip
 }
 
 impl History {
-    fn new(world: Arc<dyn World>, profile: Profile, root: &Entropy) -> Self {
+    /// A history of which nothing has happened yet.
+    pub(super) fn new(
+        world: Arc<dyn World>,
+        profile: Profile,
+        root: &Entropy,
+        freedoms: Freedoms,
+    ) -> Self {
         let mut entropy = root.branch(2);
         let mut policy = Policy::default();
         if entropy.chance(600) {
@@ -129,7 +136,6 @@ impl History {
         // Of its own branch: other draws stay what they are for a seed.
         let pace = root.branch(11).pick(&[0, 1, 2, 36]).copied();
         policy.sweep_pace.per_minute = pace.unwrap_or(36);
-        let freedoms = Freedoms::draw(&mut root.branch(5));
         freedoms.policy(&mut policy);
         let mut link = world.link(policy);
         freedoms.link(&mut link);

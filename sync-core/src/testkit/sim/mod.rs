@@ -18,6 +18,7 @@ mod profile;
 mod reference;
 mod stage;
 mod store;
+mod sweep;
 mod witness;
 mod world;
 
@@ -27,6 +28,7 @@ pub use history::{Script, Verdict, simulate};
 pub use profile::Profile;
 pub use reference::{Kind, ReferenceWorld};
 pub use stage::Tally;
+pub use sweep::{Blow, Outcome, busy_reference};
 pub use world::{MakeWorld, Place, SkewedClock, Weather, World, Written};
 
 use crate::port::{Capabilities, Description, PeerError};

@@ -68,6 +68,9 @@ impl StagedPeer {
         self.witness.stage.pause().await;
         let mut stage = self.witness.stage.lock();
         stage.note(&[1, self.side as u8]);
+        if stage.tears() {
+            return Err(self.error(PeerErrorKind::Unavailable, Sent::No));
+        }
         if stage.tick < stage.unauthorized_until {
             return Err(self.error(PeerErrorKind::Unauthorized, Sent::No));
         }
@@ -346,9 +349,13 @@ impl Peer for StagedPeer {
 
     async fn apply(&self, call: &Call<'_>, batch: &Batch) -> Result<Vec<Outcome>, PeerError> {
         self.witness.stage.pause().await;
+        let torn = self.witness.stage.lock().tears();
         let mut outcomes = Vec::new();
         for command in &batch.commands {
             outcomes.push(self.apply_one(call, command).await?);
+        }
+        if torn {
+            return Err(self.error(PeerErrorKind::Unavailable, Sent::Maybe));
         }
         self.witness.stage.pause().await;
         Ok(outcomes)

@@ -8,7 +8,7 @@ use super::witness::Witness;
 use super::world::{Weather, Written};
 use crate::link::Side;
 use crate::port::Clock;
-use crate::record::Key;
+use crate::record::{Key, Record};
 use crate::schema::{FieldId, SchemaChange};
 use crate::testkit::Entropy;
 use crate::value::{DatePoint, DateValue, Value};
@@ -19,6 +19,8 @@ pub(super) struct People {
     pub(super) entropy: Entropy,
     /// Names the next value.
     next: u64,
+    /// Records are chosen by their titles, which are left as they are, and not by their keys.
+    pub(super) steady: bool,
 }
 
 /// Something a person does.
@@ -55,12 +57,19 @@ const DEEDS: [(u64, Deed); 13] = [
     (2, Deed::Pause),
 ];
 
+/// What a record is called.
+pub(super) fn title_of(record: &Record) -> String {
+    let title = record.cells.complete(&FieldId::new("title"));
+    title.map_or_else(String::new, Value::display)
+}
+
 impl People {
     pub(super) fn new(witness: Witness, entropy: Entropy) -> Self {
         Self {
             witness,
             entropy,
             next: 1,
+            steady: false,
         }
     }
 
@@ -90,7 +99,9 @@ impl People {
         match deed {
             Deed::Create => self.create(side),
             Deed::Edit => {
-                let field = self.entropy.pick(&["title", "notes", "due"]).copied();
+                let fields = ["notes", "due", "title"];
+                let many = if self.steady { 2 } else { fields.len() };
+                let field = self.entropy.pick(&fields[..many]).copied();
                 let value = match field {
                     Some("due") => self.unique_date(),
                     _ => self.unique_words(),
@@ -101,7 +112,11 @@ impl People {
                 // Where records are known by their title nobody gives two the same.
                 let fields = ["notes", "title"];
                 let matching = self.witness.stage.lock().freedoms.matching;
-                let many = if matching { 1 } else { fields.len() };
+                let many = if matching || self.steady {
+                    1
+                } else {
+                    fields.len()
+                };
                 let field = self.entropy.pick(&fields[..many]).copied();
                 let value = Written::Words(format!("v{}", self.entropy.below(3)));
                 self.write(side, field.unwrap_or("title"), &value);
@@ -350,7 +365,11 @@ impl People {
     /// Some record; alive or in the trash where that matters.
     fn some_record(&mut self, side: Side, live: Option<bool>) -> Option<Key> {
         let live = live.unwrap_or_else(|| self.entropy.chance(800));
-        let keys = self.witness.world.place(side).keys(live);
+        let place = self.witness.world.place(side);
+        let mut keys = place.keys(live);
+        if self.steady {
+            keys.sort_by_cached_key(|key| place.record(key).as_ref().map(title_of));
+        }
         self.entropy.pick(&keys).cloned()
     }
 

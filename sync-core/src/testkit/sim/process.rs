@@ -20,6 +20,15 @@ const ENDLESS: u64 = 20_000;
 /// How long a description of the schemas stays good.
 const DESCRIBE_EVERY: Duration = Duration::from_secs(600);
 
+/// What a person lets pass at rest.
+const APPROVED: [Guard; 5] = [
+    Guard::AllChanged,
+    Guard::FilterOrMappingChanged,
+    Guard::SchemaDrift,
+    Guard::DecodeDrift,
+    Guard::Flapping,
+];
+
 type Running<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// A run under way.
@@ -73,11 +82,7 @@ impl History {
         let cancel = Cancel::default();
         let resting = self.stage().lock().approved;
         let approved = match resting {
-            true => vec![
-                Guard::AllChanged,
-                Guard::FilterOrMappingChanged,
-                Guard::SchemaDrift,
-            ],
+            true => APPROVED.to_vec(),
             false if self.freedoms().fields_vanish && self.entropy.chance(200) => {
                 self.stage().lock().count("field let in again");
                 vec![Guard::SchemaDrift]

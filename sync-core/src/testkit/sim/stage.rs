@@ -74,6 +74,8 @@ pub(super) struct Inner {
     pub(super) violations: Vec<String>,
     /// The input or output at which the process dies, whatever chance says.
     pub(super) dies_at: Option<u64>,
+    /// The input or output at which a call begins that has its effect and is said to have failed.
+    pub(super) torn_at: Option<u64>,
     /// What happened, in words, for a person who replays one seed.
     pub(super) story: Option<Vec<String>>,
     trace: u64,
@@ -174,6 +176,7 @@ impl Stage {
             tally: Tally::default(),
             violations: Vec::new(),
             dies_at: None,
+            torn_at: None,
             story: None,
             trace: 0xcbf2_9ce4_8422_2325,
         })))
@@ -205,6 +208,15 @@ impl Inner {
             self.count(fault);
         }
         strikes
+    }
+
+    /// Whether the call that just began is to be torn. To be asked after its first pause.
+    pub(super) fn tears(&mut self) -> bool {
+        let tears = self.torn_at == Some(self.tally.calls);
+        if tears {
+            self.count("told that it failed");
+        }
+        tears
     }
 
     pub(super) fn count(&mut self, fault: &'static str) {

@@ -30,10 +30,7 @@ impl StagedStore {
         let mut stage = self.witness.stage.lock();
         let rate = stage.strain.store_fails;
         if stage.strikes(rate, fault) {
-            return Err(StoreError::Io {
-                message: "a fault of the simulation".into(),
-                source: None,
-            });
+            return Err(told_wrong());
         }
         Ok(())
     }
@@ -61,6 +58,13 @@ impl StagedStore {
     }
 }
 
+fn told_wrong() -> StoreError {
+    StoreError::Io {
+        message: "a fault of the simulation".into(),
+        source: None,
+    }
+}
+
 /// Of an intent that moves on: its command, if it is being attempted from now on.
 fn moved_on(change: &Change) -> Option<(IntentId, Option<(Side, Command)>)> {
     let Change::Intent(intent) = change else {
@@ -79,6 +83,7 @@ impl Store for StagedStore {
 
     async fn lease(&self, link: &LinkId, ask: &LeaseAsk) -> Result<Fence, StoreError> {
         self.witness.stage.pause().await;
+        let torn = self.witness.stage.lock().tears();
         let fence = self.inner.lease(link, ask).await?;
         if matches!(ask, LeaseAsk::Take { .. }) {
             let mut stage = self.witness.stage.lock();
@@ -88,6 +93,9 @@ impl Store for StagedStore {
             stage
                 .stale
                 .extend(former.filter(|former| *former != process));
+        }
+        if torn {
+            return Err(told_wrong());
         }
         Ok(fence)
     }
@@ -104,6 +112,7 @@ impl Store for StagedStore {
 
     async fn commit(&self, fence: &Fence, commit: Commit) -> Result<Committed, StoreError> {
         self.witness.stage.pause().await;
+        let torn = self.witness.stage.lock().tears();
         self.fails("commit failed before")?;
         let violations = self.witness.stage.lock().violations.len();
         self.watch(&commit).await;
@@ -144,6 +153,9 @@ impl Store for StagedStore {
                     }
                 }
             }
+        }
+        if torn {
+            return Err(told_wrong());
         }
         self.fails("commit failed after")?;
         self.witness.stage.pause().await;

@@ -1,6 +1,6 @@
 //! A few seeds of every profile; many more are played by the example `simulate`.
 
-use super::{Profile, Script, Verdict, simulate_reference};
+use super::{Blow, Profile, Script, Verdict, busy_reference, simulate_reference};
 
 fn play(seed: u64, profile: Profile) -> Verdict {
     simulate_reference(seed, profile, Script::default())
@@ -54,6 +54,28 @@ fn e6_a_process_that_dies_at_an_input_or_output_breaks_no_law() {
             Some(&1),
             "{point}"
         );
+    }
+}
+
+/// All points of the busy history are swept by the example, `--sweep`.
+#[test]
+fn e6_a_crash_at_any_input_or_output_leads_to_the_outcome_of_no_crash() {
+    for seed in [0, 4] {
+        let calm = busy_reference(seed, None, false);
+        assert_eq!(calm.verdict.violations, [] as [String; 0]);
+        assert!(calm.verdict.tally.events >= 200);
+        let mut struck = (0, 0);
+        for at in (7..calm.points.min(1_000)).step_by(61) {
+            for blow in [Blow::Dies(at), Blow::Torn(at)] {
+                let outcome = busy_reference(seed, Some(blow), false);
+                assert_eq!(outcome.verdict.violations, [] as [String; 0], "{blow:?}");
+                assert_eq!(outcome.difference(&calm), None, "{blow:?}");
+                let met = |fault| outcome.verdict.tally.faults.contains_key(fault);
+                struck.0 += u32::from(met("process died"));
+                struck.1 += u32::from(met("told that it failed"));
+            }
+        }
+        assert!(struck.0 > 10 && struck.1 > 5, "{struck:?}");
     }
 }
 
