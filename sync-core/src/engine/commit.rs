@@ -165,7 +165,8 @@ impl Cycle<'_> {
         self.drop_postponed(id, &wanted, &mut chunk.changes);
         let alone = effects.len() == planned && !effects.is_empty();
         let mut after_effects = Vec::new();
-        let nothing_else = decided.refusals.is_empty()
+        let nothing_else = !decided.settles_later
+            && decided.refusals.is_empty()
             && decided.blocked.is_empty()
             && decided.withheld.is_empty();
         // What is written where a filter holds may fail it: the next look sees that.

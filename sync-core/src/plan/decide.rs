@@ -204,6 +204,11 @@ impl Decider<'_, '_> {
             self.create(on);
         } else {
             self.fields(Some(on));
+            let plan = &mut self.plan;
+            let mut commands = plan.commands.iter().chain(&plan.withheld);
+            if commands.any(|command| command.kind == CommandKind::Untrash) {
+                plan.settles_later = plan.settle.take().is_some();
+            }
         }
     }
 

@@ -84,6 +84,10 @@ pub struct PairPlan {
     pub withheld: Vec<PlannedCommand>,
     /// The base after everything that needs no write; `None` if unchanged.
     pub settle: Option<Base>,
+    /// Whether fields agree that are settled once a record is out of the trash: before, an edit that
+    /// brings it back would be forgotten if it never gets there.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub settles_later: bool,
     /// Conflicts to open or update.
     pub conflicts: Vec<Conflict>,
     /// Conflicts that are over.
@@ -220,6 +224,7 @@ impl PairPlan {
             commands: Vec::new(),
             withheld: Vec::new(),
             settle: None,
+            settles_later: false,
             conflicts: Vec::new(),
             close: Vec::new(),
             refusals: Vec::new(),
@@ -305,6 +310,7 @@ impl PairPlan {
     /// Whether the planner has to look again even if nothing new is observed.
     pub fn stays_dirty(&self) -> bool {
         self.probe
+            || self.settles_later
             || !self.commands.is_empty()
             || !self.withheld.is_empty()
             || !self.refusals.is_empty()

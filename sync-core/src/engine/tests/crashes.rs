@@ -48,6 +48,10 @@ fn busy() -> World {
         .person_sets(&pages[0], "title", text("from there"));
     world.notion.person_sets(&pages[1], "tags", tags(&["b"]));
     world.local.person_sets(&rows[1], "tags", names(&["c"]));
+    // Edited alike on both sides and put into the trash there: the edit here brings it back.
+    world.notion.person_sets(&pages[5], "notes", text("alike"));
+    world.notion.person_trashes(&pages[5], true);
+    world.local.person_sets(&rows[5], "notes", text("alike"));
     world.local.person_trashes(&rows[2], true);
     world.notion.person_trashes(&pages[3], true);
     world
