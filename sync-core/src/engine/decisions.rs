@@ -100,7 +100,8 @@ impl<'a> Decisions<'a> {
     ///
     /// # Errors
     /// When there is no such unresolved create, no run has seen that record yet, it already belongs
-    /// to another one, another run holds the link, or the store fails.
+    /// to another one or a command for it is undecided itself, another run holds the link, or the
+    /// store fails.
     pub async fn declare_created(&self, intent: IntentId, key: &Key) -> Result<(), RunError> {
         let mut intent = self.open(intent).await?;
         let is_lost_create =
@@ -117,11 +118,19 @@ impl<'a> Decisions<'a> {
         let made = made.id;
         intent.apply(IntentEvent::Withdraw)?;
         let keep = intent.pair;
-        self.change(vec![
-            Change::Intent(intent),
-            Change::Join { keep, drop: made },
-        ])
-        .await
+        let mut changes = vec![Change::Intent(intent)];
+        let others = self.outbox().await?.into_iter();
+        for mut other in others.filter(|other| other.pair == made) {
+            if other.state.is_unresolved() {
+                // It may have made a record already, which would be nobody's then.
+                let record = key.to_string();
+                return Err(RunError::Undecided(record, other.id));
+            }
+            other.apply(IntentEvent::Withdraw)?;
+            changes.push(Change::Intent(other));
+        }
+        changes.push(Change::Join { keep, drop: made });
+        self.change(changes).await
     }
 
     async fn pair_of(&self, side: Side, key: &Key) -> Result<PairHead, RunError> {

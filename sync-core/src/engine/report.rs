@@ -202,6 +202,13 @@ pub enum RunError {
          then say that the create never arrived"
     )]
     AlreadyPaired(String),
+    /// A command for the record is undecided itself.
+    #[error(
+        "record {0} is being copied by command {n}, of which nobody knows what became of it: decide \
+         that one first",
+        n = .1.0
+    )]
+    Undecided(String, IntentId),
     /// A bug: an intent was fed an event its state cannot take.
     #[error(transparent)]
     Outbox(#[from] IllegalTransition),

@@ -13,7 +13,7 @@ use crate::pair::{PairId, PairState, Presence, SideState};
 use crate::plan::Guard;
 use crate::port::{Capabilities, Change, Clock, CommandKind, Peer, Proof};
 use crate::record::Key;
-use crate::testkit::{CrashPoint, Fault};
+use crate::testkit::{CrashPoint, Fault, MemoryStore};
 
 #[test]
 fn a_row_made_locally_becomes_one_page() {
@@ -247,6 +247,34 @@ fn a_lost_create_pulled_as_another_row_ends_as_one_record_by_trashing_either() {
         assert!(is_live(&world.local, &kept));
         world.assert_equal();
     }
+}
+
+/// Joined before, the copy that its own lost create made would be nobody's, and pulled as a third row.
+#[test]
+fn a_record_whose_own_copy_is_undecided_is_given_to_no_lost_create() {
+    let mut world = World::with(false, Policy::default());
+    world.store = MemoryStore::default();
+    world.local.person_creates(&[("title", text("x"))]);
+    world.notion.inject([Fault::LoseAnswer]);
+    world.run();
+    let page = world.notion.live().remove(0).key;
+    world.notion.person_sets(&page, "title", text("rewritten"));
+    world.local.inject([Fault::LoseAnswer]);
+    world.later(2);
+    let engine = world.engine();
+    let decisions = engine.decisions();
+    let [first, second] = block_on(decisions.outbox()).unwrap().try_into().unwrap();
+    let refused = block_on(decisions.declare_created(first.id, &page));
+    assert!(
+        matches!(&refused, Err(RunError::Undecided(_, other)) if *other == second.id),
+        "{refused:?}"
+    );
+    let copy = world.local.live().pop().unwrap().key;
+    block_on(decisions.declare_created(second.id, &copy)).unwrap();
+    assert!(matches!(
+        block_on(decisions.declare_created(first.id, &page)),
+        Err(RunError::AlreadyPaired(_))
+    ));
 }
 
 #[test]

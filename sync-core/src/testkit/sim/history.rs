@@ -437,6 +437,8 @@ impl History {
                     self.world.place(intent.side).trash(&key, true);
                     self.stage.lock().pulled_before_asked = true;
                 }
+                // Another one is to be decided first, as the message says.
+                unseen |= matches!(joined, Err(RunError::Undecided(..)));
                 joined.is_ok()
             });
             if unseen {
