@@ -349,7 +349,11 @@ impl Cycle<'_> {
             return Ok(None);
         };
         let pair = self.pair(*first).await?;
-        let lacks = pair.filter(|pair| pair.sides[side].key.is_none());
+        // Never there, or gone for good and made again.
+        let lacks = pair.filter(|pair| {
+            let there = &pair.sides[side];
+            there.key.is_none() || matches!(there.presence, Presence::Deleted(_))
+        });
         Ok(lacks.map(|pair| pair.id))
     }
 

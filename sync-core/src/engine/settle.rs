@@ -42,7 +42,7 @@ pub(super) fn verify(
     at: Timestamp,
 ) -> Settlement {
     let to = intent.side;
-    let mut base = pair.base.clone().unwrap_or_default();
+    let mut base = base_for(intent.command.kind, pair);
     let mut fields = Vec::new();
     let mut untouched = true;
     let mut arrived = true;
@@ -108,6 +108,15 @@ pub(super) fn verify(
     }
 }
 
+/// What a command adds to. With a record that is made anew, because it was gone for good, nothing was
+/// ever settled.
+fn base_for(kind: CommandKind, pair: &PairState) -> Base {
+    match kind {
+        CommandKind::Create => Base::default(),
+        _ => pair.base.clone().unwrap_or_default(),
+    }
+}
+
 /// After a create, the fields that were not written settle too where both sides agree.
 fn settle_unwritten(
     spec: &LinkSpec,
@@ -150,7 +159,7 @@ pub(crate) fn base_after(
     at: Timestamp,
 ) -> Base {
     let to = planned.side;
-    let mut base = pair.base.clone().unwrap_or_default();
+    let mut base = base_for(planned.kind, pair);
     if planned.kind.changes_life() {
         base.settle_lifecycle(planned.kind.leads_to());
     }

@@ -428,9 +428,11 @@ impl History {
             let mut unseen = false;
             let joined = made.filter(|_| lost).is_some_and(|key| {
                 let joined = self.finish(decisions.declare_created(intent.id, &key));
-                // What was put into the trash before any run saw it is never seen.
+                // What was moved or put into the trash before any run saw it is never seen.
                 let lives = self.world.place(intent.side).record(&key);
-                let lives = lives.is_some_and(|record| is_live(&record));
+                let moved = (intent.side, key.clone());
+                let moved = self.stage.lock().moved.contains(&moved);
+                let lives = !moved && lives.is_some_and(|record| is_live(&record));
                 unseen = lives && matches!(joined, Err(RunError::NotSeen(_)));
                 if let Err(RunError::AlreadyPaired(_)) = joined {
                     // The way out that the message names.

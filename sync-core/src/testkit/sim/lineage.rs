@@ -58,6 +58,14 @@ impl Lineage {
         (write.fate == Fate::Standing).then_some(write)
     }
 
+    /// A record that nobody was shown is shown again: what people wrote there is to be seen from now.
+    pub(super) fn shown(&mut self, side: Side, key: &Key, tick: u64, elapsed: Duration) {
+        let of_record = |write: &&mut Write| write.side == side && write.key == *key;
+        for write in self.writes.values_mut().filter(of_record) {
+            (write.tick, write.elapsed) = (tick, elapsed);
+        }
+    }
+
     /// A value is not expected any more.
     pub(super) fn end(&mut self, value: &Value, fate: Fate) {
         let write = trace(value).and_then(|trace| self.writes.get_mut(&trace));

@@ -335,9 +335,7 @@ impl People {
         let tell = || format!("person trashes {side:?} {key:?}: {trashed}");
         self.witness.stage.lock().tell(tell);
         if !trashed {
-            let mut stage = self.witness.stage.lock();
-            let tick = stage.tick;
-            stage.revived.insert((side, key), tick);
+            self.show(side, key);
         }
     }
 
@@ -428,6 +426,15 @@ impl People {
         self.set_weather(side, weather);
     }
 
+    /// A record comes back from where no scan looks.
+    fn show(&self, side: Side, key: Key) {
+        let elapsed = self.witness.world.clock().elapsed();
+        let mut stage = self.witness.stage.lock();
+        let tick = stage.tick;
+        stage.lineage.shown(side, &key, tick, elapsed);
+        stage.revived.insert((side, key), tick);
+    }
+
     fn set_weather(&self, side: Side, weather: Option<Weather>) {
         let Some(weather) = weather else { return };
         if self.witness.world.place(side).weather(&weather) {
@@ -436,7 +443,11 @@ impl People {
             match &weather {
                 Weather::Hidden(key, true) => stage.hidden.insert((side, key.clone())),
                 Weather::Hidden(key, false) => stage.hidden.remove(&(side, key.clone())),
-                Weather::Moved(key, true) => stage.moved.insert((side, key.clone())),
+                Weather::Moved(key, true) => {
+                    let tick = stage.tick;
+                    stage.revived.insert((side, key.clone()), tick);
+                    stage.moved.insert((side, key.clone()))
+                }
                 Weather::Moved(key, false) => stage.moved.remove(&(side, key.clone())),
                 Weather::FieldGone(field, true) => {
                     stage.estranged.insert((side, field.clone()));
@@ -445,11 +456,7 @@ impl People {
                 Weather::FieldGone(field, false) => stage.gone.remove(&(side, field.clone())),
                 _ => false,
             };
-            if let Weather::Moved(key, _) = &weather {
-                let tick = stage.tick;
-                stage.revived.insert((side, key.clone()), tick);
-            }
-            stage.count(match weather {
+            stage.count(match &weather {
                 Weather::Moved(_, true) => "moved away",
                 Weather::Moved(_, false) => "moved back",
                 Weather::FieldGone(_, true) => "field gone",
@@ -461,6 +468,10 @@ impl People {
                 Weather::Late(true) => "index late",
                 Weather::Late(false) => "index on time",
             });
+            drop(stage);
+            if let Weather::Moved(key, false) = weather {
+                self.show(side, key);
+            }
         }
     }
 
