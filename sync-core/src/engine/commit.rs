@@ -433,6 +433,8 @@ impl Cycle<'_> {
                 // A record about to be trashed or emptied is always read first: "not returned" is
                 // no proof that nobody edited it.
                 _ if takes_away => true,
+                // What is in the trash is in no scan.
+                _ if kind == CommandKind::Untrash => true,
                 Precheck::Always => true,
                 Precheck::IfStale(after) => age() >= after,
                 Precheck::Never => false,

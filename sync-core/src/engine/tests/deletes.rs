@@ -32,6 +32,25 @@ fn filled_with(rows: usize, policy: Policy) -> (World, Vec<Key>) {
     (world, pages)
 }
 
+/// What is in the trash is in no scan, however fresh: it is read before it is restored over an edit.
+#[test]
+fn p8_an_edit_of_a_record_in_the_trash_is_not_written_over_by_its_restore() {
+    let world = World::new();
+    let (page, row) = world.settled_pair();
+    world.local.person_trashes(&row, true);
+    world.settle();
+    world.notion.person_trashes(&page, false);
+    world.notion.person_sets(&page, "notes", text("by hand"));
+    world.notion.person_trashes(&page, true);
+    world.local.person_trashes(&row, false);
+    world.local.person_sets(&row, "notes", text("by program"));
+    world.clock.advance(Duration::from_secs(120));
+    world.run();
+    world.run();
+    assert_eq!(world.notion.value(&page, "notes"), Some(text("by hand")));
+    assert_eq!(world.run().open_conflicts, 1);
+}
+
 /// What is in the trash is in no scan, so no scan tells that it was moved from there.
 #[test]
 fn r11_a_record_that_moved_while_it_was_in_the_trash_is_detached_when_its_partner_is_restored() {

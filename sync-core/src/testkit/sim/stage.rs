@@ -40,8 +40,8 @@ pub(super) struct Inner {
     pub(super) reads: BTreeMap<(u64, Side, Key), u64>,
     /// When a record came back to life last, by whomever.
     pub(super) revived: BTreeMap<(Side, Key), u64>,
-    /// When records were trashed by the engine, by side.
-    pub(super) trashed: Vec<(Side, Duration)>,
+    /// When the engine last sent a record to the trash.
+    pub(super) trashed: BTreeMap<(Side, Key), Duration>,
     /// When a search of a side by a process last ended: the tick and the time.
     pub(super) finds: BTreeMap<(u64, Side), (u64, Duration)>,
     /// Records that are not shown.
@@ -158,7 +158,7 @@ impl Stage {
             stale: BTreeSet::new(),
             reads: BTreeMap::new(),
             revived: BTreeMap::new(),
-            trashed: Vec::new(),
+            trashed: BTreeMap::new(),
             finds: BTreeMap::new(),
             hidden: BTreeSet::new(),
             moved: BTreeSet::new(),

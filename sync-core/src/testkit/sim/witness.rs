@@ -88,16 +88,17 @@ impl Witness {
     }
 
     /// P7: not more deletes in a day than a person allowed.
-    fn within_limits(&self, side: Side) {
+    fn within_limits(&self, side: Side, command: &Command) {
         let now = self.world.clock().elapsed();
         let day = Duration::from_secs(24 * 3600);
         let live = self.world.place(side).keys(true).len() as u64;
         let mut stage = self.stage.lock();
-        stage.trashed.push((side, now));
-        let recent = stage
-            .trashed
-            .iter()
-            .filter(|(on, at)| *on == side && *at + day > now);
+        if let Some(key) = command.key.clone() {
+            // Sent again, because it was lost or taken back, it is one delete.
+            stage.trashed.insert((side, key), now);
+        }
+        let sent = stage.trashed.iter();
+        let recent = sent.filter(|((on, _), at)| *on == side && **at + day > now);
         let recent = recent.count() as u64;
         // What a process saw of the records may be a few behind what there is.
         let most = self.link.policy.max_delete.threshold(live + recent) + 3;
@@ -121,7 +122,7 @@ impl Witness {
 
     /// P6: a record is moved to the trash only where its counterpart is gone.
     pub(super) fn proved(&self, side: Side, command: &Command, pair: Option<&PairState>) {
-        self.within_limits(side);
+        self.within_limits(side, command);
         let other = side.other();
         let key = pair.and_then(|pair| pair.sides[other].key.clone());
         let record = key
