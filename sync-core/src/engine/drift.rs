@@ -24,11 +24,12 @@ impl Cycle<'_> {
         let filters = spec.filter_digest();
         let filters_changed = std::mem::replace(&mut self.memory.filters, filters) != filters;
         self.memory.unapproved_change |= known && (mapping_changed || filters_changed);
-        let fields = spec.mapping.fields.iter();
-        let fields: BTreeMap<_, _> = fields
-            .map(|field| (field.name().clone(), field.digest()))
-            .collect();
-        let former = std::mem::replace(&mut self.memory.fields, fields);
+        let former = Arc::clone(&self.memory.fields);
+        if mapping_changed || former.is_empty() {
+            let fields = spec.mapping.fields.iter();
+            let fields = fields.map(|field| (field.name().clone(), field.digest()));
+            self.memory.fields = Arc::new(fields.collect());
+        }
         // Mapped anew it is mapped to what the field is by now.
         let fields = &self.memory.fields;
         let is_new = |name: &FieldId| match former.get(name) {

@@ -1,6 +1,7 @@
 //! Options as pairs: what is remembered of them, brought up to date with the schemas.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::cycle::Cycle;
 use crate::link::{Lens, LensContext, MappedField, OptionPairs, Sides};
@@ -10,13 +11,13 @@ use crate::value::Choice;
 impl Cycle<'_> {
     /// Pairs the options of every mapped field that has any, and tells the lenses.
     pub(super) fn pair_options(&mut self) {
-        let mut remembered = std::mem::take(&mut self.memory.options);
+        let remembered = Arc::clone(&self.memory.options);
         let mut paired = BTreeMap::new();
         for field in &self.engine.spec.mapping.fields {
             if !matches!(field.lens, Lens::Choice | Lens::Choices | Lens::Tags { .. }) {
                 continue;
             }
-            let mut pairs = remembered.remove(field.name()).unwrap_or_default();
+            let mut pairs = remembered.get(field.name()).cloned().unwrap_or_default();
             let context = LensContext::of(&self.described, field);
             let mut offered = context.options;
             if let Lens::Tags { list } = field.lens {
@@ -33,7 +34,9 @@ impl Cycle<'_> {
             }
         }
         self.routes.know_options(&paired);
-        self.memory.options = paired;
+        if paired != *remembered {
+            self.memory.options = Arc::new(paired);
+        }
     }
 
     /// Whether a renamed option is going to be renamed on the other side too: it can be, and was not

@@ -103,17 +103,21 @@ pub struct LinkMemory {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub undo_horizon: Option<Timestamp>,
     /// Which option of one side is which of the other, by pair of fields.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub options: BTreeMap<FieldId, OptionPairs>,
+    #[serde(skip_serializing_if = "is_empty_map")]
+    pub options: Arc<BTreeMap<FieldId, OptionPairs>>,
     /// The last hundred changes of schemas that were seen to hold, oldest first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub altered: Vec<Altered>,
     /// How each pair of fields was mapped in the last run, by its name.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub fields: BTreeMap<FieldId, Digest>,
+    #[serde(skip_serializing_if = "is_empty_map")]
+    pub fields: Arc<BTreeMap<FieldId, Digest>>,
     /// Pairs of fields of which nothing propagates until a person approves them, by name.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub quarantined: BTreeMap<FieldId, Quarantine>,
+}
+
+fn is_empty_map<V>(map: &Arc<BTreeMap<FieldId, V>>) -> bool {
+    map.is_empty()
 }
 
 /// One change of a schema that was seen to hold.

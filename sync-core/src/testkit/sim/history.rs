@@ -20,7 +20,7 @@ use crate::port::{Call, Cancel, ChangeFeed, Description, Store};
 use crate::testkit::Entropy;
 
 /// Events of a history, beside those that happen during runs.
-const EVENTS: u64 = 220;
+const EVENTS: u64 = 190;
 /// Records made on each side before anything else.
 const FIRST_RECORDS: u64 = 11;
 /// Records that are on both sides from the beginning, where a history has such.

@@ -1,6 +1,7 @@
 //! What is remembered about pairs: sides, bases, intents, conflicts; and cases a planner meets.
 
 use std::ops::Bound;
+use std::sync::Arc;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -376,7 +377,7 @@ pub fn link_memory() -> BoxedStrategy<LinkMemory> {
                 undo_horizon: None,
                 options: Default::default(),
                 altered: Vec::new(),
-                fields,
+                fields: Arc::new(fields),
                 quarantined,
             }
         })
