@@ -9,11 +9,13 @@ use super::odd_peer::{Habit, OddPeer};
 use super::world::{World, is_live, names, text};
 use crate::engine::{RunOptions, RunOutcome};
 use crate::link::{MaxDelete, Policy, Side, Sides};
+use crate::pair::PairState;
 use crate::plan::Guard;
 use crate::port::{Clock, Peer};
 use crate::record::{Key, Timestamp};
 use crate::schema::FieldId;
 use crate::testkit::{CrashPoint, Fault, VirtualClock};
+use crate::value::Value;
 
 fn filled(rows: usize) -> (World, Vec<Key>) {
     filled_with(rows, Policy::default())
@@ -30,6 +32,27 @@ fn filled_with(rows: usize, policy: Policy) -> (World, Vec<Key>) {
         .collect();
     world.settle();
     (world, pages)
+}
+
+/// Nothing was ever settled with the new record: what the former one was agreed on is no base for it.
+#[test]
+fn e3_a_record_made_anew_inherits_no_settled_field() {
+    let world = World::new();
+    let (page, row) = world.settled_pair();
+    world.notion.person_sets(&page, "notes", text("n"));
+    world.settle();
+    world.local.person_erases(&row);
+    world.notion.person_sets(&page, "notes", Value::Empty);
+    world.clock.advance(Duration::from_secs(120));
+    world.settle();
+    let anew = world.partner(Side::Left, &page);
+    assert_ne!(anew, row);
+    let memory = world.store.memory(&world.spec.id);
+    let of_page = |pair: &&PairState| pair.sides.left.key.as_ref() == Some(&page);
+    let pair = memory.pairs().find(of_page).unwrap();
+    let notes = world.spec.mapping.field(&FieldId::new("notes")).unwrap();
+    let settled = pair.base.as_ref().and_then(|base| base.field(notes));
+    assert!(settled.is_none_or(|now| now.left.is_empty() && now.right.is_empty()));
 }
 
 /// What is in the trash is in no scan, however fresh: it is read before it is restored over an edit.
