@@ -43,3 +43,14 @@ measure-plan:
 # Ten thousand rows, counted and timed (release).
 measure:
     cargo bench -p notion-sync --bench first_pull
+
+# Generated cases and histories nobody has seen yet: another seed every time, told first.
+explore histories="20000":
+    #!/usr/bin/env bash
+    set -euo pipefail
+    seed=$((RANDOM * 32768 + RANDOM))
+    echo "seed $seed"
+    PROPTEST_RNG_SEED=$seed PROPTEST_CASES=3000 cargo test -p notion-sync-core --lib random_histories
+    PROPTEST_RNG_SEED=$seed PROPTEST_CASES=20000 cargo test -p notion-sync-core --lib plan::laws
+    cargo run --release -p notion-sync-core --features testkit,canary --example simulate -- \
+      --seeds $((seed * 1000))..$((seed * 1000 + {{histories}})) --threads "$(nproc)"
