@@ -4,7 +4,7 @@ use super::stage::Tally;
 use crate::plan::{FieldRule, Guard, RowRule};
 
 /// Everything that is injected or counted as a fault, by the name it is told by.
-pub(super) const FAULTS: [&str; 44] = [
+pub(super) const FAULTS: [&str; 45] = [
     "409",
     "429",
     "503 with the key",
@@ -17,6 +17,7 @@ pub(super) const FAULTS: [&str; 44] = [
     "connection refused",
     "direct read denied",
     "edit during a run",
+    "edits taken back",
     "field back",
     "field gone",
     "field let in again",
@@ -52,8 +53,14 @@ pub(super) const FAULTS: [&str; 44] = [
 ];
 
 /// What no history of reference peers can meet, and why.
-pub(super) const OUT_OF_REACH: [(&str, &str); 10] = [
+pub(super) const OUT_OF_REACH: [(&str, &str); 13] = [
     ("R30", "no store here loses a base and keeps the pair"),
+    ("R99", "no pair can get there: plan/laws.rs says so"),
+    (
+        "LossyWrite",
+        "what people write here has an image on every side: engine/tests has values without",
+    ),
+    ("told that it failed", "only the crash sweep tears calls"),
     (
         "R40",
         "undo is asked for by a person: engine/tests/undo_histories.rs plays it",

@@ -36,6 +36,8 @@ pub(super) struct Freedoms {
     pub(super) one_way: Option<Side>,
     /// The link has a quiet period.
     pub(super) quiet: bool,
+    /// Somebody on each side keeps taking back the tick of the other.
+    pub(super) feud: bool,
 }
 
 impl Freedoms {
@@ -67,12 +69,16 @@ impl Freedoms {
                 _ => Some(Authority::Newest),
             };
         }
+        freedoms.feud = entropy.chance(60);
         freedoms
     }
 
     pub(super) fn policy(&self, policy: &mut Policy) {
         if self.quiet {
             policy.quiet_period = QUIET;
+        }
+        if self.feud {
+            policy.flapping.writes = 1;
         }
         if let Some((_, leave)) = self.filter {
             policy.on_leave = leave;

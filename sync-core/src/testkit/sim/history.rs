@@ -10,11 +10,12 @@ use super::process::Ended;
 use super::profile::{Profile, Strain};
 use super::stage::{Stage, Tally};
 use super::witness::Witness;
-use super::world::{MakeWorld, SkewedClock, World};
+use super::world::{MakeWorld, SkewedClock, World, Written};
 use crate::conflict::Resolution;
 use crate::engine::{Decisions, Described, Engine, RunError};
 use crate::link::{LinkSpec, Policy, Precheck, Side, Sides};
 use crate::outbox::IntentState;
+use crate::pair::PairState;
 use crate::plan::decided;
 use crate::port::{Call, Cancel, ChangeFeed, Description, Store};
 use crate::testkit::Entropy;
@@ -241,8 +242,30 @@ impl History {
             Happening::DryRun => self.check_dry_run(),
             Happening::Explain => self.explain(),
             Happening::Decide => self.decide_one(),
+            Happening::Rearrange if self.freedoms().feud => self.feud(),
             Happening::Rearrange => self.people.rearrange(),
             Happening::Refilter => self.refilter(),
+        }
+    }
+
+    /// Somebody here ticks a record, somebody there takes that back, and neither gives in.
+    fn feud(&mut self) {
+        let pairs = self.pairs();
+        let both = |pair: &PairState| {
+            let [left, right] = Side::BOTH.map(|side| pair.sides[side].key.clone());
+            left.zip(right)
+        };
+        let Some((left, right)) = pairs.iter().find_map(both) else {
+            return;
+        };
+        self.stage.lock().count("edits taken back");
+        for (side, key) in [(Side::Left, left), (Side::Right, right)] {
+            if !self.world.place(side).keys(true).contains(&key) {
+                return;
+            }
+            let tick = Written::Tick(side == Side::Left);
+            self.people.write_to(side, key, "done", &tick);
+            self.run(false);
         }
     }
 

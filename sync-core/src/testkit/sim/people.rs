@@ -250,9 +250,13 @@ impl People {
     }
 
     fn write(&mut self, side: Side, field: &str, value: &Written) {
-        let Some(key) = self.some_record(side, Some(true)) else {
-            return;
-        };
+        if let Some(key) = self.some_record(side, Some(true)) {
+            self.write_to(side, key, field, value);
+        }
+    }
+
+    /// A person writes a field of this record.
+    pub(super) fn write_to(&mut self, side: Side, key: Key, field: &str, value: &Written) {
         let field = FieldId::new(field);
         if self
             .witness
