@@ -1,5 +1,6 @@
 //! The row table applied to one pair: its life, its conflicts, what it waits for. Fields: `decide_fields.rs`.
 
+use super::decided;
 use super::fields::FieldRule;
 use super::guards::{Guard, Refusal};
 use super::hold::OnHold;
@@ -320,6 +321,7 @@ impl Decider<'_, '_> {
             return self.block(false);
         };
         let schema = &self.context.described[on].schema;
+        decided::field(FieldRule::F19);
         let mut fields = Vec::new();
         for field in &self.context.spec.mapping.fields {
             let target = schema.field(&field.ids[on]);

@@ -61,7 +61,7 @@ impl Freedoms {
         freedoms.pause = side(100);
         freedoms.one_way = side(60);
         let (right_one, filtered) = (side(1000), side(100));
-        let leaves = [(1, Leave::Keep), (2, Leave::Trash)];
+        let leaves = [(1, Leave::Keep), (2, Leave::Trash), (2, Leave::Clear)];
         freedoms.filter = filtered.zip(entropy.weighted(&leaves));
         if entropy.chance(100) {
             freedoms.authority = match right_one {

@@ -169,6 +169,7 @@ impl Witness {
             let pair = self.pair_of(side, command).await;
             self.takes_along(side, &record, sending, pair.as_ref());
         }
+        let emptied = command.kind == CommandKind::Patch && self.left(side, command).await;
         if command.kind == CommandKind::Patch && record.lifecycle == Lifecycle::Trashed {
             // Refused: no peer here writes to what is in the trash.
             return;
@@ -195,6 +196,10 @@ impl Witness {
                 continue;
             }
             let knowingly = cell.expected.as_ref() == Some(now);
+            if knowingly && emptied && cell.desired.is_empty() {
+                // R12: it stands on the other side, and comes back from there.
+                continue;
+            }
             if !knowingly && safety == UpdateSafety::CompareAndSwap {
                 continue;
             }
@@ -217,6 +222,27 @@ impl Witness {
                 stage.violation(what);
             }
         }
+    }
+
+    /// Whether the counterpart of a record left the filter, of a link that empties what did.
+    async fn left(&self, side: Side, command: &Command) -> bool {
+        let empties = |(_, leave): &(Side, Leave)| *leave == Leave::Clear;
+        if self
+            .stage
+            .lock()
+            .freedoms
+            .filter
+            .as_ref()
+            .is_none_or(|freedom| !empties(freedom))
+        {
+            return false;
+        }
+        let other = side.other();
+        let pair = self.pair_of(side, command).await;
+        let partner = pair.and_then(|pair| pair.sides[other].key.clone());
+        let partner = partner.and_then(|key| self.world.place(other).record(&key));
+        let filters = self.stage.lock().filters.clone();
+        partner.is_some_and(|partner| is_outside(&filters, other, &partner))
     }
 
     /// An edit beats a delete: what nobody but this record shows must not go to the trash with it.
