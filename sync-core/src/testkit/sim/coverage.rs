@@ -53,7 +53,7 @@ pub(super) const FAULTS: [&str; 45] = [
 ];
 
 /// What no history of reference peers can meet, and why.
-pub(super) const OUT_OF_REACH: [(&str, &str); 13] = [
+pub(super) const OUT_OF_REACH: [(&str, &str); 12] = [
     ("R30", "no store here loses a base and keeps the pair"),
     ("R99", "no pair can get there: plan/laws.rs says so"),
     (
@@ -77,10 +77,6 @@ pub(super) const OUT_OF_REACH: [(&str, &str); 13] = [
     (
         "F12",
         "nobody takes an option away here: engine/tests has it",
-    ),
-    (
-        "F19",
-        "no link here empties what leaves its filter: engine/tests/filters.rs does",
     ),
     ("F20", "no field here merges texts: engine/tests has one"),
     (
