@@ -23,9 +23,6 @@ use crate::record::{Key, Lifecycle, Timestamp};
 use crate::schema::{FieldId, Schema, SchemaChange, SchemaVersion};
 use crate::value::Value;
 
-/// Where records are that were moved away.
-const ELSEWHERE: &str = "elsewhere";
-
 /// A collection in memory. Clones share it.
 #[derive(Clone, Debug)]
 pub struct MemoryPeer {
@@ -256,14 +253,11 @@ impl Peer for MemoryPeer {
         let mut inner = self.inner();
         inner.requests += 1;
         let absence = inner.capabilities.absence;
-        let look = |key: &Key| match inner.rows.get(key) {
-            Some(_) if inner.hidden.contains(key) => Lookup::Absent(Absence::Ambiguous),
-            Some(_) if inner.moved.contains(key) => Lookup::Elsewhere(PlaceId::new(ELSEWHERE)),
-            Some(row) => Lookup::Here(fields.select(inner.show(&row.record))),
-            None => match inner.emigrated.get(key) {
-                Some(place) => Lookup::Elsewhere(place.clone()),
-                None => Lookup::Absent(absence),
-            },
+        let look = |key: &Key| match (inner.rows.get(key), inner.emigrated.get(key)) {
+            (Some(_), _) if inner.hidden.contains(key) => Lookup::Absent(Absence::Ambiguous),
+            (_, Some(place)) => Lookup::Elsewhere(place.clone()),
+            (Some(row), None) => Lookup::Here(fields.select(inner.show(&row.record))),
+            (None, None) => Lookup::Absent(absence),
         };
         Ok(keys.iter().map(look).collect())
     }
@@ -283,7 +277,7 @@ impl Peer for MemoryPeer {
                 let here = row.record.cells.complete(field);
                 here.is_some_and(|here| reads_same(here, value))
                     && row.record.lifecycle == Lifecycle::Live
-                    && !inner.moved.contains(&row.record.key)
+                    && !inner.emigrated.contains_key(&row.record.key)
                     && now.since(row.born) >= lag
             });
             rows.map(|row| inner.show(&row.record)).collect()

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::rows::Inner;
 use super::{Fault, MemoryPeer, Mutation};
-use crate::port::Clock;
+use crate::port::{Clock, PlaceId};
 use crate::record::{Cell, Key, Lifecycle, Record};
 use crate::schema::{FieldId, Schema};
 use crate::value::Value;
@@ -59,13 +59,14 @@ impl MemoryPeer {
         }
     }
 
-    /// A person moves a record to another collection, or back.
+    /// A person moves a record to a collection that nobody links, or back.
     pub fn move_away(&self, key: &Key, moved: bool) {
         let mut inner = self.inner();
         if moved {
-            inner.moved.insert(key.clone());
+            let elsewhere = PlaceId::new("elsewhere");
+            inner.emigrated.insert(key.clone(), elsewhere);
         } else {
-            inner.moved.remove(key);
+            inner.emigrated.remove(key);
         }
     }
 
@@ -125,7 +126,7 @@ impl MemoryPeer {
     pub fn keys(&self, live: bool) -> Vec<Key> {
         let inner = self.inner();
         let rows = inner.rows.iter();
-        rows.filter(|(key, _)| !inner.moved.contains(*key))
+        rows.filter(|(key, _)| !inner.emigrated.contains_key(*key))
             .filter(|(_, row)| (row.record.lifecycle == Lifecycle::Live) == live)
             .map(|(key, _)| key.clone())
             .collect()
@@ -165,6 +166,7 @@ impl MemoryPeer {
         let now = self.clock.now();
         let mut there = to.inner();
         there.seq += 1;
+        there.emigrated.remove(key);
         let fields = there.schema.fields.iter();
         let cells = fields.map(|field| {
             let cell = row.record.cells.cell(&field.id).cloned();

@@ -24,8 +24,6 @@ pub(super) struct Inner {
     pub(super) hidden: BTreeSet<Key>,
     /// Rows that went to another collection, and to which.
     pub(super) emigrated: BTreeMap<Key, PlaceId>,
-    /// Records that live in another collection by now.
-    pub(super) moved: BTreeSet<Key>,
     /// Fields that the schema does not have at present.
     pub(super) lost_fields: BTreeSet<FieldId>,
     pub(super) next_key: u64,
@@ -109,7 +107,6 @@ impl Inner {
             erased: Vec::new(),
             hidden: BTreeSet::new(),
             emigrated: BTreeMap::new(),
-            moved: BTreeSet::new(),
             lost_fields: BTreeSet::new(),
             next_key: 1,
             last_rank: 0,
@@ -125,7 +122,7 @@ impl Inner {
 
     /// Whether a record is not shown here: not shared, or in another collection.
     pub(super) fn is_out_of_sight(&self, key: &Key) -> bool {
-        self.hidden.contains(key) || self.moved.contains(key)
+        self.hidden.contains(key) || self.emigrated.contains_key(key)
     }
 
     /// The schema without the fields that are gone.
