@@ -218,8 +218,15 @@ impl Cycle<'_> {
         match kind {
             RejectionKind::Conflict => {
                 self.report.raise(Guard::StaleBase, 1);
+                let call = Call::new(&self.options.cancel);
+                let keys: Vec<Key> = intent.command.key.iter().cloned().collect();
+                let peer = &self.engine.peers[side];
                 // Planned again from what is there now. Where that cannot be read, from what was.
-                let seen = self.read_target(&intent).await;
+                let answers = match keys.is_empty() {
+                    true => Vec::new(),
+                    false => (peer.fetch(&call, &keys, &FieldSet::All).await).unwrap_or_default(),
+                };
+                let seen = answers.into_iter().next();
                 let seen = seen.map(|answer| self.classified(pair, side, answer));
                 self.postpone(intent, seen.into_iter().collect()).await
             }
@@ -230,12 +237,6 @@ impl Cycle<'_> {
             }
             RejectionKind::NotFound | RejectionKind::Denied => {
                 self.refused.insert(pair.id);
-                // What is in the trash is in no scan: that it lives elsewhere by now shows only here.
-                let there = self.read_target(&intent).await;
-                if let Some(moved @ Lookup::Elsewhere(_)) = there {
-                    let moved = self.classified(pair, side, moved);
-                    return self.withdraw(intent, vec![moved]).await;
-                }
                 self.postpone(intent, Vec::new()).await
             }
             RejectionKind::Invalid => {
@@ -248,15 +249,6 @@ impl Cycle<'_> {
                     .await
             }
         }
-    }
-
-    /// What is there of the record that a command is for; `None` if that cannot be read.
-    async fn read_target(&self, intent: &Intent) -> Option<Lookup> {
-        let keys = [intent.command.key.clone()?];
-        let call = Call::new(&self.options.cancel);
-        let peer = &self.engine.peers[intent.side];
-        let answers = peer.fetch(&call, &keys, &FieldSet::All).await.ok()?;
-        answers.into_iter().next()
     }
 
     /// Whether "not found" means that the record does not exist.

@@ -44,15 +44,36 @@ fn e3_a_record_made_anew_inherits_no_settled_field() {
     world.local.person_erases(&row);
     world.notion.person_sets(&page, "notes", Value::Empty);
     world.clock.advance(Duration::from_secs(120));
-    world.settle();
+    world.run();
     let anew = world.partner(Side::Left, &page);
     assert_ne!(anew, row);
+    assert_eq!(
+        settled_notes(&world, &page).filter(|notes| !notes.is_empty()),
+        None
+    );
+}
+
+/// What the notes of a page were last agreed on.
+fn settled_notes(world: &World, page: &Key) -> Option<Value> {
     let memory = world.store.memory(&world.spec.id);
-    let of_page = |pair: &&PairState| pair.sides.left.key.as_ref() == Some(&page);
-    let pair = memory.pairs().find(of_page).unwrap();
-    let notes = world.spec.mapping.field(&FieldId::new("notes")).unwrap();
-    let settled = pair.base.as_ref().and_then(|base| base.field(notes));
-    assert!(settled.is_none_or(|now| now.left.is_empty() && now.right.is_empty()));
+    let of_page = |pair: &&PairState| pair.sides.left.key.as_ref() == Some(page);
+    let pair = memory.pairs().find(of_page)?.clone();
+    let notes = world.spec.mapping.field(&FieldId::new("notes"))?;
+    pair.base?.field(notes).map(|settled| settled.left.clone())
+}
+
+/// An edit made alike on both sides brings a record back, and is settled once it is back.
+#[test]
+fn e3_what_was_edited_alike_is_settled_with_the_restore() {
+    let world = World::new();
+    let (page, row) = world.settled_pair();
+    world.notion.person_sets(&page, "notes", text("alike"));
+    world.local.person_sets(&row, "notes", text("alike"));
+    world.local.person_trashes(&row, true);
+    world.clock.advance(Duration::from_secs(120));
+    world.run();
+    assert!(is_live(&world.local, &row));
+    assert_eq!(settled_notes(&world, &page), Some(text("alike")));
 }
 
 /// What is in the trash is in no scan, however fresh: it is read before it is restored over an edit.

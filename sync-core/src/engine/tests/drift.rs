@@ -2,7 +2,7 @@
 
 use futures::executor::block_on;
 
-use super::world::{World, tags, text};
+use super::world::{World, is_live, tags, text};
 use crate::engine::{Report, RunOptions};
 use crate::link::{Lens, Policy, Side};
 use crate::plan::{FieldRule, Guard};
@@ -92,6 +92,31 @@ fn f15_of_a_retyped_field_nothing_propagates_until_a_person_approves_it() {
     );
     world.settle();
     world.assert_equal();
+}
+
+/// On the side where the field is what it was, an edit is an edit: it does not flow, and it does not
+/// go to the trash with its record.
+#[test]
+fn f15_an_edit_where_the_field_is_what_it_was_outweighs_a_delete() {
+    for (edited_here, lives) in [(true, true), (false, false)] {
+        let world = World::new();
+        let (page, row) = world.settled_pair();
+        world.notion.person_sets(&page, "notes", text("7"));
+        world.settle();
+        retype(&world, "notes", FieldType::Number, &[(&page, number(7))]);
+        assert_eq!(world.run().raised(Guard::SchemaDrift), 1);
+        match edited_here {
+            true => world.local.person_sets(&row, "notes", text("8")),
+            false => world.notion.person_sets(&page, "notes", number(8)),
+        }
+        match edited_here {
+            true => world.notion.person_trashes(&page, true),
+            false => world.local.person_trashes(&row, true),
+        }
+        world.later(2);
+        assert_eq!(is_live(&world.local, &row), lives);
+        assert_eq!(is_live(&world.notion, &page), lives);
+    }
 }
 
 #[test]

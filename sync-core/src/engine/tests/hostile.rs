@@ -476,8 +476,13 @@ proptest! {
 /// one, whose scan does not return the record any more, still knows that it has to be read.
 #[test]
 fn p8_a_record_that_a_scan_could_not_read_is_read_before_it_is_written() {
+    // A scan counts as a look for an hour.
+    let policy = Policy {
+        precheck: Precheck::IfStale(Duration::from_secs(3_600)),
+        ..Policy::default()
+    };
     for dies_after in 1..=6 {
-        let world = World::new();
+        let world = World::with(true, policy.clone());
         let (page, row) = world.settled_pair();
         world.clock.advance(Duration::from_secs(120));
         world.notion.person_sets(&page, "title", text("by hand"));
