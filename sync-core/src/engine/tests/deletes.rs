@@ -11,10 +11,10 @@ use crate::engine::{RunOptions, RunOutcome};
 use crate::link::{MaxDelete, Policy, Side, Sides};
 use crate::pair::PairState;
 use crate::plan::Guard;
-use crate::port::{Clock, Peer};
+use crate::port::{Clock, Peer, RejectionKind};
 use crate::record::{Key, Timestamp};
 use crate::schema::FieldId;
-use crate::testkit::{CrashPoint, Fault, VirtualClock};
+use crate::testkit::{CrashPoint, Fault, MemoryStore, VirtualClock};
 use crate::value::Value;
 
 fn filled(rows: usize) -> (World, Vec<Key>) {
@@ -32,25 +32,6 @@ fn filled_with(rows: usize, policy: Policy) -> (World, Vec<Key>) {
         .collect();
     world.settle();
     (world, pages)
-}
-
-/// Nothing was ever settled with the new record: what the former one was agreed on is no base for it.
-#[test]
-fn e3_a_record_made_anew_inherits_no_settled_field() {
-    let world = World::new();
-    let (page, row) = world.settled_pair();
-    world.notion.person_sets(&page, "notes", text("n"));
-    world.settle();
-    world.local.person_erases(&row);
-    world.notion.person_sets(&page, "notes", Value::Empty);
-    world.clock.advance(Duration::from_secs(120));
-    world.run();
-    let anew = world.partner(Side::Left, &page);
-    assert_ne!(anew, row);
-    assert_eq!(
-        settled_notes(&world, &page).filter(|notes| !notes.is_empty()),
-        None
-    );
 }
 
 /// What the notes of a page were last agreed on.
@@ -74,6 +55,28 @@ fn e3_what_was_edited_alike_is_settled_with_the_restore() {
     world.run();
     assert!(is_live(&world.local, &row));
     assert_eq!(settled_notes(&world, &page), Some(text("alike")));
+}
+
+/// The write to the other side arrives, the restore does not: the pair is not alive for that.
+#[test]
+fn e3_a_patch_does_not_stand_for_a_restore_that_was_refused() {
+    let mut world = World::new();
+    world.store = MemoryStore::default();
+    let (page, row) = world.settled_pair();
+    world.notion.person_sets(&page, "notes", text("unseen"));
+    world.notion.person_trashes(&page, true);
+    world.settle();
+    world.local.person_trashes(&row, false);
+    let refuses = OddPeer::new(&world.notion, Habit::Refuses(RejectionKind::Denied));
+    let peers: Sides<Arc<dyn Peer>> = Sides::new(Arc::new(refuses), Arc::new(world.local.clone()));
+    block_on(world.engine_between(peers).run(&RunOptions::default())).unwrap();
+    assert_eq!(world.local.value(&row, "notes"), Some(text("unseen")));
+    for _ in 0..4 {
+        world.clock.advance(Duration::from_secs(3_600));
+        world.run();
+    }
+    assert!(is_live(&world.notion, &page), "the restore flows");
+    assert!(is_live(&world.local, &row));
 }
 
 /// What is in the trash is in no scan, however fresh: it is read before it is restored over an edit.

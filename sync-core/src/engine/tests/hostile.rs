@@ -481,12 +481,14 @@ fn p8_a_record_that_a_scan_could_not_read_is_read_before_it_is_written() {
         precheck: Precheck::IfStale(Duration::from_secs(3_600)),
         ..Policy::default()
     };
-    for dies_after in 1..=6 {
+    for dies_after in 1..=20 {
         let world = World::with(true, policy.clone());
         let (page, row) = world.settled_pair();
         world.clock.advance(Duration::from_secs(120));
         world.notion.person_sets(&page, "title", text("by hand"));
         world.local.person_sets(&row, "title", text("by program"));
+        // No later scan looks back as far as this edit.
+        world.clock.advance(Duration::from_secs(600));
         let garbled: Arc<dyn Peer> =
             Arc::new(OddPeer::new(&world.notion, Habit::CannotRead(page.clone())));
         let peers = Sides::new(garbled, Arc::new(world.local.clone()) as Arc<dyn Peer>);
