@@ -1,5 +1,7 @@
 //! Laws of whole decisions, over random pairs: what no table alone can show.
 
+mod lives;
+
 use proptest::prelude::*;
 
 use super::pair::{InFlight, PairContext, PairPlan, plan_pair};

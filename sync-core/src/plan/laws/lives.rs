@@ -1,0 +1,137 @@
+//! The life of one pair, a case each: trash and restore, what rests, and where nothing may flow.
+
+use std::time::Duration;
+
+use super::*;
+
+/// One title, settled and the same on both sides; nothing else is mapped.
+fn at_rest(lifecycle: Lifecycle) -> Case {
+    let title = Sides::new(FieldId::new("title"), FieldId::new("title"));
+    let mut case = empty_case(Mapping {
+        fields: vec![MappedField::new(title, Lens::Identity)],
+        ..Mapping::default()
+    });
+    let field = &case.spec.mapping.fields[0];
+    let settled = BaseField {
+        name: field.name().clone(),
+        values: Sides::new(Value::text("a"), Value::text("a")),
+        lens: field.tag(),
+    };
+    case.pair.base = Some(Base::new(lifecycle, [settled]));
+    for side in Side::BOTH {
+        shows(&mut case, side, lifecycle, "a");
+    }
+    case
+}
+
+fn shows(case: &mut Case, side: Side, lifecycle: Lifecycle, title: &str) {
+    let title = Cell::Complete(Value::text(title));
+    let shown = record(Key::durable("k"), lifecycle, &[("title", title)]);
+    case.pair.sides[side] = SideState::seen(shown);
+}
+
+fn settles(case: &Case) -> Option<Lifecycle> {
+    case.decide().settle.map(|base| base.lifecycle)
+}
+
+/// Else one that is restored later would be taken for one that never went, and trashed again.
+#[test]
+fn r07_what_is_in_the_trash_on_both_sides_is_settled_there() {
+    let mut case = at_rest(Lifecycle::Live);
+    for side in Side::BOTH {
+        shows(&mut case, side, Lifecycle::Trashed, "a");
+    }
+    assert_eq!(settles(&case), Some(Lifecycle::Trashed));
+}
+
+/// Else one that is trashed later would be brought back.
+#[test]
+fn r09_what_is_alive_again_on_both_sides_is_settled_alive() {
+    let mut case = at_rest(Lifecycle::Trashed);
+    for side in Side::BOTH {
+        shows(&mut case, side, Lifecycle::Live, "a");
+    }
+    assert_eq!(case.decide().rule, RowRule::R09);
+    assert_eq!(settles(&case), Some(Lifecycle::Live));
+}
+
+#[test]
+fn an_edit_rests_for_as_long_as_the_quiet_period_says_and_no_longer() {
+    let mut case = at_rest(Lifecycle::Live);
+    case.spec.policy.quiet_period = Duration::from_secs(90);
+    shows(&mut case, Side::Left, Lifecycle::Live, "b");
+    if let Some(shadow) = &mut case.pair.sides.left.shadow {
+        shadow.edited_at = Some(Timestamp(0));
+    }
+    let waits = case.decide_at(89_999);
+    assert!(waits.commands.is_empty() && waits.stays_dirty());
+    assert_eq!(case.decide_at(90_000).commands.len(), 1);
+}
+
+/// What is never carried over is not waited for.
+#[test]
+fn r12_a_record_outside_the_filter_does_not_wait_for_its_restored_counterpart_to_rest() {
+    let mut case = at_rest(Lifecycle::Trashed);
+    case.spec.policy.quiet_period = Duration::from_secs(90);
+    case.spec.filters.left = Some(Filter::equals(FieldId::new("title"), Value::text("x")));
+    for side in Side::BOTH {
+        shows(&mut case, side, Lifecycle::Live, "a");
+    }
+    if let Some(shadow) = &mut case.pair.sides.right.shadow {
+        shadow.edited_at = Some(Timestamp(0));
+    }
+    let plan = case.decide_at(1);
+    assert_eq!(plan.rule, RowRule::R12);
+    assert!(!plan.stays_dirty(), "{:?}", plan.blocked);
+}
+
+#[test]
+fn e14_nobody_may_decide_to_trash_a_record_where_nothing_flows() {
+    let mut case = at_rest(Lifecycle::Live);
+    case.spec.policy.resurrect = Resurrect::Ask;
+    shows(&mut case, Side::Left, Lifecycle::Trashed, "a");
+    shows(&mut case, Side::Right, Lifecycle::Live, "b");
+    let mut asked = case.decide().conflicts;
+    asked[0].resolution = Some(Resolution::Keep(Side::Left));
+    case.conflicts = asked;
+    let trashes = |case: &Case| {
+        let commands = case.decide().commands;
+        let kinds = commands.iter().map(|command| (command.side, command.kind));
+        kinds.collect::<Vec<_>>()
+    };
+    assert_eq!(trashes(&case), [(Side::Right, CommandKind::Trash)]);
+    case.spec.policy.direction = Direction::Toward(Side::Left);
+    assert_eq!(trashes(&case), []);
+}
+
+/// What one side computes follows it; it is nothing to agree on.
+#[test]
+fn r30_a_lost_base_is_whole_again_though_a_computed_field_was_never_settled() {
+    let mut case = at_rest(Lifecycle::Live);
+    let sum = Sides::new(FieldId::new("sum"), FieldId::new("sum"));
+    let shown = MappedField::new(sum, Lens::Projection { from: Side::Left });
+    case.spec.mapping.fields.push(shown);
+    if let Some(shadow) = &mut case.pair.sides.left.shadow {
+        let computed = Cell::Complete(Value::text("3"));
+        shadow.cells.put(FieldId::new("sum"), computed);
+    }
+    case.pair.base = Some(Base::lost());
+    let plan = case.decide();
+    assert_eq!(plan.commands.len(), 1, "the image is written");
+    assert!(plan.settle.is_some_and(|base| !base.is_lost()));
+}
+
+proptest! {
+    #[test]
+    fn e14_a_record_that_left_the_filter_takes_nothing_along_where_nothing_flows(
+        case in left_the_filter(), right: bool, trash: bool,
+    ) {
+        let mut case = case;
+        let to = if right { Side::Right } else { Side::Left };
+        case.spec.policy.direction = Direction::Toward(to);
+        case.spec.policy.on_leave = if trash { Leave::Trash } else { Leave::Clear };
+        for command in case.decide().commands {
+            prop_assert_eq!(command.side, to);
+        }
+    }
+}
