@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::*;
+use crate::plan::SideStatus;
 
 /// One title, settled and the same on both sides; nothing else is mapped.
 fn at_rest(lifecycle: Lifecycle) -> Case {
@@ -68,6 +69,18 @@ fn an_edit_rests_for_as_long_as_the_quiet_period_says_and_no_longer() {
     assert_eq!(case.decide_at(90_000).commands.len(), 1);
 }
 
+/// What was written there moments ago is no edit of a person.
+#[test]
+fn an_edit_at_rest_goes_out_though_the_other_side_was_written_a_moment_ago() {
+    let mut case = at_rest(Lifecycle::Live);
+    case.spec.policy.quiet_period = Duration::from_secs(90);
+    shows(&mut case, Side::Left, Lifecycle::Live, "b");
+    if let Some(shadow) = &mut case.pair.sides.right.shadow {
+        shadow.edited_at = Some(Timestamp(99_999));
+    }
+    assert_eq!(case.decide_at(100_000).commands.len(), 1);
+}
+
 /// What is never carried over is not waited for.
 #[test]
 fn r12_a_record_outside_the_filter_does_not_wait_for_its_restored_counterpart_to_rest() {
@@ -83,6 +96,32 @@ fn r12_a_record_outside_the_filter_does_not_wait_for_its_restored_counterpart_to
     let plan = case.decide_at(1);
     assert_eq!(plan.rule, RowRule::R12);
     assert!(!plan.stays_dirty(), "{:?}", plan.blocked);
+}
+
+#[test]
+fn e14_a_new_record_of_which_the_filter_sees_too_little_is_not_made_elsewhere() {
+    let mut case = at_rest(Lifecycle::Live);
+    case.spec.filters.left = Some(Filter::equals(FieldId::new("title"), Value::text("a")));
+    case.pair.base = None;
+    case.pair.sides.right = SideState {
+        presence: Presence::Never,
+        ..SideState::default()
+    };
+    assert_eq!(case.decide().commands.len(), 1);
+    if let Some(shadow) = &mut case.pair.sides.left.shadow {
+        shadow.cells.put(FieldId::new("title"), Cell::Unread);
+    }
+    let plan = case.decide();
+    assert_eq!((plan.rule, plan.commands.len()), (RowRule::R13, 0));
+}
+
+#[test]
+fn p11_a_record_that_a_scan_of_changes_did_not_return_is_told_as_presumed_the_same() {
+    let mut case = at_rest(Lifecycle::Live);
+    case.presumed.left = true;
+    let (context, flight) = case.context(0);
+    let told = explain(&context, &case.pair, &flight).statuses;
+    assert_eq!(told, Sides::new(SideStatus::Presumed, SideStatus::Same));
 }
 
 #[test]
@@ -131,6 +170,26 @@ proptest! {
         case.spec.policy.direction = Direction::Toward(to);
         case.spec.policy.on_leave = if trash { Leave::Trash } else { Leave::Clear };
         for command in case.decide().commands {
+            prop_assert_eq!(command.side, to);
+        }
+    }
+
+    /// The emptied side fails its own filter because it was emptied: that is no word of a person.
+    #[test]
+    fn r12_a_record_that_passes_again_is_filled_in_though_the_emptied_one_fails_the_filter(
+        case in left_the_filter(),
+    ) {
+        let plan = case.decide();
+        let Some(command) = plan.commands.first() else { return Ok(()) };
+        let to = command.side;
+        let mut back = case.after(&plan);
+        if let Some(shadow) = &mut back.pair.sides[to.other()].shadow {
+            let passes = Cell::Complete(Value::Bool(true));
+            shadow.cells.put(FieldId::new("flag"), passes);
+        }
+        let filled = back.decide();
+        prop_assert_eq!(filled.rule, RowRule::R02);
+        for command in filled.commands {
             prop_assert_eq!(command.side, to);
         }
     }
