@@ -1,5 +1,6 @@
 //! Laws of whole decisions, over random pairs: what no table alone can show.
 
+mod cells;
 mod lives;
 
 use proptest::prelude::*;

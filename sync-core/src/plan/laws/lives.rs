@@ -189,6 +189,7 @@ proptest! {
         }
         let filled = back.decide();
         prop_assert_eq!(filled.rule, RowRule::R02);
+        prop_assert!(filled.conflicts.is_empty(), "{:?}", filled.conflicts);
         for command in filled.commands {
             prop_assert_eq!(command.side, to);
         }
