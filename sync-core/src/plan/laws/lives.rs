@@ -115,6 +115,29 @@ fn e14_a_new_record_of_which_the_filter_sees_too_little_is_not_made_elsewhere() 
     assert_eq!((plan.rule, plan.commands.len()), (RowRule::R13, 0));
 }
 
+/// Any edit of a record keeps it from being emptied, so one that is not shown may.
+#[test]
+fn p12_a_cell_that_is_not_shown_keeps_a_record_from_being_emptied_also_where_it_would_stay() {
+    let mut case = at_rest(Lifecycle::Live);
+    let flag = Sides::new(FieldId::new("flag"), FieldId::new("flag"));
+    let one_way = MappedField {
+        direction: Direction::Toward(Side::Left),
+        ..MappedField::new(flag, Lens::Checkbox)
+    };
+    if let Some(base) = &mut case.pair.base {
+        base.settle(&one_way, Sides::new(Value::Empty, Value::Empty));
+    }
+    case.spec.mapping.fields.push(one_way);
+    case.spec.filters.left = Some(Filter::equals(FieldId::new("title"), Value::text("x")));
+    case.spec.policy.on_leave = Leave::Clear;
+    assert!(case.decide().commands[0].is_clearing());
+    if let Some(shadow) = &mut case.pair.sides.right.shadow {
+        shadow.cells.put(FieldId::new("flag"), Cell::Unread);
+    }
+    let plan = case.decide();
+    assert!(plan.commands.is_empty() && plan.stays_dirty(), "{plan:?}");
+}
+
 #[test]
 fn p11_a_record_that_a_scan_of_changes_did_not_return_is_told_as_presumed_the_same() {
     let mut case = at_rest(Lifecycle::Live);
