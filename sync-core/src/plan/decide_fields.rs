@@ -225,19 +225,13 @@ impl Decider<'_, '_> {
                     self.gap(field, records[side], side);
                 }
             }
-            _ if on_hold.is_some() && rule == FieldRule::F15 => {
-                if let Some(why) = on_hold {
-                    self.hold(field.name(), why);
-                }
-            }
             _ => {
-                let reason = rule.reason().to_owned();
-                let at = Where::Field(field.name().clone());
-                self.plan.blocked.push(Blocked {
-                    at,
-                    reason,
+                let lasting = OnHold {
+                    reason: rule.reason().to_owned(),
                     lasting: true,
-                });
+                    strange: Sides::default(),
+                };
+                self.hold(field.name(), on_hold.unwrap_or(&lasting));
             }
         }
     }

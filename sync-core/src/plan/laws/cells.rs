@@ -130,3 +130,82 @@ fn f02_an_edit_of_references_is_a_change_and_one_that_had_to_wait_is_none() {
     assert_eq!(late.commands[0].fields[0].rule, FieldRule::F18);
     assert!(!late.commands[0].is_change());
 }
+
+#[test]
+fn f15_a_field_that_a_side_does_not_have_any_more_is_told_and_nothing_of_it_flows() {
+    let mut case = edited(Lens::Identity, texts("a", "a"), texts("b", "a"));
+    assert_eq!(written(&case).len(), 1);
+    case.described
+        .right
+        .schema
+        .fields
+        .retain(|field| field.id.as_str() != "title");
+    let plan = case.decide();
+    assert!(plan.commands.is_empty());
+    let told: Vec<&str> = plan
+        .blocked
+        .iter()
+        .map(|blocked| &blocked.reason[..])
+        .collect();
+    assert_eq!(told, [FieldRule::F15.reason()]);
+}
+
+/// Nobody edited the record: the option went from the schema.
+#[test]
+fn f12_a_cell_emptied_with_its_option_is_asked_about_and_one_emptied_by_a_person_is_not() {
+    let option = Choice::with_id("1", "A");
+    let here = |choice: &Choice| Value::Choice(choice.clone());
+    let settled = Sides::new(here(&option), here(&Choice::named("A")));
+    let now = Sides::new(Value::Empty, settled.right.clone());
+    let case = |offered: Vec<Choice>| {
+        let mut case = edited(Lens::Choice, settled.clone(), now.clone());
+        case.described.left.capabilities.free_options = false;
+        let fields = &mut case.described.left.schema.fields;
+        fields[0].ty = FieldType::Select(offered);
+        case.decide()
+    };
+    let emptied = case(vec![option.clone()]);
+    assert_eq!((emptied.commands.len(), emptied.conflicts.len()), (1, 0));
+    let removed = case(vec![Choice::with_id("2", "B")]);
+    assert_eq!((removed.commands.len(), removed.conflicts.len()), (0, 1));
+}
+
+/// Moments are compared only where both sides changed.
+#[test]
+fn f11_an_edit_that_may_not_flow_stays_though_the_other_side_was_written_later() {
+    let mut case = edited(Lens::Identity, texts("a", "a"), texts("a", "b"));
+    let field = &mut case.spec.mapping.fields[0];
+    field.direction = Direction::Toward(Side::Right);
+    field.authority = Authority::Newest;
+    for (side, at) in [(Side::Left, 1_000_000), (Side::Right, 0)] {
+        if let Some(shadow) = &mut case.pair.sides[side].shadow {
+            shadow.edited_at = Some(Timestamp(at));
+        }
+    }
+    let plan = case.decide();
+    assert!(plan.commands.is_empty());
+    assert_eq!(plan.blocked[0].reason, FieldRule::F11.reason());
+}
+
+/// However few swings a policy allows, what does not swing goes on.
+#[test]
+fn an_edit_that_takes_nothing_back_is_never_paused_as_written_back_and_forth() {
+    let mut case = edited(Lens::Identity, texts("a", "a"), texts("b", "a"));
+    case.spec.policy.flapping.writes = 0;
+    assert_eq!(written(&case).len(), 1);
+}
+
+#[test]
+fn f10_a_mirror_follows_the_side_that_keeps_it_and_needs_nobody_where_both_do() {
+    let mut case = edited(Lens::Identity, texts("a", "a"), texts("a", "b"));
+    let title = FieldId::new("title");
+    case.names.follows(title.clone(), Some(Side::Left));
+    let back = (Side::Right, FieldRule::F10, Value::text("a"));
+    assert_eq!(written(&case), [back]);
+    case.names.follows(title, None);
+    let plan = case.decide();
+    assert!(
+        !plan.changes_anything() && plan.blocked.is_empty(),
+        "{plan:?}"
+    );
+}
