@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::*;
 use crate::link::Counterparts;
+use crate::plan::Guard;
 use crate::value::{Reference, Run, Style};
 
 /// A record settled with one field, whose sides hold something else by now.
@@ -208,4 +209,22 @@ fn f10_a_mirror_follows_the_side_that_keeps_it_and_needs_nobody_where_both_do() 
         !plan.changes_anything() && plan.blocked.is_empty(),
         "{plan:?}"
     );
+}
+
+#[test]
+fn f06_a_merge_that_lacks_an_option_is_refused_on_the_side_that_does_not_offer_it() {
+    let list =
+        |names: &[&str]| Value::choices(names.iter().map(|name| Choice::named(*name)).collect());
+    let settled = Sides::new(list(&["a"]), list(&["a"]));
+    let now = Sides::new(list(&["a", "b"]), list(&["a", "new"]));
+    let mut case = edited(Lens::Choices, settled, now);
+    let offered = vec![Choice::named("a"), Choice::named("b")];
+    case.described.left.capabilities.free_options = false;
+    case.described.left.schema.fields[0].ty = FieldType::MultiSelect(offered);
+    let refusals = case.decide().refusals;
+    let told: Vec<_> = refusals
+        .iter()
+        .map(|told| (told.guard, told.side))
+        .collect();
+    assert_eq!(told, [(Guard::OptionPolicy, Some(Side::Left))]);
 }
