@@ -221,7 +221,12 @@ fn f06_a_merge_that_lacks_an_option_is_refused_on_the_side_that_does_not_offer_i
     let offered = vec![Choice::named("a"), Choice::named("b")];
     case.described.left.capabilities.free_options = false;
     case.described.left.schema.fields[0].ty = FieldType::MultiSelect(offered);
+    case.described.left.schema.fields[0].name = "Labels".into();
     let refusals = case.decide().refusals;
+    assert!(
+        refusals[0].reason.starts_with("\"Labels\" on L"),
+        "{refusals:?}"
+    );
     let told: Vec<_> = refusals
         .iter()
         .map(|told| (told.guard, told.side))

@@ -1,6 +1,7 @@
 //! What people meet, a case each.
 
 use super::*;
+use crate::value::DateValue;
 
 fn date(text: &str) -> Value {
     Value::Date(text.parse().unwrap())
@@ -284,6 +285,20 @@ fn no_value_has_an_image_under_every_lens_and_an_empty_side_is_no_other_kind() {
         (Lens::Decimal { text: Side::Left }, Value::Empty),
         (Lens::Float { on: Side::Left }, Value::Empty),
         (Lens::Body, Value::Empty),
+        (Lens::Words { rich: Side::Left }, Value::Empty),
+        (
+            Lens::Json {
+                document: Side::Left,
+            },
+            Value::Empty,
+        ),
+        (
+            Lens::Date {
+                precision: DatePrecision::Minute,
+            },
+            Value::Empty,
+        ),
+        (Lens::Day { on: Side::Left }, Value::Empty),
         (Lens::Choices, Value::Empty),
         (Lens::List { ordered: true }, Value::Empty),
     ] {
@@ -400,4 +415,64 @@ fn what_a_side_computes_flows_from_there_only() {
         assert_eq!(shown.projects_from(), Some(side));
     }
     assert_eq!(Lens::Identity.projects_from(), None);
+}
+
+#[test]
+fn strangers_that_stood_together_stay_in_their_order() {
+    let of = |side, things: &[u8]| list(&Lens::Files, side, things);
+    assert_eq!(
+        Lens::Files.repair(
+            &NAMES.context(),
+            Side::Left,
+            &of(Side::Right, &[0, 1]),
+            Some(&of(Side::Left, &[0, 7, 8])),
+        ),
+        Ok(of(Side::Left, &[0, 7, 8, 1]))
+    );
+}
+
+#[test]
+fn every_side_keeps_its_own_line_ends() {
+    let context = LensContext::default();
+    let source = Value::text("x\ny");
+    for (old, expected) in [
+        ("a\rb", "x\ry"),
+        ("a\r\nb", "x\r\ny"),
+        ("a\nb", "x\ny"),
+        ("a", "x\ny"),
+    ] {
+        let there = Lens::Body.repair(&context, Side::Left, &source, Some(&Value::text(old)));
+        assert_eq!(there, Ok(Value::text(expected)), "{old:?}");
+    }
+}
+
+#[test]
+fn one_moment_in_two_zones_is_a_difference_where_both_sides_name_theirs() {
+    let lens = Lens::Date {
+        precision: DatePrecision::Minute,
+    };
+    let context = LensContext::default();
+    let tokyo = date("2026-06-15T14:30:00+09:00[Asia/Tokyo]");
+    let seoul = date("2026-06-15T14:30:00+09:00[Asia/Seoul]");
+    assert!(!lens.agree(&context, &tokyo, &seoul));
+    assert!(lens.agree(&context, &tokyo, &date("2026-06-15T14:30:00+09:00")));
+}
+
+#[test]
+fn a_day_from_a_side_of_days_keeps_the_zone_the_other_side_names() {
+    let context = LensContext::default();
+    let lens = Lens::Day { on: Side::Right };
+    let zoned = |day: &str| match date(day) {
+        Value::Date(day) => Value::Date(DateValue {
+            zone: Some("Asia/Tokyo".into()),
+            ..day
+        }),
+        other => other,
+    };
+    let repair = |to: Side| {
+        let old = zoned("2026-06-15");
+        lens.repair(&context, to, &date("2026-06-16"), Some(&old))
+    };
+    assert_eq!(repair(Side::Left), Ok(zoned("2026-06-16")));
+    assert_eq!(repair(Side::Right), Ok(date("2026-06-16")));
 }
