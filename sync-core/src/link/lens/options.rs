@@ -386,6 +386,56 @@ mod tests {
     }
 
     #[test]
+    fn s01_a_rename_is_told_where_one_side_alone_renamed_and_the_other_can_follow() {
+        let pairs_of = |left: &[Choice], right: &[Choice]| {
+            let mut pairs = OptionPairs::default();
+            let called = |side: Side, name: &str| match (side, name) {
+                (Side::Left, "b") => Some("B".to_owned()),
+                _ => None,
+            };
+            pairs.take_in(Sides::new(Some(left), Some(right)), called);
+            pairs
+        };
+        let (left, right) = (options("l", &["a", "b"]), options("r", &["a", "B"]));
+        let pairs = pairs_of(&left, &right);
+        assert_eq!(pairs.pairs().len(), 2);
+        let told =
+            |pairs: &OptionPairs, left: &[Choice], right: &[Choice]| -> Vec<(Side, String)> {
+                let renamed = pairs.renamed(Sides::new(Some(left), Some(right)));
+                renamed
+                    .into_iter()
+                    .map(|one| (one.side, one.name))
+                    .collect()
+            };
+        let (on_left, on_right) = (options("l", &["x", "b"]), options("r", &["y", "B"]));
+        assert_eq!(told(&pairs, &left, &right), []);
+        assert_eq!(told(&pairs, &on_left, &right), [(Side::Left, "x".into())]);
+        assert_eq!(told(&pairs, &left, &on_right), [(Side::Right, "y".into())]);
+        assert_eq!(told(&pairs, &on_left, &on_right), [], "both renamed it");
+        let apart = options("l", &["a", "c"]);
+        assert_eq!(told(&pairs, &apart, &right), [], "never called the same");
+
+        // Without ids no option can be renamed there.
+        let plain = [Choice::named("a")];
+        let pairs = pairs_of(&left[..1], &plain);
+        assert_eq!(told(&pairs, &on_left[..1], &plain), []);
+        let pairs = pairs_of(&plain, &right[..1]);
+        assert_eq!(told(&pairs, &plain, &on_right[..1]), []);
+    }
+
+    #[test]
+    fn a_side_that_names_options_by_id_no_more_keeps_their_pairs_by_name() {
+        let (left, right) = (options("l", &["a"]), options("r", &["a"]));
+        let mut pairs = OptionPairs::default();
+        pairs.take_in(Sides::new(Some(&left), Some(&right)), |_, _| None);
+        let renamed = options("r", &["z"]);
+        let plain = [Choice::named("a")];
+        let offered = Sides::new(Some(&plain[..]), Some(&renamed[..]));
+        pairs.take_in(offered, |_, _| None);
+        assert_eq!(pairs.pairs().len(), 1);
+    }
+
+    #[test]
     fn options_beyond_those_that_are_remembered_meet_by_name() {
         let names: Vec<String> = (0..=MOST).map(|n| n.to_string()).collect();
         let left: Vec<Choice> = names.iter().map(|n| Choice::with_id(n, n)).collect();

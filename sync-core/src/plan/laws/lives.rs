@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::*;
-use crate::plan::SideStatus;
+use crate::pair::RecordState;
+use crate::plan::{Blocked, Guard, Refusal, SideStatus, Where};
 
 /// One title, settled and the same on both sides; nothing else is mapped.
 fn at_rest(lifecycle: Lifecycle) -> Case {
@@ -136,6 +137,70 @@ fn p12_a_cell_that_is_not_shown_keeps_a_record_from_being_emptied_also_where_it_
     }
     let plan = case.decide();
     assert!(plan.commands.is_empty() && plan.stays_dirty(), "{plan:?}");
+}
+
+/// Whatever else is to be done or told about a pair, it is no mere create.
+#[test]
+fn r20_a_new_record_is_made_and_nothing_else_is_to_say_about_it() {
+    let mut case = at_rest(Lifecycle::Live);
+    let settled = case.pair.base.take();
+    case.pair.sides.right = SideState {
+        presence: Presence::Never,
+        ..SideState::default()
+    };
+    let plan = case.decide();
+    assert!(plan.only_creates(Side::Right) && !plan.only_creates(Side::Left));
+    let command = &plan.commands[0];
+    let title = || FieldId::new("title");
+    let conflict = Conflict {
+        pair: PairId(1),
+        field: title(),
+        base: None,
+        values: Sides::new(Value::Empty, Value::Empty),
+        opened_at: Timestamp(0),
+        resolution: None,
+    };
+    let refusal = Refusal {
+        guard: Guard::ValueLimits,
+        pair: None,
+        side: None,
+        field: None,
+        reason: "too long".into(),
+        count: 1,
+    };
+    let blocked = Blocked {
+        at: Where::Record,
+        reason: "waits".into(),
+        lasting: true,
+    };
+    let more: [&dyn Fn(&mut PairPlan); 10] = [
+        &|plan| plan.commands[0].kind = CommandKind::Patch,
+        &|plan| plan.commands.push(command.clone()),
+        &|plan| plan.withheld.push(command.clone()),
+        &|plan| plan.settle = settled.clone(),
+        &|plan| plan.conflicts.push(conflict.clone()),
+        &|plan| plan.close.push(title()),
+        &|plan| plan.refusals.push(refusal.clone()),
+        &|plan| plan.blocked.push(blocked.clone()),
+        &|plan| plan.forget = true,
+        &|plan| plan.probe = true,
+    ];
+    for (at, add) in more.iter().enumerate() {
+        let mut plan = plan.clone();
+        add(&mut plan);
+        assert!(!plan.only_creates(Side::Right), "{at}");
+    }
+}
+
+#[test]
+fn p11_a_conflict_stands_whether_it_was_open_before_or_opens_now() {
+    let mut case = at_rest(Lifecycle::Live);
+    let state = |case: &Case, open| case.decide().standing(open).map(|told| told.state);
+    assert_eq!(state(&case, 0), None);
+    assert_eq!(state(&case, 1), Some(RecordState::Conflict));
+    shows(&mut case, Side::Left, Lifecycle::Live, "b");
+    shows(&mut case, Side::Right, Lifecycle::Live, "c");
+    assert_eq!(state(&case, 0), Some(RecordState::Conflict));
 }
 
 #[test]
