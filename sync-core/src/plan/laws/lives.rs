@@ -139,22 +139,11 @@ fn p12_a_cell_that_is_not_shown_keeps_a_record_from_being_emptied_also_where_it_
     assert!(plan.commands.is_empty() && plan.stays_dirty(), "{plan:?}");
 }
 
-/// Whatever else is to be done or told about a pair, it is no mere create.
-#[test]
-fn r20_a_new_record_is_made_and_nothing_else_is_to_say_about_it() {
-    let mut case = at_rest(Lifecycle::Live);
-    let settled = case.pair.base.take();
-    case.pair.sides.right = SideState {
-        presence: Presence::Never,
-        ..SideState::default()
-    };
-    let plan = case.decide();
-    assert!(plan.only_creates(Side::Right) && !plan.only_creates(Side::Left));
-    let command = &plan.commands[0];
-    let title = || FieldId::new("title");
+/// A conflict, a refusal and a reason to wait for good.
+fn told() -> (Conflict, Refusal, Blocked) {
     let conflict = Conflict {
         pair: PairId(1),
-        field: title(),
+        field: FieldId::new("title"),
         base: None,
         values: Sides::new(Value::Empty, Value::Empty),
         opened_at: Timestamp(0),
@@ -173,13 +162,29 @@ fn r20_a_new_record_is_made_and_nothing_else_is_to_say_about_it() {
         reason: "waits".into(),
         lasting: true,
     };
+    (conflict, refusal, blocked)
+}
+
+/// Whatever else is to be done or told about a pair, it is no mere create.
+#[test]
+fn r20_a_new_record_is_made_and_nothing_else_is_to_say_about_it() {
+    let mut case = at_rest(Lifecycle::Live);
+    let settled = case.pair.base.take();
+    case.pair.sides.right = SideState {
+        presence: Presence::Never,
+        ..SideState::default()
+    };
+    let plan = case.decide();
+    assert!(plan.only_creates(Side::Right) && !plan.only_creates(Side::Left));
+    let command = &plan.commands[0];
+    let (conflict, refusal, blocked) = told();
     let more: [&dyn Fn(&mut PairPlan); 10] = [
         &|plan| plan.commands[0].kind = CommandKind::Patch,
         &|plan| plan.commands.push(command.clone()),
         &|plan| plan.withheld.push(command.clone()),
         &|plan| plan.settle = settled.clone(),
         &|plan| plan.conflicts.push(conflict.clone()),
-        &|plan| plan.close.push(title()),
+        &|plan| plan.close.push(FieldId::new("title")),
         &|plan| plan.refusals.push(refusal.clone()),
         &|plan| plan.blocked.push(blocked.clone()),
         &|plan| plan.forget = true,
@@ -189,6 +194,42 @@ fn r20_a_new_record_is_made_and_nothing_else_is_to_say_about_it() {
         let mut plan = plan.clone();
         add(&mut plan);
         assert!(!plan.only_creates(Side::Right), "{at}");
+    }
+}
+
+/// Each thing a plan may say, alone: whether it changes anything, and whether it has to be planned
+/// again though nothing new is seen.
+#[test]
+fn p5_a_plan_that_says_anything_changes_something_and_one_that_is_not_through_is_planned_again() {
+    let mut case = at_rest(Lifecycle::Live);
+    let nothing = case.decide();
+    assert!(!nothing.changes_anything() && !nothing.stays_dirty());
+    let settled = case.pair.base.clone();
+    shows(&mut case, Side::Left, Lifecycle::Live, "b");
+    let command = case.decide().commands.remove(0);
+    let (conflict, refusal, blocked) = told();
+    let passing = Blocked {
+        lasting: false,
+        ..blocked.clone()
+    };
+    let one: [(&dyn Fn(&mut PairPlan), bool, bool); 11] = [
+        (&|plan| plan.commands.push(command.clone()), true, true),
+        (&|plan| plan.withheld.push(command.clone()), true, true),
+        (&|plan| plan.settle = settled.clone(), true, false),
+        (&|plan| plan.settles_later = true, false, true),
+        (&|plan| plan.conflicts.push(conflict.clone()), true, false),
+        (&|plan| plan.close.push(FieldId::new("title")), true, false),
+        (&|plan| plan.refusals.push(refusal.clone()), true, true),
+        (&|plan| plan.blocked.push(blocked.clone()), false, false),
+        (&|plan| plan.blocked.push(passing.clone()), false, true),
+        (&|plan| plan.forget = true, true, false),
+        (&|plan| plan.probe = true, true, true),
+    ];
+    for (at, (add, changes, again)) in one.iter().enumerate() {
+        let mut plan = nothing.clone();
+        add(&mut plan);
+        assert_eq!(plan.changes_anything(), *changes, "{at}");
+        assert_eq!(plan.stays_dirty(), *again, "{at}");
     }
 }
 
