@@ -101,3 +101,33 @@ fn places<'p>(
         .into_iter()
         .filter_map(move |side| Some((to, side, item.record.keys[side].as_ref()?)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::value::Digest;
+
+    #[test]
+    fn two_plans_are_the_same_only_if_neither_has_a_command_of_its_own() {
+        let id = CommandId::new(1, Digest::of(b"a command"));
+        assert!(PlanDiff::default().is_empty());
+        let here = PlanDiff {
+            only_here: vec![id],
+            ..PlanDiff::default()
+        };
+        let there = PlanDiff {
+            only_there: vec![id],
+            ..PlanDiff::default()
+        };
+        let changed = PlanDiff {
+            changed: vec![ChangedCommand {
+                here: id,
+                there: id,
+            }],
+            ..PlanDiff::default()
+        };
+        for diff in [here, there, changed] {
+            assert!(!diff.is_empty(), "{diff:?}");
+        }
+    }
+}
