@@ -2,6 +2,7 @@
 
 mod cells;
 mod lives;
+mod undone;
 
 use proptest::prelude::*;
 
