@@ -139,6 +139,9 @@ fn p12_a_cell_that_is_not_shown_keeps_a_record_from_being_emptied_also_where_it_
     assert!(plan.commands.is_empty() && plan.stays_dirty(), "{plan:?}");
 }
 
+/// One thing more that a plan says.
+type Addition<'a> = &'a dyn Fn(&mut PairPlan);
+
 /// A conflict, a refusal and a reason to wait for good.
 fn told() -> (Conflict, Refusal, Blocked) {
     let conflict = Conflict {
@@ -178,7 +181,7 @@ fn r20_a_new_record_is_made_and_nothing_else_is_to_say_about_it() {
     assert!(plan.only_creates(Side::Right) && !plan.only_creates(Side::Left));
     let command = &plan.commands[0];
     let (conflict, refusal, blocked) = told();
-    let more: [&dyn Fn(&mut PairPlan); 10] = [
+    let more: [Addition<'_>; 10] = [
         &|plan| plan.commands[0].kind = CommandKind::Patch,
         &|plan| plan.commands.push(command.clone()),
         &|plan| plan.withheld.push(command.clone()),
@@ -212,7 +215,7 @@ fn p5_a_plan_that_says_anything_changes_something_and_one_that_is_not_through_is
         lasting: false,
         ..blocked.clone()
     };
-    let one: [(&dyn Fn(&mut PairPlan), bool, bool); 11] = [
+    let one: [(Addition<'_>, bool, bool); 11] = [
         (&|plan| plan.commands.push(command.clone()), true, true),
         (&|plan| plan.withheld.push(command.clone()), true, true),
         (&|plan| plan.settle = settled.clone(), true, false),
