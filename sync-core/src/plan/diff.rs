@@ -58,7 +58,8 @@ impl Plan {
         };
         diff.only_here = only(self, &others);
         diff.only_there = only(other, &ours);
-        let mut met = BTreeSet::new();
+        // Changes of the schema are told by now.
+        let mut met: BTreeSet<CommandId> = other.schema.iter().map(|listed| listed.id).collect();
         for (item, listed) in self.listed() {
             let there = places(item, listed).find_map(|place| theirs.get(&place));
             match there {

@@ -1,6 +1,7 @@
 //! Laws of whole decisions, over random pairs: what no table alone can show.
 
 mod cells;
+mod documents;
 mod lives;
 mod undone;
 
