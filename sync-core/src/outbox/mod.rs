@@ -203,6 +203,33 @@ impl Intent {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::port::Command;
+
+    /// A create that left once, without a marker.
+    pub(super) fn intent(state: IntentState, refusal: Option<RejectionKind>) -> Intent {
+        Intent {
+            id: IntentId(1),
+            pair: PairId(1),
+            side: Side::Left,
+            rule: "R02".into(),
+            command: Command {
+                kind: CommandKind::Create,
+                key: None,
+                cells: Vec::new(),
+                holding: Vec::new(),
+            },
+            fields: Vec::new(),
+            marker: None,
+            state,
+            attempts: 1,
+            attempted_at: None,
+            note: None,
+            edit: false,
+            due_at: None,
+            refusal,
+            ended_at: None,
+        }
+    }
 
     const EVENTS: [IntentEvent; 6] = [
         IntentEvent::Attempt,
@@ -272,6 +299,48 @@ mod tests {
     #[test]
     fn e3_nothing_settles_that_never_left() {
         assert!(IntentState::Planned.after(IntentEvent::Verified).is_err());
+    }
+
+    #[test]
+    fn f13_unresolved_is_what_can_still_turn_out_to_have_had_an_effect() {
+        for state in IntentState::ALL {
+            let verifiable = state.after(IntentEvent::Verified).is_ok() && !state.is_final();
+            assert_eq!(state.is_unresolved(), verifiable, "{state:?}");
+        }
+    }
+
+    #[test]
+    fn an_intent_moves_with_an_event_and_stays_where_it_is_with_an_illegal_one() {
+        let mut sent = intent(IntentState::Planned, None);
+        assert!(sent.apply(IntentEvent::Verified).is_err());
+        assert_eq!(sent.state, IntentState::Planned);
+        sent.apply(IntentEvent::Attempt).unwrap();
+        assert_eq!(sent.state, IntentState::Attempting);
+    }
+
+    #[test]
+    fn p11_a_refused_intent_tells_the_peers_reason() {
+        let mut refused = intent(IntentState::Attempting, None);
+        refused.note_rejection(&Rejection {
+            kind: RejectionKind::Invalid,
+            message: "too long".into(),
+        });
+        assert_eq!(refused.note.as_deref(), Some("too long"));
+        assert_eq!(refused.refusal, Some(RejectionKind::Invalid));
+    }
+
+    #[test]
+    fn r12_only_a_patch_for_a_record_that_left_the_filter_empties_its_counterpart() {
+        for rule in RowRule::ALL {
+            for kind in [CommandKind::Create, CommandKind::Patch, CommandKind::Trash] {
+                let mut written = intent(IntentState::Planned, None);
+                written.rule = rule.to_string();
+                written.command.kind = kind;
+                let leaves = rule == RowRule::R12;
+                let expected = leaves && kind == CommandKind::Patch;
+                assert_eq!(written.is_clearing(), expected, "{rule} {kind:?}");
+            }
+        }
     }
 
     #[test]

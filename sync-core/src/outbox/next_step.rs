@@ -93,10 +93,8 @@ impl Intent {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::link::Side;
-    use crate::outbox::IntentId;
-    use crate::pair::PairId;
-    use crate::port::Command;
+    use crate::outbox::tests::intent;
+    use crate::record::Key;
 
     const REFUSALS: [Option<RejectionKind>; 5] = [
         None,
@@ -105,31 +103,6 @@ mod tests {
         Some(RejectionKind::Denied),
         Some(RejectionKind::Conflict),
     ];
-
-    fn intent(state: IntentState, refusal: Option<RejectionKind>) -> Intent {
-        Intent {
-            id: IntentId(1),
-            pair: PairId(1),
-            side: Side::Left,
-            rule: "R02".into(),
-            command: Command {
-                kind: CommandKind::Create,
-                key: None,
-                cells: Vec::new(),
-                holding: Vec::new(),
-            },
-            fields: Vec::new(),
-            marker: None,
-            state,
-            attempts: 1,
-            attempted_at: None,
-            note: None,
-            edit: false,
-            due_at: None,
-            refusal,
-            ended_at: None,
-        }
-    }
 
     #[test]
     fn every_command_that_is_not_through_has_a_next_step_and_every_step_a_command() {
@@ -149,9 +122,44 @@ mod tests {
                 steps.extend(step);
             }
         }
+        let mut told = std::collections::BTreeSet::new();
         for step in NextStep::ALL {
             assert!(steps.contains(&step), "{step:?}");
             assert!(!step.as_str().is_empty());
+            assert!(told.insert(step.as_str()), "told twice: {step:?}");
+        }
+    }
+
+    #[test]
+    fn a_command_the_peer_does_not_let_through_asks_to_be_let_in_whether_it_goes_on_or_not() {
+        for refusal in [RejectionKind::NotFound, RejectionKind::Denied] {
+            for state in [IntentState::Planned, IntentState::Dead] {
+                let step = intent(state, Some(refusal)).next_step();
+                assert_eq!(step, Some(NextStep::Share), "{state:?} {refusal:?}");
+            }
+        }
+        let refused = intent(IntentState::Dead, Some(RejectionKind::Conflict));
+        assert_eq!(refused.next_step(), Some(NextStep::TryAgain));
+        let invalid = intent(IntentState::Dead, Some(RejectionKind::Invalid));
+        assert_eq!(invalid.next_step(), Some(NextStep::ChangeValue));
+        let undone = intent(IntentState::Dead, None);
+        assert_eq!(undone.next_step(), Some(NextStep::Unlock));
+    }
+
+    #[test]
+    fn f13_a_person_is_asked_only_about_a_create_that_neither_a_key_nor_a_marker_can_find() {
+        for state in [IntentState::Attempting, IntentState::Ambiguous] {
+            let lost = intent(state, None);
+            assert_eq!(lost.next_step(), Some(NextStep::Decide));
+            let mut keyed = lost.clone();
+            keyed.command.key = Some(Key::durable("k"));
+            let mut marked = lost.clone();
+            marked.marker = Some("m".into());
+            let mut patch = lost;
+            patch.command.kind = CommandKind::Patch;
+            for found in [keyed, marked, patch] {
+                assert_eq!(found.next_step(), Some(NextStep::Wait), "{found:?}");
+            }
         }
     }
 }

@@ -327,14 +327,17 @@ impl Decider<'_, '_> {
             let target = schema.field(&field.ids[on]);
             let writable = target.is_some_and(|target| target.access == Access::Writable);
             let ours = self.projects_from(field).is_none() && !self.is_kept_by_both(field);
-            let flows = field.direction.flows_to(on) && ours;
-            if !writable || !flows || base.field(field).is_none() {
+            if target.is_none() || !ours || base.field(field).is_none() {
                 continue;
             }
             let Some(now) = shadow.cells.complete(&field.ids[on]) else {
-                // What is not shown may be an edit, which would keep the record as it is.
+                // What is not shown may be an edit, which would keep the record as it is, also where
+                // the field itself is not emptied.
                 return self.gap(field, shadow, on);
             };
+            if !writable || !field.direction.flows_to(on) {
+                continue;
+            }
             let Some(empty) = self.image(field, on, &Value::Empty, None) else {
                 continue;
             };

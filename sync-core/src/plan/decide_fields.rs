@@ -102,7 +102,6 @@ impl Decider<'_, '_> {
             return self.note(field, FieldRule::F01);
         }
         let status = |side: Side| match (cells[side], base) {
-            (None, Some(_)) if field.lens.projects_from() == Some(side.other()) => CellStatus::Same,
             (None, _) => CellStatus::Gap,
             (Some(now), Some(settled)) if now.is_same(&settled[side]) => CellStatus::Same,
             (Some(_), Some(_)) => CellStatus::Changed,
@@ -197,7 +196,7 @@ impl Decider<'_, '_> {
                 let given = conflict.and_then(|open| open.resolution.as_ref());
                 let merged = match given {
                     _ if rule == FieldRule::F20 => merged_text.ok_or(Unmappable::NotMerged),
-                    Some(Resolution::Write { side, value }) if rule == FieldRule::F16 => {
+                    Some(Resolution::Write { side, value }) => {
                         self.spelled(field, *side, value, old)
                     }
                     _ => {
@@ -226,19 +225,13 @@ impl Decider<'_, '_> {
                     self.gap(field, records[side], side);
                 }
             }
-            _ if on_hold.is_some() && rule == FieldRule::F15 => {
-                if let Some(why) = on_hold {
-                    self.hold(field.name(), why);
-                }
-            }
             _ => {
-                let reason = rule.reason().to_owned();
-                let at = Where::Field(field.name().clone());
-                self.plan.blocked.push(Blocked {
-                    at,
-                    reason,
+                let lasting = OnHold {
+                    reason: rule.reason().to_owned(),
                     lasting: true,
-                });
+                    strange: Sides::default(),
+                };
+                self.hold(field.name(), on_hold.unwrap_or(&lasting));
             }
         }
     }

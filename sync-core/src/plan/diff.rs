@@ -58,7 +58,8 @@ impl Plan {
         };
         diff.only_here = only(self, &others);
         diff.only_there = only(other, &ours);
-        let mut met = BTreeSet::new();
+        // Changes of the schema are told by now.
+        let mut met: BTreeSet<CommandId> = other.schema.iter().map(|listed| listed.id).collect();
         for (item, listed) in self.listed() {
             let there = places(item, listed).find_map(|place| theirs.get(&place));
             match there {
@@ -100,4 +101,34 @@ fn places<'p>(
     Side::BOTH
         .into_iter()
         .filter_map(move |side| Some((to, side, item.record.keys[side].as_ref()?)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::value::Digest;
+
+    #[test]
+    fn two_plans_are_the_same_only_if_neither_has_a_command_of_its_own() {
+        let id = CommandId::new(1, Digest::of(b"a command"));
+        assert!(PlanDiff::default().is_empty());
+        let here = PlanDiff {
+            only_here: vec![id],
+            ..PlanDiff::default()
+        };
+        let there = PlanDiff {
+            only_there: vec![id],
+            ..PlanDiff::default()
+        };
+        let changed = PlanDiff {
+            changed: vec![ChangedCommand {
+                here: id,
+                there: id,
+            }],
+            ..PlanDiff::default()
+        };
+        for diff in [here, there, changed] {
+            assert!(!diff.is_empty(), "{diff:?}");
+        }
+    }
 }

@@ -206,6 +206,8 @@ pub fn check_deletes(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::RowRule;
+    use crate::port::CommandKind;
 
     fn refused(policy: MaxDelete, facts: DeleteFacts) -> Option<Guard> {
         let names = Sides::new("Notion".to_owned(), "SQLite".to_owned());
@@ -259,5 +261,73 @@ mod tests {
             ..MaxDelete::default()
         };
         assert_eq!(refused(approved, facts), None);
+    }
+
+    /// A trash; one because the record left the filter; emptying it for that; an edit; the refresh
+    /// of a computed field; a reference that comes late; a create.
+    fn commands() -> [PlannedCommand; 7] {
+        let command = |kind, rule| PlannedCommand {
+            side: Side::Right,
+            kind,
+            key: None,
+            rule,
+            fields: Vec::new(),
+            holding: Vec::new(),
+            projection_only: false,
+            completing: false,
+        };
+        let edit = command(CommandKind::Patch, RowRule::R02);
+        let refresh = PlannedCommand {
+            projection_only: true,
+            ..edit.clone()
+        };
+        let late = PlannedCommand {
+            completing: true,
+            ..edit.clone()
+        };
+        [
+            command(CommandKind::Trash, RowRule::R05),
+            command(CommandKind::Trash, RowRule::R12),
+            command(CommandKind::Patch, RowRule::R12),
+            edit,
+            refresh,
+            late,
+            command(CommandKind::Create, RowRule::R20),
+        ]
+    }
+
+    #[test]
+    fn a_guard_on_the_sum_holds_back_its_own_kind_of_command_on_its_own_side() {
+        for guard in Guard::ALL {
+            let held = match guard {
+                Guard::MaxDelete | Guard::EmptySide => {
+                    [true, true, true, false, false, false, false]
+                }
+                Guard::FilterOrMappingChanged => [false, true, true, false, false, false, false],
+                Guard::AllChanged => [false, false, true, true, false, false, false],
+                _ => [false; 7],
+            };
+            let refusal = Refusal {
+                guard,
+                pair: None,
+                side: Some(Side::Right),
+                field: None,
+                reason: String::new(),
+                count: 1,
+            };
+            let holds = |refusal: &Refusal| commands().map(|command| refusal.holds_back(&command));
+            assert_eq!(holds(&refusal), held, "{guard:?}");
+            let elsewhere = Refusal {
+                side: Some(Side::Left),
+                ..refusal.clone()
+            };
+            let of_a_pair = Refusal {
+                pair: Some(PairId(1)),
+                ..refusal
+            };
+            for other in [elsewhere, of_a_pair] {
+                assert_eq!(holds(&other), [false; 7], "{other:?}");
+            }
+        }
     }
 }

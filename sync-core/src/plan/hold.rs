@@ -55,3 +55,34 @@ impl FromIterator<(FieldId, OnHold)> for FieldsOnHold {
         Self(held)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn f15_of_several_reasons_the_first_is_told_and_strange_is_what_is_so_by_any() {
+        let id = FieldId::new("f");
+        let because = |reason: &str, left, right| OnHold {
+            reason: reason.into(),
+            lasting: true,
+            strange: Sides::new(left, right),
+        };
+        for (one, other) in [
+            ((true, false), (false, true)),
+            ((false, true), (true, false)),
+        ] {
+            let held: FieldsOnHold = [
+                (id.clone(), because("first", one.0, one.1)),
+                (id.clone(), because("second", other.0, other.1)),
+            ]
+            .into_iter()
+            .collect();
+            assert_eq!(held.why(&id).map(|why| &why.reason[..]), Some("first"));
+            assert!(held.is_strange(&id, Side::Left) && held.is_strange(&id, Side::Right));
+            let other = FieldId::new("g");
+            assert!(held.holds(&id) && !held.holds(&other));
+            assert!(!held.is_strange(&other, Side::Left));
+        }
+    }
+}

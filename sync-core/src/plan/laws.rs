@@ -1,5 +1,10 @@
 //! Laws of whole decisions, over random pairs: what no table alone can show.
 
+mod cells;
+mod documents;
+mod lives;
+mod undone;
+
 use proptest::prelude::*;
 
 use super::pair::{InFlight, PairContext, PairPlan, plan_pair};

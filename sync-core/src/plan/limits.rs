@@ -63,3 +63,98 @@ fn utf16(text: &str) -> usize {
         text.encode_utf16().count()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::Key;
+    use crate::schema::{Access, FieldId, FieldType};
+    use crate::value::{Choice, FileRef, FileSource, Person, Reference, RichText, Run, Style};
+
+    fn field(limits: Limits) -> Field {
+        Field {
+            id: FieldId::new("f"),
+            name: "Field".into(),
+            ty: FieldType::RichText,
+            access: Access::Writable,
+            limits,
+        }
+    }
+
+    /// Two differently formatted parts of so many UTF-16 units; the first character takes two.
+    fn rich(units: usize) -> Value {
+        let run = |text: &str, bold| Run {
+            style: Style {
+                bold,
+                ..Style::default()
+            },
+            ..Run::plain(text)
+        };
+        Value::rich_text(RichText::new([
+            run("😀", false),
+            run(&"a".repeat(units - 2), true),
+        ]))
+    }
+
+    #[test]
+    fn a_value_at_its_limit_fits_and_one_beyond_does_not() {
+        let text = field(Limits {
+            max_utf16: Some(5),
+            ..Limits::default()
+        });
+        let lists = field(Limits {
+            max_items: Some(5),
+            ..Limits::default()
+        });
+        let names = |n: usize| (0..n).map(|n| n.to_string());
+        let file = |name: String| FileRef {
+            source: FileSource::External(format!("https://x.org/{name}")),
+            name,
+        };
+        let kinds: [(&Field, &dyn Fn(usize) -> Value); 7] = [
+            (&text, &|n| Value::text("é".repeat(n))),
+            (&text, &rich),
+            (&lists, &|n| {
+                Value::choices(names(n).map(Choice::named).collect())
+            }),
+            (&lists, &|n| {
+                Value::references(names(n).map(Key::durable).map(Reference::new).collect())
+            }),
+            (&lists, &|n| {
+                Value::people(names(n).map(Person::with_id).collect())
+            }),
+            (&lists, &|n| Value::files(names(n).map(file).collect())),
+            (&lists, &|n| Value::list(names(n).collect())),
+        ];
+        for (field, of) in kinds {
+            assert_eq!(over_limit(field, &of(5)), None, "{:?}", of(5));
+            let why = over_limit(field, &of(6)).unwrap();
+            assert!(why.contains("at most 5") && why.ends_with("has 6"), "{why}");
+        }
+        let parts = field(Limits {
+            max_runs: Some(1),
+            ..Limits::default()
+        });
+        assert!(over_limit(&parts, &rich(5)).is_some());
+        let plain = Value::rich_text(RichText::plain_text("long enough"));
+        assert_eq!(over_limit(&parts, &plain), None);
+    }
+
+    #[test]
+    fn an_option_name_at_its_limit_fits_and_one_beyond_or_with_a_forbidden_sign_does_not() {
+        let field = field(Limits {
+            option_utf16: Some(3),
+            option_without: Some(','),
+            ..Limits::default()
+        });
+        assert_eq!(unfit_option(&field, "aéa"), None);
+        assert_eq!(unfit_option(&field, "a😀"), None);
+        let long = unfit_option(&field, "aa😀").unwrap();
+        assert!(
+            long.contains("at most 3") && long.ends_with("has 4"),
+            "{long}"
+        );
+        let odd = unfit_option(&field, "a,b").unwrap();
+        assert!(odd.contains("','"), "{odd}");
+    }
+}

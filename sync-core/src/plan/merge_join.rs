@@ -343,7 +343,14 @@ mod tests {
     proptest! {
         #[test]
         fn p2_the_join_says_of_every_pair_what_sets_say(shown in shown(), known in remembered()) {
-            prop_assert_eq!(joined(&shown, &known), by_sets(&shown, &known));
+            let (looks, counts) = joined(&shown, &known);
+            for look in &looks {
+                for side in Side::BOTH {
+                    let mut rows = shown[side].rows.iter();
+                    prop_assert_eq!(look.is_shown(side), rows.any(|row| row.0 == look.pair));
+                }
+            }
+            prop_assert_eq!((looks, counts), by_sets(&shown, &known));
         }
 
         #[test]
@@ -390,6 +397,16 @@ mod tests {
             for row in &shown.right.rows {
                 prop_assert!(told.contains(&row.0), "{:?}", row);
             }
+        }
+    }
+
+    #[test]
+    fn what_a_side_showed_is_all_there_whether_it_is_the_whole_or_a_part() {
+        let rows: Rows = (0..3).map(|pair| (PairId(pair), digest(0))).collect();
+        for of in [Shown::whole, Shown::part] {
+            assert_eq!(of(rows.clone()).len(), 3);
+            assert!(!of(rows.clone()).is_empty() && of(Vec::new()).is_empty());
+            assert_eq!(of(rows.clone()).rows, rows);
         }
     }
 

@@ -243,3 +243,109 @@ pub fn hold_destructive(
     });
     refusals.collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::link::{Lens, LinkId, MappedField, Mapping, Policy};
+    use crate::port::{Capabilities, PlaceId};
+    use crate::schema::{Access, Field, FieldType, Limits, Schema};
+
+    #[test]
+    fn p11_every_schema_rule_has_its_name_and_a_sentence_of_its_own() {
+        use SchemaRule as S;
+        let mut told = BTreeSet::new();
+        for (rule, id) in [
+            (S::S01, "S01"),
+            (S::S02, "S02"),
+            (S::S03, "S03"),
+            (S::S04, "S04"),
+            (S::S05, "S05"),
+        ] {
+            assert_eq!(rule.to_string(), id);
+            let sentence = rule.reason();
+            assert!(
+                sentence.len() >= "asked for".len() && !sentence.ends_with('.'),
+                "{sentence:?}"
+            );
+            assert!(told.insert(sentence), "told twice: {sentence:?}");
+        }
+    }
+
+    #[test]
+    fn p11_a_schema_command_names_the_field_as_people_know_it_on_its_side() {
+        let described = |name: &str| Description {
+            schema: Schema {
+                title: "T".into(),
+                fields: vec![Field {
+                    id: FieldId::new("f"),
+                    name: name.into(),
+                    ty: FieldType::Text,
+                    access: Access::Writable,
+                    limits: Limits::default(),
+                }],
+            },
+            capabilities: Capabilities::local(),
+        };
+        let described = Sides::new(described("Notes"), described("Remarks"));
+        let command = SchemaCommand {
+            side: Side::Right,
+            rule: SchemaRule::S03,
+            field: Some(FieldId::new("f")),
+            change: SchemaChange::RenameField {
+                field: FieldId::new("f"),
+                name: "Notes".into(),
+            },
+        };
+        let told = command.sentence(&described);
+        assert_eq!(told, "rename the field \"Remarks\" to \"Notes\"");
+    }
+
+    /// What a peer named itself, as a page's address, has no other name.
+    #[test]
+    fn s03_a_field_takes_the_name_of_the_side_that_counts_unless_a_peer_named_it_itself() {
+        let described = |id: &str, name: &str| Description {
+            schema: Schema {
+                title: "T".into(),
+                fields: vec![Field {
+                    id: FieldId::new(id),
+                    name: name.into(),
+                    ty: FieldType::Text,
+                    access: Access::Writable,
+                    limits: Limits::default(),
+                }],
+            },
+            capabilities: Capabilities {
+                alter: true,
+                field_ids: FieldIds::Stable,
+                ..Capabilities::local()
+            },
+        };
+        for (left, right, commands) in [("a", "b", 1), ("_a", "b", 0), ("a", "_b", 0)] {
+            let ids = Sides::new(FieldId::new(left), FieldId::new(right));
+            let spec = LinkSpec {
+                id: LinkId::new("l"),
+                places: Sides::new(PlaceId::new("test:l"), PlaceId::new("test:r")),
+                names: Sides::new("L".into(), "R".into()),
+                mapping: Mapping {
+                    fields: vec![MappedField::new(ids, Lens::Identity)],
+                    ..Mapping::default()
+                },
+                filters: Sides::default(),
+                policy: Policy {
+                    field_names: Some(Side::Left),
+                    ..Policy::default()
+                },
+            };
+            let context = SchemaContext {
+                spec: &spec,
+                described: &Sides::new(described(left, "Notes"), described(right, "Remarks")),
+                options: &BTreeMap::new(),
+                wanted: &WantedOptions::new(),
+                asked: &Sides::default(),
+            };
+            let planned = plan_schema(&context);
+            assert_eq!(planned.len(), commands, "{left} {right}");
+        }
+    }
+}

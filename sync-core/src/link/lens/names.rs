@@ -73,3 +73,61 @@ impl Names {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::link::{Counterpart, Lens};
+    use crate::port::Capabilities;
+    use crate::schema::{Access, Field, FieldType, Limits, Schema};
+    use crate::value::Choice;
+
+    fn described(ty: &FieldType, capabilities: Capabilities) -> Description {
+        let field = |id: &str| Field {
+            id: FieldId::new(id),
+            name: id.into(),
+            ty: ty.clone(),
+            access: Access::Writable,
+            limits: Limits::default(),
+        };
+        Description {
+            schema: Schema {
+                title: "T".into(),
+                fields: vec![field("here"), field("elsewhere")],
+            },
+            capabilities,
+        }
+    }
+
+    #[test]
+    fn a_lens_sees_the_names_of_its_own_field_and_the_options_of_a_side_that_takes_no_others() {
+        let offered = vec![Choice::with_id("1", "High")];
+        let select = FieldType::Select(offered.clone());
+        let described = Sides::new(
+            described(&select, Capabilities::remote()),
+            described(&select, Capabilities::local()),
+        );
+        let field = |id: &str| {
+            MappedField::new(Sides::new(FieldId::new(id), FieldId::new(id)), Lens::Choice)
+        };
+        let (here, elsewhere) = (field("here"), field("elsewhere"));
+        let mut names = Names::default();
+        let (left, right) = (Key::durable("l"), Key::durable("r"));
+        let pair = Sides::new(Some(left.clone()), Some(right.clone()));
+        let records = Arc::new(Counterparts::new([pair]));
+        names.know_records(here.name().clone(), records);
+        let mut pairs = OptionPairs::default();
+        pairs.take_in(Sides::new(Some(&offered[..]), None), |_, _| None);
+        names.know_options(here.name().clone(), pairs.clone());
+
+        let seen = names.lens(&described, &here);
+        assert_eq!(seen.options, Sides::new(Some(&offered[..]), None));
+        assert_eq!(seen.pairs, Some(&pairs));
+        let known = seen.records.unwrap();
+        assert_eq!(known.of(Side::Left, &left), Counterpart::Known(&right));
+
+        let seen = names.lens(&described, &elsewhere);
+        assert_eq!(seen.options, Sides::new(Some(&offered[..]), None));
+        assert!(seen.pairs.is_none() && seen.records.is_none());
+    }
+}

@@ -347,4 +347,108 @@ mod tests {
             }
         }
     }
+
+    /// Options of a side that names them by id, each under this name.
+    fn options(side: &str, names: &[&str]) -> Vec<Choice> {
+        let names = names.iter().enumerate();
+        names
+            .map(|(at, name)| Choice::with_id(format!("{side}{at}"), *name))
+            .collect()
+    }
+
+    #[test]
+    fn a_rename_on_one_side_changes_no_value_and_is_told_until_it_is_settled() {
+        let (left, right) = (options("l", &["a", "b"]), options("r", &["b", "a"]));
+        let mut pairs = OptionPairs::default();
+        assert!(pairs.is_empty());
+        pairs.take_in(Sides::new(Some(&left), Some(&right)), |_, _| None);
+        assert!(!pairs.is_empty());
+        assert_eq!(pairs.pairs().len(), 2);
+
+        let renamed = options("r", &["b", "z"]);
+        let offered = Sides::new(Some(&left[..]), Some(&renamed[..]));
+        let context = LensContext {
+            options: offered,
+            pairs: Some(&pairs),
+            ..LensContext::default()
+        };
+        let here = Value::choices(vec![left[0].clone()]);
+        for there in [right[1].clone(), renamed[1].clone()] {
+            let there = Value::choices(vec![there]);
+            assert!(Lens::Choices.agree(&context, &here, &there), "{there:?}");
+        }
+        let told = pairs.renamed(offered);
+        assert_eq!(told.len(), 1);
+        assert_eq!((told[0].side, &told[0].there), (Side::Right, &left[0]));
+        assert_eq!(told[0].name, "z");
+        pairs.settle_names(offered, false);
+        assert_eq!(pairs.renamed(offered), []);
+    }
+
+    #[test]
+    fn s01_a_rename_is_told_where_one_side_alone_renamed_and_the_other_can_follow() {
+        let pairs_of = |left: &[Choice], right: &[Choice]| {
+            let mut pairs = OptionPairs::default();
+            let called = |side: Side, name: &str| match (side, name) {
+                (Side::Left, "b") => Some("B".to_owned()),
+                _ => None,
+            };
+            pairs.take_in(Sides::new(Some(left), Some(right)), called);
+            pairs
+        };
+        let (left, right) = (options("l", &["a", "b"]), options("r", &["a", "B"]));
+        let pairs = pairs_of(&left, &right);
+        assert_eq!(pairs.pairs().len(), 2);
+        let told =
+            |pairs: &OptionPairs, left: &[Choice], right: &[Choice]| -> Vec<(Side, String)> {
+                let renamed = pairs.renamed(Sides::new(Some(left), Some(right)));
+                renamed
+                    .into_iter()
+                    .map(|one| (one.side, one.name))
+                    .collect()
+            };
+        let (on_left, on_right) = (options("l", &["x", "b"]), options("r", &["y", "B"]));
+        assert_eq!(told(&pairs, &left, &right), []);
+        assert_eq!(told(&pairs, &on_left, &right), [(Side::Left, "x".into())]);
+        assert_eq!(told(&pairs, &left, &on_right), [(Side::Right, "y".into())]);
+        assert_eq!(told(&pairs, &on_left, &on_right), [], "both renamed it");
+        let apart = options("l", &["a", "c"]);
+        assert_eq!(told(&pairs, &apart, &right), [], "never called the same");
+
+        // Without ids no option can be renamed there.
+        let plain = [Choice::named("a")];
+        let pairs = pairs_of(&left[..1], &plain);
+        assert_eq!(told(&pairs, &on_left[..1], &plain), []);
+        let pairs = pairs_of(&plain, &right[..1]);
+        assert_eq!(told(&pairs, &plain, &on_right[..1]), []);
+    }
+
+    #[test]
+    fn a_side_that_names_options_by_id_no_more_keeps_their_pairs_by_name() {
+        let (left, right) = (options("l", &["a"]), options("r", &["a"]));
+        let mut pairs = OptionPairs::default();
+        pairs.take_in(Sides::new(Some(&left), Some(&right)), |_, _| None);
+        let renamed = options("r", &["z"]);
+        let plain = [Choice::named("a")];
+        let offered = Sides::new(Some(&plain[..]), Some(&renamed[..]));
+        pairs.take_in(offered, |_, _| None);
+        assert_eq!(pairs.pairs().len(), 1);
+    }
+
+    #[test]
+    fn options_beyond_those_that_are_remembered_meet_by_name() {
+        let names: Vec<String> = (0..=MOST).map(|n| n.to_string()).collect();
+        let left: Vec<Choice> = names.iter().map(|n| Choice::with_id(n, n)).collect();
+        let mut pairs = OptionPairs::default();
+        pairs.take_in(Sides::new(Some(&left), None), |_, _| None);
+        assert_eq!(pairs.pairs().len(), MOST);
+        let context = LensContext {
+            options: Sides::new(Some(&left), None),
+            pairs: Some(&pairs),
+            ..LensContext::default()
+        };
+        let last = Value::Choice(left[MOST].clone());
+        let name = Value::Choice(Choice::named(&names[MOST]));
+        assert!(Lens::Choice.agree(&context, &last, &name));
+    }
 }

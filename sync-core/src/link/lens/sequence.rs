@@ -64,7 +64,7 @@ pub(super) fn merge(
     Ok(Sides::new(Value::list(merged.clone()), Value::list(merged)))
 }
 
-/// A text, and how many equal ones stand before it.
+/// A text, and how many equal ones there are up to it.
 type Occurrence<'a> = (&'a str, usize);
 
 fn occurrences(texts: &[String]) -> Vec<Occurrence<'_>> {
@@ -72,7 +72,7 @@ fn occurrences(texts: &[String]) -> Vec<Occurrence<'_>> {
     let mut count = |text| {
         let seen: &mut usize = counts.entry(text).or_default();
         *seen += 1;
-        *seen - 1
+        *seen
     };
     let texts = texts.iter().map(String::as_str);
     texts.map(|text| (text, count(text))).collect()
@@ -117,6 +117,7 @@ mod tests {
             ("abc", "abxc", "bc", "bxc"),
             ("ab", "axb", "ayb", "axyb"),
             ("", "a", "b", "ab"),
+            ("", "xy", "zy", "xzy"),
             ("aa", "aaa", "a", "aa"),
             ("abc", "", "abc", ""),
         ] {

@@ -148,6 +148,15 @@ mod tests {
     }
 
     #[test]
+    fn pain_14_a_word_takes_the_look_of_the_word_it_replaces_not_of_the_one_before() {
+        let old = RichText::new([Run::plain("ship "), bold("Friday")]);
+        assert_eq!(
+            splice(&old, "ship Monday"),
+            RichText::new([Run::plain("ship "), bold("Monday")])
+        );
+    }
+
+    #[test]
     fn a_mention_survives_whole_or_becomes_words() {
         let mention = Run {
             text: "@Ada Lovelace".into(),

@@ -116,3 +116,60 @@ fn a_lens_read_from_a_mapping_writes_nothing_until_its_code_is_supplied() {
     mapping.supply([&code]);
     assert!(mapping.fields[0].lens.agree(&context, &left, &right));
 }
+
+/// A lens that says nothing, under a name and a version.
+struct Silent(&'static str, u32);
+
+impl CustomLens for Silent {
+    fn name(&self) -> &str {
+        self.0
+    }
+
+    fn version(&self) -> u32 {
+        self.1
+    }
+
+    fn agree(&self, _: &LensContext<'_>, _: &Value, _: &Value) -> bool {
+        true
+    }
+
+    fn repair(
+        &self,
+        _: &LensContext<'_>,
+        _: Side,
+        source: &Value,
+        _: Option<&Value>,
+    ) -> Result<Value, Unmappable> {
+        Ok(source.clone())
+    }
+}
+
+#[test]
+fn a_lens_is_the_same_by_name_and_version_and_takes_no_other_code() {
+    let read = |name: &str| -> Custom {
+        serde_json::from_value(serde_json::json!({"name": name, "version": 1})).unwrap()
+    };
+    let agrees = |lens: &Custom| {
+        let (left, right) = (Value::text("a"), Value::text("b"));
+        lens.agree(&LensContext::default(), &left, &right)
+    };
+    for (name, version, is_its_own) in [
+        ("shout", 1, true),
+        ("shout", 2, false),
+        ("whisper", 1, false),
+    ] {
+        let code: Arc<dyn CustomLens> = Arc::new(Silent(name, version));
+        let mut lens = read("shout");
+        assert_eq!(
+            Custom::new(Arc::clone(&code)) == lens,
+            is_its_own,
+            "{name} {version}"
+        );
+        lens.supply(&code);
+        assert_eq!(agrees(&lens), is_its_own, "{name} {version}");
+        assert_eq!(
+            (lens.name(), format!("{lens:?}")),
+            ("shout", "Custom(shout 1)".into())
+        );
+    }
+}

@@ -1,6 +1,7 @@
 //! What people meet, a case each.
 
 use super::*;
+use crate::value::DateValue;
 
 fn date(text: &str) -> Value {
     Value::Date(text.parse().unwrap())
@@ -271,4 +272,207 @@ fn a_list_of_texts_may_repeat_what_the_other_side_shows_once() {
     let lens = Lens::List { ordered: true };
     assert!(!lens.agree(&LensContext::default(), &texts("aab"), &texts("ab")));
     assert!(!lens.agree(&LensContext::default(), &texts("ab"), &texts("ba")));
+}
+
+#[test]
+fn no_value_has_an_image_under_every_lens_and_an_empty_side_is_no_other_kind() {
+    let context = LensContext::default();
+    for (lens, expected) in [
+        (Lens::Identity, Value::Empty),
+        (Lens::Checkbox, Value::Bool(false)),
+        (Lens::Choice, Value::Empty),
+        (Lens::Uuid, Value::Empty),
+        (Lens::Decimal { text: Side::Left }, Value::Empty),
+        (Lens::Float { on: Side::Left }, Value::Empty),
+        (Lens::Body, Value::Empty),
+        (Lens::Words { rich: Side::Left }, Value::Empty),
+        (
+            Lens::Json {
+                document: Side::Left,
+            },
+            Value::Empty,
+        ),
+        (
+            Lens::Date {
+                precision: DatePrecision::Minute,
+            },
+            Value::Empty,
+        ),
+        (Lens::Day { on: Side::Left }, Value::Empty),
+        (Lens::Choices, Value::Empty),
+        (Lens::List { ordered: true }, Value::Empty),
+    ] {
+        for to in Side::BOTH {
+            let image = lens.repair(&context, to, &Value::Empty, None);
+            assert_eq!(image, Ok(expected.clone()), "{lens:?} to {to:?}");
+        }
+        assert!(lens.empties_agree(), "{lens:?}");
+    }
+    let no = Value::Bool(false);
+    assert!(Lens::Checkbox.agree(&context, &Value::Empty, &no));
+    assert!(!Lens::Checkbox.agree(&context, &Value::Empty, &Value::Bool(true)));
+}
+
+#[test]
+fn a_side_holds_what_its_lens_says_and_not_what_the_other_side_holds() {
+    let context = NAMES.context();
+    let number = Value::Number("7".parse().unwrap());
+    let texts = Value::list(vec!["option 1".into()]);
+    let emails = Value::list(vec![email(1)]);
+    let choices = Value::choices(vec![option(1)]);
+    let people = Value::people(vec![Person::with_email(email(1))]);
+    let on_left = Some(Side::Left);
+    // Each lens, what its left side never holds, and what it does.
+    for (lens, wrong, right) in [
+        (
+            Lens::Decimal { text: Side::Left },
+            &number,
+            &Value::text("7"),
+        ),
+        (
+            Lens::Decimal { text: Side::Right },
+            &Value::text("7"),
+            &number,
+        ),
+        (Lens::Tags { list: Side::Left }, &choices, &texts),
+        (Lens::Tags { list: Side::Right }, &texts, &choices),
+        (Lens::Choices, &texts, &choices),
+        (Lens::People { list: on_left }, &people, &emails),
+        (Lens::People { list: None }, &emails, &people),
+    ] {
+        let image = |source: &Value| lens.repair(&context, Side::Right, source, None);
+        assert!(
+            matches!(image(wrong), Err(Unmappable::WrongKind { .. })),
+            "{lens:?} took {wrong:?}"
+        );
+        let there = image(right).unwrap();
+        assert!(lens.agree(&context, right, &there), "{lens:?}");
+        assert!(!lens.agree(&context, wrong, &there), "{lens:?}");
+    }
+}
+
+#[test]
+fn f06_a_text_that_one_side_lacks_is_a_difference_and_goes_with_a_repair() {
+    let context = LensContext::default();
+    let texts = |text: &str| Value::list(text.chars().map(String::from).collect());
+    let lens = Lens::List { ordered: false };
+    assert!(!lens.agree(&context, &texts("ab"), &texts("ac")));
+    assert_eq!(
+        lens.repair(&context, Side::Left, &texts("ac"), Some(&texts("ab"))),
+        Ok(texts("ac"))
+    );
+}
+
+#[test]
+fn somebody_known_by_id_is_the_same_when_written_as_an_address() {
+    let lens = Lens::People {
+        list: Some(Side::Right),
+    };
+    let context = NAMES.context();
+    let by_id = Value::people(vec![Person::with_id("u1")]);
+    let by_address = Value::people(vec![Person::with_email(email(1))]);
+    let address = Value::list(vec![email(1)]);
+    assert!(lens.agree(&context, &by_id, &address));
+    assert!(lens.agree(&context, &by_address, &address));
+}
+
+#[test]
+fn a_list_of_addresses_takes_any_though_the_side_knows_its_people() {
+    let lens = Lens::People {
+        list: Some(Side::Left),
+    };
+    let guest = Person::with_email("guest@x.org");
+    assert_eq!(
+        lens.repair(
+            &NAMES.context(),
+            Side::Left,
+            &Value::people(vec![guest]),
+            None
+        ),
+        Ok(Value::list(vec!["guest@x.org".into()]))
+    );
+}
+
+#[test]
+fn a_constant_shown_to_the_other_side_says_nothing_there() {
+    let lens = Lens::Constant {
+        on: Side::Left,
+        value: Value::text("shop"),
+    };
+    let image = lens.repair(
+        &LensContext::default(),
+        Side::Right,
+        &Value::text("shop"),
+        None,
+    );
+    assert_eq!(image, Ok(Value::Empty));
+}
+
+#[test]
+fn what_a_side_computes_flows_from_there_only() {
+    for side in Side::BOTH {
+        let shown = Lens::Projection { from: side };
+        assert_eq!(shown.projects_from(), Some(side));
+    }
+    assert_eq!(Lens::Identity.projects_from(), None);
+}
+
+#[test]
+fn strangers_that_stood_together_stay_in_their_order() {
+    let of = |side, things: &[u8]| list(&Lens::Files, side, things);
+    assert_eq!(
+        Lens::Files.repair(
+            &NAMES.context(),
+            Side::Left,
+            &of(Side::Right, &[0, 1]),
+            Some(&of(Side::Left, &[0, 7, 8])),
+        ),
+        Ok(of(Side::Left, &[0, 7, 8, 1]))
+    );
+}
+
+#[test]
+fn every_side_keeps_its_own_line_ends() {
+    let context = LensContext::default();
+    let source = Value::text("x\ny");
+    for (old, expected) in [
+        ("a\rb", "x\ry"),
+        ("a\r\nb", "x\r\ny"),
+        ("a\nb", "x\ny"),
+        ("a", "x\ny"),
+    ] {
+        let there = Lens::Body.repair(&context, Side::Left, &source, Some(&Value::text(old)));
+        assert_eq!(there, Ok(Value::text(expected)), "{old:?}");
+    }
+}
+
+#[test]
+fn one_moment_in_two_zones_is_a_difference_where_both_sides_name_theirs() {
+    let lens = Lens::Date {
+        precision: DatePrecision::Minute,
+    };
+    let context = LensContext::default();
+    let tokyo = date("2026-06-15T14:30:00+09:00[Asia/Tokyo]");
+    let seoul = date("2026-06-15T14:30:00+09:00[Asia/Seoul]");
+    assert!(!lens.agree(&context, &tokyo, &seoul));
+    assert!(lens.agree(&context, &tokyo, &date("2026-06-15T14:30:00+09:00")));
+}
+
+#[test]
+fn a_day_from_a_side_of_days_keeps_the_zone_the_other_side_names() {
+    let context = LensContext::default();
+    let lens = Lens::Day { on: Side::Right };
+    let zoned = |day: &str| match date(day) {
+        Value::Date(day) => Value::Date(DateValue {
+            zone: Some("Asia/Tokyo".into()),
+            ..day
+        }),
+        other => other,
+    };
+    let repair = |to: Side| {
+        let old = zoned("2026-06-15");
+        lens.repair(&context, to, &date("2026-06-16"), Some(&old))
+    };
+    assert_eq!(repair(Side::Left), Ok(zoned("2026-06-16")));
+    assert_eq!(repair(Side::Right), Ok(date("2026-06-16")));
 }

@@ -230,3 +230,17 @@ fn what_is_no_text_is_not_merged_as_one() {
     let uuids = merge(Lens::Uuid, &text("a b c"), text("x b c"), text("a b y"));
     assert_eq!(uuids, None);
 }
+
+#[test]
+fn an_empty_text_is_a_text_to_merge() {
+    for lens in text_lenses() {
+        let base = Sides::new(Value::Empty, Value::Empty);
+        let added = Value::text("x");
+        let merged = lens.merge_texts(&LensContext::default(), &base, &Value::Empty, &added);
+        let merged = merged.unwrap();
+        assert_eq!(
+            (merged.left.display(), merged.right.display()),
+            ("x".into(), "x".into())
+        );
+    }
+}
