@@ -310,6 +310,7 @@ impl PairPlan {
     /// Whether the planner has to look again even if nothing new is observed.
     pub fn stays_dirty(&self) -> bool {
         self.probe
+            || self.settles_later
             || !self.commands.is_empty()
             || !self.withheld.is_empty()
             || !self.refusals.is_empty()
