@@ -91,6 +91,21 @@ fn r40_what_was_brought_back_goes_again_from_both_sides_or_from_the_one_written_
 }
 
 #[test]
+fn r40_a_record_that_went_and_came_back_or_that_an_edit_saved_stays() {
+    let case = settled();
+    let there = wrote(CommandKind::Trash, RowRule::R05);
+    let back = wrote(CommandKind::Untrash, RowRule::R09);
+    let (context, _) = case.context(0);
+    let (plan, _) = undo_pair(&context, &case.pair, &[there, back], &[], false);
+    assert!(plan.commands.is_empty());
+    let saved = || wrote(CommandKind::Untrash, RowRule::R08);
+    let (commands, _, _) = undone(&case, FieldsOnHold::NONE, saved(), false);
+    assert_eq!(commands, []);
+    let (commands, _, _) = undone(&case, FieldsOnHold::NONE, saved(), true);
+    assert_eq!(commands, [(Side::Right, CommandKind::Trash)]);
+}
+
+#[test]
 fn f15_nothing_of_a_field_on_hold_is_taken_back() {
     let case = settled();
     let entry = || wrote(CommandKind::Patch, RowRule::R02);
