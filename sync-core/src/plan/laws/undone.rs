@@ -91,6 +91,21 @@ fn r40_what_was_brought_back_goes_again_from_both_sides_or_from_the_one_written_
 }
 
 #[test]
+fn r40_a_record_that_went_and_came_back_or_that_an_edit_saved_stays() {
+    let case = settled();
+    let there = wrote(CommandKind::Trash, RowRule::R05);
+    let back = wrote(CommandKind::Untrash, RowRule::R09);
+    let (context, _) = case.context(0);
+    let (plan, _) = undo_pair(&context, &case.pair, &[there, back], &[], false);
+    assert!(plan.commands.is_empty());
+    let saved = || wrote(CommandKind::Untrash, RowRule::R08);
+    let (commands, _, _) = undone(&case, FieldsOnHold::NONE, saved(), false);
+    assert_eq!(commands, []);
+    let (commands, _, _) = undone(&case, FieldsOnHold::NONE, saved(), true);
+    assert_eq!(commands, [(Side::Right, CommandKind::Trash)]);
+}
+
+#[test]
 fn f15_nothing_of_a_field_on_hold_is_taken_back() {
     let case = settled();
     let entry = || wrote(CommandKind::Patch, RowRule::R02);
@@ -171,6 +186,45 @@ fn r40_what_went_to_the_trash_comes_back_if_it_is_still_there() {
     ] {
         let (commands, _, kept) = shown(lifecycle, presence);
         assert_eq!((commands, kept[0].why), (vec![], why));
+    }
+}
+
+#[test]
+fn e14_nothing_is_taken_back_where_the_field_or_the_link_does_not_flow() {
+    let toward = Direction::Toward(Side::Left);
+    let entry = || wrote(CommandKind::Patch, RowRule::R02);
+    let mut one_way_field = settled();
+    one_way_field.spec.mapping.fields[0].direction = toward;
+    let mut one_way_link = settled();
+    one_way_link.spec.policy.direction = toward;
+    for case in [one_way_field, one_way_link] {
+        let (commands, _, kept) = undone(&case, FieldsOnHold::NONE, entry(), false);
+        assert_eq!(commands, [(Side::Left, CommandKind::Patch)]);
+        assert_eq!(
+            (kept[0].side, kept[0].why),
+            (Some(Side::Right), WhyNot::OneWay)
+        );
+    }
+}
+
+/// Nothing had been agreed on: what a person decided then is asked again, what was only filled in is
+/// left as it was.
+#[test]
+fn f16_a_decision_that_is_taken_back_is_asked_again_unless_the_source_is_kept() {
+    let case = settled();
+    let entry = |before: Value| JournalEntry {
+        before: Some(before),
+        settled: None,
+        ..wrote(CommandKind::Patch, RowRule::R02)
+    };
+    for (before, keep_source, asked) in [
+        (Value::text("a"), false, 1),
+        (Value::text("a"), true, 0),
+        (Value::Empty, false, 0),
+    ] {
+        let (commands, plan, _) = undone(&case, FieldsOnHold::NONE, entry(before), keep_source);
+        assert_eq!(commands, [(Side::Right, CommandKind::Patch)]);
+        assert_eq!(plan.conflicts.len(), asked);
     }
 }
 
