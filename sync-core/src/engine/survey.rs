@@ -97,7 +97,7 @@ impl Cycle<'_> {
                 } else if !tried.is_marked(pair.id) && self.is_plan_shown() {
                     plan.add_under_way(&pair, &decided);
                 } else if !tried.is_marked(pair.id) {
-                    plan.add_sum(&pair, &decided);
+                    plan.add_sum(&decided);
                 }
                 if let Some(first) = self.late_duplicate_of(&pair) {
                     let refusal = Refusal {

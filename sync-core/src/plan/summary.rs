@@ -181,19 +181,12 @@ impl Plan {
         self.insert(pair, decided, true);
     }
 
-    /// Adds what was decided for a pair to the sums, and what guards and people have to know of it.
-    /// Its commands are not listed: nobody looks at this plan.
-    pub(crate) fn add_sum(&mut self, pair: &PairState, decided: &PairPlan) {
+    /// Adds what was decided for a pair to the sums, and what the run tells of it. Nothing is listed
+    /// or named: nobody looks at this plan.
+    pub(crate) fn add_sum(&mut self, decided: &PairPlan) {
         self.counts.add(decided);
         self.conflicts.extend(decided.conflicts.iter().cloned());
         self.refusals.extend(decided.refusals.iter().cloned());
-        if !decided.conflicts.is_empty() || !decided.refusals.is_empty() {
-            let record = RecordName {
-                label: decided.label.clone(),
-                keys: keys_of(pair),
-            };
-            self.others.insert(decided.pair, record);
-        }
     }
 
     /// Adds what was decided for a pair in a run that goes on to do it. Nobody approves it any more:
@@ -381,5 +374,18 @@ impl PlanCounts {
                 self.clear[command.side] += 1;
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Most plans of Notion allow 180 requests a minute.
+    #[test]
+    fn requests_are_estimated_at_three_a_second() {
+        assert_eq!(Estimate::of(0).duration, Duration::ZERO);
+        assert_eq!(Estimate::of(30).duration, Duration::from_secs(10));
+        assert_eq!(Estimate::of(31).requests, 31);
     }
 }

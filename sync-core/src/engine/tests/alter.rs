@@ -68,6 +68,11 @@ fn pain_26_a_renamed_option_is_one_schema_command_and_no_row_is_written() {
     assert_eq!(plan.schema.len(), 1);
     assert_eq!(plan.schema[0].command.rule, SchemaRule::S01);
     assert_eq!((plan.commands(), plan.counts.looked_at), (0, 0));
+    world.local.person_creates(&[("title", text("n"))]);
+    let plan = world.plan();
+    let numbers = plan.ids().map(|id| id.to_string());
+    let numbers: Vec<_> = numbers.map(|id| id[..2].to_owned()).collect();
+    assert_eq!(numbers, ["1-", "2-"], "changes of schemas first");
 
     let report = world.run();
     assert_eq!((report.altered.left, report.altered.right), (0, 1));

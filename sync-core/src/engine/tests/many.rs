@@ -73,7 +73,10 @@ fn a_plan_lists_a_thousand_creates_and_counts_the_rest() {
     let more = unlisted(&plan);
     assert_eq!((more.side, more.count), (Side::Right, MORE as u64));
     assert_eq!(plan.ids().last(), Some(more.id));
-    assert_eq!(plan.ids().count(), 1_001);
+    let numbers = plan.ids().map(|id| id.to_string());
+    let numbers = numbers.filter_map(|id| Some(id.split_once('-')?.0.to_owned()));
+    let counted = (1..=1_001).map(|number: u32| number.to_string());
+    assert!(numbers.eq(counted), "numbered from one, in order");
     let again = world.plan();
     assert!(plan.diff(&again).is_empty());
     world.notion.person_creates(&[("title", text("one more"))]);
