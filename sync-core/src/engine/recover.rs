@@ -182,7 +182,10 @@ impl Cycle<'_> {
         // A trash of an earlier run rests on a proof of that run: decided again from what is there.
         let rests_on_old_proof =
             intent.command.kind == CommandKind::Trash && self.scan_elapsed[side.other()].is_none();
-        if settlement.verdict == Verdict::NotApplied && rests_on_old_proof {
+        // Nor is one sent again over an edit that came in between.
+        let mut holding = intent.command.holding.iter();
+        let edited = holding.any(|(field, value)| record.cells.complete(field) != Some(value));
+        if settlement.verdict == Verdict::NotApplied && (rests_on_old_proof || edited) {
             let seen = vec![observed(pair_id, side, record)];
             return self.withdraw(intent, seen).await;
         }
