@@ -57,23 +57,6 @@ fn e3_what_was_edited_alike_is_settled_with_the_restore() {
     assert_eq!(settled_notes(&world, &page), Some(text("alike")));
 }
 
-/// A trash whose request was lost is looked up: an edit that shows then wins.
-#[test]
-fn r08_a_lost_trash_is_not_sent_again_over_an_edit_that_came_in_between() {
-    let world = World::new();
-    let (page, row) = world.settled_pair();
-    world.local.person_trashes(&row, true);
-    world.clock.advance(Duration::from_secs(120));
-    world.notion.inject([Fault::LoseRequest]);
-    let (notion, edited) = (world.notion.clone(), page.clone());
-    world.run_while(move || {
-        notion.person_sets(&edited, "notes", text("by hand"));
-    });
-    world.later(2);
-    assert_eq!(world.notion.value(&page, "notes"), Some(text("by hand")));
-    assert!(is_live(&world.notion, &page));
-}
-
 /// The write to the other side arrives, the restore does not: the pair is not alive for that.
 #[test]
 fn e3_a_patch_does_not_stand_for_a_restore_that_was_refused() {
