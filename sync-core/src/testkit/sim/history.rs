@@ -20,10 +20,10 @@ use crate::plan::decided;
 use crate::port::{Call, Cancel, ChangeFeed, Description, Store};
 use crate::testkit::Entropy;
 
-/// Events of a history, beside those that happen during runs.
-const EVENTS: u64 = 190;
+/// Events of a history, those that happen during runs included.
+const EVENTS: u64 = 200;
 /// Records made on each side before anything else.
-const FIRST_RECORDS: u64 = 11;
+const FIRST_RECORDS: u64 = 10;
 /// Records that are on both sides from the beginning, where a history has such.
 const TWINS: u64 = 4;
 /// Runs in which everything has to come to rest, once faults and edits have stopped.
@@ -211,7 +211,7 @@ impl History {
         self.run(false);
         let strain = self.profile.strain();
         self.stage.lock().strain = strain;
-        for _ in 0..EVENTS {
+        while self.stage.lock().tally.events < EVENTS {
             if strain.weather > 0 && self.entropy.chance(strain.weather) {
                 self.stage.lock().tally.events += 1;
                 self.change_weather();
@@ -239,7 +239,7 @@ impl History {
             }
             Happening::Run => drop(self.run(false)),
             Happening::FullRun => drop(self.run(true)),
-            Happening::DryRun => self.check_dry_run(),
+            Happening::DryRun => drop(self.check_dry_run()),
             Happening::Explain => self.explain(),
             Happening::Decide => self.decide_one(),
             Happening::Rearrange if self.freedoms().feud => self.feud(),
@@ -377,20 +377,23 @@ impl History {
             return;
         }
         self.check_agreement();
-        if self.decide_everything() && !self.come_to_rest() {
-            return;
+        if self.decide_everything() {
+            if !self.come_to_rest() {
+                return;
+            }
+            self.check_agreement();
         }
-        self.check_agreement();
         self.check_settled();
         self.check_lineage();
-        self.check_dry_run();
         self.check_nothing_left();
         self.check_afresh();
     }
 
-    /// Full runs until two in a row move nothing.
+    /// Full runs until one moves nothing; the next is held to that ([`Self::check_nothing_left`]).
     fn come_to_rest(&mut self) -> bool {
-        let mut quiet = 0;
+        // What was edited last is shown, whatever the index, and has rested.
+        let span = Duration::from_secs(61) + self.link.policy.quiet_period;
+        self.world.clock().advance(span.max(self.people.witness.lag));
         let mut last = String::new();
         for _ in 0..LAST_RUNS {
             self.world.process_died();
@@ -398,8 +401,6 @@ impl History {
                 Some(Ended::With(result)) => *result,
                 _ => return false,
             };
-            let quiet_period = self.link.policy.quiet_period;
-            let span = Duration::from_secs(61) + quiet_period;
             self.world.clock().advance(span);
             match report {
                 Ok(report) => {
@@ -411,21 +412,19 @@ impl History {
                         let longest = self.link.policy.backoff.most;
                         self.world.clock().advance(longest);
                     }
-                    let moved = settled > 0 || report.waiting > 0 || decided || postponed;
-                    quiet = if moved { 0 } else { quiet + 1 };
-                    if moved {
+                    if settled == 0 && report.waiting == 0 && !decided && !postponed {
+                        return true;
+                    }
+                    if self.stage.lock().story.is_some() {
                         last = format!("{report:?}");
                     }
                 }
-                Err(RunError::SchemaChanged(_)) => quiet = 0,
+                Err(RunError::SchemaChanged(_)) => {}
                 Err(error) => {
                     let what = format!("E8: a run fails in fair weather: {error}");
                     self.stage.lock().violation(what);
                     return false;
                 }
-            }
-            if quiet == 2 {
-                return true;
             }
         }
         self.stage.lock().tell(|| last);
