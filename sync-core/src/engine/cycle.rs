@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -343,7 +344,7 @@ impl<'a> Cycle<'a> {
 
     async fn recover_all(&mut self) -> Result<(), RunError> {
         let span = spans::recover(self.intents.len());
-        self.recover().instrument(span).await
+        pin!(self.recover()).instrument(span).await
     }
 
     /// What earlier runs left open.

@@ -77,16 +77,16 @@ impl Cycle<'_> {
     fn take_in_schemas(&mut self, anew: &BTreeSet<FieldId>) -> bool {
         let mut matters = false;
         for side in Side::BOTH {
-            let now = &self.described[side].schema.clone();
             let memory = &mut self.memory.sides[side];
-            if memory.schema.as_deref() == Some(now) {
+            if memory.schema.as_deref() == Some(&self.described[side].schema) {
                 continue;
             }
-            let Some(former) = memory.schema.replace(Arc::new(now.clone())) else {
+            let now = Arc::new(self.described[side].schema.clone());
+            let Some(former) = memory.schema.replace(Arc::clone(&now)) else {
                 continue;
             };
             let ids = self.described[side].capabilities.field_ids;
-            for event in former.drift(now, ids) {
+            for event in former.drift(&now, ids) {
                 matters |= self.take_in_event(side, &event, anew, &former);
                 let drift = Drift { side, event };
                 self.say(|| Event::SchemaDrifted(drift.clone()));

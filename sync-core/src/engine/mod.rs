@@ -50,6 +50,7 @@ pub use verify::VerifyOptions;
 pub use watch::{Bell, MayPass, Rhythm, Watch};
 
 use std::collections::BTreeSet;
+use std::pin::pin;
 use std::sync::Arc;
 
 use crate::link::{Arbiter, Direction, LinkSpec, Neighbour, Side, Sides};
@@ -270,10 +271,8 @@ impl Engine {
         saved: Option<(&Plan, &Approval)>,
     ) -> Result<(Report, Vec<AppliedCommand>), RunError> {
         let span = spans::run(self.spec.id.as_str());
-        let result = self
-            .cycle_once(options, budget, saved)
-            .instrument(span.clone())
-            .await;
+        let result = pin!(self.cycle_once(options, budget, saved));
+        let result = result.instrument(span.clone()).await;
         if let Ok((report, _)) = &result {
             span.record("outcome", tracing::field::debug(report.outcome));
             span.record(

@@ -1,6 +1,7 @@
 //! Observe: read a side page by page, remember what is new, notice what is missing.
 
 use std::collections::BTreeMap;
+use std::pin::pin;
 use std::sync::Arc;
 
 use tracing::Instrument;
@@ -37,7 +38,9 @@ impl Cycle<'_> {
         for side in [first, first.other()] {
             let way = self.way_to_read(side);
             let span = spans::observe(&self.engine.spec.names[side], way.is_full());
-            self.observe(side, way).instrument(span.clone()).await?;
+            pin!(self.observe(side, way))
+                .instrument(span.clone())
+                .await?;
             span.record("records", self.report.scanned[side]);
         }
         Ok(())
@@ -196,8 +199,11 @@ impl Cycle<'_> {
                 .ok()
                 .map(|at| &heads[at])
         };
-        let unknown = items.iter().filter_map(|item| match item {
-            Sighting::Seen(record) if head(&record.key).is_none() => Some(record),
+        // Each item with the pair that is known of it.
+        let known: Vec<Option<&PairHead>> =
+            (items.iter().map(|item| key_of(item).and_then(head))).collect();
+        let unknown = items.iter().zip(&known).filter_map(|item| match item {
+            (Sighting::Seen(record), None) => Some(record),
             _ => None,
         });
         self.meet_records(side, unknown.clone()).await?;
@@ -209,10 +215,9 @@ impl Cycle<'_> {
         let mut tombstones = Vec::new();
         let mut unread = Vec::new();
         let mut fresh: BTreeMap<Key, PairId> = BTreeMap::new();
-        for item in items {
+        for (item, known) in items.into_iter().zip(known) {
             match item {
                 Sighting::Seen(record) => {
-                    let known = head(&record.key);
                     let known = known.map(|head| (head.id, head.seen[side], head.ranked[side]));
                     // A page can return a new record twice.
                     let again = fresh.get(&record.key).copied();
@@ -238,13 +243,13 @@ impl Cycle<'_> {
                         }
                     }
                 }
-                Sighting::Tombstone(key, proof) => {
-                    if let Some(head) = head(&key) {
+                Sighting::Tombstone(_, proof) => {
+                    if let Some(head) = known {
                         tombstones.push((head.id, proof));
                     }
                 }
                 Sighting::Bad(bad) => {
-                    if let Some(head) = bad.key.as_ref().and_then(head) {
+                    if let Some(head) = known {
                         marks.mark(head.id);
                         unread.push(head.id);
                     }

@@ -23,12 +23,14 @@ impl Cycle<'_> {
             if let Lens::Tags { list } = field.lens {
                 offered[list] = None;
             }
-            let policy = &self.engine.spec.policy;
-            pairs.take_in(offered, |side, name| {
-                policy.unknown_options.called(side, name)
-            });
-            let carried = self.carries_renames(field, &pairs, offered);
-            pairs.settle_names(offered, carried);
+            if !pairs.are_of(offered) {
+                let policy = &self.engine.spec.policy;
+                pairs.take_in(offered, |side, name| {
+                    policy.unknown_options.called(side, name)
+                });
+                let carried = self.carries_renames(field, &pairs, offered);
+                pairs.settle_names(offered, carried);
+            }
             if !pairs.is_empty() {
                 paired.insert(field.name().clone(), pairs);
             }

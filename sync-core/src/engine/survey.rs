@@ -1,6 +1,7 @@
 //! Survey: every dirty pair is decided, and the plan is the sum. Nothing is written.
 
 use std::collections::BTreeSet;
+use std::pin::pin;
 
 use tracing::Instrument;
 
@@ -18,7 +19,9 @@ impl Cycle<'_> {
     /// Plans every dirty pair. Pairs whose absence is unproved are read directly first.
     pub(super) async fn survey(&mut self) -> Result<Plan, RunError> {
         let span = spans::plan();
-        let plan = self.survey_and_probe().instrument(span.clone()).await?;
+        let plan = pin!(self.survey_and_probe())
+            .instrument(span.clone())
+            .await?;
         span.record("commands", plan.counts.commands());
         span.record("conflicts", plan.conflicts.len());
         span.record("refusals", plan.refusals.len());

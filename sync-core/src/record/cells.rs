@@ -138,8 +138,9 @@ const FEW: usize = 8;
 #[derive(Clone, Default)]
 struct Shared {
     cells: Vec<(FieldId, Cell)>,
-    /// Of these cells under that lifecycle.
-    digest: OnceLock<(Lifecycle, Digest)>,
+    /// Of these cells in a live record, and in one that is in the trash.
+    live: OnceLock<Digest>,
+    trashed: OnceLock<Digest>,
 }
 
 impl Cells {
@@ -157,7 +158,8 @@ impl Cells {
     pub fn put(&mut self, field: FieldId, cell: Cell) {
         let at = self.position(&field);
         let shared = Arc::make_mut(&mut self.0);
-        shared.digest.take();
+        shared.live.take();
+        shared.trashed.take();
         match at {
             Ok(at) => shared.cells[at].1 = cell,
             Err(at) => shared.cells.insert(at, (field, cell)),
@@ -182,11 +184,10 @@ impl Cells {
     /// The digest of these cells under a lifecycle, computed once for all copies.
     pub(super) fn digest(&self, lifecycle: Lifecycle) -> Digest {
         let compute = || Digest::of_json(&(lifecycle, self));
-        let known = self.0.digest.get_or_init(|| (lifecycle, compute()));
-        if known.0 == lifecycle {
-            known.1
-        } else {
-            compute()
+        match lifecycle {
+            Lifecycle::Live => *self.0.live.get_or_init(compute),
+            Lifecycle::Trashed => *self.0.trashed.get_or_init(compute),
+            Lifecycle::Archived => compute(),
         }
     }
 
@@ -229,7 +230,7 @@ impl FromIterator<(FieldId, Cell)> for Cells {
         sorted.reverse();
         Self(Arc::new(Shared {
             cells: sorted,
-            digest: OnceLock::new(),
+            ..Shared::default()
         }))
     }
 }

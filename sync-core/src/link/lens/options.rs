@@ -1,5 +1,7 @@
 //! Options as pairs: which option of one side is which of the other, kept through renames.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use super::{LensContext, Unmappable};
@@ -10,10 +12,11 @@ use crate::value::Choice;
 ///
 /// Seeded by equal names and remembered by id, so that a rename changes no value. A side that takes
 /// any name has no ids; there an option is what is written, and stays so when the other side renames
-/// it. As many as the sides offer options: a pair whose option is gone is forgotten.
+/// it. As many as the sides offer options: a pair whose option is gone is forgotten. Copies share
+/// them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct OptionPairs(Vec<Sides<Choice>>);
+pub struct OptionPairs(Arc<Vec<Sides<Choice>>>);
 
 impl OptionPairs {
     /// The pairs, in the order in which they were made.
@@ -33,14 +36,17 @@ impl OptionPairs {
         offered: Sides<Option<&[Choice]>>,
         called: impl Fn(Side, &str) -> Option<String>,
     ) {
-        self.0.retain_mut(|pair| {
+        let is_there = |pair: &Sides<Choice>| {
             Side::BOTH.into_iter().all(|side| {
                 let Some(options) = offered[side] else {
                     return true;
                 };
                 find(options, &pair[side]).is_some()
             })
-        });
+        };
+        if !self.0.iter().all(is_there) {
+            Arc::make_mut(&mut self.0).retain(is_there);
+        }
         for side in Side::BOTH {
             for option in offered[side].unwrap_or_default() {
                 if self.of(side, option).is_some() {
@@ -53,7 +59,7 @@ impl OptionPairs {
                 };
                 let there = there.filter(|there| self.of(side.other(), there).is_none());
                 if let Some(there) = there.filter(|_| self.0.len() < MOST) {
-                    self.0.push(match side {
+                    Arc::make_mut(&mut self.0).push(match side {
                         Side::Left => Sides::new(option.clone(), there),
                         Side::Right => Sides::new(there, option.clone()),
                     });
@@ -91,7 +97,8 @@ impl OptionPairs {
         } else {
             Vec::new()
         };
-        for pair in &mut self.0 {
+        for at in 0..self.0.len() {
+            let pair = &self.0[at];
             let waits = waiting.iter().any(|renamed| {
                 let there = &pair[renamed.side.other()];
                 is_same(there, &renamed.there)
@@ -100,12 +107,24 @@ impl OptionPairs {
                 continue;
             }
             for side in Side::BOTH {
-                let now = offered[side].and_then(|options| find(options, &pair[side]));
-                if let Some(now) = now {
-                    pair[side].clone_from(now);
+                let known = &self.0[at][side];
+                let now = offered[side].and_then(|options| find(options, known));
+                if let Some(now) = now.filter(|now| *now != known) {
+                    Arc::make_mut(&mut self.0)[at][side].clone_from(now);
                 }
             }
         }
+    }
+
+    /// Whether each option the sides offer has its pair, in this order and under this name: nothing
+    /// is to be taken in then, and no name to be settled.
+    pub fn are_of(&self, offered: Sides<Option<&[Choice]>>) -> bool {
+        Side::BOTH.into_iter().all(|side| {
+            offered[side].is_none_or(|options| {
+                let pairs = self.0.iter().map(|pair| &pair[side]);
+                options.len() == self.0.len() && pairs.eq(options)
+            })
+        })
     }
 
     /// The pair of an option of a side.

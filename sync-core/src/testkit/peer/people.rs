@@ -126,8 +126,8 @@ impl MemoryPeer {
     pub fn keys(&self, live: bool) -> Vec<Key> {
         let inner = self.inner();
         let rows = inner.rows.iter();
-        rows.filter(|(key, _)| !inner.emigrated.contains_key(*key))
-            .filter(|(_, row)| (row.record.lifecycle == Lifecycle::Live) == live)
+        rows.filter(|(_, row)| (row.record.lifecycle == Lifecycle::Live) == live)
+            .filter(|(key, _)| !inner.emigrated.contains_key(*key))
             .map(|(key, _)| key.clone())
             .collect()
     }
