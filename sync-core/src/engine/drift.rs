@@ -317,7 +317,9 @@ impl Cycle<'_> {
                 return Err(RunError::SchemaChanged(name));
             }
         }
-        self.described.to_mut()[side] = now;
+        if now != self.described[side] {
+            self.described.to_mut()[side] = now;
+        }
         self.memory.sides[side].described_at = Some(self.engine.clock.now());
         if changed {
             let (spec, opened) = (&self.engine.spec, &self.opened);

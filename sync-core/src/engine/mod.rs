@@ -304,7 +304,8 @@ impl Engine {
         let mut cycle = self.cycle(options, fence).await?;
         cycle.spending = Spending::new(self, budget, options);
         cycle.approved = saved.map(|(plan, approval)| Approved::new(plan, approval, &cycle));
-        let report = cycle.run().await?;
+        // On the heap: it is large, and would be moved with every future around it.
+        let report = Box::pin(cycle.run()).await?;
         let commands = match saved {
             Some((plan, approval)) => cycle.account_for(plan, approval, &report).await?,
             None => Vec::new(),
@@ -317,7 +318,7 @@ impl Engine {
     /// # Errors
     /// As [`Engine::run`].
     pub async fn plan(&self, options: &RunOptions) -> Result<Plan, RunError> {
-        self.dry_cycle(options).await?.plan().await
+        Box::pin(self.dry_cycle(options).await?.plan()).await
     }
 
     /// Plans again from what the store remembers; neither side is read and nothing is written.

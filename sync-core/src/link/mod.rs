@@ -150,15 +150,13 @@ impl MappedField {
     pub fn tag(&self) -> u64 {
         // FNV-1a: short, stable, and no security rests on it.
         let step = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
-        let ids = self
-            .ids
-            .left
-            .as_str()
-            .bytes()
-            .chain([0])
-            .chain(self.ids.right.as_str().bytes());
-        ids.chain(self.lens.tag().to_le_bytes())
-            .fold(0xcbf2_9ce4_8422_2325, step)
+        let [left, right] = [&self.ids.left, &self.ids.right].map(|id| id.as_str().as_bytes());
+        let lens = self.lens.tag().to_le_bytes();
+        let mut hash = 0xcbf2_9ce4_8422_2325;
+        for part in [left, &[0], right, &lens] {
+            hash = part.iter().copied().fold(hash, step);
+        }
+        hash
     }
 }
 

@@ -14,6 +14,9 @@ pub struct Digest {
     bits: [u8; 16],
 }
 
+/// Bytes in which most records are written.
+const USUAL: usize = 1_024;
+
 impl Digest {
     /// Version of the canonical encoding that this build writes.
     pub const CANON: u8 = 1;
@@ -26,8 +29,9 @@ impl Digest {
     /// Digests the canonical JSON of a value whose maps are ordered.
     pub fn of_json<T: Serialize + ?Sized>(value: &T) -> Self {
         // One buffer hashed at once: a hasher fed token by token costs several times more.
-        match serde_json::to_vec(value) {
-            Ok(bytes) => Self::of(&bytes),
+        let mut bytes = Vec::with_capacity(USUAL);
+        match serde_json::to_writer(&mut bytes, value) {
+            Ok(()) => Self::of(&bytes),
             // The types digested here have string keys only, so this does not happen; if it did,
             // an unequal digest means one more look, never a lost edit.
             Err(error) => Self::of(error.to_string().as_bytes()),

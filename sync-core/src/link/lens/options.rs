@@ -70,6 +70,9 @@ impl OptionPairs {
 
     /// Options that one side renamed and the other, which offers them by id too, did not yet.
     pub fn renamed(&self, offered: Sides<Option<&[Choice]>>) -> Vec<RenamedOption> {
+        if self.are_of(offered) {
+            return Vec::new();
+        }
         let renamed = self.0.iter().filter_map(|pair| {
             let now = Sides::from_fn(|side| find(offered[side]?, &pair[side]));
             let (left, right) = (now.left?, now.right?);
