@@ -1,7 +1,7 @@
 //! What a store remembers of one link, as plain maps: the meaning of every [`Change`] and
 //! [`Query`], without durability. The dry run's overlay and the reference store stand on it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::RangeBounds;
 
 use crate::conflict::Conflict;
@@ -23,7 +23,7 @@ pub struct Memory {
     dirty: BTreeSet<PairId>,
     /// How many of them are alive.
     live: Sides<u64>,
-    keys: Sides<BTreeMap<Key, PairId>>,
+    keys: Sides<HashMap<Key, PairId>>,
     intents: BTreeMap<IntentId, Intent>,
     conflicts: BTreeMap<(PairId, FieldId), Conflict>,
     waits: BTreeMap<PairId, Vec<Awaited>>,
@@ -372,11 +372,20 @@ impl Memory {
     }
 
     fn replace(&mut self, pair: PairId, side: Side, state: SideState) {
-        if let Some(there) = self.pairs.get_mut(&pair) {
-            let former = std::mem::replace(&mut there.sides[side], state.clone());
-            self.unindex(side, &former);
-            self.index(pair, side, &state);
+        let Some(there) = self.pairs.get_mut(&pair) else {
+            return;
+        };
+        // Most often the record is the same, and only what it holds is new.
+        let alive = is_alive(&state);
+        let renamed = there.sides[side].key != state.key;
+        let key = state.key.clone().filter(|_| renamed);
+        let former = std::mem::replace(&mut there.sides[side], state);
+        if let Some(key) = former.key.as_ref().filter(|_| renamed) {
+            self.keys[side].remove(key);
         }
+        self.keys[side].extend(key.map(|key| (key, pair)));
+        self.live[side] += u64::from(alive);
+        self.live[side] -= u64::from(is_alive(&former));
     }
 
     fn index(&mut self, pair: PairId, side: Side, state: &SideState) {

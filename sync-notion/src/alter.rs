@@ -195,7 +195,7 @@ fn new_config(ty: &FieldType) -> Result<PropertyConfigWrite, Rejection> {
     let new = |options: &[Choice]| -> Vec<OptionWrite> {
         options
             .iter()
-            .map(|option| OptionWrite::new(&option.name))
+            .map(|option| OptionWrite::new(option.name.as_str()))
             .collect()
     };
     Ok(match ty {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::cycle::{CHUNK, Cycle};
 use super::references::Routes;
 use super::{Drift, Event, RunError};
-use crate::link::{Side, Sides};
+use crate::link::{MappedField, Side, Sides};
 use crate::pair::PairState;
 use crate::plan::{FieldsOnHold, Guard, OnHold, PlannedOver, Refusal};
 use crate::port::{Bookmark, Call, Change, Quarantine, Query};
@@ -266,13 +266,18 @@ impl Cycle<'_> {
     /// Counts the values of a pair that were settled and cannot be read any more.
     pub(super) fn count_undecoded(&self, pair: &PairState, counts: &mut Undecoded) {
         let Some(base) = &pair.base else { return };
-        for field in &self.engine.spec.mapping.fields {
-            for side in Side::BOTH {
-                let shown = field.lens.projects_from() == Some(side.other());
-                let shadow = pair.sides[side].shadow.as_ref().filter(|_| !shown);
-                let cell = shadow.and_then(|shadow| shadow.cells.cell(&field.ids[side]));
-                let unreadable = matches!(cell, Some(Cell::Unsupported(_) | Cell::Missing));
-                if unreadable && base.field(field).is_some() {
+        let unreadable = |cell: &Cell| matches!(cell, Cell::Unsupported(_) | Cell::Missing);
+        for side in Side::BOTH {
+            let Some(shadow) = &pair.sides[side].shadow else {
+                continue;
+            };
+            for (id, _) in shadow.cells.iter().filter(|(_, cell)| unreadable(cell)) {
+                let mut fields = self.engine.spec.mapping.fields.iter();
+                let field = fields.find(|field| field.ids[side] == *id);
+                let shown = |field: &&MappedField| field.lens.projects_from() == Some(side.other());
+                if let Some(field) = field.filter(|field| !shown(field))
+                    && base.field(field).is_some()
+                {
                     counts.count(field.name(), side);
                 }
             }

@@ -70,6 +70,7 @@ impl Cycle<'_> {
             let read = pairs.len();
             let last = pairs.last().map(|pair| pair.id);
             kept.clear();
+            kept.reserve(read);
             for pair in pairs {
                 if !self.is_in_scope(pair.id) {
                     continue;

@@ -339,7 +339,10 @@ mod tests {
     }
 
     fn options() -> impl Strategy<Value = Vec<Choice>> {
-        let one = (prop::option::of("[12]"), "[ab]").prop_map(|(id, name)| Choice { id, name });
+        let one = (prop::option::of("[12]"), "[ab]").prop_map(|(id, name)| Choice {
+            id: id.map(Into::into),
+            name: name.into(),
+        });
         prop::collection::vec(one, 0..4).prop_map(|mut all| {
             let mut seen = std::collections::BTreeSet::new();
             all.retain(|one| seen.insert(one.id.clone().ok_or_else(|| one.name.clone())));

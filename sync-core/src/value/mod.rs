@@ -195,7 +195,7 @@ impl Value {
             Self::Number(number) => number.as_str().to_owned(),
             Self::Bool(true) => "yes".to_owned(),
             Self::Bool(false) => "no".to_owned(),
-            Self::Choice(choice) => choice.name.clone(),
+            Self::Choice(choice) => choice.name.to_string(),
             Self::Choices(choices) => joined(choices.iter().map(|choice| &choice.name)),
             Self::Date(date) => date.to_string(),
             Self::References(references) => joined(references),

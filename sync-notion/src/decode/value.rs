@@ -199,8 +199,8 @@ struct OptionWire {
 impl From<OptionWire> for Choice {
     fn from(option: OptionWire) -> Self {
         Self {
-            id: option.id,
-            name: option.name,
+            id: option.id.map(Into::into),
+            name: option.name.into(),
         }
     }
 }

@@ -52,7 +52,7 @@ pub(crate) fn encode(form: Form, value: &Value) -> Result<Sql, WrongKind> {
         (_, Value::Empty) => Sql::Null,
         (Form::Text, Value::Text(text)) => Sql::Text(text.clone()),
         (Form::Text, Value::RichText(text)) => Sql::Text(text.plain()),
-        (Form::Choice, Value::Choice(choice)) => Sql::Text(choice.name.clone()),
+        (Form::Choice, Value::Choice(choice)) => Sql::Text(choice.name.to_string()),
         (Form::Number, Value::Number(number)) => number_sql(number),
         (Form::Checkbox, Value::Bool(truth)) => Sql::Integer(i64::from(*truth)),
         (Form::Choices, Value::Choices(choices)) => names_json(choices),
@@ -137,7 +137,7 @@ fn number_sql(number: &Number) -> Sql {
 fn names_json(choices: &[Choice]) -> Sql {
     let names: Vec<serde_json::Value> = choices
         .iter()
-        .map(|choice| choice.name.clone().into())
+        .map(|choice| choice.name.as_str().into())
         .collect();
     Sql::Text(serde_json::Value::Array(names).to_string())
 }

@@ -16,7 +16,7 @@ use crate::value::{Choice, Value};
 fn options_of(schema: &Schema) -> Vec<String> {
     let tags = schema.field(&FieldId::new("tags")).unwrap();
     let options = tags.ty.options().unwrap().iter();
-    options.map(|option| option.name.clone()).collect()
+    options.map(|option| option.name.to_string()).collect()
 }
 
 fn set_options(peer: &MemoryPeer, change: impl FnOnce(&mut Vec<Choice>)) {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
 
 use super::{LensContext, Unmappable};
 use crate::link::{Side, Sides};
@@ -52,7 +53,8 @@ impl OptionPairs {
                 if self.of(side, option).is_some() {
                     continue;
                 }
-                let name = called(side, &option.name).unwrap_or_else(|| option.name.clone());
+                let name = called(side, &option.name);
+                let name = name.map_or_else(|| option.name.clone(), SmolStr::from);
                 let there = match offered[side.other()] {
                     None => Some(Choice::named(name)),
                     Some(options) => by_name(options, &name).cloned(),
@@ -86,7 +88,7 @@ impl OptionPairs {
             together.then(|| RenamedOption {
                 side,
                 there: now[side.other()].clone(),
-                name: now[side].name.clone(),
+                name: now[side].name.to_string(),
             })
         });
         renamed.collect()
@@ -157,7 +159,7 @@ impl LensContext<'_> {
         if let Some(options) = self.options[side].filter(|_| !list) {
             return known(options, option).unwrap_or(option).clone();
         }
-        let literal = Choice::named(&option.name);
+        let literal = Choice::named(option.name.clone());
         let Some(pairs) = self.pairs else {
             return literal;
         };
@@ -182,7 +184,7 @@ impl LensContext<'_> {
         list: bool,
     ) -> Result<Choice, Unmappable> {
         let Some(pairs) = self.pairs else {
-            return Ok(Choice::named(&option.name));
+            return Ok(Choice::named(option.name.clone()));
         };
         if let Some(pair) = pairs.of(side, option) {
             let there = &pair[side.other()];
@@ -195,9 +197,9 @@ impl LensContext<'_> {
             .iter()
             .any(|pair| pair[side.other()].name == option.name);
         if taken {
-            return Err(Unmappable::OptionTaken(option.name.clone()));
+            return Err(Unmappable::OptionTaken(option.name.to_string()));
         }
-        Ok(Choice::named(&option.name))
+        Ok(Choice::named(option.name.clone()))
     }
 
     /// The option that is written to a side for one that is called so there.
@@ -211,10 +213,10 @@ impl LensContext<'_> {
         list: bool,
     ) -> Result<Choice, Unmappable> {
         match self.options[to].filter(|_| !list) {
-            None => Ok(Choice::named(&called.name)),
+            None => Ok(Choice::named(called.name.clone())),
             Some(options) => known(options, called)
                 .cloned()
-                .ok_or_else(|| Unmappable::UnknownOption(called.name.clone())),
+                .ok_or_else(|| Unmappable::UnknownOption(called.name.to_string())),
         }
     }
 }
@@ -292,7 +294,7 @@ mod tests {
             match *step {
                 Step::Rename(at, n) if free(n) => {
                     if let Some(option) = options.get_mut(at) {
-                        option.name = name(n);
+                        option.name = name(n).into();
                     }
                 }
                 Step::Add(n) if free(n) => {

@@ -74,11 +74,10 @@ impl Inner {
                 let there = options.iter_mut().find(|there| there.is_same(option));
                 there
                     .ok_or("there is no such option")?
-                    .name
-                    .clone_from(name);
+                    .name = name.into();
                 self.each_choice(field, |choice| {
                     if choice.is_same(option) {
-                        choice.name.clone_from(name);
+                        choice.name = name.into();
                     }
                     true
                 });

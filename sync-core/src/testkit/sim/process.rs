@@ -18,7 +18,7 @@ use crate::port::{Call, Cancel, Clock, Peer, StoreError};
 /// Inputs and outputs after which a run counts as endless.
 const ENDLESS: u64 = 20_000;
 /// How long a description of the schemas stays good.
-const DESCRIBE_EVERY: Duration = Duration::from_secs(600);
+const DESCRIBE_EVERY: Duration = Duration::from_secs(3_600);
 
 /// What a person lets pass at rest.
 const APPROVED: [Guard; 5] = [

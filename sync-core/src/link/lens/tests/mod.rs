@@ -87,7 +87,7 @@ fn list(lens: &Lens, side: Side, things: &[u8]) -> Value {
         Lens::Choices if side == Side::Left => Value::choices(things.map(option).collect()),
         Lens::Choices => Value::choices(things.map(|n| Choice::named(option(n).name)).collect()),
         Lens::Tags { list } if *list == side => {
-            Value::list(things.map(|n| option(n).name).collect())
+            Value::list(things.map(|n| option(n).name.into()).collect())
         }
         Lens::Tags { .. } => Value::choices(things.map(option).collect()),
         Lens::List { .. } => Value::list(things.map(|n| n.to_string()).collect()),
