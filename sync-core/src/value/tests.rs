@@ -17,10 +17,12 @@ pub(crate) fn any_value() -> impl Strategy<Value = Value> {
             }
         })
     };
-    let choice = || (word(), prop::option::of(word())).prop_map(|(name, id)| Choice {
-        id: id.map(Into::into),
-        name: name.into(),
-    });
+    let choice = || {
+        (word(), prop::option::of(word())).prop_map(|(name, id)| Choice {
+            id: id.map(Into::into),
+            name: name.into(),
+        })
+    };
     let person = || {
         (word(), any::<bool>(), word()).prop_map(|(who, by_id, name)| {
             let person = if by_id {

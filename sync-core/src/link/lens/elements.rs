@@ -49,7 +49,12 @@ impl Elements for Options<'_> {
 
     fn value(&self, side: Side, choices: Vec<Choice>) -> Value {
         if self.list == Some(side) {
-            Value::list(choices.into_iter().map(|choice| choice.name.into()).collect())
+            Value::list(
+                choices
+                    .into_iter()
+                    .map(|choice| choice.name.into())
+                    .collect(),
+            )
         } else {
             Value::choices(choices)
         }

@@ -72,9 +72,7 @@ impl Inner {
                     return Err("there is an option of that name");
                 }
                 let there = options.iter_mut().find(|there| there.is_same(option));
-                there
-                    .ok_or("there is no such option")?
-                    .name = name.into();
+                there.ok_or("there is no such option")?.name = name.into();
                 self.each_choice(field, |choice| {
                     if choice.is_same(option) {
                         choice.name = name.into();

@@ -80,6 +80,16 @@ impl MemoryPeer {
         }
     }
 
+    /// The peer does not make sense of what a field holds, or does again.
+    pub fn garble(&self, field: &FieldId, garbled: bool) {
+        let mut inner = self.inner();
+        if garbled {
+            inner.garbled.insert(field.clone());
+        } else {
+            inner.garbled.remove(field);
+        }
+    }
+
     /// Returns at most so many records per scan, like a capped query.
     pub fn cap(&self, records: Option<usize>) {
         self.inner().cap = records;

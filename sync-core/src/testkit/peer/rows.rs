@@ -26,6 +26,8 @@ pub(super) struct Inner {
     pub(super) emigrated: BTreeMap<Key, PlaceId>,
     /// Fields that the schema does not have at present.
     pub(super) lost_fields: BTreeSet<FieldId>,
+    /// Fields whose values are missing from every answer.
+    pub(super) garbled: BTreeSet<FieldId>,
     pub(super) next_key: u64,
     pub(super) last_rank: u64,
     pub(super) seq: u64,
@@ -108,6 +110,7 @@ impl Inner {
             hidden: BTreeSet::new(),
             emigrated: BTreeMap::new(),
             lost_fields: BTreeSet::new(),
+            garbled: BTreeSet::new(),
             next_key: 1,
             last_rank: 0,
             seq: 0,
@@ -146,6 +149,9 @@ impl Inner {
             shown.cells = cells
                 .map(|(field, cell)| (field.clone(), cell.clone()))
                 .collect();
+        }
+        for field in &self.garbled {
+            shown.cells.put(field.clone(), Cell::Missing);
         }
         shown
     }

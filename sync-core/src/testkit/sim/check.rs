@@ -171,8 +171,15 @@ impl History {
     }
 
     /// What cannot be brought to agreement: a list that is only shown in part, an option that the
-    /// other side does not know, a text it does not take, a field that flows one way.
+    /// other side does not know, a text it does not take, words that are no date, a field that flows
+    /// one way.
     fn is_out_of_reach(&self, field: &MappedField, values: &Sides<&Value>) -> bool {
+        let is_date = |value: &Value| matches!(value, Value::Date(_) | Value::Empty);
+        if matches!(field.lens, Lens::Date { .. })
+            && !(is_date(values.left) && is_date(values.right))
+        {
+            return true;
+        }
         let refused = |side: Side| self.world.place(side).refuses(values[side.other()]);
         if field.direction != Direction::Both || refused(Side::Left) || refused(Side::Right) {
             return true;

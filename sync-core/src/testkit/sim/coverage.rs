@@ -4,7 +4,7 @@ use super::stage::Tally;
 use crate::plan::{FieldRule, Guard, RowRule};
 
 /// Everything that is injected or counted as a fault, by the name it is told by.
-pub(super) const FAULTS: [&str; 45] = [
+pub(super) const FAULTS: [&str; 50] = [
     "409",
     "429",
     "503 with the key",
@@ -19,15 +19,19 @@ pub(super) const FAULTS: [&str; 45] = [
     "edit during a run",
     "edits taken back",
     "field back",
+    "field garbled",
     "field gone",
+    "field legible again",
     "field let in again",
     "filter lifted",
     "filter set",
     "index late",
     "index on time",
     "lease taken over",
+    "memory doubted",
     "moved away",
     "moved back",
+    "nonsense written",
     "paused",
     "process died",
     "quiet period",
@@ -35,6 +39,7 @@ pub(super) const FAULTS: [&str; 45] = [
     "read refused: busy",
     "records on both sides",
     "refused for good",
+    "removal asked for",
     "request lost",
     "run with a budget",
     "scan broke off",
@@ -53,14 +58,8 @@ pub(super) const FAULTS: [&str; 45] = [
 ];
 
 /// What no history of reference peers can meet, and why.
-pub(super) const OUT_OF_REACH: [(&str, &str); 12] = [
-    ("R30", "no store here loses a base and keeps the pair"),
+pub(super) const OUT_OF_REACH: [(&str, &str); 5] = [
     ("R99", "no pair can get there: plan/laws.rs says so"),
-    (
-        "LossyWrite",
-        "what people write here has an image on every side: engine/tests has values without",
-    ),
-    ("told that it failed", "only the crash sweep tears calls"),
     (
         "R40",
         "undo is asked for by a person: engine/tests/undo_histories.rs plays it",
@@ -74,19 +73,6 @@ pub(super) const OUT_OF_REACH: [(&str, &str); 12] = [
         "the fields of the reference peers hold no references: engine/tests has them",
     ),
     ("RelationTarget", "as F18"),
-    (
-        "F12",
-        "nobody takes an option away here: engine/tests has it",
-    ),
-    ("F20", "no field here merges texts: engine/tests has one"),
-    (
-        "DecodeDrift",
-        "no peer here stops to read a field: engine/tests has one",
-    ),
-    (
-        "DestructiveSchema",
-        "no run here asks for schema changes: engine/tests do",
-    ),
 ];
 
 impl Tally {

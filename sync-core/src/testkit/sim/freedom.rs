@@ -38,6 +38,16 @@ pub(super) struct Freedoms {
     pub(super) quiet: bool,
     /// Somebody on each side keeps taking back the tick of the other.
     pub(super) feud: bool,
+    /// A person says that nothing that was settled is to be believed.
+    pub(super) doubt: bool,
+    /// What a field holds cannot be read for a while.
+    pub(super) garbled: bool,
+    /// People write what does not read as a date, where nothing checks it.
+    pub(super) nonsense: bool,
+    /// Edits of notes are merged word by word.
+    pub(super) merge_text: bool,
+    /// A person asks for a field to be removed and does not confirm it.
+    pub(super) removal: bool,
 }
 
 impl Freedoms {
@@ -70,6 +80,11 @@ impl Freedoms {
             };
         }
         freedoms.feud = entropy.chance(60);
+        freedoms.doubt = entropy.chance(40);
+        freedoms.garbled = entropy.chance(60);
+        freedoms.nonsense = entropy.chance(60);
+        freedoms.merge_text = entropy.chance(60);
+        freedoms.removal = entropy.chance(40);
         freedoms
     }
 
@@ -97,6 +112,7 @@ impl Freedoms {
             match (field.ids.left.as_str(), self.authority, self.one_way) {
                 ("due", Some(authority), _) => field.authority = authority,
                 ("done", _, Some(side)) => field.direction = Direction::Toward(side),
+                ("notes", ..) => field.merge_text = self.merge_text,
                 _ => {}
             }
         }

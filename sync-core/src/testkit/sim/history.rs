@@ -393,7 +393,9 @@ impl History {
     fn come_to_rest(&mut self) -> bool {
         // What was edited last is shown, whatever the index, and has rested.
         let span = Duration::from_secs(61) + self.link.policy.quiet_period;
-        self.world.clock().advance(span.max(self.people.witness.lag));
+        self.world
+            .clock()
+            .advance(span.max(self.people.witness.lag));
         let mut last = String::new();
         for _ in 0..LAST_RUNS {
             self.world.process_died();

@@ -1,9 +1,12 @@
 //! What people do: they edit, make, trash, restore, destroy, decide, and change schema and weather.
 
+use std::collections::BTreeSet;
+
 use super::freedom::is_paused;
 use super::lineage::{Fate, Write, trace};
 use super::peer::is_live;
 use super::reference::{MARKER, PAUSED, tag_names};
+use super::stage::Inner;
 use super::witness::Witness;
 use super::world::{Weather, Written};
 use crate::link::Side;
@@ -98,6 +101,11 @@ impl People {
         }
         match deed {
             Deed::Create => self.create(side),
+            Deed::Edit if self.writes_nonsense(side) => {
+                self.witness.stage.lock().count("nonsense written");
+                let words = self.unique_words();
+                self.write(side, "due", &words);
+            }
             Deed::Edit => {
                 let fields = ["notes", "due", "title"];
                 let many = if self.steady { 2 } else { fields.len() };
@@ -107,6 +115,9 @@ impl People {
                     _ => self.unique_words(),
                 };
                 self.write(side, field.unwrap_or("title"), &value);
+            }
+            Deed::EditCommon if self.witness.stage.lock().freedoms.merge_text => {
+                self.edit_one_word(side);
             }
             Deed::EditCommon => {
                 // Where records are known by their title nobody gives two the same.
@@ -160,6 +171,31 @@ impl People {
                 });
             }
         }
+    }
+
+    fn writes_nonsense(&mut self, side: Side) -> bool {
+        let allowed = self.witness.stage.lock().freedoms.nonsense;
+        allowed && self.witness.world.place(side).takes_nonsense() && self.entropy.chance(60)
+    }
+
+    /// A person changes one word of three.
+    fn edit_one_word(&mut self, side: Side) {
+        let Some(key) = self.some_record(side, Some(true)) else {
+            return;
+        };
+        let notes = self.witness.world.place(side).record(&key);
+        let notes = notes.and_then(|record| {
+            let notes = record.cells.complete(&FieldId::new("notes"))?;
+            Some(notes.display())
+        });
+        let notes = notes.filter(|notes| notes.split(' ').count() == 3);
+        let notes = notes.unwrap_or_else(|| "v0 v0 v0".into());
+        let at = usize::try_from(self.entropy.below(3)).unwrap_or(0);
+        let word = format!("v{}", self.entropy.below(9));
+        let mut words: Vec<&str> = notes.split(' ').collect();
+        words[at] = &word;
+        let words = Written::Words(words.join(" "));
+        self.write_to(side, key, "notes", &words);
     }
 
     fn next_number(&mut self) -> u64 {
@@ -380,13 +416,16 @@ impl People {
     pub(super) fn rearrange(&mut self) {
         let side = self.side();
         let back = self.entropy.chance(500);
-        let (freedoms, moved, gone) = {
+        let freedoms = self.witness.stage.lock().freedoms;
+        if freedoms.garbled && self.entropy.chance(500) {
+            let field = self.field_to_strike(side, back, |stage| &stage.garbled);
+            let weather = field.map(|field| Weather::Garbled(field, !back));
+            return self.set_weather(side, weather);
+        }
+        let moved: Vec<_> = {
             let stage = self.witness.stage.lock();
             let there = stage.moved.iter().filter(|(on, _)| *on == side);
-            let moved: Vec<_> = there.map(|(_, key)| key.clone()).collect();
-            let gone = stage.gone.iter().filter(|(on, _)| *on == side);
-            let gone: Vec<_> = gone.map(|(_, field)| field.clone()).collect();
-            (stage.freedoms, moved, gone)
+            there.map(|(_, key)| key.clone()).collect()
         };
         let record = freedoms.moves && (!freedoms.fields_vanish || self.entropy.chance(500));
         let weather = if record {
@@ -396,18 +435,31 @@ impl People {
             };
             key.map(|key| Weather::Moved(key, !back))
         } else if freedoms.fields_vanish {
-            let field = match back {
-                true => self.entropy.pick(&gone).cloned(),
-                false => self
-                    .entropy
-                    .pick(&["notes", "due", "tags"])
-                    .map(|id| FieldId::new(*id)),
-            };
+            let field = self.field_to_strike(side, back, |stage| &stage.gone);
             field.map(|field| Weather::FieldGone(field, !back))
         } else {
             None
         };
         self.set_weather(side, weather);
+    }
+
+    /// A field that something befalls, or one of those that it befell.
+    fn field_to_strike(
+        &mut self,
+        side: Side,
+        back: bool,
+        struck: impl Fn(&Inner) -> &BTreeSet<(Side, FieldId)>,
+    ) -> Option<FieldId> {
+        if !back {
+            let fields = ["notes", "due", "tags"].map(FieldId::new);
+            return self.entropy.pick(&fields).cloned();
+        }
+        let struck = {
+            let stage = self.witness.stage.lock();
+            let here = struck(&stage).iter().filter(|(on, _)| *on == side);
+            here.map(|(_, field)| field.clone()).collect::<Vec<_>>()
+        };
+        self.entropy.pick(&struck).cloned()
     }
 
     /// The weather changes somewhere.
@@ -458,6 +510,11 @@ impl People {
                     stage.gone.insert((side, field.clone()))
                 }
                 Weather::FieldGone(field, false) => stage.gone.remove(&(side, field.clone())),
+                Weather::Garbled(field, true) => {
+                    stage.estranged.insert((side, field.clone()));
+                    stage.garbled.insert((side, field.clone()))
+                }
+                Weather::Garbled(field, false) => stage.garbled.remove(&(side, field.clone())),
                 _ => false,
             };
             stage.count(match &weather {
@@ -465,6 +522,8 @@ impl People {
                 Weather::Moved(_, false) => "moved back",
                 Weather::FieldGone(_, true) => "field gone",
                 Weather::FieldGone(_, false) => "field back",
+                Weather::Garbled(_, true) => "field garbled",
+                Weather::Garbled(_, false) => "field legible again",
                 Weather::Hidden(_, true) => "unshared",
                 Weather::Hidden(_, false) => "shared again",
                 Weather::Capped(Some(_)) => "scans capped",
@@ -492,15 +551,20 @@ impl People {
                 }
                 place.weather(&Weather::Hidden(record.key, false));
             }
-            let gone = self.witness.stage.lock().gone.clone();
-            for (on, field) in gone {
-                if on == side {
-                    place.weather(&Weather::FieldGone(field, false));
-                }
+            let (gone, garbled) = {
+                let stage = self.witness.stage.lock();
+                (stage.gone.clone(), stage.garbled.clone())
+            };
+            for (_, field) in gone.into_iter().filter(|(on, _)| *on == side) {
+                place.weather(&Weather::FieldGone(field, false));
+            }
+            for (_, field) in garbled.into_iter().filter(|(on, _)| *on == side) {
+                place.weather(&Weather::Garbled(field, false));
             }
         }
         let mut stage = self.witness.stage.lock();
         stage.gone.clear();
+        stage.garbled.clear();
         stage.hidden.clear();
     }
 

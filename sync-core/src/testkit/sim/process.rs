@@ -9,11 +9,13 @@ use futures::task::noop_waker;
 
 use super::history::History;
 use super::peer::StagedPeer;
+use super::reference::PAUSED;
 use super::store::StagedStore;
 use crate::engine::{Described, Engine, Report, RunError, RunOptions};
 use crate::link::{Side, Sides};
 use crate::plan::{Guard, Plan};
 use crate::port::{Call, Cancel, Clock, Peer, StoreError};
+use crate::schema::{FieldId, SchemaChange};
 
 /// Inputs and outputs after which a run counts as endless.
 const ENDLESS: u64 = 20_000;
@@ -94,8 +96,14 @@ impl History {
         if scant {
             self.stage().lock().count("run with a budget");
         }
+        let (adopt, schema) = match resting {
+            true => (false, Sides::default()),
+            false => (self.doubts(), self.removals()),
+        };
         let options = RunOptions {
             full,
+            adopt,
+            schema,
             cancel: cancel.clone(),
             owner: format!("process {number}"),
             approved: approved.into_iter().collect(),
@@ -110,6 +118,29 @@ impl History {
             cancel,
             future: Box::pin(future),
         }
+    }
+
+    /// Whether a person starts this run because the memory is not to be believed.
+    fn doubts(&mut self) -> bool {
+        let doubts = self.freedoms().doubt && self.entropy.chance(100);
+        if doubts {
+            self.stage().lock().count("memory doubted");
+        }
+        doubts
+    }
+
+    /// Fields that a person asks to be removed; nobody ever confirms it.
+    fn removals(&mut self) -> Sides<Vec<SchemaChange>> {
+        let mut removals = Sides::default();
+        if self.freedoms().removal && self.entropy.chance(200) {
+            self.stage().lock().count("removal asked for");
+            let field = FieldId::new(PAUSED);
+            removals = Sides::from_fn(|_| {
+                let field = field.clone();
+                vec![SchemaChange::RemoveField { field }]
+            });
+        }
+        removals
     }
 
     pub(super) fn engine(&mut self) -> Arc<Engine> {

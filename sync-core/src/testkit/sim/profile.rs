@@ -29,6 +29,8 @@ pub(super) struct Strain {
     pub(super) shows_less: u64,
     /// A commit or a read of the store fails.
     pub(super) store_fails: u64,
+    /// A call has its effect, and the caller is told that it failed.
+    pub(super) tears: u64,
     /// The process dies, at each input or output.
     pub(super) dies: u64,
     /// A person does something, at each input or output.
@@ -74,6 +76,7 @@ impl Profile {
             },
             Self::Crashy => Strain {
                 store_fails: 4,
+                tears: 2,
                 dies: 10,
                 races: 200,
                 ..calm
@@ -88,6 +91,7 @@ impl Profile {
                 write_fails: 80,
                 shows_less: 40,
                 store_fails: 2,
+                tears: 1,
                 dies: 5,
                 races: 100,
                 weather: 40,

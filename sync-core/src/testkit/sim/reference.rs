@@ -304,6 +304,7 @@ impl Place for ReferencePlace {
             (Weather::Late(late), Kind::Notion) => self.peer.late(*late),
             (Weather::Moved(key, moved), Kind::Notion) => self.peer.move_away(key, *moved),
             (Weather::FieldGone(field, gone), Kind::Notion) => self.peer.lose_field(field, *gone),
+            (Weather::Garbled(field, garbled), Kind::Notion) => self.peer.garble(field, *garbled),
             _ => return false,
         }
         true
@@ -329,5 +330,9 @@ impl Place for ReferencePlace {
         let words = matches!(value, Value::Text(_) | Value::RichText(_));
         let longest = usize::try_from(LONGEST).unwrap_or(usize::MAX);
         self.kind == Kind::Notion && words && value.display().chars().count() > longest
+    }
+
+    fn takes_nonsense(&self) -> bool {
+        self.kind != Kind::Notion
     }
 }

@@ -48,10 +48,13 @@ pub(super) struct Inner {
     pub(super) hidden: BTreeSet<(Side, Key)>,
     /// Records that live in another collection.
     pub(super) moved: BTreeSet<(Side, Key)>,
-    /// Fields that were gone from a schema once: what they hold there is no word of a person.
+    /// Fields that were gone from a schema once, or illegible: what they hold there is no word of a
+    /// person.
     pub(super) estranged: BTreeSet<(Side, FieldId)>,
     /// Fields that are gone from a schema.
     pub(super) gone: BTreeSet<(Side, FieldId)>,
+    /// Fields of which a peer makes no sense.
+    pub(super) garbled: BTreeSet<(Side, FieldId)>,
     /// What this history allows.
     pub(super) freedoms: Freedoms,
     /// The filters of the link by now.
@@ -164,6 +167,7 @@ impl Stage {
             moved: BTreeSet::new(),
             estranged: BTreeSet::new(),
             gone: BTreeSet::new(),
+            garbled: BTreeSet::new(),
             freedoms: Freedoms::default(),
             filters: Sides::default(),
             late: Vec::new(),
@@ -212,11 +216,17 @@ impl Inner {
 
     /// Whether the call that just began is to be torn. To be asked after its first pause.
     pub(super) fn tears(&mut self) -> bool {
-        let tears = self.torn_at == Some(self.tally.calls);
+        let chance = self.strain.tears;
+        let tears = self.is_torn() || chance > 0 && self.entropy.chance(chance);
         if tears {
             self.count("told that it failed");
         }
         tears
+    }
+
+    /// As [`Self::tears`], by plan only.
+    pub(super) fn is_torn(&self) -> bool {
+        self.torn_at == Some(self.tally.calls)
     }
 
     pub(super) fn count(&mut self, fault: &'static str) {

@@ -83,7 +83,7 @@ impl Store for StagedStore {
 
     async fn lease(&self, link: &LinkId, ask: &LeaseAsk) -> Result<Fence, StoreError> {
         self.witness.stage.pause().await;
-        let torn = self.witness.stage.lock().tears();
+        let torn = self.witness.stage.lock().is_torn();
         let fence = self.inner.lease(link, ask).await?;
         if matches!(ask, LeaseAsk::Take { .. }) {
             let mut stage = self.witness.stage.lock();

@@ -56,6 +56,8 @@ pub trait Place: Send + Sync {
     fn truncates(&self, items: usize) -> bool;
     /// Whether the peer refuses this value as too long.
     fn refuses(&self, value: &Value) -> bool;
+    /// Whether people can write words where a date belongs.
+    fn takes_nonsense(&self) -> bool;
 }
 
 /// What a person writes into a cell; each place spells it its own way.
@@ -86,6 +88,8 @@ pub enum Weather {
     Moved(Key, bool),
     /// A field is gone from the schema, or there again with all it held.
     FieldGone(FieldId, bool),
+    /// The peer does not make sense of what a field holds, or does again.
+    Garbled(FieldId, bool),
 }
 
 /// Our own clock: that of the servers, off by what a jump made of it.
