@@ -424,7 +424,7 @@ impl Cycle<'_> {
     pub(super) fn needs_precheck(&self, intent: &Intent) -> bool {
         use crate::link::Precheck;
         let (side, kind) = (intent.side, intent.command.kind);
-        let takes_away = kind == CommandKind::Trash || intent.is_clearing();
+        let takes_away = intent.takes_away();
         let guarded = self.described[side].capabilities.update == UpdateSafety::Precheck;
         let age = || self.age_of_scan(side);
         (guarded || takes_away)

@@ -179,9 +179,9 @@ impl Cycle<'_> {
         let pair_id = pair.id;
         let read = record.clone();
         self.note_direct(side, pair_id);
-        // A trash of an earlier run rests on a proof of that run: decided again from what is there.
-        let rests_on_old_proof =
-            intent.command.kind == CommandKind::Trash && self.scan_elapsed[side.other()].is_none();
+        // What takes away rests on a proof of its run: of an earlier one it is decided again from what
+        // is there.
+        let rests_on_old_proof = intent.takes_away() && self.scan_elapsed[side.other()].is_none();
         // Nor is one sent again over an edit that came in between.
         let mut holding = intent.command.holding.iter();
         let edited = holding.any(|(field, value)| record.cells.complete(field) != Some(value));

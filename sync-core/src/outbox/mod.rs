@@ -71,6 +71,11 @@ impl Intent {
     pub fn is_clearing(&self) -> bool {
         self.command.kind == CommandKind::Patch && self.rule == RowRule::R12.to_string()
     }
+
+    /// Whether it trashes a record or empties it.
+    pub fn takes_away(&self) -> bool {
+        self.command.kind == CommandKind::Trash || self.is_clearing()
+    }
 }
 
 /// One field of an intent: settled on proof that `desired` arrived.

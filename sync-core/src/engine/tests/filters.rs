@@ -6,7 +6,7 @@ use futures::executor::block_on;
 
 use super::world::{World, is_live, names, tags, text};
 use crate::engine::{Report, RunOptions};
-use crate::link::{Filter, Leave, MaxDelete, Policy, Side, Test};
+use crate::link::{Direction, Filter, Leave, MaxDelete, Policy, Side, Test};
 use crate::pair::RecordState;
 use crate::plan::Guard;
 use crate::record::Key;
@@ -374,4 +374,33 @@ fn e7_a_record_made_where_it_fails_the_filter_leaves_at_once_and_not_when_it_is_
     later(&world);
     assert_eq!(left, !is_live(&world.notion, &page), "nothing new was said");
     assert!(left);
+}
+
+/// An earlier run saw the record leave. That it passes again is not in the index yet.
+#[test]
+fn p6_p4_a_record_that_passes_again_unseen_takes_nothing_away() {
+    for on_leave in [Leave::Trash, Leave::Clear] {
+        let (mut world, page, row) = titled(on_leave);
+        world.spec.policy.sweep_below_requests = 0;
+        world.clock.advance(Duration::from_secs(600));
+        world.notion.lag(Duration::from_secs(60));
+        world.notion.person_sets(&page, "title", text("closed"));
+        let elsewhere = RunOptions {
+            direction: Direction::Toward(Side::Left),
+            ..RunOptions::default()
+        };
+        for _ in 0..2 {
+            world.clock.advance(Duration::from_secs(300));
+            block_on(world.engine().run(&elsewhere)).unwrap();
+        }
+        world.notion.person_sets(&page, "title", text("open again"));
+        world.clock.advance(Duration::from_secs(20));
+        world.local.take_mutations();
+        world.run();
+        let written = world.local.take_mutations();
+        assert!(written.len() <= 1, "{on_leave:?}: {written:?}");
+        assert!(is_live(&world.local, &row), "{on_leave:?}");
+        assert_eq!(world.local.value(&row, "notes"), Some(text("words")));
+        assert_eq!(world.local.value(&row, "title"), Some(text("open again")));
+    }
 }
