@@ -55,7 +55,7 @@ impl Cycle<'_> {
     }
 
     async fn carry_out(&mut self, intent: Intent) -> Result<Go, RunError> {
-        let Some(pair) = self.pair(intent.pair).await? else {
+        let Some(mut pair) = self.pair(intent.pair).await? else {
             self.withdraw(intent, Vec::new()).await?;
             return Ok(Go::On);
         };
@@ -97,6 +97,8 @@ impl Cycle<'_> {
                         return Ok(Go::Stop);
                     }
                     intent = again.clone();
+                    // What became of the attempt is remembered with the pair.
+                    pair = self.pair(intent.pair).await?.unwrap_or(pair);
                 }
                 _ => return Ok(go),
             }

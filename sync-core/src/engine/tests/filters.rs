@@ -11,6 +11,7 @@ use crate::pair::RecordState;
 use crate::plan::Guard;
 use crate::record::Key;
 use crate::schema::FieldId;
+use crate::testkit::{CrashPoint, Fault};
 use crate::value::Value;
 
 /// Ten pages, of which the even ones are public. Only those belong to the link.
@@ -403,4 +404,119 @@ fn p6_p4_a_record_that_passes_again_unseen_takes_nothing_away() {
         assert_eq!(world.local.value(&row, "notes"), Some(text("words")));
         assert_eq!(world.local.value(&row, "title"), Some(text("open again")));
     }
+}
+
+/// A row with a page that is to be emptied: the row has just left the filter.
+fn leaving_page() -> (World, Key, Key) {
+    let policy = Policy {
+        on_leave: Leave::Clear,
+        ..Policy::default()
+    };
+    let mut world = World::with(true, policy);
+    let open = Test::Contains("open".into());
+    world.spec.filters.right = Some(Filter::Field {
+        field: FieldId::new("title"),
+        test: open,
+    });
+    for n in 0..9 {
+        let title = text(&format!("open {n}"));
+        world.local.person_creates(&[("title", title)]);
+    }
+    let cells = [
+        ("title", text("open")),
+        ("notes", text("words")),
+        ("tags", names(&["a", "b"])),
+    ];
+    let row = world.local.person_creates(&cells);
+    world.settle();
+    let page = world.partner(Side::Right, &row);
+    world.local.person_sets(&row, "title", text("closed"));
+    world.clock.advance(Duration::from_secs(120));
+    (world, page, row)
+}
+
+/// Both have everything once the row passes again.
+fn assert_filled_in_again(world: &World, page: &Key, row: &Key) {
+    world.local.person_sets(row, "title", text("open again"));
+    for _ in 0..3 {
+        later(world);
+    }
+    assert_eq!(world.local.value(row, "notes"), Some(text("words")));
+    assert_eq!(world.notion.value(page, "notes"), Some(text("words")));
+    assert_eq!(world.notion.value(page, "title"), Some(text("open again")));
+    world.assert_equal();
+}
+
+/// The request that empties a page is lost, sent again, refused, and arrives after all.
+#[test]
+fn p4_what_a_late_request_emptied_is_no_word_of_a_person() {
+    let (world, page, row) = leaving_page();
+    world.notion.inject([Fault::ArriveLate, Fault::Reject]);
+    world.run();
+    assert_eq!(world.notion.value(&page, "notes"), Some(Value::Empty));
+    later(&world);
+    assert_eq!(world.local.value(&row, "notes"), Some(text("words")));
+    assert_filled_in_again(&world, &page, &row);
+}
+
+/// Nor if somebody has written into it by then: that stays, and the rest is filled in.
+#[test]
+fn p4_what_is_written_into_a_page_that_a_late_request_emptied_stays() {
+    let (world, page, row) = leaving_page();
+    world.notion.inject([Fault::ArriveLate, Fault::Reject]);
+    world.run();
+    world.notion.person_sets(&page, "tags", tags(&["c"]));
+    later(&world);
+    assert_filled_in_again(&world, &page, &row);
+    assert_eq!(world.local.value(&row, "tags"), Some(names(&["c"])));
+}
+
+/// A lost request that has not arrived makes no difference to what people empty themselves.
+#[test]
+fn what_a_person_empties_while_a_request_may_yet_arrive_is_theirs() {
+    let (world, page, row) = leaving_page();
+    world.notion.inject([Fault::LoseRequest, Fault::Reject]);
+    world.run();
+    assert_eq!(world.notion.value(&page, "notes"), Some(text("words")));
+    world.local.person_sets(&row, "title", text("open again"));
+    world.notion.person_sets(&page, "notes", Value::Empty);
+    for _ in 0..3 {
+        later(&world);
+    }
+    assert_eq!(world.local.value(&row, "notes"), Some(Value::Empty));
+    world.assert_equal();
+}
+
+/// The run dies around the command that empties a page. Then the page is not shown for a while, or
+/// the row passes again before the next run.
+#[test]
+fn p4_a_page_emptied_by_a_run_that_died_is_filled_in_and_never_emptied_on_old_proof() {
+    let mut under_way = 0;
+    for (commit, hidden) in (1..10).flat_map(|commit| [(commit, true), (commit, false)]) {
+        let (world, page, row) = leaving_page();
+        let at = world.store.serial() + commit;
+        world.store.crash_at(Some(CrashPoint::Before(at)));
+        let _ = world.try_run();
+        world.store.crash_at(None);
+        world.store.break_lease(&world.spec.id);
+        let outbox = block_on(world.engine().decisions().outbox()).unwrap();
+        under_way += usize::from(outbox.iter().any(|intent| intent.state.is_unresolved()));
+        world.clock.advance(Duration::from_secs(120));
+        if hidden {
+            world.notion.hide(&page, true);
+            world.run_full();
+            world.notion.hide(&page, false);
+            world.clock.advance(Duration::from_secs(120));
+            world.run_full();
+        } else {
+            let emptied = world.notion.value(&page, "notes") == Some(Value::Empty);
+            world.local.person_sets(&row, "title", text("open still"));
+            world.notion.take_mutations();
+            world.run();
+            let written = world.notion.take_mutations().len();
+            assert!(emptied || written <= 1, "after commit {commit}");
+        }
+        assert_filled_in_again(&world, &page, &row);
+    }
+    assert!(under_way > 0, "no crash hit the command");
 }
