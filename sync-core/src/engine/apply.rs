@@ -277,6 +277,14 @@ impl Cycle<'_> {
             .next();
         match answer {
             Some(Lookup::Here(record)) if holds(&intent.command, &record) => Ok(true),
+            // Still not shown: it is asked for again later, as after a refusal.
+            Some(Lookup::Absent(Absence::Ambiguous) | Lookup::Denied) if intent.is_denied() => {
+                let mut intent = intent.clone();
+                intent.attempts += 1;
+                self.refused.insert(pair.id);
+                self.postpone(intent, Vec::new()).await?;
+                Ok(false)
+            }
             Some(answer) => {
                 self.report.raise(Guard::StaleBase, 1);
                 let change = self.classified(pair, intent.side, answer);
