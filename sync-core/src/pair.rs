@@ -262,16 +262,18 @@ impl Base {
             let Some(settled) = self.field(field).map(|settled| &settled[*on]) else {
                 continue;
             };
-            let now = record.cells.complete(&field.ids[*on])?;
             if settled.is_same(empty) {
                 continue;
             }
-            if now.is_same(settled) {
-                return None;
-            }
-            if now.is_same(empty) {
-                base.clear(*on, field, now.clone());
-                arrived = true;
+            match record.cells.complete(&field.ids[*on]) {
+                Some(now) if now.is_same(settled) => return None,
+                // Somebody wrote there since.
+                Some(now) if !now.is_same(empty) => {}
+                now => {
+                    // What is not shown may be empty too: nothing is agreed on there any more.
+                    base.clear(*on, field, empty.clone());
+                    arrived |= now.is_some();
+                }
             }
         }
         arrived.then_some(base)

@@ -9,7 +9,7 @@ use crate::engine::{Report, RunOptions};
 use crate::link::{Direction, Filter, Leave, MaxDelete, Policy, Side, Test};
 use crate::pair::RecordState;
 use crate::plan::Guard;
-use crate::record::Key;
+use crate::record::{Cell, Key};
 use crate::schema::FieldId;
 use crate::testkit::{CrashPoint, Fault};
 use crate::value::Value;
@@ -469,6 +469,24 @@ fn p4_what_is_written_into_a_page_that_a_late_request_emptied_stays() {
     later(&world);
     assert_filled_in_again(&world, &page, &row);
     assert_eq!(world.local.value(&row, "tags"), Some(names(&["c"])));
+}
+
+/// What is not shown whole by then may have been emptied too.
+#[test]
+fn p4_a_list_that_is_not_shown_in_a_page_that_a_late_request_emptied_is_not_emptied_here() {
+    let (world, page, row) = leaving_page();
+    world.notion.inject([Fault::ArriveLate, Fault::Reject]);
+    world.run();
+    let unseen = Cell::Truncated(Value::Empty);
+    world.notion.set_cell(&page, "tags", unseen);
+    world.local.person_sets(&row, "title", text("open still"));
+    world.clock.advance(Duration::from_secs(120));
+    world.run();
+    assert_eq!(world.local.value(&row, "notes"), Some(text("words")));
+    let seen = Cell::Complete(Value::Empty);
+    world.notion.set_cell(&page, "tags", seen);
+    assert_filled_in_again(&world, &page, &row);
+    assert_eq!(world.local.value(&row, "tags"), Some(names(&["a", "b"])));
 }
 
 /// A lost request that has not arrived makes no difference to what people empty themselves.
