@@ -267,12 +267,11 @@ impl Base {
             }
             match record.cells.complete(&field.ids[*on]) {
                 Some(now) if now.is_same(settled) => return None,
-                // Somebody wrote there since.
-                Some(now) if !now.is_same(empty) => {}
                 now => {
-                    // What is not shown may be empty too: nothing is agreed on there any more.
+                    // Also where somebody wrote since, or what is there is not shown: nothing is
+                    // agreed on there any more.
                     base.clear(*on, field, empty.clone());
-                    arrived |= now.is_some();
+                    arrived |= now.is_some_and(|now| now.is_same(empty));
                 }
             }
         }

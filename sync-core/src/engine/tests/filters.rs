@@ -459,16 +459,45 @@ fn p4_what_a_late_request_emptied_is_no_word_of_a_person() {
     assert_filled_in_again(&world, &page, &row);
 }
 
-/// Nor if somebody has written into it by then: that stays, and the rest is filled in.
+/// Nor if somebody has written into it by then: that stays, and so does what was here.
 #[test]
-fn p4_what_is_written_into_a_page_that_a_late_request_emptied_stays() {
+fn p4_what_is_written_into_a_page_that_a_late_request_emptied_is_not_written_over_what_was_here() {
     let (world, page, row) = leaving_page();
     world.notion.inject([Fault::ArriveLate, Fault::Reject]);
     world.run();
-    world.notion.person_sets(&page, "tags", tags(&["c"]));
-    later(&world);
-    assert_filled_in_again(&world, &page, &row);
-    assert_eq!(world.local.value(&row, "tags"), Some(names(&["c"])));
+    assert_written_into(&world, &page, &row);
+}
+
+/// As above, of a run that died before it learned that the page was emptied.
+#[test]
+fn p4_what_is_written_into_a_page_before_it_is_known_to_be_emptied_is_not_written_over_what_was_here()
+ {
+    let (world, page, row) = leaving_page();
+    let at = (1..10).find(|commit| {
+        let at = world.store.serial() + commit;
+        world.store.crash_at(Some(CrashPoint::Before(at)));
+        let _ = world.try_run();
+        world.store.crash_at(None);
+        world.store.break_lease(&world.spec.id);
+        world.notion.value(&page, "notes") == Some(Value::Empty)
+    });
+    assert!(at.is_some(), "no run died there");
+    assert_written_into(&world, &page, &row);
+}
+
+/// Somebody writes into the page; when the row passes again, both words stand.
+fn assert_written_into(world: &World, page: &Key, row: &Key) {
+    assert_eq!(world.notion.value(page, "notes"), Some(Value::Empty));
+    world.notion.person_sets(page, "notes", text("new words"));
+    later(world);
+    world.local.person_sets(row, "title", text("open again"));
+    for _ in 0..3 {
+        later(world);
+    }
+    assert_eq!(world.local.value(row, "notes"), Some(text("words")));
+    assert_eq!(world.notion.value(page, "notes"), Some(text("new words")));
+    assert_eq!(world.notion.value(page, "tags"), Some(tags(&["a", "b"])));
+    assert_eq!(world.run().open_conflicts, 1);
 }
 
 /// What is not shown whole by then may have been emptied too.
