@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use self::swings::Swings;
-use crate::link::{MappedField, Side, Sides};
+use crate::link::{MappedField, Mapping, Side, Sides};
 use crate::port::{PlaceId, Proof};
 use crate::record::{Key, Lifecycle, Record, Timestamp};
 use crate::schema::FieldId;
@@ -99,6 +99,8 @@ pub struct Base {
     held: Option<Side>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     cleared: Option<Cleared>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    emptying: Option<Cleared>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     lost: bool,
     #[serde(default, skip_serializing_if = "Swings::is_empty")]
@@ -238,6 +240,44 @@ impl Base {
         self.cleared.as_ref().map(|cleared| cleared.on)
     }
 
+    /// A command that empties these fields of a side was sent, and whether it arrives is not known.
+    pub fn may_yet_empty(&mut self, on: Side, fields: impl IntoIterator<Item = (FieldId, Value)>) {
+        let fields = fields.into_iter().collect();
+        self.emptying = Some(Cleared { on, fields });
+    }
+
+    /// What is agreed on once such a command is seen to have arrived, if it is. It empties all of its
+    /// fields at once: as long as one of them holds what was settled, an empty one is a person's word.
+    pub fn once_emptied(&self, mapping: &Mapping, sides: &Sides<SideState>) -> Option<Self> {
+        let Cleared { on, fields } = self.emptying.as_ref()?;
+        let there = sides[*on].presence == Presence::Present;
+        let record = sides[*on].shadow.as_ref().filter(|_| there)?;
+        let mut base = self.clone();
+        base.emptying = None;
+        let mut arrived = false;
+        for (name, empty) in fields {
+            let Some(field) = mapping.field(name) else {
+                continue;
+            };
+            let Some(settled) = self.field(field).map(|settled| &settled[*on]) else {
+                continue;
+            };
+            if settled.is_same(empty) {
+                continue;
+            }
+            match record.cells.complete(&field.ids[*on]) {
+                Some(now) if now.is_same(settled) => return None,
+                now => {
+                    // Also where somebody wrote since, or what is there is not shown: nothing is
+                    // agreed on there any more.
+                    base.clear(*on, field, empty.clone());
+                    arrived |= now.is_some_and(|now| now.is_same(empty));
+                }
+            }
+        }
+        arrived.then_some(base)
+    }
+
     fn unclear(&mut self, field: &FieldId) {
         if let Some(cleared) = &mut self.cleared {
             cleared.fields.retain(|(name, _)| name != field);
@@ -282,9 +322,14 @@ impl Base {
         self.held
     }
 
-    /// Whether lifecycle and settled fields are all there is: nothing parked, held, emptied or lost.
+    /// Whether lifecycle and settled fields are all there is: nothing parked, held, emptied,
+    /// perhaps emptied, or lost.
     pub fn is_plain(&self) -> bool {
-        self.parked.is_empty() && self.held.is_none() && self.cleared.is_none() && !self.lost
+        self.parked.is_empty()
+            && self.held.is_none()
+            && self.cleared.is_none()
+            && self.emptying.is_none()
+            && !self.lost
     }
 
     fn put(&mut self, field: BaseField) {

@@ -55,7 +55,7 @@ impl Cycle<'_> {
     }
 
     async fn carry_out(&mut self, intent: Intent) -> Result<Go, RunError> {
-        let Some(pair) = self.pair(intent.pair).await? else {
+        let Some(mut pair) = self.pair(intent.pair).await? else {
             self.withdraw(intent, Vec::new()).await?;
             return Ok(Go::On);
         };
@@ -97,6 +97,8 @@ impl Cycle<'_> {
                         return Ok(Go::Stop);
                     }
                     intent = again.clone();
+                    // What became of the attempt is remembered with the pair.
+                    pair = self.pair(intent.pair).await?.unwrap_or(pair);
                 }
                 _ => return Ok(go),
             }
@@ -275,6 +277,14 @@ impl Cycle<'_> {
             .next();
         match answer {
             Some(Lookup::Here(record)) if holds(&intent.command, &record) => Ok(true),
+            // Still not shown: it is asked for again later, as after a refusal.
+            Some(Lookup::Absent(Absence::Ambiguous) | Lookup::Denied) if intent.is_denied() => {
+                let mut intent = intent.clone();
+                intent.attempts += 1;
+                self.refused.insert(pair.id);
+                self.postpone(intent, Vec::new()).await?;
+                Ok(false)
+            }
             Some(answer) => {
                 self.report.raise(Guard::StaleBase, 1);
                 let change = self.classified(pair, intent.side, answer);

@@ -155,7 +155,10 @@ impl Cycle<'_> {
                     }
                     Turn::Due(intent) => chunk.intents.push(*intent),
                     Turn::New => {
-                        let intent = self.intent(&pair, &command);
+                        let mut intent = self.intent(&pair, &command);
+                        // A record that was not shown stays unread, whatever is to be written now.
+                        let waiting = self.postponed.get(&(id, side));
+                        intent.refusal = waiting.and_then(|waiting| waiting.refusal);
                         chunk.changes.push(Change::Intent(intent.clone()));
                         chunk.intents.push(intent);
                     }
@@ -424,7 +427,7 @@ impl Cycle<'_> {
     pub(super) fn needs_precheck(&self, intent: &Intent) -> bool {
         use crate::link::Precheck;
         let (side, kind) = (intent.side, intent.command.kind);
-        let takes_away = kind == CommandKind::Trash || intent.is_clearing();
+        let takes_away = intent.takes_away();
         let guarded = self.described[side].capabilities.update == UpdateSafety::Precheck;
         let age = || self.age_of_scan(side);
         (guarded || takes_away)
@@ -433,8 +436,8 @@ impl Cycle<'_> {
                 // A record about to be trashed or emptied is always read first: "not returned" is
                 // no proof that nobody edited it.
                 _ if takes_away => true,
-                // What is in the trash is in no scan.
-                _ if kind == CommandKind::Untrash => true,
+                // What is in the trash is in no scan, nor was what the peer did not show lately.
+                _ if kind == CommandKind::Untrash || intent.is_denied() => true,
                 Precheck::Always => true,
                 Precheck::IfStale(after) => age() >= after,
                 Precheck::Never => false,

@@ -458,6 +458,7 @@ impl Cycle<'_> {
                     (unproved.contains(&pair.sides[side].presence)
                         && !self.probed.contains(&(pair.id, side)))
                         || self.rests_on_old_proof(pair, side)
+                        || self.left_by_old_proof(pair, side)
                         || self.is_half_seen(pair, side)
                 }));
             }

@@ -60,12 +60,8 @@ impl Cycle<'_> {
         mut changes: Vec<Change>,
     ) -> Result<(), RunError> {
         let policy = &self.engine.spec.policy;
-        let is_denied = matches!(
-            intent.refusal,
-            Some(RejectionKind::NotFound | RejectionKind::Denied)
-        );
         // A missing permission is asked for until it is given: it ends without anybody's word here.
-        if intent.attempts >= policy.max_attempts && !is_denied {
+        if intent.attempts >= policy.max_attempts && !intent.is_denied() {
             let attend = Change::Attend {
                 pair: intent.pair,
                 dirty: true,
@@ -77,7 +73,10 @@ impl Cycle<'_> {
         let now = self.engine.clock.now();
         intent.due_at = Some(now.plus(policy.backoff.after(intent.attempts)));
         let (at, pair) = ((intent.pair, intent.side), intent.pair);
-        intent.apply(IntentEvent::NotApplied)?;
+        // One whose record was not shown when it was read first has not left.
+        if intent.state.is_unresolved() {
+            intent.apply(IntentEvent::NotApplied)?;
+        }
         self.intents.remove(&at);
         self.postponed.insert(at, intent.clone());
         let attend = Change::Attend {

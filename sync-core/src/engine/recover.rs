@@ -103,8 +103,9 @@ impl Cycle<'_> {
             }
             Finding::Unreadable(lookup) => {
                 let side = intent.side;
-                let change = self.classified(&pair, side, *lookup);
-                self.withdraw(intent, vec![change]).await
+                let mut seen = vec![self.classified(&pair, side, *lookup)];
+                seen.extend(may_yet_empty(&intent, &pair));
+                self.withdraw(intent, seen).await
             }
         }
     }
@@ -179,21 +180,25 @@ impl Cycle<'_> {
         let pair_id = pair.id;
         let read = record.clone();
         self.note_direct(side, pair_id);
-        // A trash of an earlier run rests on a proof of that run: decided again from what is there.
-        let rests_on_old_proof =
-            intent.command.kind == CommandKind::Trash && self.scan_elapsed[side.other()].is_none();
+        // What takes away rests on a proof of its run: of an earlier one it is decided again from what
+        // is there.
+        let rests_on_old_proof = intent.takes_away() && self.scan_elapsed[side.other()].is_none();
         // Nor is one sent again over an edit that came in between.
         let mut holding = intent.command.holding.iter();
         let edited = holding.any(|(field, value)| record.cells.complete(field) != Some(value));
         if settlement.verdict == Verdict::NotApplied && (rests_on_old_proof || edited) {
-            let seen = vec![observed(pair_id, side, record)];
+            let mut seen = vec![observed(pair_id, side, record)];
+            seen.extend(may_yet_empty(&intent, pair));
             return self.withdraw(intent, seen).await;
         }
         if settlement.verdict == Verdict::NotApplied && intent.command.kind != CommandKind::Create {
             // Sent again while there is budget. Then a change that was taken each time is a dead
             // letter with this note; one that never arrived is decided afresh.
             let spent = intent.attempts >= self.engine.spec.policy.max_attempts;
-            let seen = vec![observed(pair_id, side, record)];
+            let mut seen = vec![observed(pair_id, side, record)];
+            if answer == Answer::Lost {
+                seen.extend(may_yet_empty(&intent, pair));
+            }
             let event = match (spent, answer) {
                 (false, _) => IntentEvent::NotApplied,
                 (true, Answer::Taken) => IntentEvent::Refused,
@@ -210,8 +215,12 @@ impl Cycle<'_> {
         }
         let kind = intent.command.kind;
         let mut changes = vec![observed(pair_id, side, record)];
+        let may_arrive = answer == Answer::Lost && settlement.fields.is_empty();
+        let noted = may_yet_empty(&intent, pair).filter(|_| may_arrive);
         // What was verified is settled even where somebody wrote beside it.
-        if !intent.edit {
+        if let Some(noted) = noted {
+            changes.push(noted);
+        } else if !intent.edit {
             changes.push(Change::Settle {
                 pair: pair_id,
                 base: settlement.base,
@@ -426,4 +435,17 @@ impl Cycle<'_> {
         };
         intent.fields.iter().filter(agrees).count() * 2 >= intent.fields.len()
     }
+}
+
+/// Remembers of a command that empties a record, and was lost, that it may arrive yet: what is empty
+/// then was emptied by us.
+fn may_yet_empty(intent: &Intent, pair: &PairState) -> Option<Change> {
+    let mut base = pair.base.clone().filter(|_| intent.is_clearing())?;
+    let fields = intent.fields.iter();
+    let fields = fields.map(|field| (field.name.clone(), field.desired.clone()));
+    base.may_yet_empty(intent.side, fields);
+    Some(Change::Settle {
+        pair: pair.id,
+        base,
+    })
 }

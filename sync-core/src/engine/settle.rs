@@ -82,6 +82,23 @@ pub(super) fn verify(
             }
         }
     }
+    // What empties empties all of its fields at once: what stands in another of them was written
+    // since, and is no answer to what was agreed on before.
+    let emptied = |field: &IntentField| {
+        fields.contains(&field.name) && field.expected.as_ref() != Some(&field.desired)
+    };
+    if intent.is_clearing() && intent.fields.iter().any(emptied) {
+        for field in &intent.fields {
+            let mapped = spec.mapping.field(&field.name);
+            let written = mapped.filter(|mapped| {
+                let now = read_back.cells.complete(&mapped.ids[to]);
+                !fields.contains(&field.name) && now != field.expected.as_ref()
+            });
+            if let Some(mapped) = written {
+                base.clear(to, mapped, field.desired.clone());
+            }
+        }
+    }
     let lifecycle = intent.command.kind.leads_to();
     let trashed = read_back.lifecycle == Lifecycle::Trashed;
     let lives_as_wanted = trashed == (lifecycle == Lifecycle::Trashed);

@@ -135,11 +135,12 @@ impl Cycle<'_> {
         })
     }
 
-    /// Whether a trash rests on what was not read lately, or not whole.
+    /// Whether a command that takes away rests on what was not read lately, or not whole.
     pub(super) fn is_unproved(&self, pair: &PairState, command: &PlannedCommand) -> bool {
-        let side = command.side;
-        command.kind == CommandKind::Trash
-            && (self.rests_on_old_proof(pair, side.other()) || self.is_half_seen(pair, side))
+        let (side, other) = (command.side, command.side.other());
+        let trash = command.kind == CommandKind::Trash;
+        trash && (self.rests_on_old_proof(pair, other) || self.is_half_seen(pair, side))
+            || command.is_leaving() && self.left_by_old_proof(pair, other)
     }
 
     /// Whether a scan did not show a live record whole, so that an edit of it may be unknown: before
@@ -174,6 +175,27 @@ impl Cycle<'_> {
         state.presence == Presence::Present
             && trashed
             && settled.is_some_and(|base| base.lifecycle != Lifecycle::Trashed)
+            && self.described[side].capabilities.changes != ChangeFeed::Delta
+            && !self.probed.contains(&(pair.id, side))
+    }
+
+    /// Whether that a record left the filter was read in an earlier run, on such a peer: it may pass
+    /// again by now. Where the filter itself is new nothing is taken away before a person said so,
+    /// and nothing has to be read for that.
+    pub(super) fn left_by_old_proof(&self, pair: &PairState, side: Side) -> bool {
+        let state = &pair.sides[side];
+        let filter = self.engine.spec.filters[side].as_ref();
+        let mut left = filter.zip(state.shadow.as_ref()).into_iter();
+        let left = left.any(|(filter, shadow)| {
+            shadow.lifecycle != Lifecycle::Trashed && filter.passes(shadow) == Some(false)
+        });
+        let approved = &self.options.approved;
+        let held =
+            self.memory.unapproved_change && !approved.contains(&Guard::FilterOrMappingChanged);
+        state.presence == Presence::Present
+            && left
+            && !held
+            && pair.base.is_some()
             && self.described[side].capabilities.changes != ChangeFeed::Delta
             && !self.probed.contains(&(pair.id, side))
     }

@@ -71,6 +71,19 @@ impl Intent {
     pub fn is_clearing(&self) -> bool {
         self.command.kind == CommandKind::Patch && self.rule == RowRule::R12.to_string()
     }
+
+    /// Whether the peer did not show the record that it is for, or does not let us write it.
+    pub fn is_denied(&self) -> bool {
+        matches!(
+            self.refusal,
+            Some(RejectionKind::NotFound | RejectionKind::Denied)
+        )
+    }
+
+    /// Whether it trashes a record or empties it.
+    pub fn takes_away(&self) -> bool {
+        self.command.kind == CommandKind::Trash || self.is_clearing()
+    }
 }
 
 /// One field of an intent: settled on proof that `desired` arrived.

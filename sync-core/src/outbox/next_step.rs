@@ -62,10 +62,7 @@ impl NextStep {
 impl Intent {
     /// What helps it on; `None` once it is settled or dropped.
     pub fn next_step(&self) -> Option<NextStep> {
-        let is_denied = matches!(
-            self.refusal,
-            Some(RejectionKind::NotFound | RejectionKind::Denied)
-        );
+        let is_denied = self.is_denied();
         Some(match self.state {
             IntentState::Settled | IntentState::Dropped => return None,
             IntentState::Planned if is_denied => NextStep::Share,

@@ -330,6 +330,8 @@ pub(super) fn trace_pair(
     flight: &InFlight<'_>,
     trace: Option<&mut Vec<(FieldId, FieldRule)>>,
 ) -> PairPlan {
+    let emptied = once_emptied(context, pair);
+    let pair = emptied.as_ref().unwrap_or(pair);
     let statuses =
         Sides::from_fn(|side| SideStatus::of(pair, side, context, flight.presumed[side]));
     let decision = decide_row(BaseState::of(pair.base.as_ref()), statuses);
@@ -354,5 +356,18 @@ pub(super) fn trace_pair(
         trace,
     }
     .decide();
+    if emptied.is_some() && plan.settle.is_none() {
+        plan.settle.clone_from(&pair.base);
+    }
     plan
+}
+
+/// The pair as it stands where a command that empties a side arrived after all.
+fn once_emptied(context: &PairContext<'_>, pair: &PairState) -> Option<PairState> {
+    let base = pair.base.as_ref()?;
+    let base = base.once_emptied(&context.spec.mapping, &pair.sides)?;
+    Some(PairState {
+        base: Some(base),
+        ..pair.clone()
+    })
 }

@@ -9,6 +9,7 @@ use super::odd_peer::{Habit, OddPeer};
 use super::world::{World, names, tags, text};
 use crate::engine::{RunOptions, RunOutcome};
 use crate::link::{Policy, Side, Sides};
+use crate::outbox::NextStep;
 use crate::plan::Guard;
 use crate::port::{CommandKind, Peer};
 use crate::schema::FieldId;
@@ -321,4 +322,38 @@ fn a_field_mapped_later_is_read_from_records_that_did_not_change() {
     world.spec.mapping.fields = all;
     assert_eq!(world.run().outcome, RunOutcome::Clean);
     assert_eq!(world.local.value(&row, "notes"), Some(text("filled")));
+}
+
+/// A page is edited, is not shown for a while, and is shown again as it was edited: no scan tells of
+/// that. What was refused meanwhile is not written over it, nor what the row came to hold since.
+#[test]
+fn p8_an_edit_of_a_page_that_was_not_shown_for_a_while_is_not_written_over() {
+    for changes in [false, true] {
+        let policy = Policy {
+            sweep_below_requests: 0,
+            ..Policy::default()
+        };
+        let world = World::with(true, policy);
+        let (page, row) = world.settled_pair();
+        world.clock.advance(Duration::from_secs(600));
+        world.notion.person_sets(&page, "notes", text("by hand"));
+        world.notion.hide(&page, true);
+        world.local.person_sets(&row, "notes", text("by program"));
+        for _ in 0..2 {
+            world.run();
+            world.clock.advance(Duration::from_secs(300));
+        }
+        let waits = &world.run().undelivered;
+        assert_eq!(waits[0].next_step, Some(NextStep::Share), "{waits:?}");
+        world.clock.advance(Duration::from_secs(300));
+        if changes {
+            world
+                .local
+                .person_sets(&row, "notes", text("by program too"));
+        }
+        world.notion.hide(&page, false);
+        world.run();
+        assert_eq!(world.notion.value(&page, "notes"), Some(text("by hand")));
+        assert_eq!(world.run().open_conflicts, 1);
+    }
 }

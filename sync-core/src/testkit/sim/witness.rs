@@ -224,7 +224,8 @@ impl Witness {
         }
     }
 
-    /// Whether the counterpart of a record left the filter, of a link that empties what did.
+    /// Whether the counterpart of a record left the filter, of a link that empties what did. If it
+    /// passes again only since this run began, the run may not have seen that, as for P6.
     async fn left(&self, side: Side, command: &Command) -> bool {
         let empties = |(_, leave): &(Side, Leave)| *leave == Leave::Clear;
         if self
@@ -239,10 +240,15 @@ impl Witness {
         }
         let other = side.other();
         let pair = self.pair_of(side, command).await;
-        let partner = pair.and_then(|pair| pair.sides[other].key.clone());
-        let partner = partner.and_then(|key| self.world.place(other).record(&key));
-        let filters = self.stage.lock().filters.clone();
-        partner.is_some_and(|partner| is_outside(&filters, other, &partner))
+        let Some(key) = pair.and_then(|pair| pair.sides[other].key.clone()) else {
+            return false;
+        };
+        let partner = self.world.place(other).record(&key);
+        let stage = self.stage.lock();
+        let began = stage.process.1;
+        let ticked = stage.revived.get(&(other, key));
+        ticked.is_some_and(|tick| *tick >= began)
+            || partner.is_some_and(|partner| is_outside(&stage.filters, other, &partner))
     }
 
     /// An edit beats a delete: what nobody but this record shows must not go to the trash with it.
