@@ -8,7 +8,7 @@ use super::history::History;
 use super::lineage::trace;
 use super::peer::is_live;
 use super::process::Ended;
-use crate::conflict::Conflict;
+use crate::conflict::{Conflict, LIFECYCLE};
 use crate::engine::{Report, RunError};
 use crate::link::{Direction, Lens, LensContext, MappedField, Side, Sides};
 use crate::outbox::Intent;
@@ -18,6 +18,7 @@ use crate::port::{
     Change, Commit, LeaseAsk, LinkMemory, OpenMode, Opened, Query, Rows, StoreError,
 };
 use crate::record::{Key, Record};
+use crate::schema::FieldId;
 use crate::value::Value;
 
 /// So long after the last edit nothing is news any more, whatever the grain of a side's edit times.
@@ -73,6 +74,7 @@ impl History {
     pub(super) fn check_agreement(&self) {
         let (pairs, truth) = (self.pairs(), self.truth());
         let conflicts = self.conflicts();
+        let life = FieldId::new(LIFECYCLE);
         let open: BTreeSet<_> = conflicts
             .iter()
             .map(|open| (open.pair, &open.field))
@@ -104,7 +106,13 @@ impl History {
                         .is_some_and(|last| !is_live(last) && self.is_let_go(side.other(), last));
                     matches!(there.presence, Presence::Moved(_)) || paused
                 });
-                if left_alone || there.is_some_and(|there| self.is_let_go(side.other(), there)) {
+                let asked = paired
+                    .get(key)
+                    .is_some_and(|pair| open.contains(&(pair.id, &life)));
+                if asked
+                    || left_alone
+                    || there.is_some_and(|there| self.is_let_go(side.other(), there))
+                {
                     continue;
                 }
                 if there.is_none_or(|there| !is_live(there)) {

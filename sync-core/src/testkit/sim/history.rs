@@ -11,7 +11,7 @@ use super::profile::{Profile, Strain};
 use super::stage::{Stage, Tally};
 use super::witness::Witness;
 use super::world::{MakeWorld, SkewedClock, World, Written};
-use crate::conflict::Resolution;
+use crate::conflict::{Conflict, Resolution};
 use crate::engine::{Decisions, Described, Engine, RunError};
 use crate::link::{LinkSpec, Policy, Precheck, Side, Sides};
 use crate::outbox::IntentState;
@@ -348,10 +348,23 @@ impl History {
         let decided = decisions.resolve(conflict.pair, &conflict.field, Resolution::Keep(keep));
         self.world.process_died();
         if self.finish(decided).is_ok() {
-            self.people.decides_against(&conflict.values[keep.other()]);
-            self.stage
-                .lock()
-                .tell(|| format!("decides {conflict:?} for {keep:?}"));
+            self.was_decided(&conflict, keep);
+        }
+    }
+
+    /// What a person gives up by a decision: a value, or all that a record holds.
+    fn was_decided(&self, conflict: &Conflict, keep: Side) {
+        self.stage
+            .lock()
+            .tell(|| format!("decides {conflict:?} for {keep:?}"));
+        let lost = keep.other();
+        if !conflict.is_about_life() {
+            return self.people.decides_against(&conflict.values[lost]);
+        }
+        let pairs = self.pairs();
+        let pair = pairs.iter().find(|pair| pair.id == conflict.pair);
+        if let Some(key) = pair.and_then(|pair| pair.sides[lost].key.as_ref()) {
+            self.people.take_back(lost, key, None);
         }
     }
 
@@ -495,7 +508,7 @@ impl History {
             let resolution = Resolution::Keep(keep);
             let decided = decisions.resolve(conflict.pair, &conflict.field, resolution);
             if self.finish(decided).is_ok() {
-                self.people.decides_against(&conflict.values[keep.other()]);
+                self.was_decided(conflict, keep);
             }
         }
         let late = self.late_duplicates();

@@ -318,7 +318,7 @@ impl People {
     }
 
     /// Whoever writes over a value has seen it.
-    fn take_back(&self, side: Side, key: &Key, field: Option<&FieldId>) {
+    pub(super) fn take_back(&self, side: Side, key: &Key, field: Option<&FieldId>) {
         let record = self.witness.world.place(side).record(key);
         let mut stage = self.witness.stage.lock();
         for (id, cell) in record.iter().flat_map(|record| record.cells.iter()) {
