@@ -78,7 +78,7 @@ impl Decider<'_, '_> {
             RowAction::Probe => self.plan.probe = true,
             RowAction::Create(on) => self.create(on),
             RowAction::Forget => {
-                self.plan.forget = true;
+                self.plan.forget = !self.is_in_both_trashes();
                 self.close_conflicts();
             }
             RowAction::Left(on) => match self.context.spec.policy.on_leave {
@@ -104,6 +104,15 @@ impl Decider<'_, '_> {
             }
             _ => self.block(true),
         }
+    }
+
+    /// Whether the two records of a pair that never agreed can both be restored: they shall find
+    /// each other then, until retention forgets them.
+    fn is_in_both_trashes(&self) -> bool {
+        let sides = &self.pair.sides;
+        Side::BOTH
+            .into_iter()
+            .all(|side| sides[side].presence == Presence::Present)
     }
 
     /// A record in the trash on both sides has nothing left to disagree about.

@@ -150,3 +150,27 @@ fn e10_one_search_serves_a_hundred_creates() {
     };
     assert_eq!(requests(true), requests(false) + 2);
 }
+
+#[test]
+fn two_that_were_joined_and_trashed_before_they_agreed_find_each_other_again() {
+    let mut world = matched_by(&["title"]);
+    world.spec.policy.quiet_period = Duration::from_secs(300);
+    let (page, row) = (there(&world, "one", "there"), here(&world, "one", "here"));
+    world.run();
+    let partner = || world.partner(Side::Left, &page);
+    assert_eq!(partner(), row, "joined, and not agreed on yet");
+    world.notion.person_trashes(&page, true);
+    world.local.person_trashes(&row, true);
+    world.settle();
+    // One is restored, and brings the other back instead of a second one.
+    world.notion.person_trashes(&page, false);
+    for _ in 0..2 {
+        world.clock.advance(Duration::from_secs(600));
+        world.settle();
+    }
+    assert_eq!(partner(), row);
+    assert_eq!(
+        (world.notion.records().len(), world.local.records().len()),
+        (1, 1)
+    );
+}
