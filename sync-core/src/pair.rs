@@ -343,9 +343,8 @@ impl Base {
 
     fn position(&self, name: &FieldId) -> Result<usize, usize> {
         // As for cells: of few fields the one is found faster than ordered.
-        let text = name.as_str();
         let mut few = self.fields.iter().take(8);
-        let few = few.position(|field| field.name.as_str() == text);
+        let few = few.position(|field| field.name == *name);
         few.map_or_else(
             || self.fields.binary_search_by(|field| field.name.cmp(name)),
             Ok,

@@ -6,7 +6,7 @@ use super::guards::{Guard, Refusal};
 use super::hold::OnHold;
 use super::pair::{Blocked, InFlight, PairContext, PairPlan, PlannedCommand, PlannedField, Where};
 use super::rows::{RowAction, RowDecision, RowRule};
-use super::status::{SideStatus, is_held};
+use super::status::{SeenField, SideStatus, is_held};
 use super::undo::holding;
 use crate::canary::{self, Canary};
 use crate::conflict::{Conflict, LIFECYCLE, Resolution};
@@ -21,6 +21,8 @@ use crate::value::Value;
 pub(super) struct Decider<'a, 'p> {
     pub(super) context: &'a PairContext<'a>,
     pub(super) pair: &'a PairState,
+    /// Its mapped fields, in the order of the mapping.
+    pub(super) seen: &'a [SeenField<'a>],
     pub(super) flight: &'a InFlight<'a>,
     pub(super) statuses: Sides<SideStatus>,
     pub(super) decision: RowDecision,

@@ -6,6 +6,7 @@ use super::hold::OnHold;
 use super::limits::{over_limit, unfit_option};
 use super::pair::{Blocked, PlannedCommand, PlannedField, Where};
 use super::rows::RowRule;
+use super::status::SeenField;
 use crate::canary::{self, Canary};
 use crate::conflict::{Conflict, Resolution};
 use crate::link::{Authority, Contest, MappedField, OptionPolicy, Side, Sides, Unmappable};
@@ -27,8 +28,8 @@ impl Decider<'_, '_> {
         };
         let records = Sides::new(left, right);
         let mut writes: Sides<Vec<PlannedField>> = Sides::default();
-        for field in &self.context.spec.mapping.fields {
-            self.field(field, &records, &mut writes);
+        for (field, seen) in self.context.spec.mapping.fields.iter().zip(self.seen) {
+            self.field(field, seen, &records, &mut writes);
         }
         let Sides { left, right } = writes;
         for (side, fields) in [(Side::Left, left), (Side::Right, right)] {
@@ -68,11 +69,11 @@ impl Decider<'_, '_> {
     fn field(
         &mut self,
         field: &MappedField,
+        seen: &SeenField<'_>,
         records: &Sides<&Record>,
         writes: &mut Sides<Vec<PlannedField>>,
     ) {
-        let base = self.pair.base.as_ref().and_then(|base| base.field(field));
-        let cells = Sides::from_fn(|side| records[side].cells.complete(&field.ids[side]));
+        let (base, cells) = (seen.settled, seen.now);
         if self.is_parked(field, cells) || self.is_kept_by_both(field) {
             return;
         }
@@ -89,21 +90,17 @@ impl Decider<'_, '_> {
             .conflicts
             .iter()
             .find(|conflict| conflict.field == *field.name());
-        let settled = |side: Side| {
-            cells[side].is_some_and(|now| base.is_some_and(|base| now.is_same(&base[side])))
-        };
-        if intact
+        if seen.same == Sides::new(true, true)
+            && intact
             && conflict.is_none()
             && !field.lens.meets_by_names()
-            && settled(Side::Left)
-            && settled(Side::Right)
         {
             // The most of a record that changed did not: no lens has to look at it.
             return self.note(field, FieldRule::F01);
         }
         let status = |side: Side| match (cells[side], base) {
             (None, _) => CellStatus::Gap,
-            (Some(now), Some(settled)) if now.is_same(&settled[side]) => CellStatus::Same,
+            (Some(_), Some(_)) if seen.same[side] => CellStatus::Same,
             (Some(_), Some(_)) => CellStatus::Changed,
             (Some(Value::Empty), None) => CellStatus::Empty,
             (Some(now), None) if Some(now) == emptied(side) => CellStatus::Empty,

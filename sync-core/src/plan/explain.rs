@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::fields::FieldRule;
 use super::pair::{InFlight, PairContext, PairPlan, trace_pair};
 use super::rows::RowRule;
-use super::status::{BaseState, SideStatus};
+use super::status::{BaseState, SeenField, SideStatus};
 use crate::link::Sides;
 use crate::pair::PairState;
 use crate::schema::FieldId;
@@ -66,10 +66,13 @@ pub fn explain(context: &PairContext<'_>, pair: &PairState, flight: &InFlight<'_
             values,
         }
     });
+    let seen = SeenField::of(pair, &context.spec.mapping);
     Explanation {
         label: plan.label.clone(),
         base: BaseState::of(pair.base.as_ref()),
-        statuses: Sides::from_fn(|side| SideStatus::of(pair, side, context, flight.presumed[side])),
+        statuses: Sides::from_fn(|side| {
+            SideStatus::of(pair, &seen, side, context, flight.presumed[side])
+        }),
         rule: plan.rule,
         reason: plan.rule.reason(),
         fields: fields.collect(),

@@ -11,7 +11,7 @@ use super::guards::{Guard, Refusal};
 use super::hold::FieldsOnHold;
 use super::rows::{RowRule, decide_row};
 use super::schema::WantedOptions;
-use super::status::{BaseState, SideStatus};
+use super::status::{BaseState, SeenField, SideStatus};
 use crate::conflict::Conflict;
 use crate::link::{Arbiter, Direction, LensContext, LinkSpec, MappedField, Names, Side, Sides};
 use crate::pair::{Base, PairId, PairState, RecordState, Standing};
@@ -332,8 +332,9 @@ pub(super) fn trace_pair(
 ) -> PairPlan {
     let emptied = once_emptied(context, pair);
     let pair = emptied.as_ref().unwrap_or(pair);
+    let seen = SeenField::of(pair, &context.spec.mapping);
     let statuses =
-        Sides::from_fn(|side| SideStatus::of(pair, side, context, flight.presumed[side]));
+        Sides::from_fn(|side| SideStatus::of(pair, &seen, side, context, flight.presumed[side]));
     let decision = decide_row(BaseState::of(pair.base.as_ref()), statuses);
     let mut plan = PairPlan::new(context, pair, decision.rule);
     decided::row(decision.rule);
@@ -349,6 +350,7 @@ pub(super) fn trace_pair(
     Decider {
         context,
         pair,
+        seen: &seen,
         flight,
         statuses,
         decision,

@@ -4,10 +4,11 @@ use serde::{Deserialize, Serialize};
 
 use super::pair::PairContext;
 use crate::canary::{self, Canary};
-use crate::link::Side;
+use crate::link::{Mapping, Side, Sides};
 use crate::memory::is_live;
 use crate::pair::{Base, PairState, Presence};
 use crate::record::{Lifecycle, Record};
+use crate::value::Value;
 
 /// What was settled before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -90,10 +91,11 @@ impl SideStatus {
         matches!(self, Self::Changed | Self::New | Self::Restored)
     }
 
-    /// The status of one side of a pair. `presumed`: the scan of this run shows changes only and
-    /// did not return the record.
+    /// The status of one side of a pair whose fields are seen like that. `presumed`: the scan of this
+    /// run shows changes only and did not return the record.
     pub(super) fn of(
         pair: &PairState,
+        seen: &[SeenField<'_>],
         side: Side,
         context: &PairContext<'_>,
         presumed: bool,
@@ -141,7 +143,7 @@ impl SideStatus {
                         }
                     }
                     Some(_) if trashed(shadow) => Self::Deleted,
-                    Some(base) if differs(base, shadow, side, context) => Self::Changed,
+                    Some(base) if is_edited(seen, base, side, context) => Self::Changed,
                     // It passes again, and the other side shows nothing of it yet.
                     Some(base) if base.cleared_on() == Some(side.other()) => Self::Changed,
                     Some(_) if presumed => Self::Presumed,
@@ -152,24 +154,68 @@ impl SideStatus {
     }
 }
 
+/// A mapped field of a pair: what was settled, what is there, and whether that is the same.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct SeenField<'a> {
+    pub(super) settled: Option<&'a Sides<Value>>,
+    pub(super) now: Sides<Option<&'a Value>>,
+    pub(super) same: Sides<bool>,
+}
+
+impl<'a> SeenField<'a> {
+    /// All mapped fields, in the order of the mapping.
+    pub(super) fn all(
+        base: Option<&'a Base>,
+        shadows: Sides<Option<&'a Record>>,
+        mapping: &Mapping,
+    ) -> Vec<Self> {
+        let seen = mapping.fields.iter().map(|field| {
+            let settled = base.and_then(|base| base.field(field));
+            let now = Sides::from_fn(|side| shadows[side]?.cells.complete(&field.ids[side]));
+            let same = Sides::from_fn(|side| {
+                let known = now[side].zip(settled);
+                known.is_some_and(|(now, settled)| now.is_same(&settled[side]))
+            });
+            Self { settled, now, same }
+        });
+        seen.collect()
+    }
+
+    /// Those of a pair.
+    pub(super) fn of(pair: &'a PairState, mapping: &Mapping) -> Vec<Self> {
+        let shadows = Sides::from_fn(|side| pair.sides[side].shadow.as_ref());
+        Self::all(pair.base.as_ref(), shadows, mapping)
+    }
+}
+
+/// Whether a mapped cell of a record differs from its own settled cell.
+pub(super) fn differs(base: &Base, shadow: &Record, side: Side, context: &PairContext<'_>) -> bool {
+    let mut shadows = Sides::default();
+    shadows[side] = Some(shadow);
+    let seen = SeenField::all(Some(base), shadows, &context.spec.mapping);
+    is_edited(&seen, base, side, context)
+}
+
 /// Whether a mapped cell differs from its own settled cell. A cell that was never settled is not
 /// an edit: it goes through the field table and does not outweigh a delete.
 /// Nor is what a field holds that became another one.
-pub(super) fn differs(base: &Base, shadow: &Record, side: Side, context: &PairContext<'_>) -> bool {
-    let mut fields = context.spec.mapping.fields.iter();
-    fields.any(|field| {
-        let Some(now) = shadow.cells.complete(&field.ids[side]) else {
+fn is_edited(seen: &[SeenField<'_>], base: &Base, side: Side, context: &PairContext<'_>) -> bool {
+    let mut fields = context.spec.mapping.fields.iter().zip(seen);
+    fields.any(|(field, seen)| {
+        let Some(now) = seen.now[side].filter(|_| !seen.same[side]) else {
             return false;
         };
-        let settled = base.field(field).map(|settled| &settled[side]);
-        let Some(settled) = settled.or_else(|| base.cleared(side, field)) else {
-            return false;
+        let emptied = || {
+            base.cleared(side, field)
+                .is_none_or(|empty| now.is_same(empty))
         };
         let is_parked = || {
             let parked = base.parked(field).map(|parked| &parked[side]);
             parked.is_some_and(|parked| now.is_same(parked))
         };
-        !now.is_same(settled) && !is_parked() && !context.on_hold.is_strange(field.name(), side)
+        (seen.settled.is_some() || !emptied())
+            && !is_parked()
+            && !context.on_hold.is_strange(field.name(), side)
     })
 }
 
