@@ -280,8 +280,9 @@ impl Decider<'_, '_> {
         cells: &Sides<Option<&Value>>,
         base: Option<&Sides<Value>>,
     ) -> Option<Side> {
-        // Nothing is written over on the strength of a memory that is lost.
-        if self.pair.base.as_ref().is_some_and(Base::is_lost) {
+        // Nothing is written over on the strength of a memory that is lost, unless the field was agreed
+        // on since.
+        if base.is_none() && self.pair.base.as_ref().is_some_and(Base::is_lost) {
             return None;
         }
         if let Authority::Side(side) = field.authority {

@@ -212,3 +212,21 @@ fn pain_40_a_store_made_for_another_place_is_refused_and_nothing_is_written() {
     assert!(block_on(opened).is_ok());
     assert!(world.run().is_quiet());
 }
+
+#[test]
+fn who_is_right_counts_again_for_a_field_that_was_agreed_on_since_the_memory_was_lost() {
+    let mut world = World::new();
+    for field in &mut world.spec.mapping.fields {
+        if field.name().as_str() == "notes" {
+            field.authority = Authority::Side(Side::Left);
+        }
+    }
+    let (page, row) = world.settled_pair();
+    world.notion.person_sets(&page, "title", text("one"));
+    world.local.person_sets(&row, "title", text("two"));
+    assert_eq!(adopted(&world).open_conflicts, 1, "the titles");
+    world.notion.person_sets(&page, "notes", text("there"));
+    world.local.person_sets(&row, "notes", text("here"));
+    assert_eq!(world.settle().open_conflicts, 1);
+    assert_eq!(world.local.value(&row, "notes"), Some(text("there")));
+}

@@ -91,8 +91,8 @@ enum Happening {
 const HAPPENINGS: [(u64, Happening); 9] = [
     (176, Happening::Deed),
     (20, Happening::Wait),
-    (14, Happening::Run),
-    (3, Happening::FullRun),
+    (11, Happening::Run),
+    (2, Happening::FullRun),
     (2, Happening::DryRun),
     (3, Happening::Explain),
     (4, Happening::Decide),
