@@ -9,7 +9,7 @@ use crate::conflict::LIFECYCLE;
 use crate::link::Side;
 use crate::outbox::{Intent, IntentEvent, IntentField, IntentState};
 use crate::pair::{PairId, PairState, Presence};
-use crate::port::{Call, Change, CommandKind, FieldSet, Lookup};
+use crate::port::{Absence, Call, Change, CommandKind, FieldSet, Lookup};
 use crate::record::{Key, Lifecycle, Record};
 use crate::schema::FieldId;
 use crate::value::Value;
@@ -91,7 +91,9 @@ impl Cycle<'_> {
                 self.advance(intent, IntentEvent::OutcomeUnknown, Vec::new())
                     .await
             }
-            Finding::Unreadable(_) if intent.command.kind == CommandKind::Create => {
+            Finding::Unreadable(lookup)
+                if intent.command.kind == CommandKind::Create && !is_proof(&lookup) =>
+            {
                 let mut intent = intent;
                 let key = intent.command.key.as_ref().map_or("", Key::as_str);
                 let name = &self.engine.spec.names[intent.side];
@@ -448,4 +450,9 @@ fn may_yet_empty(intent: &Intent, pair: &PairState) -> Option<Change> {
         pair: pair.id,
         base,
     })
+}
+
+/// Whether a record that was not shown is gone for good: who made it then destroyed it.
+fn is_proof(lookup: &Lookup) -> bool {
+    matches!(lookup, Lookup::Absent(Absence::Authoritative))
 }

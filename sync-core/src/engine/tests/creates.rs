@@ -11,9 +11,11 @@ use crate::engine::{Event, RunError, RunOptions, RunOutcome};
 use crate::link::{Policy, Side, Sides};
 use crate::pair::{PairId, PairState, Presence, SideState};
 use crate::plan::Guard;
-use crate::port::{Capabilities, Change, Clock, CommandKind, Peer, Proof};
+use crate::port::{
+    Absence, Call, Cancel, Capabilities, Change, Clock, CommandKind, Description, Peer, Proof,
+};
 use crate::record::Key;
-use crate::testkit::{CrashPoint, Fault, MemoryStore};
+use crate::testkit::{CrashPoint, Fault, MemoryPeer, MemoryStore};
 
 #[test]
 fn a_row_made_locally_becomes_one_page() {
@@ -191,6 +193,27 @@ fn a_create_known_by_its_key_alone_is_one_record_once_it_is_shown() {
     }
     let live = (world.notion.live().len(), world.local.live().len());
     assert_eq!(live, (1, 1));
+    world.assert_equal();
+}
+
+/// A side that knows what it does not have: nothing is waited for.
+#[test]
+fn a_record_that_was_destroyed_before_anybody_saw_it_is_made_once_more() {
+    let mut world = World::new();
+    let Description {
+        schema,
+        mut capabilities,
+    } = block_on(world.notion.describe(&Call::new(&Cancel::default()))).unwrap();
+    capabilities.absence = Absence::Authoritative;
+    world.notion = MemoryPeer::new("notion", schema, capabilities, world.clock.clone());
+    world.local.person_creates(&[("title", text("mine"))]);
+    let hiding = OddPeer::new(&world.notion, Habit::HidesWhatItMade);
+    let peers: Sides<Arc<dyn Peer>> = Sides::new(Arc::new(hiding), Arc::new(world.local.clone()));
+    block_on(world.engine_between(peers).run(&RunOptions::default())).unwrap();
+    let made = world.notion.records().remove(0).key;
+    world.notion.person_erases(&made);
+    world.settle();
+    assert_eq!(block_on(world.engine().decisions().outbox()).unwrap(), []);
     world.assert_equal();
 }
 

@@ -79,8 +79,11 @@ impl Witness {
         let at = (side, made.key.clone());
         let shown = live && !stage.hidden.contains(&at) && !stage.moved.contains(&at);
         let found = stage.finds.get(&(stage.process.0, side)).copied();
-        let overlooked = found
-            .is_none_or(|(tick, elapsed)| made.tick < tick && made.elapsed + self.lag <= elapsed);
+        // Put into the trash before the search and restored after it, it could not be found.
+        let revived = stage.revived.get(&at).copied().unwrap_or(0);
+        let overlooked = found.is_none_or(|(tick, elapsed)| {
+            made.tick < tick && revived < tick && made.elapsed + self.lag <= elapsed
+        });
         if shown && overlooked {
             let what = format!("E2: {side:?} {:?} is made once more", made.key);
             stage.violation(what);
