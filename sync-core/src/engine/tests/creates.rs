@@ -52,7 +52,7 @@ fn defect_06_pain_10_a_lost_answer_makes_no_duplicate_with_a_marker() {
 fn a_lost_answer_is_not_taken_for_a_failure_before_the_index_has_caught_up() {
     let mut world = World::new();
     let lag = Duration::from_secs(30);
-    world.notion = crate::testkit::MemoryPeer::new(
+    world.notion = MemoryPeer::new(
         "notion",
         block_on(async {
             use crate::port::{Call, Cancel, Peer};

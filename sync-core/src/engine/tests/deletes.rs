@@ -7,7 +7,7 @@ use futures::executor::block_on;
 
 use super::odd_peer::{Habit, OddPeer};
 use super::world::{World, is_live, names, text};
-use crate::engine::{RunOptions, RunOutcome};
+use crate::engine::{Budget, RunOptions, RunOutcome, Step};
 use crate::link::{MaxDelete, Policy, Side, Sides};
 use crate::pair::PairState;
 use crate::plan::Guard;
@@ -487,4 +487,46 @@ fn p8_a_scan_that_broke_off_does_not_replace_the_precheck() {
     let report = world.run();
     assert_eq!(world.notion.value(&pages[7], "title"), Some(text("theirs")));
     assert_eq!(report.open_conflicts, 1);
+}
+
+#[test]
+fn a_trash_that_was_lost_is_not_sent_again_over_an_edit_that_came_in_between() {
+    let world = World::new();
+    let (page, row) = world.settled_pair();
+    world.local.person_trashes(&row, true);
+    let edited = OddPeer::new(&world.notion, Habit::IsEditedInstead);
+    let peers: Sides<Arc<dyn Peer>> =
+        Sides::new(Arc::new(edited.clone()), Arc::new(world.local.clone()));
+    block_on(world.engine_between(peers).run(&RunOptions::default())).unwrap();
+    assert_eq!(edited.take_applied(), 1, "sent once");
+    assert!(is_live(&world.notion, &page));
+    world.clock.advance(Duration::from_secs(120));
+    world.settle();
+    assert!(is_live(&world.local, &row), "an edit beats a delete");
+    assert_eq!(world.local.value(&row, "notes"), Some(text("edited")));
+}
+
+/// What was held back is proved again before it goes, however little a step may read.
+#[test]
+fn no_more_is_trashed_in_a_step_than_was_read_again() {
+    let mut world = World::new();
+    let page = |n: usize| [("title", text(&format!("page {n}")))];
+    let pages: Vec<Key> = (0..200)
+        .map(|n| world.notion.person_creates(&page(n)))
+        .collect();
+    world.settle();
+    for page in &pages[..60] {
+        world.notion.person_trashes(page, true);
+    }
+    world.later(1);
+    assert_eq!(world.local.live().len(), 200, "held back by MaxDelete");
+    world.spec.policy.max_delete.approved = Some(1_000);
+    world.clock.advance(Duration::from_secs(120));
+    let (engine, options) = (world.engine(), RunOptions::default());
+    let step = || block_on(engine.step(&options, Budget::UNLIMITED.requests(20))).unwrap();
+    assert!(matches!(step(), Step::More(_)));
+    let left = world.local.live().len();
+    assert!((180..200).contains(&left), "{left}");
+    while matches!(step(), Step::More(_)) {}
+    assert_eq!(world.local.live().len(), 140);
 }

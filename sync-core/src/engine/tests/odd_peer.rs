@@ -7,7 +7,8 @@ use async_trait::async_trait;
 
 use crate::port::{
     BadItem, Batch, Call, CommandKind, Description, FieldSet, Found, Lane, Lookup, Outcome, Peer,
-    PeerError, PlaceId, Receipt, Rejection, RejectionKind, ScanFrom, ScanPage, Sighting,
+    PeerError, PeerErrorKind, PlaceId, Receipt, Rejection, RejectionKind, ScanFrom, ScanPage, Sent,
+    Sighting,
 };
 use crate::record::{Cell, Key, Record};
 use crate::schema::{FieldId, SchemaChange, SchemaVersion};
@@ -27,6 +28,8 @@ pub(super) enum Habit {
     SendsNothing,
     /// The answer to a create tells its key but not its outcome, and the record is not shown.
     HidesWhatItMade,
+    /// A request to trash a record is lost, and somebody edits it at that moment.
+    IsEditedInstead,
     /// A page shows every record twice.
     RepeatsItself,
     /// A scan never comes back.
@@ -177,6 +180,16 @@ impl Peer for OddPeer {
             (Habit::SendsNothing, _, _) => Ok(vec![Outcome::NotSent]),
             (Habit::IgnoresPatches, CommandKind::Patch, Some(key)) => {
                 Ok(vec![self.ignore(call, key).await?])
+            }
+            (Habit::IsEditedInstead, CommandKind::Trash, Some(key)) => {
+                let edit = Value::text("edited");
+                self.inner.person_sets(key, "notes", edit);
+                let kind = PeerErrorKind::Unavailable;
+                let lost = PeerError::new(self.inner.place(), kind, "lost");
+                Err(PeerError {
+                    sent: Sent::Maybe,
+                    ..lost
+                })
             }
             (Habit::HidesWhatItMade, CommandKind::Create, _) => {
                 let mut outcomes = self.inner.apply(call, batch).await?;

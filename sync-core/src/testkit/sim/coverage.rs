@@ -4,7 +4,7 @@ use super::stage::Tally;
 use crate::plan::{FieldRule, Guard, RowRule};
 
 /// Everything that is injected or counted as a fault, by the name it is told by.
-pub(super) const FAULTS: [&str; 50] = [
+pub(super) const FAULTS: [&str; 51] = [
     "409",
     "429",
     "503 with the key",
@@ -28,6 +28,7 @@ pub(super) const FAULTS: [&str; 50] = [
     "index late",
     "index on time",
     "lease taken over",
+    "many trashed at once",
     "memory doubted",
     "moved away",
     "moved back",

@@ -48,6 +48,8 @@ pub(super) struct Freedoms {
     pub(super) merge_text: bool,
     /// A person asks for a field to be removed and does not confirm it.
     pub(super) removal: bool,
+    /// A person puts many records into the trash at once.
+    pub(super) purges: bool,
 }
 
 impl Freedoms {
@@ -85,6 +87,7 @@ impl Freedoms {
         freedoms.nonsense = entropy.chance(60);
         freedoms.merge_text = entropy.chance(60);
         freedoms.removal = entropy.chance(40);
+        freedoms.purges = entropy.chance(100);
         freedoms
     }
 

@@ -60,6 +60,9 @@ const DEEDS: [(u64, Deed); 13] = [
     (2, Deed::Pause),
 ];
 
+/// Records that a person puts into the trash at once, where that happens: more than a run may.
+const PURGED: u64 = 10;
+
 /// What a record is called.
 pub(super) fn title_of(record: &Record) -> String {
     let title = record.cells.complete(&FieldId::new("title"));
@@ -417,6 +420,10 @@ impl People {
         let side = self.side();
         let back = self.entropy.chance(500);
         let freedoms = self.witness.stage.lock().freedoms;
+        if freedoms.purges && self.entropy.chance(300) {
+            self.witness.stage.lock().count("many trashed at once");
+            return (0..PURGED).for_each(|_| self.trash(side, true));
+        }
         if freedoms.garbled && self.entropy.chance(500) {
             let field = self.field_to_strike(side, back, |stage| &stage.garbled);
             let weather = field.map(|field| Weather::Garbled(field, !back));
