@@ -462,6 +462,8 @@ impl Cycle<'_> {
                         || self.is_half_seen(pair, side)
                 }));
             }
+            // What is proved again comes last: held back by a guard, it is so in every run.
+            missing.sort_by_key(|pair| self.rests_on_old_proof(pair, side));
             let budget = PROBE_BUDGET.saturating_sub(self.probed.len());
             if remote && missing.len() > budget {
                 let left = missing.len() - budget;

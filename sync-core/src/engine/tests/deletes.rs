@@ -9,7 +9,7 @@ use super::odd_peer::{Habit, OddPeer};
 use super::world::{World, is_live, names, text};
 use crate::engine::{Budget, RunOptions, RunOutcome, Step};
 use crate::link::{MaxDelete, Policy, Side, Sides};
-use crate::pair::PairState;
+use crate::pair::{PairState, Presence};
 use crate::plan::Guard;
 use crate::port::{Clock, Peer, RejectionKind};
 use crate::record::{Key, Timestamp};
@@ -529,4 +529,23 @@ fn no_more_is_trashed_in_a_step_than_was_read_again() {
     assert!((180..200).contains(&left), "{left}");
     while matches!(step(), Step::More(_)) {}
     assert_eq!(world.local.live().len(), 140);
+}
+
+#[test]
+fn what_is_held_back_keeps_no_missing_record_from_being_looked_up() {
+    let world = World::new();
+    let page = |n: usize| [("title", text(&format!("page {n}")))];
+    let pages: Vec<Key> = (0..400)
+        .map(|n| world.notion.person_creates(&page(n)))
+        .collect();
+    world.settle();
+    for page in &pages[..130] {
+        world.notion.person_trashes(page, true);
+    }
+    world.later(2);
+    let memory = world.store.memory(&world.spec.id);
+    let missing = memory
+        .pairs()
+        .filter(|pair| pair.sides.left.presence == Presence::Gone);
+    assert_eq!(missing.count(), 0);
 }
