@@ -1,7 +1,7 @@
 //! What a store remembers of one link, as plain maps: the meaning of every [`Change`] and
 //! [`Query`], without durability. The dry run's overlay and the reference store stand on it.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeBounds;
 
 use crate::conflict::Conflict;
@@ -23,7 +23,7 @@ pub struct Memory {
     dirty: BTreeSet<PairId>,
     /// How many of them are alive.
     live: Sides<u64>,
-    keys: Sides<HashMap<Key, PairId>>,
+    keys: Sides<BTreeMap<Key, PairId>>,
     intents: BTreeMap<IntentId, Intent>,
     conflicts: BTreeMap<(PairId, FieldId), Conflict>,
     waits: BTreeMap<PairId, Vec<Awaited>>,
