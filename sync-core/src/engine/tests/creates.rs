@@ -196,9 +196,8 @@ fn a_create_known_by_its_key_alone_is_one_record_once_it_is_shown() {
     world.assert_equal();
 }
 
-/// A side that knows what it does not have: nothing is waited for.
-#[test]
-fn a_record_that_was_destroyed_before_anybody_saw_it_is_made_once_more() {
+/// A world whose left side knows what it does not have.
+fn authoritative() -> World {
     let mut world = World::new();
     let Description {
         schema,
@@ -206,6 +205,53 @@ fn a_record_that_was_destroyed_before_anybody_saw_it_is_made_once_more() {
     } = block_on(world.notion.describe(&Call::new(&Cancel::default()))).unwrap();
     capabilities.absence = Absence::Authoritative;
     world.notion = MemoryPeer::new("notion", schema, capabilities, world.clock.clone());
+    world
+}
+
+/// The page of a row is destroyed, and the row edited: the page is made anew.
+fn made_anew(world: &World, notes: &str) -> Key {
+    let row = world
+        .local
+        .person_creates(&[("title", text("a")), ("notes", text(notes))]);
+    world.settle();
+    let page = world.partner(Side::Right, &row);
+    world.notion.person_erases(&page);
+    world.local.person_sets(&row, "title", text("b"));
+    row
+}
+
+#[test]
+fn a_create_of_a_page_made_anew_that_arrives_late_is_the_page_of_its_row() {
+    let world = authoritative();
+    let row = made_anew(&world, "");
+    world.notion.inject([Fault::ArriveLate, Fault::Reject]);
+    world.run_full();
+    let late = world.notion.records().remove(0).key;
+    world.clock.advance(Duration::from_secs(120));
+    world.run_full();
+    assert_eq!(world.partner(Side::Right, &row), late);
+    assert_eq!(world.local.records().len(), 1, "not pulled as another row");
+}
+
+#[test]
+fn a_page_made_anew_without_a_field_does_not_empty_it_on_the_row() {
+    let world = authoritative();
+    let row = made_anew(&world, "a long text");
+    world.notion.change_schema(|schema| {
+        let notes = schema.fields.iter_mut().find(|field| field.name == "notes");
+        notes.unwrap().limits.max_utf16 = Some(3);
+    });
+    for _ in 0..3 {
+        world.clock.advance(Duration::from_secs(120));
+        world.run_full();
+    }
+    assert_eq!(world.notion.live().len(), 1, "made without its notes");
+    assert_eq!(world.local.value(&row, "notes"), Some(text("a long text")));
+}
+
+#[test]
+fn a_record_that_was_destroyed_before_anybody_saw_it_is_made_once_more() {
+    let world = authoritative();
     world.local.person_creates(&[("title", text("mine"))]);
     let hiding = OddPeer::new(&world.notion, Habit::HidesWhatItMade);
     let peers: Sides<Arc<dyn Peer>> = Sides::new(Arc::new(hiding), Arc::new(world.local.clone()));
