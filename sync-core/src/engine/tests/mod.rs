@@ -27,6 +27,7 @@ mod plans;
 mod postponed;
 mod refusals;
 mod relations;
+mod relations_kept;
 mod replan;
 mod retention;
 mod slices;

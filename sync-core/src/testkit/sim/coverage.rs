@@ -4,7 +4,7 @@ use super::stage::Tally;
 use crate::plan::{FieldRule, Guard, RowRule};
 
 /// Everything that is injected or counted as a fault, by the name it is told by.
-pub(super) const FAULTS: [&str; 51] = [
+pub(super) const FAULTS: [&str; 52] = [
     "409",
     "429",
     "503 with the key",
@@ -39,6 +39,7 @@ pub(super) const FAULTS: [&str; 51] = [
     "read failed",
     "read refused: busy",
     "records on both sides",
+    "referred",
     "refused for good",
     "removal asked for",
     "request lost",
@@ -59,7 +60,7 @@ pub(super) const FAULTS: [&str; 51] = [
 ];
 
 /// What no history of reference peers can meet, and why.
-pub(super) const OUT_OF_REACH: [(&str, &str); 5] = [
+pub(super) const OUT_OF_REACH: [(&str, &str); 3] = [
     ("R99", "no pair can get there: plan/laws.rs says so"),
     (
         "R40",
@@ -69,11 +70,6 @@ pub(super) const OUT_OF_REACH: [(&str, &str); 5] = [
         "F17",
         "what is parked was taken back by an undo of one side only",
     ),
-    (
-        "F18",
-        "the fields of the reference peers hold no references: engine/tests has them",
-    ),
-    ("RelationTarget", "as F18"),
 ];
 
 impl Tally {

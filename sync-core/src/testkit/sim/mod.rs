@@ -16,6 +16,7 @@ mod people;
 mod process;
 mod profile;
 mod reference;
+mod relations;
 mod stage;
 mod store;
 mod sweep;

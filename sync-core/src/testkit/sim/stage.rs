@@ -10,6 +10,7 @@ use super::coverage::FAULTS;
 use super::freedom::Freedoms;
 use super::lineage::Lineage;
 use super::profile::Strain;
+use super::relations::References;
 use crate::link::{Filter, Side, Sides};
 use crate::outbox::IntentId;
 use crate::plan::{FieldRule, Guard, RowRule};
@@ -73,6 +74,7 @@ pub(super) struct Inner {
     /// A person looked at the deletes and lets them pass.
     pub(super) approved: bool,
     pub(super) lineage: Lineage,
+    pub(super) references: References,
     pub(super) tally: Tally,
     pub(super) violations: Vec<String>,
     /// The input or output at which the process dies, whatever chance says.
@@ -177,6 +179,7 @@ impl Stage {
             pulled_before_asked: false,
             approved: false,
             lineage: Lineage::default(),
+            references: References::default(),
             tally: Tally::default(),
             violations: Vec::new(),
             dies_at: None,

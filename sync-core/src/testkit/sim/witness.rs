@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::freedom::is_outside;
 use super::lineage::{Fate, Write};
+use super::relations::PARENT;
 use super::stage::{Sending, Stage};
 use super::world::World;
 use crate::link::{Authority, Leave, LinkSpec, Precheck, Side};
@@ -162,6 +163,11 @@ impl Witness {
         sending: &Sending,
         safety: UpdateSafety,
     ) {
+        let refers = |cell: &CellChange| cell.field.as_str() == PARENT;
+        if self.stage.lock().freedoms.astray.is_some() && command.cells.iter().any(refers) {
+            let what = format!("E14: {side:?} is sent references to where it has no records");
+            self.stage.lock().violation(what);
+        }
         let key = command.key.as_ref();
         let Some(record) = key.and_then(|key| self.world.place(side).record(key)) else {
             return;
@@ -189,6 +195,10 @@ impl Witness {
             return;
         }
         for cell in &command.cells {
+            if cell.field.as_str() == PARENT {
+                self.over_references(&mut stage, (side, &record), cell, sending, safety);
+                continue;
+            }
             let now = record.cells.complete(&cell.field);
             let Some((now, write)) =
                 now.and_then(|now| Some((now, stage.lineage.standing(now)?.clone())))
@@ -295,7 +305,7 @@ impl Witness {
     }
 
     /// Whether an edit fell into the window between the last look and the write.
-    fn crosses(&self, write: &Write, sending: &Sending) -> bool {
+    pub(super) fn crosses(&self, write: &Write, sending: &Sending) -> bool {
         let unseen = |read: u64| write.tick > read;
         match self.link.policy.precheck {
             Precheck::Always => sending.read.is_some_and(unseen),
