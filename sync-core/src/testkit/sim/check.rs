@@ -9,6 +9,7 @@ use super::lineage::trace;
 use super::peer::is_live;
 use super::process::Ended;
 use super::relations::{counterparts, refer_to};
+use super::undoing::{is_held, is_parked};
 use crate::conflict::{Conflict, LIFECYCLE};
 use crate::engine::{Report, RunError};
 use crate::link::{Direction, Lens, LensContext, MappedField, Side, Sides};
@@ -110,7 +111,9 @@ impl History {
                 let asked = paired
                     .get(key)
                     .is_some_and(|pair| open.contains(&(pair.id, &life)));
+                let held = paired.get(key).is_some_and(|pair| is_held(pair, side));
                 if asked
+                    || held
                     || left_alone
                     || there.is_some_and(|there| self.is_let_go(side.other(), there))
                 {
@@ -147,6 +150,7 @@ impl History {
                 }
                 if !self.is_out_of_reach(field, &Sides::new(left, right))
                     && !refer_to(&late, &Sides::new(left, right))
+                    && !is_parked(pair, field, &Sides::new(left, right))
                 {
                     self.violation(format!(
                         "E8: {:?} of {:?}: {} here, {} there",
@@ -196,8 +200,7 @@ impl History {
             return true;
         }
         if field.lens == Lens::References {
-            let values = values.map(Value::clone);
-            return self.freedoms().astray.is_some() || self.cannot_grow(field, &values);
+            return self.freedoms().astray.is_some() || self.is_cut(&values.map(Some));
         }
         let refused = |side: Side| self.world.place(side).refuses(values[side.other()]);
         if field.direction != Direction::Both || refused(Side::Left) || refused(Side::Right) {
@@ -260,12 +263,10 @@ impl History {
                 let Some(field) = self.link.mapping.field(&settled.name) else {
                     continue;
                 };
-                if !field
-                    .lens
-                    .agree(&context, &settled.values.left, &settled.values.right)
-                    && !(field.lens == Lens::References
-                        && (linked.is_none() || self.cannot_grow(field, &settled.values)))
-                {
+                let Sides { left, right } = &settled.values;
+                let outgrown =
+                    field.lens == Lens::References && self.cannot_grow(field, linked.as_ref());
+                if !field.lens.agree(&context, left, right) && !outgrown {
                     self.violation(format!("P15: {:?} of {:?}", settled, pair.id));
                 }
             }

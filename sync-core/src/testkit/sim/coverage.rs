@@ -4,7 +4,7 @@ use super::stage::Tally;
 use crate::plan::{FieldRule, Guard, RowRule};
 
 /// Everything that is injected or counted as a fault, by the name it is told by.
-pub(super) const FAULTS: [&str; 52] = [
+pub(super) const FAULTS: [&str; 54] = [
     "409",
     "429",
     "503 with the key",
@@ -53,6 +53,8 @@ pub(super) const FAULTS: [&str; 52] = [
     "told that it failed",
     "two processes at once",
     "unauthorized",
+    "undone",
+    "undone on one side",
     "unpaused",
     "unreadable record",
     "unshared",
@@ -60,17 +62,8 @@ pub(super) const FAULTS: [&str; 52] = [
 ];
 
 /// What no history of reference peers can meet, and why.
-pub(super) const OUT_OF_REACH: [(&str, &str); 3] = [
-    ("R99", "no pair can get there: plan/laws.rs says so"),
-    (
-        "R40",
-        "undo is asked for by a person: engine/tests/undo_histories.rs plays it",
-    ),
-    (
-        "F17",
-        "what is parked was taken back by an undo of one side only",
-    ),
-];
+pub(super) const OUT_OF_REACH: [(&str, &str); 1] =
+    [("R99", "no pair can get there: plan/laws.rs says so")];
 
 impl Tally {
     /// What was never met, with the reason why it cannot be, where there is one.

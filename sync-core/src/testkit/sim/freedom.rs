@@ -58,6 +58,8 @@ pub(super) struct Freedoms {
     pub(super) relations: bool,
     /// The references of this side point at a collection that the link does not know.
     pub(super) astray: Option<Side>,
+    /// People take back what runs did.
+    pub(super) undo: bool,
 }
 
 impl Freedoms {
@@ -100,6 +102,7 @@ impl Freedoms {
         if freedoms.relations && entropy.chance(200) {
             freedoms.astray = entropy.pick(&Side::BOTH).copied();
         }
+        freedoms.undo = entropy.chance(80);
         freedoms
     }
 

@@ -238,6 +238,7 @@ impl History {
                 self.world.clock().advance(Duration::from_secs(seconds));
                 self.deliver_some(500);
             }
+            Happening::Run if self.undoes_now() => drop(self.undo()),
             Happening::Run => drop(self.run(false)),
             Happening::FullRun => drop(self.run(true)),
             Happening::DryRun => drop(self.check_dry_run()),

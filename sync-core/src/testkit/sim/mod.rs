@@ -20,6 +20,7 @@ mod relations;
 mod stage;
 mod store;
 mod sweep;
+mod undoing;
 mod witness;
 mod world;
 

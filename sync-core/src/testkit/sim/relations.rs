@@ -11,7 +11,7 @@ use super::people::People;
 use super::stage::{Inner, Sending};
 use super::witness::Witness;
 use super::world::Written;
-use crate::link::{Counterparts, Leave, Lens, MappedField, Side, Sides};
+use crate::link::{Counterparts, Leave, MappedField, Side, Sides};
 use crate::pair::{PairState, Presence};
 use crate::port::{CellChange, Clock, Query, Rows, UpdateSafety};
 use crate::record::{Key, Record};
@@ -49,6 +49,19 @@ impl References {
     fn set(&mut self, target: Key, write: Write) {
         self.0
             .insert((write.side, write.key.clone(), target), write);
+    }
+
+    /// A person takes back what a run wrote (R40): what it replaces counts for nothing.
+    pub(super) fn undone(&mut self, side: Side, record: &Record, cell: &CellChange) {
+        let desired = targets(Some(&cell.desired));
+        for target in targets(cell.expected.as_ref()) {
+            if let Some(write) = self.standing(side, &record.key, &target).cloned()
+                && !desired.contains(&target)
+            {
+                let fate = Fate::TakenBack;
+                self.set(target, Write { fate, ..write });
+            }
+        }
     }
 
     fn standing(&self, side: Side, key: &Key, target: &Key) -> Option<&Write> {
@@ -261,14 +274,21 @@ pub(super) fn refer_to(late: &BTreeSet<(Side, Key)>, values: &Sides<&Value>) -> 
 }
 
 impl History {
-    /// A list of references that one side does not show whole. What was settled stays as it is, also
-    /// when a record in it gets its other side (F18).
-    pub(super) fn cannot_grow(&self, field: &MappedField, values: &Sides<Value>) -> bool {
-        field.lens == Lens::References
-            && Side::BOTH.into_iter().any(|side| {
-                let many = targets(Some(&values[side])).len();
-                self.world.place(side).truncates(many)
-            })
+    /// Whether a list of references is not shown whole.
+    pub(super) fn is_cut(&self, values: &Sides<Option<&Value>>) -> bool {
+        Side::BOTH.into_iter().any(|side| {
+            let many = targets(values[side]).len();
+            self.world.place(side).truncates(many)
+        })
+    }
+
+    /// Whether what was settled of a field has to stay as it is, also when a record it refers to gets
+    /// its other side (F18): its own record is out of reach, or one side does not show the list whole.
+    pub(super) fn cannot_grow(&self, field: &MappedField, linked: Option<&Sides<&Record>>) -> bool {
+        linked.is_none_or(|records| {
+            let now = Sides::from_fn(|side| records[side].cells.complete(&field.ids[side]));
+            self.is_cut(&now)
+        })
     }
 
     /// P4: every reference a person set is there, on either side, unless a person who saw it took it
