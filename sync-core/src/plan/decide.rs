@@ -349,6 +349,11 @@ impl Decider<'_, '_> {
             if !writable || !field.direction.flows_to(on) {
                 continue;
             }
+            let parked = base.parked(field).map(|parked| &parked[on]);
+            if parked.is_some_and(|parked| now.is_same(parked)) {
+                // Taken back on the other side only: what stands here was never agreed on (F17).
+                continue;
+            }
             let old = field.lens.meets_by_names().then_some(now);
             let Some(empty) = self.image(field, on, &Value::Empty, old) else {
                 continue;

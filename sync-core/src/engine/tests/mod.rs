@@ -35,6 +35,7 @@ mod spans;
 mod steps;
 mod undo;
 mod undo_histories;
+mod undo_kept;
 mod unsettled;
 mod verify;
 mod watch;
