@@ -142,6 +142,7 @@ impl Cycle<'_> {
                 dirty = true;
                 wanted.push(side);
             } else if self.opened.colocated == Some(side) {
+                chunk.rekeys |= self.rekeys(&pair, &command);
                 effects.push(command);
             } else if !self.has_turn(id, side, command.kind) {
                 dirty = true;
@@ -155,6 +156,7 @@ impl Cycle<'_> {
                     }
                     Turn::Due(intent) => chunk.intents.push(*intent),
                     Turn::New => {
+                        chunk.rekeys |= self.rekeys(&pair, &command);
                         let mut intent = self.intent(&pair, &command);
                         // A record that was not shown stays unread, whatever is to be written now.
                         let waiting = self.postponed.get(&(id, side));
@@ -323,8 +325,11 @@ impl Cycle<'_> {
     }
 
     /// Returns whether anything moved.
-    pub(super) async fn commit_chunk(&mut self, chunk: Chunk) -> Result<bool, RunError> {
+    pub(super) async fn commit_chunk(&mut self, mut chunk: Chunk) -> Result<bool, RunError> {
         let mut moved = chunk.moved;
+        if chunk.rekeys {
+            chunk.changes.push(Change::AttendAll);
+        }
         if chunk.changes.is_empty() && chunk.effects.is_empty() {
             return Ok(moved);
         }
@@ -466,6 +471,8 @@ pub(super) struct Queue {
 pub(super) struct Chunk {
     pub(super) changes: Vec<Change>,
     effects: Vec<Effect>,
+    /// A record is made anew that others may refer to by its former key.
+    rekeys: bool,
     /// Of each effect, what its outcome is told by.
     sent: Vec<SentEffect>,
     intents: Vec<Intent>,

@@ -12,7 +12,10 @@ use crate::link::{
 };
 use crate::outbox::Intent;
 use crate::pair::{PairHead, PairId, PairState, Presence};
-use crate::port::{Awaited, Bookmark, Change, Description, PlaceId, Query, Rows, Store, Wait};
+use crate::plan::PlannedCommand;
+use crate::port::{
+    Awaited, Bookmark, Change, CommandKind, Description, PlaceId, Query, Rows, Store, Wait,
+};
 use crate::record::{Key, Record};
 use crate::schema::{FieldId, FieldType, Relation};
 use crate::value::{Digest, Value};
@@ -324,6 +327,15 @@ impl Cycle<'_> {
         } else {
             self.waits.insert(pair.id, awaited);
         }
+    }
+
+    /// Whether a command makes a record anew that was gone, so that it gets another key. Nobody waits
+    /// for that one: what refers to it was settled while it had the former.
+    pub(super) fn rekeys(&self, pair: &PairState, command: &PlannedCommand) -> bool {
+        let own = &self.engine.spec.id;
+        command.kind == CommandKind::Create
+            && pair.sides[command.side].key.is_some()
+            && self.routes.fields.iter().any(|route| route.link == *own)
     }
 
     /// Makes pairs worth a look that waited for a record which has its counterpart by now.

@@ -338,9 +338,9 @@ impl Decider<'_, '_> {
             let target = schema.field(&field.ids[on]);
             let writable = target.is_some_and(|target| target.access == Access::Writable);
             let ours = self.projects_from(field).is_none() && !self.is_kept_by_both(field);
-            if target.is_none() || !ours || base.field(field).is_none() {
+            let Some(settled) = base.field(field).filter(|_| target.is_some() && ours) else {
                 continue;
-            }
+            };
             let Some(now) = shadow.cells.complete(&field.ids[on]) else {
                 // What is not shown may be an edit, which would keep the record as it is, also where
                 // the field itself is not emptied.
@@ -349,9 +349,22 @@ impl Decider<'_, '_> {
             if !writable || !field.direction.flows_to(on) {
                 continue;
             }
-            let Some(empty) = self.image(field, on, &Value::Empty, None) else {
+            let parked = base.parked(field).map(|parked| &parked[on]);
+            if parked.is_some_and(|parked| now.is_same(parked)) {
+                // Taken back on the other side only: what stands here was never agreed on (F17).
+                continue;
+            }
+            let old = field.lens.meets_by_names().then_some(now);
+            let Some(empty) = self.image(field, on, &Value::Empty, old) else {
                 continue;
             };
+            // What has no counterpart, or had none when this was settled, is not on the other side:
+            // nothing would bring it back.
+            let lens = self.context.lens(field);
+            let stands = field.lens.agree(&lens, &settled.left, &settled.right);
+            if old.is_some() && !(empty.is_empty() && stands) {
+                continue;
+            }
             if *now != empty {
                 fields.push(PlannedField {
                     name: field.name().clone(),

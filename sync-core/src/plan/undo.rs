@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
+use super::decided;
 use super::fields::FieldRule;
 use super::pair::{PairContext, PairPlan, PlannedCommand, PlannedField};
 use super::rows::RowRule;
@@ -94,6 +95,9 @@ pub fn undo_pair(
         kept: Vec::new(),
     };
     undo.take_back(entries);
+    if !undo.plan.commands.is_empty() {
+        decided::row(RowRule::R40);
+    }
     (undo.plan, undo.kept)
 }
 

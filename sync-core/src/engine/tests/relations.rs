@@ -19,17 +19,17 @@ use crate::testkit::{Fault, MemoryPeer, MemoryStore, VirtualClock};
 use crate::value::{Reference, Value};
 
 /// Two collections on each side, "tasks" and "projects", and one store for both links.
-struct World {
-    clock: VirtualClock,
-    store: MemoryStore,
-    tasks: Linked,
-    projects: Linked,
+pub(super) struct World {
+    pub(super) clock: VirtualClock,
+    pub(super) store: MemoryStore,
+    pub(super) tasks: Linked,
+    pub(super) projects: Linked,
 }
 
-struct Linked {
-    notion: MemoryPeer,
-    local: MemoryPeer,
-    spec: LinkSpec,
+pub(super) struct Linked {
+    pub(super) notion: MemoryPeer,
+    pub(super) local: MemoryPeer,
+    pub(super) spec: LinkSpec,
 }
 
 fn relation(collection: &str, mirror: Option<&str>) -> FieldType {
@@ -53,7 +53,7 @@ fn schema(fields: Vec<(&str, FieldType)>) -> Schema {
     }
 }
 
-fn to(keys: &[&Key]) -> Value {
+pub(super) fn to(keys: &[&Key]) -> Value {
     let references = keys.iter().map(|key| Reference::new((*key).clone()));
     Value::references(references.collect())
 }
@@ -105,7 +105,7 @@ impl Linked {
 }
 
 impl World {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let clock = VirtualClock::default();
         let tasks = Linked::new("tasks", &clock, |side| {
             let own = format!("{side}:tasks");
@@ -146,7 +146,7 @@ impl World {
         .neighbours(neighbours.to_vec())
     }
 
-    fn run(&self, linked: &Linked) -> Report {
+    pub(super) fn run(&self, linked: &Linked) -> Report {
         let options = RunOptions {
             full: true,
             ..RunOptions::default()
@@ -157,7 +157,7 @@ impl World {
     }
 
     /// Runs both links until nothing moves, and checks that both sides of both account for it.
-    fn settle(&self) {
+    pub(super) fn settle(&self) {
         for _ in 0..3 {
             self.run(&self.projects);
             self.run(&self.tasks);
@@ -170,7 +170,7 @@ impl World {
         }
     }
 
-    fn partner(&self, linked: &Linked, side: Side, key: &Key) -> Key {
+    pub(super) fn partner(&self, linked: &Linked, side: Side, key: &Key) -> Key {
         let memory = self.store.memory(&linked.spec.id);
         let mut pairs = memory.pairs();
         let pair = pairs.find(|pair| pair.sides[side].key.as_ref() == Some(key));
@@ -181,7 +181,7 @@ impl World {
     }
 
     /// What a reference field holds on the other side, as keys of this one.
-    fn shown(&self, side: Side, task: &Key, field: &str) -> Vec<Key> {
+    pub(super) fn shown(&self, side: Side, task: &Key, field: &str) -> Vec<Key> {
         let there = self.partner(&self.tasks, side, task);
         let linked = if field == "project" {
             &self.projects
@@ -198,13 +198,13 @@ impl World {
     }
 }
 
-fn task(world: &World, side: Side, name: &str, cells: &[(&str, Value)]) -> Key {
+pub(super) fn task(world: &World, side: Side, name: &str, cells: &[(&str, Value)]) -> Key {
     let mut all = vec![("title", text(name))];
     all.extend(cells.iter().cloned());
     world.tasks.peer(side).person_creates(&all)
 }
 
-fn project(world: &World, side: Side, name: &str) -> Key {
+pub(super) fn project(world: &World, side: Side, name: &str) -> Key {
     world
         .projects
         .peer(side)

@@ -84,12 +84,16 @@ impl Habits {
             return shown;
         };
         for (field, cell) in record.cells.iter() {
-            if let Cell::Complete(Value::Choices(choices)) = cell
-                && choices.len() > most
-            {
-                let part = Value::choices(choices[..most].to_vec());
-                shown.cells.put(field.clone(), Cell::Truncated(part));
-            }
+            let part = match cell {
+                Cell::Complete(Value::Choices(all)) if all.len() > most => {
+                    Value::choices(all[..most].to_vec())
+                }
+                Cell::Complete(Value::References(all)) if all.len() > most => {
+                    Value::references(all[..most].to_vec())
+                }
+                _ => continue,
+            };
+            shown.cells.put(field.clone(), Cell::Truncated(part));
         }
         shown
     }

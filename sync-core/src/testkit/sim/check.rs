@@ -8,6 +8,8 @@ use super::history::History;
 use super::lineage::trace;
 use super::peer::is_live;
 use super::process::Ended;
+use super::relations::{counterparts, refer_to};
+use super::undoing::{is_held, is_parked};
 use crate::conflict::{Conflict, LIFECYCLE};
 use crate::engine::{Report, RunError};
 use crate::link::{Direction, Lens, LensContext, MappedField, Side, Sides};
@@ -109,7 +111,9 @@ impl History {
                 let asked = paired
                     .get(key)
                     .is_some_and(|pair| open.contains(&(pair.id, &life)));
+                let held = paired.get(key).is_some_and(|pair| is_held(pair, side));
                 if asked
+                    || held
                     || left_alone
                     || there.is_some_and(|there| self.is_let_go(side.other(), there))
                 {
@@ -125,6 +129,11 @@ impl History {
                 }
             }
         }
+        let known = counterparts(&pairs);
+        let context = LensContext {
+            records: Some(&known),
+            ..LensContext::default()
+        };
         for pair in &pairs {
             let Some(records) = self.both_linked(pair, &truth) else {
                 continue;
@@ -134,13 +143,15 @@ impl History {
                 let (Some(left), Some(right)) = (values.left, values.right) else {
                     continue;
                 };
-                let context = LensContext::default();
                 if field.lens.agree(&context, left, right)
                     || open.contains(&(pair.id, field.name()))
                 {
                     continue;
                 }
-                if !self.is_out_of_reach(field, &Sides::new(left, right)) {
+                if !self.is_out_of_reach(field, &Sides::new(left, right))
+                    && !refer_to(&late, &Sides::new(left, right))
+                    && !is_parked(pair, field, &Sides::new(left, right))
+                {
                     self.violation(format!(
                         "E8: {:?} of {:?}: {} here, {} there",
                         field.name(),
@@ -160,7 +171,7 @@ impl History {
 
     /// A record that the link does not speak of any more: moved to another collection (R11), outside
     /// of the filter (R12), or paused and then put into the trash.
-    fn is_let_go(&self, side: Side, record: &Record) -> bool {
+    pub(super) fn is_let_go(&self, side: Side, record: &Record) -> bool {
         let stage = self.stage.lock();
         let pauses = stage.freedoms.pause == Some(side);
         (pauses && is_paused(record))
@@ -187,6 +198,9 @@ impl History {
             && !(is_date(values.left) && is_date(values.right))
         {
             return true;
+        }
+        if field.lens == Lens::References {
+            return self.freedoms().astray.is_some() || self.is_cut(&values.map(Some));
         }
         let refused = |side: Side| self.world.place(side).refuses(values[side.other()]);
         if field.direction != Direction::Both || refused(Side::Left) || refused(Side::Right) {
@@ -236,24 +250,27 @@ impl History {
 
     /// P15, E3: every settled base agrees through its lens, and is what both sides hold.
     pub(super) fn check_settled(&self) {
-        let truth = self.truth();
-        for pair in self.pairs() {
+        let (pairs, truth) = (self.pairs(), self.truth());
+        let known = counterparts(&pairs);
+        let context = LensContext {
+            records: Some(&known),
+            ..LensContext::default()
+        };
+        for pair in &pairs {
             let Some(base) = &pair.base else { continue };
+            let linked = self.both_linked(pair, &truth);
             for settled in base.fields() {
                 let Some(field) = self.link.mapping.field(&settled.name) else {
                     continue;
                 };
-                if !field.lens.agree(
-                    &LensContext::default(),
-                    &settled.values.left,
-                    &settled.values.right,
-                ) {
+                let Sides { left, right } = &settled.values;
+                let outgrown =
+                    field.lens == Lens::References && self.cannot_grow(field, linked.as_ref());
+                if !field.lens.agree(&context, left, right) && !outgrown {
                     self.violation(format!("P15: {:?} of {:?}", settled, pair.id));
                 }
             }
-            let Some(records) = self.both_linked(&pair, &truth) else {
-                continue;
-            };
+            let Some(records) = linked else { continue };
             for field in self.edited_fields() {
                 let now = Sides::from_fn(|side| records[side].cells.complete(&field.ids[side]));
                 let (Some(left), Some(right), Some(settled)) =
@@ -262,7 +279,7 @@ impl History {
                     continue;
                 };
                 let settled = (&settled.left, &settled.right) == (left, right);
-                if field.lens.agree(&LensContext::default(), left, right)
+                if field.lens.agree(&context, left, right)
                     && !settled
                     && !self.is_out_of_reach(field, &Sides::new(left, right))
                 {

@@ -4,7 +4,11 @@
 use std::time::Duration;
 
 use super::reference::PAUSED;
-use crate::link::{Authority, Direction, Filter, Leave, LinkSpec, Policy, Side, Sides};
+use super::relations::PARENT;
+use super::world::World;
+use crate::link::{
+    Authority, Direction, Filter, Leave, Lens, LinkSpec, MappedField, Policy, Side, Sides,
+};
 use crate::record::Record;
 use crate::schema::FieldId;
 use crate::testkit::Entropy;
@@ -50,6 +54,12 @@ pub(super) struct Freedoms {
     pub(super) removal: bool,
     /// A person puts many records into the trash at once.
     pub(super) purges: bool,
+    /// Records refer to others of their side.
+    pub(super) relations: bool,
+    /// The references of this side point at a collection that the link does not know.
+    pub(super) astray: Option<Side>,
+    /// People take back what runs did.
+    pub(super) undo: bool,
 }
 
 impl Freedoms {
@@ -88,6 +98,11 @@ impl Freedoms {
         freedoms.merge_text = entropy.chance(60);
         freedoms.removal = entropy.chance(40);
         freedoms.purges = entropy.chance(100);
+        freedoms.relations = entropy.chance(80);
+        if freedoms.relations && entropy.chance(200) {
+            freedoms.astray = entropy.pick(&Side::BOTH).copied();
+        }
+        freedoms.undo = entropy.chance(80);
         freedoms
     }
 
@@ -103,8 +118,18 @@ impl Freedoms {
         }
     }
 
+    pub(super) fn world(&self, world: &dyn World) {
+        if self.relations {
+            world.add_references(&FieldId::new(PARENT), self.astray);
+        }
+    }
+
     pub(super) fn link(&self, link: &mut LinkSpec) {
         let mapping = &mut link.mapping;
+        if self.relations {
+            let ids = Sides::from_fn(|_| FieldId::new(PARENT));
+            mapping.fields.push(MappedField::new(ids, Lens::References));
+        }
         if self.matching {
             mapping.match_by = vec![FieldId::new("title")];
         }

@@ -138,6 +138,7 @@ impl History {
         let pace = root.branch(11).pick(&[0, 1, 2, 36]).copied();
         policy.sweep_pace.per_minute = pace.unwrap_or(36);
         freedoms.policy(&mut policy);
+        freedoms.world(&*world);
         let mut link = world.link(policy);
         freedoms.link(&mut link);
         let stage = Stage::new(root.branch(3), Strain::default());
@@ -237,6 +238,7 @@ impl History {
                 self.world.clock().advance(Duration::from_secs(seconds));
                 self.deliver_some(500);
             }
+            Happening::Run if self.undoes_now() => drop(self.undo()),
             Happening::Run => drop(self.run(false)),
             Happening::FullRun => drop(self.run(true)),
             Happening::DryRun => drop(self.check_dry_run()),
@@ -358,12 +360,16 @@ impl History {
             .lock()
             .tell(|| format!("decides {conflict:?} for {keep:?}"));
         let lost = keep.other();
-        if !conflict.is_about_life() {
-            return self.people.decides_against(&conflict.values[lost]);
-        }
         let pairs = self.pairs();
         let pair = pairs.iter().find(|pair| pair.id == conflict.pair);
-        if let Some(key) = pair.and_then(|pair| pair.sides[lost].key.as_ref()) {
+        let key = pair.and_then(|pair| pair.sides[lost].key.as_ref());
+        if !conflict.is_about_life() {
+            let value = &conflict.values[lost];
+            key.iter()
+                .for_each(|key| self.people.gives_up(lost, key, value));
+            return self.people.decides_against(value);
+        }
+        if let Some(key) = key {
             self.people.take_back(lost, key, None);
         }
     }
@@ -398,6 +404,7 @@ impl History {
         }
         self.check_settled();
         self.check_lineage();
+        self.check_references();
         self.check_nothing_left();
         self.check_afresh();
     }

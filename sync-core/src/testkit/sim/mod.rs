@@ -16,9 +16,11 @@ mod people;
 mod process;
 mod profile;
 mod reference;
+mod relations;
 mod stage;
 mod store;
 mod sweep;
+mod undoing;
 mod witness;
 mod world;
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
+use super::relations::PARENT;
 use super::stage::{Made, Sending};
 use super::witness::Witness;
 use crate::link::Side;
@@ -124,7 +125,8 @@ impl StagedPeer {
             _ => {
                 if let Sighting::Seen(record) = &mut page.items[at] {
                     stage.count("cell not shown whole");
-                    let nth = stage.entropy.below(4);
+                    let many = if stage.freedoms.relations { 5 } else { 4 };
+                    let nth = stage.entropy.below(many);
                     hide_cell(record, nth);
                 }
             }
@@ -257,7 +259,7 @@ impl StagedPeer {
 
 /// One cell of a record is not shown whole.
 fn hide_cell(record: &mut Record, nth: u64) {
-    let field = ["title", "notes", "tags", "due"][usize::try_from(nth).unwrap_or(0) % 4];
+    let field = ["title", "notes", "tags", "due", PARENT][usize::try_from(nth).unwrap_or(0) % 5];
     let field = FieldId::new(field);
     let gap = match record.cells.complete(&field) {
         Some(Value::Choices(choices)) => {

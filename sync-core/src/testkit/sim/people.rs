@@ -6,6 +6,7 @@ use super::freedom::is_paused;
 use super::lineage::{Fate, Write, trace};
 use super::peer::is_live;
 use super::reference::{MARKER, PAUSED, tag_names};
+use super::relations::PARENT;
 use super::stage::Inner;
 use super::witness::Witness;
 use super::world::{Weather, Written};
@@ -139,6 +140,7 @@ impl People {
                 let field = self.entropy.pick(&["notes", "due", "tags"]).copied();
                 self.write(side, field.unwrap_or("notes"), &Written::Nothing);
             }
+            Deed::Tag if self.refers_now() => self.refer(side),
             Deed::Tag => {
                 let value = self.tags();
                 self.write(side, "tags", &value);
@@ -206,7 +208,7 @@ impl People {
         self.next
     }
 
-    fn unique_words(&mut self) -> Written {
+    pub(super) fn unique_words(&mut self) -> Written {
         let words = format!("w{}", self.next_number());
         let mut stage = self.witness.stage.lock();
         if stage.freedoms.long_words && self.entropy.chance(40) {
@@ -257,7 +259,9 @@ impl People {
         if self.entropy.chance(400) {
             cells.push((FieldId::new("tags"), self.tags()));
         }
-        self.make(side, cells);
+        cells.extend(self.first_references(side));
+        let key = self.make(side, cells);
+        self.close_circle(side, key);
     }
 
     /// A record that is on both sides before anything is linked: known by its title, the rest equal,
@@ -277,7 +281,7 @@ impl People {
         }
     }
 
-    fn make(&mut self, side: Side, mut cells: Vec<(FieldId, Written)>) {
+    pub(super) fn make(&mut self, side: Side, mut cells: Vec<(FieldId, Written)>) -> Key {
         let gone = self.witness.stage.lock().gone.clone();
         cells.retain(|(field, _)| !gone.contains(&(side, field.clone())));
         let key = self.witness.world.place(side).create(&cells);
@@ -286,6 +290,8 @@ impl People {
         for (field, _) in &cells {
             self.record_write(side, &key, field);
         }
+        self.wrote_references(side, &key, &[]);
+        key
     }
 
     fn write(&mut self, side: Side, field: &str, value: &Written) {
@@ -307,11 +313,15 @@ impl People {
             return;
         }
         self.take_back(side, &key, Some(&field));
+        let before = self.referred(side, &key);
         let world = &self.witness.world;
         world.place(side).write(&key, &field, value);
         let tell = || format!("person writes {side:?} {key:?} {field:?} {value:?}");
         self.witness.stage.lock().tell(tell);
         self.record_write(side, &key, &field);
+        if field.as_str() == PARENT {
+            self.wrote_references(side, &key, &before);
+        }
         if field.as_str() == "done" {
             // It may pass a filter again by that.
             let mut stage = self.witness.stage.lock();
@@ -404,7 +414,7 @@ impl People {
     }
 
     /// Some record; alive or in the trash where that matters.
-    fn some_record(&mut self, side: Side, live: Option<bool>) -> Option<Key> {
+    pub(super) fn some_record(&mut self, side: Side, live: Option<bool>) -> Option<Key> {
         let live = live.unwrap_or_else(|| self.entropy.chance(800));
         let place = self.witness.world.place(side);
         let mut keys = place.keys(live);
@@ -458,8 +468,10 @@ impl People {
         struck: impl Fn(&Inner) -> &BTreeSet<(Side, FieldId)>,
     ) -> Option<FieldId> {
         if !back {
-            let fields = ["notes", "due", "tags"].map(FieldId::new);
-            return self.entropy.pick(&fields).cloned();
+            let fields = ["notes", "due", "tags", PARENT].map(FieldId::new);
+            let refers = self.witness.stage.lock().freedoms.relations;
+            let many = if refers { 4 } else { 3 };
+            return self.entropy.pick(&fields[..many]).cloned();
         }
         let struck = {
             let stage = self.witness.stage.lock();
@@ -495,6 +507,7 @@ impl People {
         let mut stage = self.witness.stage.lock();
         let tick = stage.tick;
         stage.lineage.shown(side, &key, tick, elapsed);
+        stage.references.shown(side, &key, (tick, elapsed));
         stage.revived.insert((side, key), tick);
     }
 

@@ -31,7 +31,7 @@ const APPROVED: [Guard; 5] = [
     Guard::Flapping,
 ];
 
-type Running<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+pub(super) type Running<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// A run under way.
 pub(super) struct Process {
@@ -40,6 +40,24 @@ pub(super) struct Process {
     full: bool,
     cancel: Cancel,
     future: Running<Result<Report, RunError>>,
+}
+
+impl Process {
+    /// A run that was asked for, incremental.
+    pub(super) fn new(
+        number: u64,
+        began: u64,
+        cancel: Cancel,
+        future: Running<Result<Report, RunError>>,
+    ) -> Self {
+        Self {
+            number,
+            began,
+            full: false,
+            cancel,
+            future,
+        }
+    }
 }
 
 /// How a run ended, as the harness saw it.
@@ -71,13 +89,13 @@ impl History {
         self.poll_alone(number, began, Box::pin(future))
     }
 
-    fn enter(&mut self) -> (u64, u64) {
+    pub(super) fn enter(&mut self) -> (u64, u64) {
         self.processes += 1;
         let tick = self.stage().lock().next_tick();
         (self.processes, tick)
     }
 
-    fn start(&mut self, full: bool) -> Process {
+    pub(super) fn start(&mut self, full: bool) -> Process {
         let engine = self.engine();
         let (number, began) = self.enter();
         self.stage().lock().tally.runs += 1;
@@ -211,7 +229,7 @@ impl History {
     }
 
     /// Polls processes in turns that chance decides, and lets things happen in between.
-    fn drive(&mut self, mut running: Vec<Process>) -> Vec<Ended> {
+    pub(super) fn drive(&mut self, mut running: Vec<Process>) -> Vec<Ended> {
         let waker = noop_waker();
         let mut context = Context::from_waker(&waker);
         let mut ended = Vec::new();

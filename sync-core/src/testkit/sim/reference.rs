@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use super::world::{Place, Weather, World, Written};
 use crate::link::{Lens, LinkId, LinkSpec, MappedField, Mapping, Policy, Side, Sides};
-use crate::port::{Peer, Store};
+use crate::port::{Peer, PlaceId, Store};
 use crate::record::{Key, Record};
-use crate::schema::{Access, Field, FieldId, FieldType, Limits, Schema, SchemaChange};
+use crate::schema::{Access, Field, FieldId, FieldType, Limits, Relation, Schema, SchemaChange};
 use crate::testkit::{Entropy, MemoryPeer, MemoryStore, VirtualClock};
 use crate::value::{Choice, DatePrecision, RichText, Value};
 
@@ -167,6 +167,28 @@ impl World for ReferenceWorld {
         }
     }
 
+    fn add_references(&self, field: &FieldId, astray: Option<Side>) {
+        for side in Side::BOTH {
+            let peer = &self.places[side].peer;
+            let target = match astray == Some(side) {
+                true => PlaceId::new("elsewhere"),
+                false => peer.place().clone(),
+            };
+            peer.change_schema(|schema| {
+                schema.fields.push(Field {
+                    id: field.clone(),
+                    name: field.to_string(),
+                    ty: FieldType::Relation(Relation {
+                        target,
+                        mirror: None,
+                    }),
+                    access: Access::Writable,
+                    limits: Limits::default(),
+                });
+            });
+        }
+    }
+
     fn clock(&self) -> &VirtualClock {
         &self.clock
     }
@@ -232,6 +254,7 @@ impl ReferencePlace {
                 };
                 Value::choices(names.iter().map(spell).collect())
             }
+            Written::Records(keys) => super::relations::spelled(keys),
             Written::Tick(tick) => Value::Bool(*tick),
             Written::Date(date) => Value::Date(date.clone()),
         }

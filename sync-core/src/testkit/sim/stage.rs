@@ -10,6 +10,7 @@ use super::coverage::FAULTS;
 use super::freedom::Freedoms;
 use super::lineage::Lineage;
 use super::profile::Strain;
+use super::relations::References;
 use crate::link::{Filter, Side, Sides};
 use crate::outbox::IntentId;
 use crate::plan::{FieldRule, Guard, RowRule};
@@ -73,6 +74,13 @@ pub(super) struct Inner {
     /// A person looked at the deletes and lets them pass.
     pub(super) approved: bool,
     pub(super) lineage: Lineage,
+    pub(super) references: References,
+    /// Commands that take back what a run did, and whether they leave the source as it is.
+    pub(super) undoing: Vec<(Side, Command, bool)>,
+    /// Processes that undo on one side only.
+    pub(super) keeping: BTreeSet<u64>,
+    /// Values that an undo took back on one side, and not yet on the other.
+    pub(super) half_undone: BTreeSet<String>,
     pub(super) tally: Tally,
     pub(super) violations: Vec<String>,
     /// The input or output at which the process dies, whatever chance says.
@@ -177,6 +185,10 @@ impl Stage {
             pulled_before_asked: false,
             approved: false,
             lineage: Lineage::default(),
+            references: References::default(),
+            undoing: Vec::new(),
+            keeping: BTreeSet::new(),
+            half_undone: BTreeSet::new(),
             tally: Tally::default(),
             violations: Vec::new(),
             dies_at: None,

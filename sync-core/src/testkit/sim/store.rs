@@ -40,6 +40,7 @@ impl StagedStore {
         for effect in &commit.effects {
             let (side, command) = (effect.side, &effect.command);
             let sending = self.witness.sending(side, command);
+            self.witness.stage.lock().note_undone(effect);
             if command.kind == CommandKind::Trash {
                 let query = Query::Pairs(vec![effect.pair]);
                 let rows = self
@@ -124,6 +125,7 @@ impl Store for StagedStore {
             .map(|effect| (effect.side, effect.command.kind))
             .collect();
         let intents: Vec<_> = commit.changes.iter().filter_map(moved_on).collect();
+        self.witness.stage.lock().note_undo(&commit.changes);
         let committed = self.inner.commit(fence, commit).await;
         if committed.is_err() {
             // Refused whole, by the fence say: what it would have done was not done.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::freedom::is_outside;
 use super::lineage::{Fate, Write};
+use super::relations::PARENT;
 use super::stage::{Sending, Stage};
 use super::world::World;
 use crate::link::{Authority, Leave, LinkSpec, Precheck, Side};
@@ -127,6 +128,10 @@ impl Witness {
     pub(super) fn proved(&self, side: Side, command: &Command, pair: Option<&PairState>) {
         self.within_limits(side, command);
         let other = side.other();
+        if self.stage.lock().undoes(side, command).is_some() {
+            // R40: a person takes back that it was made, or restored; its counterpart stays.
+            return;
+        }
         let key = pair.and_then(|pair| pair.sides[other].key.clone());
         let record = key
             .as_ref()
@@ -162,6 +167,11 @@ impl Witness {
         sending: &Sending,
         safety: UpdateSafety,
     ) {
+        let refers = |cell: &CellChange| cell.field.as_str() == PARENT;
+        if self.stage.lock().freedoms.astray.is_some() && command.cells.iter().any(refers) {
+            let what = format!("E14: {side:?} is sent references to where it has no records");
+            self.stage.lock().violation(what);
+        }
         let key = command.key.as_ref();
         let Some(record) = key.and_then(|key| self.world.place(side).record(key)) else {
             return;
@@ -177,6 +187,11 @@ impl Witness {
             // Refused: no peer here writes to what is in the trash.
             return;
         }
+        let undoes = self.stage.lock().undoes(side, command);
+        let kept = match undoes {
+            Some(_) => self.counterpart(side, command).await,
+            None => None,
+        };
         let mut stage = self.stage.lock();
         let at = (side, record.key.clone());
         if stage.hidden.contains(&at) || stage.moved.contains(&at) {
@@ -189,6 +204,13 @@ impl Witness {
             return;
         }
         for cell in &command.cells {
+            if cell.field.as_str() == PARENT {
+                if undoes.is_some() {
+                    stage.references.undone(side, &record, cell);
+                }
+                self.over_references(&mut stage, (side, &record), cell, sending, safety);
+                continue;
+            }
             let now = record.cells.complete(&cell.field);
             let Some((now, write)) =
                 now.and_then(|now| Some((now, stage.lineage.standing(now)?.clone())))
@@ -204,6 +226,22 @@ impl Witness {
                 continue;
             }
             if !knowingly && safety == UpdateSafety::CompareAndSwap {
+                continue;
+            }
+            if let Some(keeps) = undoes.filter(|_| knowingly) {
+                // R40: a person takes it back, once it is on neither side.
+                let shown = kept.as_ref().is_some_and(|kept| shows(kept, now));
+                if !shown {
+                    stage.lineage.end(now, Fate::TakenBack);
+                } else if !keeps {
+                    stage.half_undone.extend(super::lineage::trace(now));
+                }
+                continue;
+            }
+            let half = super::lineage::trace(now);
+            if knowingly && half.is_some_and(|trace| stage.half_undone.contains(&trace)) {
+                // What an undo left half done is completed by the next run.
+                stage.lineage.end(now, Fate::TakenBack);
                 continue;
             }
             let mapped = self.link.mapping.fields.iter();
@@ -254,6 +292,15 @@ impl Witness {
             || partner.is_some_and(|partner| is_outside(&stage.filters, other, &partner))
     }
 
+    /// The counterpart of the record that a command is about.
+    async fn counterpart(&self, side: Side, command: &Command) -> Option<Record> {
+        let other = side.other();
+        let pair = self.pair_of(side, command).await?;
+        self.world
+            .place(other)
+            .record(pair.sides[other].key.as_ref()?)
+    }
+
     /// An edit beats a delete: what nobody but this record shows must not go to the trash with it.
     fn takes_along(
         &self,
@@ -277,6 +324,11 @@ impl Witness {
             let (Some(value), Some(write)) = (value, write) else {
                 continue;
             };
+            let parked = base.and_then(|base| base.parked(field));
+            if parked.is_some_and(|parked| parked[side] == *value) {
+                // F17: taken back on the other side. It is no edit any more, and goes along.
+                continue;
+            }
             let own = write.side == side && write.key == record.key;
             let there = partner.as_ref();
             let there = there.and_then(|there| there.cells.complete(&field.ids[other]));
@@ -295,7 +347,7 @@ impl Witness {
     }
 
     /// Whether an edit fell into the window between the last look and the write.
-    fn crosses(&self, write: &Write, sending: &Sending) -> bool {
+    pub(super) fn crosses(&self, write: &Write, sending: &Sending) -> bool {
         let unseen = |read: u64| write.tick > read;
         match self.link.policy.precheck {
             Precheck::Always => sending.read.is_some_and(unseen),
@@ -319,4 +371,11 @@ impl Witness {
             _ => None,
         }
     }
+}
+
+/// Whether a record shows this value, however its side spells it.
+fn shows(record: &Record, value: &Value) -> bool {
+    let wanted = super::lineage::trace(value);
+    let mut cells = record.cells.iter();
+    cells.any(|(_, cell)| cell.complete().and_then(super::lineage::trace) == wanted)
 }

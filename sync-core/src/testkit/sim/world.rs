@@ -22,6 +22,9 @@ pub trait World: Send + Sync {
     fn store(&self) -> Arc<dyn Store>;
     /// The link between the two places, under this policy.
     fn link(&self, policy: Policy) -> LinkSpec;
+    /// Both collections get a field of references to their own records; that of one side may point
+    /// at a collection that nobody links.
+    fn add_references(&self, field: &FieldId, astray: Option<Side>);
     /// The clock of the servers.
     fn clock(&self) -> &VirtualClock;
     /// The process that held the lease is dead, or counts as dead: the lease is free.
@@ -67,6 +70,8 @@ pub enum Written {
     Words(String),
     /// Options by name.
     Options(Vec<String>),
+    /// References to records of the same side.
+    Records(Vec<Key>),
     /// A tick.
     Tick(bool),
     /// A date.
