@@ -264,8 +264,9 @@ impl History {
                     continue;
                 };
                 let Sides { left, right } = &settled.values;
-                let outgrown =
-                    field.lens == Lens::References && self.cannot_grow(field, linked.as_ref());
+                // What is parked stays as it is (F17), also when a record it refers to gets its other side.
+                let outgrown = field.lens == Lens::References
+                    && (base.parked(field).is_some() || self.cannot_grow(field, linked.as_ref()));
                 if !field.lens.agree(&context, left, right) && !outgrown {
                     self.violation(format!("P15: {:?} of {:?}", settled, pair.id));
                 }
