@@ -77,8 +77,8 @@ pub(super) struct Inner {
     pub(super) references: References,
     /// Commands that take back what a run did, and whether they leave the source as it is.
     pub(super) undoing: Vec<(Side, Command, bool)>,
-    /// Processes that undo on one side only.
-    pub(super) keeping: BTreeSet<u64>,
+    /// Processes that undo, and whether on one side only.
+    pub(super) keeping: BTreeMap<u64, bool>,
     /// Values that an undo took back on one side, and not yet on the other.
     pub(super) half_undone: BTreeSet<String>,
     pub(super) tally: Tally,
@@ -187,7 +187,7 @@ impl Stage {
             lineage: Lineage::default(),
             references: References::default(),
             undoing: Vec::new(),
-            keeping: BTreeSet::new(),
+            keeping: BTreeMap::new(),
             half_undone: BTreeSet::new(),
             tally: Tally::default(),
             violations: Vec::new(),

@@ -49,9 +49,7 @@ impl History {
         {
             let mut stage = self.stage().lock();
             stage.tally.runs += 1;
-            if keep_source {
-                stage.keeping.insert(number);
-            }
+            stage.keeping.insert(number, keep_source);
             stage.count(match keep_source {
                 true => "undone on one side",
                 false => "undone",
@@ -110,9 +108,15 @@ impl Inner {
     }
 
     fn undoes_by(&mut self, side: Side, command: &Command) {
-        if self.undoes(side, command).is_none() {
-            let keeps = self.keeping.contains(&self.process.0);
-            self.undoing.push((side, command.clone(), keeps));
+        // What one undo left to a later run is noted already; another may ask for the same again.
+        let keeps = self.keeping.get(&self.process.0).copied();
+        let mut noted = self.undoing.iter_mut();
+        match noted.find(|(on, known, _)| *on == side && known == command) {
+            Some((.., noted)) => *noted = keeps.unwrap_or(*noted),
+            None => {
+                let keeps = keeps.unwrap_or(false);
+                self.undoing.push((side, command.clone(), keeps));
+            }
         }
     }
 }

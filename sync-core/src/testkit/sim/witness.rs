@@ -329,6 +329,10 @@ impl Witness {
                 // F17: taken back on the other side. It is no edit any more, and goes along.
                 continue;
             }
+            if super::lineage::trace(value).is_some_and(|half| stage.half_undone.contains(&half)) {
+                // A person took it back, and the undo did not come to this side before the delete.
+                continue;
+            }
             let own = write.side == side && write.key == record.key;
             let there = partner.as_ref();
             let there = there.and_then(|there| there.cells.complete(&field.ids[other]));
