@@ -216,7 +216,7 @@ impl Cycle<'_> {
             return self.advance(intent, event, seen).await;
         }
         let kind = intent.command.kind;
-        let mut changes = vec![observed(pair_id, side, record)];
+        let mut changes = vec![observed(pair_id, side, record.just_written())];
         let may_arrive = answer == Answer::Lost && settlement.fields.is_empty();
         let noted = may_yet_empty(&intent, pair).filter(|_| may_arrive);
         // What was verified is settled even where somebody wrote beside it.

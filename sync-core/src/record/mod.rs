@@ -67,7 +67,8 @@ pub struct Record {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<Version>,
     /// When it was last edited, by the peer's own clock and as finely as the peer tells. Decides
-    /// nothing but [`Authority::Newest`] and the quiet period; not part of the digest.
+    /// nothing but [`Authority::Newest`] and the quiet period; not part of the digest. Not known of a
+    /// record that we wrote last.
     ///
     /// [`Authority::Newest`]: crate::link::Authority::Newest
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -84,6 +85,14 @@ impl Record {
     /// not content, and stays out.
     pub fn digest(&self) -> Digest {
         self.cells.digest(self.lifecycle)
+    }
+
+    /// The record as we left it: its edit time is that of our own write, and when a person edited it
+    /// last is not known any more.
+    #[must_use]
+    pub fn just_written(mut self) -> Self {
+        self.edited_at = None;
+        self
     }
 
     /// What [`Record::digest`] is the digest of, as JSON: a store that writes this text can digest

@@ -265,7 +265,7 @@ fn run_effect(memory: &mut Memory, peer: Option<&MemoryPeer>, effect: Effect) ->
                 before.cells != now.cells || (patched && before.lifecycle != now.lifecycle)
             });
         if let Some(record) = receipt.observed.clone() {
-            let state = SideState::seen(record);
+            let state = SideState::seen(record.just_written());
             memory.apply(Change::Observe {
                 pair,
                 side,

@@ -200,3 +200,20 @@ fn what_a_one_way_run_may_not_write_goes_out_with_the_next() {
     world.assert_equal();
     assert_eq!(world.notion.live().len(), pages + 1);
 }
+
+/// The page comes back from the trash because its row was edited: that write is nobody's edit.
+#[test]
+fn a_write_of_our_own_makes_no_side_the_newest() {
+    let (world, page, row) = world_where(Authority::Newest, Direction::Both);
+    world.notion.person_sets(&page, "notes", text("there"));
+    world.notion.person_trashes(&page, true);
+    // In the same minute, so that nobody is the newest.
+    world.local.person_sets(&row, "notes", text("here"));
+    world.clock.advance(Duration::from_secs(120));
+    for _ in 0..3 {
+        world.run_full();
+        world.clock.advance(Duration::from_secs(120));
+    }
+    assert!(is_live(&world.notion, &page));
+    assert_eq!(world.local.value(&row, "notes"), Some(text("here")));
+}
