@@ -50,25 +50,8 @@ fn defect_06_pain_10_a_lost_answer_makes_no_duplicate_with_a_marker() {
 
 #[test]
 fn a_lost_answer_is_not_taken_for_a_failure_before_the_index_has_caught_up() {
-    let mut world = World::new();
     let lag = Duration::from_secs(30);
-    world.notion = MemoryPeer::new(
-        "notion",
-        block_on(async {
-            use crate::port::{Call, Cancel, Peer};
-            world
-                .notion
-                .describe(&Call::new(&Cancel::default()))
-                .await
-                .unwrap()
-                .schema
-        }),
-        Capabilities {
-            index_lag: lag,
-            ..Capabilities::remote()
-        },
-        world.clock.clone(),
-    );
+    let world = where_notion(|capabilities| capabilities.index_lag = lag);
     world.local.person_creates(&[("title", text("mine"))]);
     world.notion.inject([Fault::LoseAnswer]);
     let report = world.run();
@@ -196,16 +179,21 @@ fn a_create_known_by_its_key_alone_is_one_record_once_it_is_shown() {
     world.assert_equal();
 }
 
-/// A world whose left side knows what it does not have.
-fn authoritative() -> World {
+/// A world whose left side is another than usual.
+fn where_notion(is: impl FnOnce(&mut Capabilities)) -> World {
     let mut world = World::new();
     let Description {
         schema,
         mut capabilities,
     } = block_on(world.notion.describe(&Call::new(&Cancel::default()))).unwrap();
-    capabilities.absence = Absence::Authoritative;
+    is(&mut capabilities);
     world.notion = MemoryPeer::new("notion", schema, capabilities, world.clock.clone());
     world
+}
+
+/// A world whose left side knows what it does not have.
+fn authoritative() -> World {
+    where_notion(|capabilities| capabilities.absence = Absence::Authoritative)
 }
 
 /// The page of a row is destroyed, and the row edited: the page is made anew.

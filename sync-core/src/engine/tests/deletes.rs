@@ -506,18 +506,24 @@ fn a_trash_that_was_lost_is_not_sent_again_over_an_edit_that_came_in_between() {
     assert_eq!(world.local.value(&row, "notes"), Some(text("edited")));
 }
 
+/// So many settled pages, of which a person trashes the first.
+fn trash_some(world: &World, pages: usize, trashed: usize) {
+    let page = |n: usize| {
+        let title = text(&format!("page {n}"));
+        world.notion.person_creates(&[("title", title)])
+    };
+    let pages: Vec<Key> = (0..pages).map(page).collect();
+    world.settle();
+    for page in &pages[..trashed] {
+        world.notion.person_trashes(page, true);
+    }
+}
+
 /// What was held back is proved again before it goes, however little a step may read.
 #[test]
 fn no_more_is_trashed_in_a_step_than_was_read_again() {
     let mut world = World::new();
-    let page = |n: usize| [("title", text(&format!("page {n}")))];
-    let pages: Vec<Key> = (0..200)
-        .map(|n| world.notion.person_creates(&page(n)))
-        .collect();
-    world.settle();
-    for page in &pages[..60] {
-        world.notion.person_trashes(page, true);
-    }
+    trash_some(&world, 200, 60);
     world.later(1);
     assert_eq!(world.local.live().len(), 200, "held back by MaxDelete");
     world.spec.policy.max_delete.approved = Some(1_000);
@@ -534,14 +540,7 @@ fn no_more_is_trashed_in_a_step_than_was_read_again() {
 #[test]
 fn what_is_held_back_keeps_no_missing_record_from_being_looked_up() {
     let world = World::new();
-    let page = |n: usize| [("title", text(&format!("page {n}")))];
-    let pages: Vec<Key> = (0..400)
-        .map(|n| world.notion.person_creates(&page(n)))
-        .collect();
-    world.settle();
-    for page in &pages[..130] {
-        world.notion.person_trashes(page, true);
-    }
+    trash_some(&world, 400, 130);
     world.later(2);
     let memory = world.store.memory(&world.spec.id);
     let missing = memory
