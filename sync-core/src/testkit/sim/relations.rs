@@ -13,7 +13,7 @@ use super::witness::Witness;
 use super::world::Written;
 use crate::link::{Counterparts, Leave, MappedField, Side, Sides};
 use crate::pair::{PairState, Presence};
-use crate::port::{CellChange, Clock, Query, Rows, UpdateSafety};
+use crate::port::{CellChange, Clock, Command, Query, Rows, UpdateSafety};
 use crate::record::{Key, Record};
 use crate::schema::FieldId;
 use crate::value::{Reference, Value};
@@ -51,16 +51,11 @@ impl References {
             .insert((write.side, write.key.clone(), target), write);
     }
 
-    /// A person takes back what a run wrote (R40): what it replaces counts for nothing.
-    pub(super) fn undone(&mut self, side: Side, record: &Record, cell: &CellChange) {
-        let desired = targets(Some(&cell.desired));
-        for target in targets(cell.expected.as_ref()) {
-            if let Some(write) = self.standing(side, &record.key, &target).cloned()
-                && !desired.contains(&target)
-            {
-                let fate = Fate::TakenBack;
-                self.set(target, Write { fate, ..write });
-            }
+    /// A person takes a reference back by undoing the run that wrote it (R40): it counts for nothing.
+    pub(super) fn undone(&mut self, side: Side, key: &Key, target: &Key) {
+        let write = self.0.get_mut(&(side, key.clone(), target.clone()));
+        if let Some(write) = write.filter(|write| write.fate == Fate::Standing) {
+            write.fate = Fate::TakenBack;
         }
     }
 
@@ -209,6 +204,42 @@ impl People {
 }
 
 impl Witness {
+    /// The references that a command takes away, by record and target: those of its side, and those
+    /// of the other side that they are there by now.
+    pub(super) async fn takes_away(&self, side: Side, command: &Command) -> Vec<(Side, Key, Key)> {
+        let cell = command
+            .cells
+            .iter()
+            .find(|cell| cell.field.as_str() == PARENT);
+        let (Some(key), Some(cell)) = (&command.key, cell) else {
+            return Vec::new();
+        };
+        let desired = targets(Some(&cell.desired));
+        let mut goes = targets(cell.expected.as_ref());
+        goes.retain(|target| !desired.contains(target));
+        let mut asked = goes.clone();
+        asked.push(key.clone());
+        let query = Query::Heads(side, asked);
+        let rows = self.store.read(&self.link.id, &query, None, u32::MAX).await;
+        let heads = match rows {
+            Ok(Rows::Heads(heads)) => heads,
+            _ => Vec::new(),
+        };
+        let other = side.other();
+        let there = |key: &Key| {
+            let mut heads = heads.iter();
+            let head = heads.find(|head| head.keys[side].as_ref() == Some(key));
+            head.and_then(|head| head.keys[other].clone())
+        };
+        let of_record = there(key);
+        let there: Vec<_> = goes.iter().filter_map(there).collect();
+        let here = goes.into_iter().map(|target| (side, key.clone(), target));
+        let there = there
+            .into_iter()
+            .filter_map(|target| Some((other, of_record.clone()?, target)));
+        here.chain(there).collect()
+    }
+
     /// P8: no reference goes that the sender could have seen. One it saw goes because of an edit on
     /// the other side, which is checked at rest.
     pub(super) fn over_references(

@@ -192,6 +192,10 @@ impl Witness {
             Some(_) => self.counterpart(side, command).await,
             None => None,
         };
+        let references = match undoes {
+            Some(_) => self.takes_away(side, command).await,
+            None => Vec::new(),
+        };
         let mut stage = self.stage.lock();
         let at = (side, record.key.clone());
         if stage.hidden.contains(&at) || stage.moved.contains(&at) {
@@ -205,8 +209,12 @@ impl Witness {
         }
         for cell in &command.cells {
             if cell.field.as_str() == PARENT {
-                if undoes.is_some() {
-                    stage.references.undone(side, &record, cell);
+                // R40: here, and there too, unless the source stays as it is.
+                let undone = references
+                    .iter()
+                    .filter(|(on, ..)| *on == side || undoes == Some(false));
+                for (on, key, target) in undone {
+                    stage.references.undone(*on, key, target);
                 }
                 self.over_references(&mut stage, (side, &record), cell, sending, safety);
                 continue;
