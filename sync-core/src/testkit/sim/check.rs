@@ -12,7 +12,7 @@ use super::relations::{counterparts, refer_to};
 use super::undoing::{is_held, is_parked};
 use crate::conflict::{Conflict, LIFECYCLE};
 use crate::engine::{Report, RunError};
-use crate::link::{Direction, Lens, LensContext, MappedField, Side, Sides};
+use crate::link::{Authority, Direction, Lens, LensContext, MappedField, Side, Sides};
 use crate::outbox::Intent;
 use crate::pair::{PairId, PairState, Presence, SideState};
 use crate::plan::Plan;
@@ -396,7 +396,13 @@ impl History {
 
     /// E7: with all shadows dropped and everything observed afresh, nothing is left to do either.
     pub(super) fn check_afresh(&mut self) {
-        if self.drop_shadows().is_err() {
+        let newest = |open: &Conflict| {
+            let field = self.link.mapping.field(&open.field);
+            field.is_some_and(|field| field.authority == Authority::Newest)
+        };
+        // Which edit time is that of our own write is forgotten with the shadow: then the newest edit
+        // may be told from the other again, where it could not be before.
+        if self.conflicts().iter().any(newest) || self.drop_shadows().is_err() {
             return;
         }
         self.moves_nothing(true, "E7");

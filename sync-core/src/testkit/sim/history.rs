@@ -481,6 +481,9 @@ impl History {
                 if let Err(RunError::AlreadyPaired(_)) = joined {
                     // The way out that the message names.
                     self.world.place(intent.side).trash(&key, true);
+                }
+                // Gone by now, it may have been pulled before, and made again from what it held.
+                if matches!(joined, Err(RunError::AlreadyPaired(_))) || !lives {
                     self.stage.lock().pulled_before_asked = true;
                 }
                 // Another one is to be decided first, as the message says.
