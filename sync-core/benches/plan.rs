@@ -54,7 +54,11 @@ fn main() {
     let sizes = if test { SMALL } else { FULL };
     unchanged(&sizes);
     first_pull(&sizes);
-    let tracked = tracked(&sizes);
+    let (_, smaller) = tracked(sizes.tracked / 10);
+    let (tracked, larger) = tracked(sizes.tracked);
+    let records = [sizes.tracked / 10, sizes.tracked];
+    let growth = exponent(records, [smaller, larger].map(|took| took.as_secs_f64()));
+    println!("  a dry run takes time with the power {growth:.2} of the records");
     let related = Related::new(sizes.related);
     related.measure();
 
@@ -236,8 +240,8 @@ fn first_pull(sizes: &Sizes) {
 }
 
 /// A collection pulled into the memory store, of which every hundredth record is edited then.
-fn tracked(sizes: &Sizes) -> Engine {
-    let records = sizes.tracked;
+/// Its engine, and what a dry run takes.
+fn tracked(records: u64) -> (Engine, Duration) {
     let clock = VirtualClock::default();
     let schema = GeneratedPeer::schema();
     let local = MemoryPeer::new("local", schema, Capabilities::local(), clock);
@@ -286,7 +290,7 @@ fn tracked(sizes: &Sizes) -> Engine {
         took.as_secs_f64() / bare.as_secs_f64(),
         cost.count_total as f64 / records as f64,
     );
-    edited
+    (edited, took)
 }
 
 fn plan(engine: &Engine) -> Plan {

@@ -8,7 +8,8 @@ use crate::canary::{self, Canary};
 use crate::conflict::LIFECYCLE;
 use crate::link::Side;
 use crate::outbox::{Intent, IntentEvent, IntentField, IntentState};
-use crate::pair::{PairId, PairState, Presence};
+use crate::pair::{PairId, PairState, Presence, SideState};
+use crate::plan::is_at_rest;
 use crate::port::{Absence, Call, Change, CommandKind, FieldSet, Lookup};
 use crate::record::{Key, Lifecycle, Record};
 use crate::schema::FieldId;
@@ -216,6 +217,9 @@ impl Cycle<'_> {
             return self.advance(intent, event, seen).await;
         }
         let kind = intent.command.kind;
+        let mut after = pair.clone();
+        after.sides[side] = SideState::seen(record.clone().just_written());
+        after.base = Some(settlement.base.clone());
         let mut changes = vec![observed(pair_id, side, record.just_written())];
         let may_arrive = answer == Answer::Lost && settlement.fields.is_empty();
         let noted = may_yet_empty(&intent, pair).filter(|_| may_arrive);
@@ -256,11 +260,34 @@ impl Cycle<'_> {
             }
             self.count(side, kind, self.only_projects(&intent));
             self.note_arrival(pair_id, side);
+            if !intent.edit && self.is_through(&after, side) {
+                changes.push(Change::Attend {
+                    pair: pair_id,
+                    dirty: false,
+                    standing: None,
+                });
+            }
             self.advance(intent, IntentEvent::Verified, changes).await
         } else {
             intent.note = Some("the record is not as it was written; planned again".into());
             self.withdraw(intent, changes).await
         }
+    }
+
+    /// Whether nothing is left to decide about a pair, now that a command to this side has arrived: then
+    /// it needs no other look.
+    fn is_through(&self, pair: &PairState, side: Side) -> bool {
+        let open = |side: Side| self.intents.contains_key(&(pair.id, side));
+        let postponed = |side: Side| self.postponed.contains_key(&(pair.id, side));
+        let conflicts = self.conflicts.get(&pair.id);
+        !open(side.other())
+            && !postponed(Side::Left)
+            && !postponed(Side::Right)
+            && conflicts.is_none_or(Vec::is_empty)
+            && !self.dead.contains_key(&pair.id)
+            && !self.waits.contains_key(&pair.id)
+            && self.on_hold.is_empty()
+            && is_at_rest(pair, &self.engine.spec)
     }
 
     fn only_projects(&self, intent: &Intent) -> bool {

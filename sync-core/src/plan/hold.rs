@@ -36,6 +36,11 @@ impl FieldsOnHold {
         self.0.contains_key(field)
     }
 
+    /// Whether no field is on hold.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Whether what a field holds on a side is no word of a person.
     pub fn is_strange(&self, field: &FieldId, side: Side) -> bool {
         self.why(field).is_some_and(|why| why.strange[side])

@@ -11,7 +11,7 @@ use cases::*;
 use proptest::prelude::*;
 
 use super::pair::{InFlight, PairContext, PairPlan, plan_pair};
-use super::{FieldRule, FieldsOnHold, RowRule, explain};
+use super::{FieldRule, FieldsOnHold, RowRule, explain, is_at_rest};
 use crate::conflict::{Conflict, LIFECYCLE, Resolution};
 use crate::engine::base_after;
 use crate::link::{
@@ -247,6 +247,24 @@ proptest! {
         prop_assert!(plan.commands.is_empty(), "{:#?}", plan);
         prop_assert!(plan.settle.is_none(), "{:#?}", plan.settle);
         prop_assert!(plan.conflicts.is_empty(), "{:#?}", plan.conflicts);
+    }
+
+    #[test]
+    fn p5_what_is_at_rest_needs_no_decision(case in case()) {
+        let mut case = case;
+        for _ in 0..3 {
+            case.conflicts.clear();
+            let plan = case.decide();
+            if is_at_rest(&case.pair, &case.spec) {
+                prop_assert_eq!(plan.rule, RowRule::R01);
+                prop_assert!(!plan.changes_anything() && !plan.stays_dirty(), "{:#?}", plan);
+                prop_assert_eq!(plan.standing(0), None);
+            }
+            if plan.forget {
+                return Ok(());
+            }
+            case = case.after(&plan);
+        }
     }
 
     #[test]

@@ -46,6 +46,7 @@ pub use schema::{
     ListedSchemaCommand, SchemaCommand, SchemaContext, SchemaRule, WantedOptions, hold_destructive,
     plan_schema,
 };
+pub(crate) use status::is_at_rest;
 pub use status::{BaseState, SideStatus};
 pub use summary::{Estimate, Plan, PlanCounts, PlanItem};
 pub use undo::{NotUndone, WhyNot, undo_pair};

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::pair::PairContext;
 use crate::canary::{self, Canary};
-use crate::link::{Mapping, Side, Sides};
+use crate::link::{LinkSpec, MappedField, Mapping, Side, Sides};
 use crate::memory::is_live;
 use crate::pair::{Base, PairState, Presence};
 use crate::record::{Lifecycle, Record};
@@ -217,6 +217,33 @@ fn is_edited(seen: &[SeenField<'_>], base: &Base, side: Side, context: &PairCont
             && !is_parked()
             && !context.on_hold.is_strange(field.name(), side)
     })
+}
+
+/// Whether planning a pair leads to nothing, unless something is under way or open for it: both records
+/// are alive and shown whole, every mapped field is as it was settled (R01, F01), and neither a filter
+/// nor a pause nor anything else that is remembered of the pair could say otherwise. Less than the
+/// tables know, and much cheaper to ask.
+pub(crate) fn is_at_rest(pair: &PairState, spec: &LinkSpec) -> bool {
+    let Some(base) = &pair.base else { return false };
+    let free = |side: Side| spec.filters[side].is_none() && spec.mapping.pause[side].is_none();
+    let lives = |side: Side| {
+        let state = &pair.sides[side];
+        let shadow = state.shadow.as_ref();
+        state.presence == Presence::Present
+            && shadow.is_some_and(|shadow| shadow.lifecycle == Lifecycle::Live)
+    };
+    // What references are on the other side may be another thing by now.
+    let refers = |field: &MappedField, seen: &SeenField<'_>| {
+        let empty = |side: Side| seen.now[side].is_some_and(Value::is_empty);
+        field.lens.meets_by_names() && !(empty(Side::Left) && empty(Side::Right))
+    };
+    base.is_plain()
+        && base.lifecycle == Lifecycle::Live
+        && Side::BOTH.into_iter().all(|side| free(side) && lives(side))
+        && SeenField::of(pair, &spec.mapping)
+            .iter()
+            .zip(&spec.mapping.fields)
+            .all(|(seen, field)| seen.same == Sides::new(true, true) && !refers(field, seen))
 }
 
 /// Whether a live record stays as it is although the pair rests in the trash: it is held, nobody

@@ -88,7 +88,7 @@ impl Inner {
             SchemaChange::RemoveField { field } => {
                 self.field(field)?;
                 self.schema.fields.retain(|there| there.id != *field);
-                for row in self.rows.values_mut() {
+                for row in self.rows.all_mut() {
                     let cells = &mut row.record.cells;
                     let kept = cells.iter().filter(|(id, _)| *id != field);
                     *cells = kept.map(|(id, cell)| (id.clone(), cell.clone())).collect();
@@ -102,7 +102,7 @@ impl Inner {
             }
             SchemaChange::RetypeField { field, ty } => {
                 self.field(field)?.ty = ty.clone();
-                for row in self.rows.values_mut() {
+                for row in self.rows.all_mut() {
                     let empty = Cell::Complete(Value::Empty);
                     row.record.cells.put(field.clone(), empty);
                 }
@@ -126,7 +126,7 @@ impl Inner {
             access: Access::Writable,
             limits: Limits::default(),
         });
-        for row in self.rows.values_mut() {
+        for row in self.rows.all_mut() {
             let empty = Cell::Complete(Value::Empty);
             row.record.cells.put(id.clone(), empty);
         }
@@ -151,7 +151,7 @@ impl Inner {
 
     /// Changes the options that rows hold in a field; those for which it is false go.
     fn each_choice(&mut self, field: &FieldId, mut keep: impl FnMut(&mut Choice) -> bool) {
-        for row in self.rows.values_mut() {
+        for row in self.rows.all_mut() {
             let changed = match row.record.cells.complete(field) {
                 Some(Value::Choice(choice)) => {
                     let mut choice = choice.clone();

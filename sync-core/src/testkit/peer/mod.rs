@@ -174,9 +174,18 @@ impl Peer for MemoryPeer {
         let feed = inner.capabilities.changes;
         let lag = inner.delay();
         let since_number = since.as_ref().and_then(|since| since.parse::<i64>().ok());
-        let mut rows: Vec<&Row> = inner
+        let room = inner
+            .cap
+            .map_or(usize::MAX, |cap| cap.saturating_sub(before));
+        let most = match inner.capabilities.scan_page {
+            0 => inner.capabilities.max_fetch.max(100),
+            most => most,
+        };
+        let page = room.min(limit.min(most) as usize);
+        // One more than the page tells whether there are more.
+        let rows: Vec<&Row> = inner
             .rows
-            .values()
+            .made_after(last)
             .filter(|row| match (feed, since_number) {
                 (ChangeFeed::Delta, Some(since)) => i64::try_from(row.seq).unwrap_or(0) > since,
                 (ChangeFeed::Delta, None) => true,
@@ -196,18 +205,10 @@ impl Peer for MemoryPeer {
                         && !inner.is_out_of_sight(&row.record.key)
                 }
             })
-            .filter(|row| row.created > last && is_within(row, &scope))
+            .filter(|row| is_within(row, &scope))
+            .take(page.saturating_add(1))
             .collect();
-        rows.sort_by_key(|row| row.created);
-        let room = inner
-            .cap
-            .map_or(usize::MAX, |cap| cap.saturating_sub(before));
-        let most = match inner.capabilities.scan_page {
-            0 => inner.capabilities.max_fetch.max(100),
-            most => most,
-        };
-        let page = limit.min(most) as usize;
-        let end = rows.len().min(page).min(room);
+        let end = rows.len().min(page);
         let mut items: Vec<_> = rows[..end]
             .iter()
             .map(|row| Sighting::Seen(fields.select(inner.show(&row.record))))
@@ -273,7 +274,7 @@ impl Peer for MemoryPeer {
         inner.requests += 1;
         let lag = inner.delay();
         let matching = |value: &Value| {
-            let rows = inner.rows.values().filter(|row| {
+            let rows = inner.rows.all().filter(|row| {
                 let here = row.record.cells.complete(field);
                 here.is_some_and(|here| reads_same(here, value))
                     && row.record.lifecycle == Lifecycle::Live

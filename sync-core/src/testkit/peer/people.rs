@@ -127,7 +127,7 @@ impl MemoryPeer {
     pub fn records(&self) -> Vec<Record> {
         self.inner()
             .rows
-            .values()
+            .all()
             .map(|row| row.record.clone())
             .collect()
     }
@@ -135,10 +135,10 @@ impl MemoryPeer {
     /// Keys of all records that are alive, or of all in the trash.
     pub fn keys(&self, live: bool) -> Vec<Key> {
         let inner = self.inner();
-        let rows = inner.rows.iter();
-        rows.filter(|(_, row)| (row.record.lifecycle == Lifecycle::Live) == live)
-            .filter(|(key, _)| !inner.emigrated.contains_key(*key))
-            .map(|(key, _)| key.clone())
+        let rows = inner.rows.all().map(|row| &row.record);
+        rows.filter(|record| (record.lifecycle == Lifecycle::Live) == live)
+            .filter(|record| !inner.emigrated.contains_key(&record.key))
+            .map(|record| record.key.clone())
             .collect()
     }
 
@@ -189,7 +189,7 @@ impl MemoryPeer {
         row.created = there.seq;
         row.seq = there.seq;
         row.edits.push_back(now);
-        there.rows.insert(key.clone(), row);
+        there.rows.insert(row);
     }
 
     /// One record, in whatever state.

@@ -18,7 +18,7 @@ pub(super) struct Inner {
     pub(super) schema: Schema,
     pub(super) capabilities: Capabilities,
     pub(super) habits: Habits,
-    pub(super) rows: BTreeMap<Key, Row>,
+    pub(super) rows: Rows,
     /// Rows destroyed for good, with the number of the change that did it.
     pub(super) erased: Vec<(u64, Key)>,
     pub(super) hidden: BTreeSet<Key>,
@@ -60,6 +60,52 @@ pub(super) struct Row {
     pub(super) edited: Timestamp,
     /// The last few edits: a late index shows a record by any that it knows of.
     pub(super) edits: VecDeque<Timestamp>,
+}
+
+/// Rows by key, and in order of their making, so that a page of a scan costs no more than itself.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Rows {
+    by_key: BTreeMap<Key, Row>,
+    by_age: BTreeMap<u64, Key>,
+}
+
+impl Rows {
+    pub(super) fn get(&self, key: &Key) -> Option<&Row> {
+        self.by_key.get(key)
+    }
+
+    fn get_mut(&mut self, key: &Key) -> Option<&mut Row> {
+        self.by_key.get_mut(key)
+    }
+
+    /// In order of keys.
+    pub(super) fn all(&self) -> impl Iterator<Item = &Row> {
+        self.by_key.values()
+    }
+
+    pub(super) fn all_mut(&mut self) -> impl Iterator<Item = &mut Row> {
+        self.by_key.values_mut()
+    }
+
+    /// Those made after that one, in order of their making.
+    pub(super) fn made_after(&self, created: u64) -> impl Iterator<Item = &Row> {
+        let younger = self.by_age.range(created.saturating_add(1)..);
+        younger.filter_map(|(_, key)| self.by_key.get(key))
+    }
+
+    pub(super) fn insert(&mut self, row: Row) {
+        let key = row.record.key.clone();
+        self.by_age.insert(row.created, key.clone());
+        if let Some(former) = self.by_key.insert(key, row) {
+            self.by_age.remove(&former.created);
+        }
+    }
+
+    pub(super) fn remove(&mut self, key: &Key) -> Option<Row> {
+        let row = self.by_key.remove(key)?;
+        self.by_age.remove(&row.created);
+        Some(row)
+    }
 }
 
 /// Edits a row remembers.
@@ -109,7 +155,7 @@ impl Inner {
             schema,
             capabilities,
             habits,
-            rows: BTreeMap::new(),
+            rows: Rows::default(),
             erased: Vec::new(),
             hidden: BTreeSet::new(),
             emigrated: BTreeMap::new(),
@@ -200,7 +246,7 @@ impl Inner {
             edited: now,
             edits: VecDeque::from([now]),
         };
-        self.rows.insert(key.clone(), row);
+        self.rows.insert(row);
         key
     }
 
@@ -267,15 +313,16 @@ impl Inner {
         };
         let key = match (&command.key, command.kind) {
             (None, _) => self.create(place, now, written(&command.cells)),
-            (Some(key), _) if !self.rows.contains_key(key) || self.is_out_of_sight(key) => {
-                let message = "not found; share it with the connection".to_owned();
-                return Outcome::Rejected(Rejection {
-                    kind: RejectionKind::NotFound,
-                    message,
-                });
-            }
             (Some(key), kind) => {
-                let record = &self.rows[key].record;
+                let row = self.rows.get(key);
+                let Some(row) = row.filter(|_| !self.is_out_of_sight(key)) else {
+                    let message = "not found; share it with the connection".to_owned();
+                    return Outcome::Rejected(Rejection {
+                        kind: RejectionKind::NotFound,
+                        message,
+                    });
+                };
+                let record = &row.record;
                 let compares = self.capabilities.update == UpdateSafety::CompareAndSwap;
                 let alive = record.lifecycle == Lifecycle::Live || kind != CommandKind::Patch;
                 if compares && !command.is_expected(record) {
