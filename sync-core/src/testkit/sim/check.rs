@@ -23,6 +23,16 @@ use crate::record::{Key, Record};
 use crate::schema::FieldId;
 use crate::value::Value;
 
+/// What is remembered and what there is, at one moment.
+pub(super) struct Snapshot {
+    pub(super) pairs: Vec<PairState>,
+    /// The truth, by key.
+    pub(super) truth: Sides<BTreeMap<Key, Record>>,
+    pub(super) conflicts: Vec<Conflict>,
+    /// Records that a create sent twice made a second time: shown, never pulled.
+    pub(super) late: BTreeSet<(Side, Key)>,
+}
+
 /// So long after the last edit nothing is news any more, whatever the grain of a side's edit times.
 const IDLE: Duration = Duration::from_secs(300);
 
@@ -71,20 +81,35 @@ impl History {
         })
     }
 
+    /// What is remembered and what there is now.
+    pub(super) fn snapshot(&self) -> Snapshot {
+        let (pairs, truth) = (self.pairs(), self.truth());
+        let late = self.late_duplicates(&pairs, &truth);
+        Snapshot {
+            pairs,
+            truth,
+            conflicts: self.conflicts(),
+            late,
+        }
+    }
+
     /// E8: both sides hold the same records, and the same in them, but for open conflicts and for
     /// what a side cannot show or take.
-    pub(super) fn check_agreement(&self) {
-        let (pairs, truth) = (self.pairs(), self.truth());
-        let conflicts = self.conflicts();
+    pub(super) fn check_agreement(&self, now: &Snapshot) {
+        let Snapshot {
+            pairs,
+            truth,
+            conflicts,
+            late,
+        } = now;
         let life = FieldId::new(LIFECYCLE);
         let open: BTreeSet<_> = conflicts
             .iter()
             .map(|open| (open.pair, &open.field))
             .collect();
-        let late: BTreeSet<_> = self.late_duplicates().into_iter().collect();
         for side in Side::BOTH {
             let mut paired: BTreeMap<&Key, &PairState> = BTreeMap::new();
-            for pair in &pairs {
+            for pair in pairs {
                 if let Some(key) = &pair.sides[side].key
                     && paired.insert(key, pair).is_some()
                 {
@@ -129,13 +154,13 @@ impl History {
                 }
             }
         }
-        let known = counterparts(&pairs);
+        let known = counterparts(pairs);
         let context = LensContext {
             records: Some(&known),
             ..LensContext::default()
         };
-        for pair in &pairs {
-            let Some(records) = self.both_linked(pair, &truth) else {
+        for pair in pairs {
+            let Some(records) = self.both_linked(pair, truth) else {
                 continue;
             };
             for field in &self.link.mapping.fields {
@@ -149,7 +174,7 @@ impl History {
                     continue;
                 }
                 if !self.is_out_of_reach(field, &Sides::new(left, right))
-                    && !refer_to(&late, &Sides::new(left, right))
+                    && !refer_to(late, &Sides::new(left, right))
                     && !is_parked(pair, field, &Sides::new(left, right))
                 {
                     self.violation(format!(
@@ -216,18 +241,20 @@ impl History {
             })
     }
 
-    /// Records that a create sent twice made a second time: shown, never pulled.
-    pub(super) fn late_duplicates(&self) -> Vec<(Side, Key)> {
+    fn late_duplicates(
+        &self,
+        pairs: &[PairState],
+        truth: &Sides<BTreeMap<Key, Record>>,
+    ) -> BTreeSet<(Side, Key)> {
+        let mut late = BTreeSet::new();
         let Ok(opened) = self.opened() else {
-            return Vec::new();
+            return late;
         };
         let twice = &opened.memory.sent_twice;
         if twice.is_empty() {
-            return Vec::new();
+            return late;
         }
-        let truth = self.truth();
-        let mut late = Vec::new();
-        for pair in self.pairs().iter().filter(|pair| pair.base.is_none()) {
+        for pair in pairs.iter().filter(|pair| pair.base.is_none()) {
             for side in Side::BOTH {
                 let field = self.link.mapping.markers[side].as_ref();
                 let key = pair.sides[side].key.as_ref();
@@ -241,7 +268,7 @@ impl History {
                 if let (Some(record), Some(first)) = (record, first)
                     && *first != pair.id
                 {
-                    late.push((side, record.key.clone()));
+                    late.insert((side, record.key.clone()));
                 }
             }
         }
@@ -249,16 +276,16 @@ impl History {
     }
 
     /// P15, E3: every settled base agrees through its lens, and is what both sides hold.
-    pub(super) fn check_settled(&self) {
-        let (pairs, truth) = (self.pairs(), self.truth());
-        let known = counterparts(&pairs);
+    pub(super) fn check_settled(&self, now: &Snapshot) {
+        let Snapshot { pairs, truth, .. } = now;
+        let known = counterparts(pairs);
         let context = LensContext {
             records: Some(&known),
             ..LensContext::default()
         };
-        for pair in &pairs {
+        for pair in pairs {
             let Some(base) = &pair.base else { continue };
-            let linked = self.both_linked(pair, &truth);
+            let linked = self.both_linked(pair, truth);
             for settled in base.fields() {
                 let Some(field) = self.link.mapping.field(&settled.name) else {
                     continue;
@@ -296,47 +323,41 @@ impl History {
     }
 
     /// P4: every value a person wrote is there, unless a person took it back. E2: and once.
-    pub(super) fn check_lineage(&self) {
+    pub(super) fn check_lineage(&self, now: &Snapshot) {
         let mut there = BTreeSet::new();
-        let twins = self.stage.lock().pulled_before_asked;
+        let mut stage = self.stage.lock();
+        let mut broken = Vec::new();
         for side in Side::BOTH {
-            let mut live: BTreeMap<String, Key> = BTreeMap::new();
-            for record in self.world.place(side).records() {
+            let mut live: BTreeMap<String, &Key> = BTreeMap::new();
+            for (key, record) in &now.truth[side] {
+                let here = is_live(record) && !stage.moved.contains(&(side, key.clone()));
                 for (_, cell) in record.cells.iter() {
                     let Some(trace) = cell.complete().and_then(trace) else {
                         continue;
                     };
-                    let known = self.stage.lock().lineage.knows(&trace);
-                    let here = !self
-                        .stage
-                        .lock()
-                        .moved
-                        .contains(&(side, record.key.clone()));
-                    if known && !twins && here && is_live(&record) {
-                        let other = live.insert(trace.clone(), record.key.clone());
-                        if let Some(other) = other.filter(|other| *other != record.key) {
-                            let key = &record.key;
-                            let what = format!("E2: {trace} in {side:?} {other:?} and {key:?}");
-                            self.violation(what);
-                        }
+                    let counts = here && !stage.pulled_before_asked;
+                    if counts
+                        && stage.lineage.knows(&trace)
+                        && let Some(other) = live.insert(trace.clone(), key)
+                        && other != key
+                    {
+                        broken.push(format!("E2: {trace} in {side:?} {other:?} and {key:?}"));
                     }
                     there.insert(trace);
                 }
             }
         }
-        let mut stage = self.stage.lock();
-        let lost: Vec<String> = stage
-            .lineage
-            .all_standing()
-            .filter(|(trace, _)| !there.contains(*trace))
-            .map(|(trace, write)| {
-                format!(
-                    "P4: {trace} is lost, written to {:?} of {:?} {:?}",
-                    write.field, write.side, write.key
-                )
-            })
-            .collect();
-        stage.violations.extend(lost);
+        let lost = stage.lineage.all_standing();
+        let lost = lost.filter(|(trace, _)| !there.contains(*trace));
+        broken.extend(lost.map(|(trace, write)| {
+            format!(
+                "P4: {trace} is lost, written to {:?} of {:?} {:?}",
+                write.field, write.side, write.key
+            )
+        }));
+        for what in broken {
+            stage.violation(what);
+        }
     }
 
     /// E9: a dry run changes nothing anywhere. Returns what it planned.
@@ -406,7 +427,7 @@ impl History {
             return;
         }
         self.moves_nothing(true, "E7");
-        self.check_agreement();
+        self.check_agreement(&self.snapshot());
     }
 
     fn moves_nothing(&mut self, full: bool, law: &str) -> Option<Report> {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::check::Snapshot;
 use super::freedom::Freedoms;
 use super::peer::is_live;
 use super::people::{Deed, People};
@@ -350,17 +351,16 @@ impl History {
         let decided = decisions.resolve(conflict.pair, &conflict.field, Resolution::Keep(keep));
         self.world.process_died();
         if self.finish(decided).is_ok() {
-            self.was_decided(&conflict, keep);
+            self.was_decided(&self.pairs(), &conflict, keep);
         }
     }
 
     /// What a person gives up by a decision: a value, or all that a record holds.
-    fn was_decided(&self, conflict: &Conflict, keep: Side) {
+    fn was_decided(&self, pairs: &[PairState], conflict: &Conflict, keep: Side) {
         self.stage
             .lock()
             .tell(|| format!("decides {conflict:?} for {keep:?}"));
         let lost = keep.other();
-        let pairs = self.pairs();
         let pair = pairs.iter().find(|pair| pair.id == conflict.pair);
         let key = pair.and_then(|pair| pair.sides[lost].key.as_ref());
         if !conflict.is_about_life() {
@@ -395,16 +395,18 @@ impl History {
         if !self.come_to_rest() {
             return;
         }
-        self.check_agreement();
-        if self.decide_everything() {
+        let mut now = self.snapshot();
+        self.check_agreement(&now);
+        if self.decide_everything(&now) {
             if !self.come_to_rest() {
                 return;
             }
-            self.check_agreement();
+            now = self.snapshot();
+            self.check_agreement(&now);
         }
-        self.check_settled();
-        self.check_lineage();
-        self.check_references();
+        self.check_settled(&now);
+        self.check_lineage(&now);
+        self.check_references(&now);
         self.check_nothing_left();
         self.check_afresh();
     }
@@ -505,11 +507,10 @@ impl History {
     }
 
     /// People decide every conflict and put late duplicates away. Returns whether there were any.
-    fn decide_everything(&mut self) -> bool {
+    fn decide_everything(&mut self, now: &Snapshot) -> bool {
         let store = Arc::clone(&self.store);
         let decisions = Decisions::new(&*store, &self.link.id);
-        let conflicts = self.finish(decisions.conflicts()).unwrap_or_default();
-        for conflict in &conflicts {
+        for conflict in &now.conflicts {
             let keep = if self.entropy.chance(500) {
                 Side::Left
             } else {
@@ -518,14 +519,13 @@ impl History {
             let resolution = Resolution::Keep(keep);
             let decided = decisions.resolve(conflict.pair, &conflict.field, resolution);
             if self.finish(decided).is_ok() {
-                self.was_decided(conflict, keep);
+                self.was_decided(&now.pairs, conflict, keep);
             }
         }
-        let late = self.late_duplicates();
-        for (side, key) in &late {
+        for (side, key) in &now.late {
             self.world.place(*side).trash(key, true);
         }
-        !conflicts.is_empty() || !late.is_empty()
+        !now.conflicts.is_empty() || !now.late.is_empty()
     }
 
     pub(super) fn verdict(self, seed: u64) -> Verdict {

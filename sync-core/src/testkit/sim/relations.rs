@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::check::Snapshot;
 use super::history::History;
 use super::lineage::{Fate, Write};
 use super::people::People;
@@ -324,11 +325,11 @@ impl History {
 
     /// P4: every reference a person set is there, on either side, unless a person who saw it took it
     /// back on either.
-    pub(super) fn check_references(&self) {
+    pub(super) fn check_references(&self, now: &Snapshot) {
         if !self.freedoms().relations {
             return;
         }
-        let (pairs, truth) = (self.pairs(), self.truth());
+        let Snapshot { pairs, truth, .. } = now;
         let clears = (self.freedoms().filter).is_some_and(|(_, leave)| leave == Leave::Clear);
         let references = self.stage.lock().references.clone();
         for ((side, key, target), write) in &references.0 {

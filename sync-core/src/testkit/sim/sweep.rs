@@ -115,7 +115,7 @@ pub fn busy_reference(seed: u64, blow: Option<Blow>, tell: bool) -> Outcome {
     history.link.policy.flapping.writes = 1_000;
     history.busy();
     let points = history.put_down_blows();
-    history.check_agreement();
+    history.check_agreement(&history.snapshot());
     history.check_nothing_left();
     let facts = history.facts();
     Outcome {
