@@ -25,7 +25,8 @@ pub struct UndoOptions {
     /// As for a run; `full` means nothing here: exactly the records of that run are read.
     pub run: RunOptions,
     /// Only the side that was written to returns. The edit that caused the write stays where it
-    /// was made, and the two sides stay apart until somebody edits one of them.
+    /// was made, and the two sides stay apart until somebody edits one of them. Where two edits were
+    /// merged, each side keeps its own.
     pub keep_source: bool,
 }
 

@@ -74,7 +74,8 @@ impl WhyNot {
 /// runs.
 ///
 /// Without `keep_source` both sides return to what they had agreed on before; with it only the
-/// side that was written to does, and the two stay apart until somebody edits one of them.
+/// side that was written to does, and the two stay apart until somebody edits one of them. Of a
+/// merge that wrote both, each returns to what a person had written there.
 pub fn undo_pair(
     context: &PairContext<'_>,
     pair: &PairState,
@@ -269,15 +270,18 @@ impl Undo<'_> {
                 return self.keep(Some(side), Some(name), WhyNot::Gone);
             };
             now[side] = shadow.cells.complete(&field.ids[side]);
-            let written = entries.iter().rev().find(|entry| entry.side == side);
-            let left = match written {
+            let own = || entries.iter().filter(|entry| entry.side == side);
+            let left = match own().next_back() {
                 Some(entry) => entry.after.as_ref(),
                 None => last.source.as_ref(),
             };
+            // What a person wrote between two writes of the run is a source too.
+            let mut two = own().zip(own().skip(1));
+            let between = two.any(|(one, next)| one.after != next.before);
             if now[side].is_none() {
                 return self.keep(Some(side), Some(name), WhyNot::Unread);
             }
-            if now[side] != left {
+            if now[side] != left || (self.keep_source && between) {
                 return self.keep(Some(side), Some(name), WhyNot::Changed);
             }
         }
@@ -292,53 +296,72 @@ impl Undo<'_> {
             // The other side left the filter and keeps what it says.
             return self.write(field, to, now[to], before);
         }
-        match (&first.settled, to) {
-            (Some(settled), None) => {
-                self.write(field, Side::Left, now.left, &settled.left);
-                self.write(field, Side::Right, now.right, &settled.right);
+        // As it was on the sides that were written to; the other one as it is.
+        let mut then = now;
+        let mut known = true;
+        for side in Side::BOTH.into_iter().filter(|side| written[*side]) {
+            let first = entries.iter().find(|entry| entry.side == side);
+            match first.and_then(|entry| entry.before.as_ref()) {
+                Some(before) => then[side] = before,
+                None if to.is_none() && !self.keep_source => known = false,
+                None => return self.keep(Some(side), Some(name), WhyNot::Unknown),
             }
-            (None, None) => self.keep(None, Some(name), WhyNot::Unknown),
-            (settled, Some(to)) => {
-                let Some(before) = &first.before else {
-                    return self.keep(Some(to), Some(name), WhyNot::Unknown);
-                };
-                let mut then = now;
-                then[to] = before;
-                let lens = self.context.lens(field);
-                if field.lens.agree(&lens, then.left, then.right) {
-                    return self.write(field, to, now[to], before);
+        }
+        let lens = self.context.lens(field);
+        let met = known && field.lens.agree(&lens, then.left, then.right);
+        let settled = first.settled.as_ref();
+        if !met && !self.keep_source {
+            match settled {
+                Some(settled) if to.is_none_or(|to| settled[to] == *then[to]) => {
+                    return self.write_both(field, now, settled.as_ref());
                 }
-                match settled {
-                    Some(settled) if settled[to] == *before && !self.keep_source => {
-                        let from = to.other();
-                        self.write(field, to, now[to], before);
-                        return self.write(field, from, now[from], &settled[from]);
-                    }
-                    Some(settled) => {
-                        // As it was: settled values replace what is parked, so this comes first.
-                        self.base.settle(field, settled.clone());
-                    }
-                    None => self.base.unsettle(name),
-                }
-                let then = then.map(Value::clone);
-                let decided = settled
-                    .as_ref()
-                    .map_or(!before.is_empty(), |settled| settled[to] != *before);
-                if decided && !self.keep_source {
-                    self.plan.conflicts.push(Conflict {
-                        pair: self.pair.id,
-                        field: name.clone(),
-                        base: settled.clone(),
-                        values: then,
-                        opened_at: self.context.now,
-                        resolution: None,
-                    });
-                } else {
-                    self.base.park(field, then);
-                }
-                self.plan.settle = Some(self.base.clone());
-                self.write(field, to, now[to], before);
+                None if to.is_none() => return self.keep(None, Some(name), WhyNot::Unknown),
+                _ => {}
             }
+        }
+        if !met {
+            self.set_apart(field, settled, then, to);
+        }
+        self.write_both(field, now, then);
+    }
+
+    /// Two sides that are to be as they were do not agree: a person is asked again about what was
+    /// decided on this side, anything else is parked.
+    fn set_apart(
+        &mut self,
+        field: &MappedField,
+        settled: Option<&Sides<Value>>,
+        then: Sides<&Value>,
+        to: Option<Side>,
+    ) {
+        match settled {
+            // As it was: settled values replace what is parked, so this comes first.
+            Some(settled) => self.base.settle(field, settled.clone()),
+            None => self.base.unsettle(field.name()),
+        }
+        let then = then.map(Value::clone);
+        let decided = to.filter(|_| !self.keep_source).is_some_and(|to| {
+            let before = &then[to];
+            settled.map_or(!before.is_empty(), |settled| settled[to] != *before)
+        });
+        if decided {
+            self.plan.conflicts.push(Conflict {
+                pair: self.pair.id,
+                field: field.name().clone(),
+                base: settled.cloned(),
+                values: then,
+                opened_at: self.context.now,
+                resolution: None,
+            });
+        } else {
+            self.base.park(field, then);
+        }
+        self.plan.settle = Some(self.base.clone());
+    }
+
+    fn write_both(&mut self, field: &MappedField, now: Sides<&Value>, then: Sides<&Value>) {
+        for side in Side::BOTH {
+            self.write(field, side, now[side], then[side]);
         }
     }
 

@@ -228,6 +228,55 @@ fn f16_a_decision_that_is_taken_back_is_asked_again_unless_the_source_is_kept() 
     }
 }
 
+/// A merge wrote both sides: with its sources kept each returns to what was written there, as far as
+/// that is known and was not edited while the run went on.
+#[test]
+fn f17_a_merge_taken_back_with_its_sources_sets_both_sides_apart() {
+    let case = settled();
+    let (context, _) = case.context(0);
+    let merged = |side: Side, before: Option<&str>| JournalEntry {
+        side,
+        before: before.map(Value::text),
+        ..wrote(CommandKind::Patch, RowRule::R04)
+    };
+    let take_back = |entries: &[JournalEntry], keep_source: bool| {
+        let (plan, kept) = undo_pair(&context, &case.pair, entries, &[], keep_source);
+        let written = plan.commands.iter().flat_map(|command| &command.fields);
+        let written: Vec<String> = written.map(|field| field.desired.display()).collect();
+        let parked = plan.settle.is_some_and(|base| !base.is_plain());
+        (written, parked, kept.first().map(|kept| kept.why))
+    };
+    let of = |values: [&str; 2]| values.map(str::to_owned).to_vec();
+    let both = |left, right| [merged(Side::Left, left), merged(Side::Right, right)];
+
+    let known = both(Some("l"), Some("r"));
+    assert_eq!(take_back(&known, true), (of(["l", "r"]), true, None));
+    assert_eq!(take_back(&known, false), (of(["a", "a"]), false, None));
+    // It took back such a merge itself: the two agree as they were before.
+    let agreed = both(Some("m"), Some("m"));
+    for keep_source in [true, false] {
+        let back = (of(["m", "m"]), false, None);
+        assert_eq!(take_back(&agreed, keep_source), back);
+    }
+
+    let unknown = both(None, Some("r"));
+    let stays = |why: WhyNot| (Vec::new(), false, Some(why));
+    assert_eq!(take_back(&unknown, true), stays(WhyNot::Unknown));
+    assert_eq!(take_back(&unknown, false), (of(["a", "a"]), false, None));
+    let first = known.clone().map(|entry| JournalEntry {
+        settled: None,
+        ..entry
+    });
+    assert_eq!(take_back(&first, true), (of(["l", "r"]), true, None));
+    assert_eq!(take_back(&first, false), stays(WhyNot::Unknown));
+
+    let mut edited_between = known.to_vec();
+    edited_between.insert(0, merged(Side::Left, Some("k")));
+    assert_eq!(take_back(&edited_between, true), stays(WhyNot::Changed));
+    let back = (of(["a", "a"]), false, None);
+    assert_eq!(take_back(&edited_between, false), back);
+}
+
 #[test]
 fn p11_whatever_is_not_taken_back_says_why_in_words_of_its_own() {
     let all = [

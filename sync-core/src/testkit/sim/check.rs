@@ -307,9 +307,14 @@ impl History {
                     continue;
                 };
                 let settled = (&settled.left, &settled.right) == (left, right);
+                let now = Sides::new(left, right);
+                // Parked apart, references agree once the record they differ by is gone for good. It
+                // may be made anew, and nobody wants them to meet then.
+                let apart = field.lens == Lens::References && is_parked(pair, field, &now);
                 if field.lens.agree(&context, left, right)
                     && !settled
-                    && !self.is_out_of_reach(field, &Sides::new(left, right))
+                    && !apart
+                    && !self.is_out_of_reach(field, &now)
                 {
                     let what = format!(
                         "E3: {:?} of {:?} agrees and is not settled",

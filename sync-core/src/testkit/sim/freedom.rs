@@ -63,6 +63,11 @@ pub(super) struct Freedoms {
 }
 
 impl Freedoms {
+    /// Whether what leaves the filter is emptied on the other side.
+    pub(super) fn empties(&self) -> bool {
+        self.filter.is_some_and(|(_, leave)| leave == Leave::Clear)
+    }
+
     /// Those of a seed.
     pub(super) fn draw(entropy: &mut Entropy) -> Self {
         let mut some = |permille| entropy.chance(permille);

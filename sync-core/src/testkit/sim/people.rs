@@ -395,7 +395,9 @@ impl People {
     fn erase(&mut self, side: Side) {
         if let Some(key) = self.some_record(side, None) {
             let seen = self.witness.world.place(side).record(&key);
+            let referred = self.referred(side, &key);
             if self.witness.world.place(side).erase(&key) {
+                self.erased_references(side, &key, &referred);
                 let mut stage = self.witness.stage.lock();
                 stage.tell(|| format!("person erases {side:?} {key:?}"));
                 for (_, cell) in seen.iter().flat_map(|record| record.cells.iter()) {

@@ -12,7 +12,7 @@ use super::people::People;
 use super::stage::{Inner, Sending};
 use super::witness::Witness;
 use super::world::Written;
-use crate::link::{Counterparts, Leave, MappedField, Side, Sides};
+use crate::link::{Counterparts, MappedField, Side, Sides};
 use crate::pair::{PairState, Presence};
 use crate::port::{CellChange, Clock, Command, Query, Rows, UpdateSafety};
 use crate::record::{Key, Record};
@@ -164,6 +164,22 @@ impl People {
         targets
             .iter()
             .for_each(|target| self.no_longer(side, key, target));
+    }
+
+    /// A person destroyed a record: with it what nobody else refers to. Where the other one is emptied
+    /// because this one left the filter, that may be on its way.
+    pub(super) fn erased_references(&self, side: Side, key: &Key, targets: &[Key]) {
+        let other = side.other();
+        let empties = self.witness.stage.lock().freedoms.empties();
+        let there = self.partner(side, key);
+        let there = there.map(|key| self.referred(other, &key));
+        for target in targets {
+            let stays = self.partner(side, target).zip(there.as_ref());
+            let stays = stays.is_some_and(|(target, there)| there.contains(&target));
+            if empties || !stays {
+                self.no_longer(side, key, target);
+            }
+        }
     }
 
     /// A person took a reference back: with it the one on the other side that it is by now.
@@ -330,7 +346,7 @@ impl History {
             return;
         }
         let Snapshot { pairs, truth, .. } = now;
-        let clears = (self.freedoms().filter).is_some_and(|(_, leave)| leave == Leave::Clear);
+        let clears = self.freedoms().empties();
         let references = self.stage.lock().references.clone();
         for ((side, key, target), write) in &references.0 {
             let record = truth[*side].get(key);

@@ -276,15 +276,7 @@ impl Witness {
     /// Whether the counterpart of a record left the filter, of a link that empties what did. If it
     /// passes again only since this run began, the run may not have seen that, as for P6.
     async fn left(&self, side: Side, command: &Command) -> bool {
-        let empties = |(_, leave): &(Side, Leave)| *leave == Leave::Clear;
-        if self
-            .stage
-            .lock()
-            .freedoms
-            .filter
-            .as_ref()
-            .is_none_or(|freedom| !empties(freedom))
-        {
+        if !self.stage.lock().freedoms.empties() {
             return false;
         }
         let other = side.other();
