@@ -1,6 +1,7 @@
 //! Pairs: one logical record on both sides, with what was last observed and last settled.
 
 mod swings;
+mod undoing;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,6 +9,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use self::swings::Swings;
+use self::undoing::Undoing;
 use crate::link::{MappedField, Mapping, Side, Sides};
 use crate::port::{PlaceId, Proof};
 use crate::record::{Key, Lifecycle, Record, Timestamp};
@@ -101,6 +103,8 @@ pub struct Base {
     cleared: Option<Cleared>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     emptying: Option<Cleared>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    undoing: Option<Undoing>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     lost: bool,
     #[serde(default, skip_serializing_if = "Swings::is_empty")]
@@ -323,12 +327,13 @@ impl Base {
     }
 
     /// Whether lifecycle and settled fields are all there is: nothing parked, held, emptied,
-    /// perhaps emptied, or lost.
+    /// perhaps emptied or taken back, or lost.
     pub fn is_plain(&self) -> bool {
         self.parked.is_empty()
             && self.held.is_none()
             && self.cleared.is_none()
             && self.emptying.is_none()
+            && self.undoing.is_none()
             && !self.lost
     }
 

@@ -2,7 +2,7 @@
 
 use super::cycle::Cycle;
 use super::observe::observed;
-use super::settle::{Verdict, verify};
+use super::settle::{Verdict, oriented, verify};
 use super::{Event, RunError};
 use crate::canary::{self, Canary};
 use crate::conflict::LIFECYCLE;
@@ -107,7 +107,7 @@ impl Cycle<'_> {
             Finding::Unreadable(lookup) => {
                 let side = intent.side;
                 let mut seen = vec![self.classified(&pair, side, *lookup)];
-                seen.extend(may_yet_empty(&intent, &pair));
+                seen.extend(self.may_yet_arrive(&intent, &pair));
                 self.withdraw(intent, seen).await
             }
         }
@@ -191,7 +191,7 @@ impl Cycle<'_> {
         let edited = holding.any(|(field, value)| record.cells.complete(field) != Some(value));
         if settlement.verdict == Verdict::NotApplied && (rests_on_old_proof || edited) {
             let mut seen = vec![observed(pair_id, side, record)];
-            seen.extend(may_yet_empty(&intent, pair));
+            seen.extend(self.may_yet_arrive(&intent, pair));
             return self.withdraw(intent, seen).await;
         }
         if settlement.verdict == Verdict::NotApplied && intent.command.kind != CommandKind::Create {
@@ -200,7 +200,7 @@ impl Cycle<'_> {
             let spent = intent.attempts >= self.engine.spec.policy.max_attempts;
             let mut seen = vec![observed(pair_id, side, record)];
             if answer == Answer::Lost {
-                seen.extend(may_yet_empty(&intent, pair));
+                seen.extend(self.may_yet_arrive(&intent, pair));
             }
             let event = match (spent, answer) {
                 (false, _) => IntentEvent::NotApplied,
@@ -221,8 +221,9 @@ impl Cycle<'_> {
         after.sides[side] = SideState::seen(record.clone().just_written());
         after.base = Some(settlement.base.clone());
         let mut changes = vec![observed(pair_id, side, record.just_written())];
-        let may_arrive = answer == Answer::Lost && settlement.fields.is_empty();
-        let noted = may_yet_empty(&intent, pair).filter(|_| may_arrive);
+        let applied = settlement.verdict == Verdict::Applied || kind == CommandKind::Create;
+        let may_arrive = answer == Answer::Lost && settlement.fields.is_empty() && !applied;
+        let noted = self.may_yet_arrive(&intent, pair).filter(|_| may_arrive);
         // What was verified is settled even where somebody wrote beside it.
         if let Some(noted) = noted {
             changes.push(noted);
@@ -237,7 +238,6 @@ impl Cycle<'_> {
         }
         let now = self.engine.clock.now();
         let rule = intent.rule.clone();
-        let applied = settlement.verdict == Verdict::Applied || kind == CommandKind::Create;
         // Only what was seen to have arrived is evidence.
         let mut arrived = intent.fields.clone();
         arrived.retain(|field| settlement.fields.contains(&field.name));
@@ -345,6 +345,34 @@ impl Cycle<'_> {
             });
         }
         self.advance(intent, IntentEvent::Withdraw, changes).await
+    }
+
+    /// Remembers of a command that empties a record or takes back what was written to it, and was
+    /// lost, that it may arrive yet: what is empty then was emptied by us, and what an undo leaves
+    /// apart is no edit.
+    fn may_yet_arrive(&self, intent: &Intent, pair: &PairState) -> Option<Change> {
+        let before = pair.base.as_ref()?;
+        let mut base = before.clone();
+        let (side, fields) = (intent.side, intent.fields.iter());
+        if intent.is_clearing() {
+            let fields = fields.map(|field| (field.name.clone(), field.desired.clone()));
+            base.may_yet_empty(side, fields);
+        } else if intent.edit {
+            let mapping = &self.engine.spec.mapping;
+            let source = pair.sides[side.other()].shadow.as_ref();
+            let fields = fields.filter_map(|field| {
+                let id = &mapping.field(&field.name)?.ids[side.other()];
+                let theirs = source?.cells.complete(id)?.clone();
+                let values = oriented(side, field.desired.clone(), theirs);
+                Some((&field.name, values))
+            });
+            let trashes = intent.command.kind == CommandKind::Trash;
+            base.may_yet_undo(mapping, side, trashes, fields);
+        }
+        (base != *before).then_some(Change::Settle {
+            pair: pair.id,
+            base,
+        })
     }
 
     /// The unresolved create that made this record, by its marker.
@@ -464,19 +492,6 @@ impl Cycle<'_> {
         };
         intent.fields.iter().filter(agrees).count() * 2 >= intent.fields.len()
     }
-}
-
-/// Remembers of a command that empties a record, and was lost, that it may arrive yet: what is empty
-/// then was emptied by us.
-fn may_yet_empty(intent: &Intent, pair: &PairState) -> Option<Change> {
-    let mut base = pair.base.clone().filter(|_| intent.is_clearing())?;
-    let fields = intent.fields.iter();
-    let fields = fields.map(|field| (field.name.clone(), field.desired.clone()));
-    base.may_yet_empty(intent.side, fields);
-    Some(Change::Settle {
-        pair: pair.id,
-        base,
-    })
 }
 
 /// Whether a record that was not shown is gone for good: who made it then destroyed it.

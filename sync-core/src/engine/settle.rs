@@ -263,7 +263,8 @@ pub(super) fn journal(
     entries
 }
 
-fn oriented(to: Side, ours: Value, theirs: Value) -> Sides<Value> {
+/// What `to` holds and what the other side does, as left and right.
+pub(super) fn oriented(to: Side, ours: Value, theirs: Value) -> Sides<Value> {
     match to {
         Side::Left => Sides::new(ours, theirs),
         Side::Right => Sides::new(theirs, ours),

@@ -330,8 +330,8 @@ pub(super) fn trace_pair(
     flight: &InFlight<'_>,
     trace: Option<&mut Vec<(FieldId, FieldRule)>>,
 ) -> PairPlan {
-    let emptied = once_emptied(context, pair);
-    let pair = emptied.as_ref().unwrap_or(pair);
+    let arrived = once_arrived(context, pair);
+    let pair = arrived.as_ref().unwrap_or(pair);
     let seen = SeenField::of(pair, &context.spec.mapping);
     let statuses =
         Sides::from_fn(|side| SideStatus::of(pair, &seen, side, context, flight.presumed[side]));
@@ -358,16 +358,20 @@ pub(super) fn trace_pair(
         trace,
     }
     .decide();
-    if emptied.is_some() && plan.settle.is_none() {
+    if arrived.is_some() && plan.settle.is_none() {
         plan.settle.clone_from(&pair.base);
     }
     plan
 }
 
-/// The pair as it stands where a command that empties a side arrived after all.
-fn once_emptied(context: &PairContext<'_>, pair: &PairState) -> Option<PairState> {
-    let base = pair.base.as_ref()?;
-    let base = base.once_emptied(&context.spec.mapping, &pair.sides)?;
+/// The pair as it stands where a command that was given up arrived after all: one that empties a
+/// side, or takes back what was written to it.
+fn once_arrived(context: &PairContext<'_>, pair: &PairState) -> Option<PairState> {
+    let (mapping, base) = (&context.spec.mapping, pair.base.as_ref()?);
+    let emptied = base.once_emptied(mapping, &pair.sides);
+    let undone = emptied.as_ref().unwrap_or(base);
+    let undone = undone.once_undone(mapping, &pair.sides);
+    let base = undone.or(emptied)?;
     Some(PairState {
         base: Some(base),
         ..pair.clone()

@@ -1,8 +1,14 @@
 //! What an undo of one side leaves where it is.
 
-use super::world::{World, names, tags, text};
+use futures::executor::block_on;
+
+use super::world::{World, is_live, names, tags, text};
+use crate::conflict::Resolution;
 use crate::link::{Filter, Leave, Side};
+use crate::pair::RecordState;
+use crate::record::Key;
 use crate::schema::FieldId;
+use crate::testkit::Fault;
 
 #[test]
 fn r12_what_was_taken_back_on_the_other_side_only_is_not_emptied() {
@@ -54,4 +60,91 @@ fn a_merge_taken_back_with_its_sources_leaves_on_each_side_what_was_written_ther
         .person_sets(&page, "tags", tags(&["a", "b", "d"]));
     world.settle();
     assert_eq!(shown(), of("b, d, c", "b, d, c"));
+}
+
+/// The request that takes a page back is lost, sent again, refused, and arrives after all.
+#[test]
+fn f17_what_a_late_request_took_back_on_one_side_stays_on_the_other() {
+    let (world, page, row) = edited_pair("notes");
+    world.notion.inject([Fault::ArriveLate, Fault::Reject]);
+    world.undo(world.last_change(), true);
+    world.later(2);
+    assert!(world.notion.value(&page, "notes").unwrap().is_empty());
+    assert_eq!(world.local.value(&row, "notes"), Some(text("mine")));
+    assert_eq!(world.standing(Side::Left, &page), Some(RecordState::Parked));
+    world.assert_still();
+    // As after any undo of one side: an edit of the source goes out.
+    world.local.person_sets(&row, "notes", text("mine again"));
+    world.later(2);
+    assert_eq!(world.notion.value(&page, "notes"), Some(text("mine again")));
+}
+
+/// As long as it has not arrived the two sides agree, and edits flow.
+#[test]
+fn a_lost_undo_of_one_side_that_never_arrives_leaves_nothing_behind() {
+    let (world, page, row) = edited_pair("title");
+    world.notion.inject([Fault::LoseRequest, Fault::Reject]);
+    world.undo(world.last_change(), true);
+    world.later(2);
+    assert_eq!(world.notion.value(&page, "title"), Some(text("mine")));
+    assert_eq!(world.standing(Side::Left, &page), None);
+    world.notion.person_sets(&page, "title", text("theirs"));
+    world.later(2);
+    assert_eq!(world.local.value(&row, "title"), Some(text("theirs")));
+    world.assert_still();
+}
+
+/// A record that was made is taken back: its source stays, however late the request arrives.
+#[test]
+fn r40_the_source_of_a_record_that_a_late_request_trashed_stays() {
+    let world = World::new();
+    world.settled_pair();
+    let row = world.local.person_creates(&[("title", text("mine"))]);
+    world.run();
+    let page = world.partner(Side::Right, &row);
+    world.notion.inject([Fault::ArriveLate]);
+    world.undo(world.last_change(), false);
+    world.later(1);
+    assert!(is_live(&world.notion, &page), "it has not arrived yet");
+    let other = world.local.live()[0].key.clone();
+    world.local.person_sets(&other, "notes", text("words"));
+    world.later(3);
+    assert!(!is_live(&world.notion, &page), "it has arrived");
+    assert!(is_live(&world.local, &row));
+    world.assert_still();
+}
+
+/// A decided conflict is taken back, and open again however late the request arrives.
+#[test]
+fn r40_a_conflict_that_a_late_request_opened_again_waits_for_a_person() {
+    let (world, page, row) = edited_pair("title");
+    world.notion.person_sets(&page, "title", text("theirs"));
+    world.local.person_sets(&row, "title", text("ours"));
+    world.later(1);
+    let open = block_on(world.engine().decisions().conflicts()).unwrap();
+    let decide = Resolution::Keep(Side::Right);
+    block_on(
+        world
+            .engine()
+            .decisions()
+            .resolve(open[0].pair, &open[0].field, decide),
+    )
+    .unwrap();
+    world.later(1);
+    assert_eq!(world.notion.value(&page, "title"), Some(text("ours")));
+    world.notion.inject([Fault::ArriveLate, Fault::Reject]);
+    world.undo(world.last_change(), false);
+    world.later(2);
+    assert_eq!(world.notion.value(&page, "title"), Some(text("theirs")));
+    assert_eq!(world.local.value(&row, "title"), Some(text("ours")));
+    assert_eq!(world.run().open_conflicts, 1);
+}
+
+/// A page and its row after an edit of the row was carried over.
+fn edited_pair(field: &str) -> (World, Key, Key) {
+    let world = World::new();
+    let (page, row) = world.settled_pair();
+    world.local.person_sets(&row, field, text("mine"));
+    world.settle();
+    (world, page, row)
 }

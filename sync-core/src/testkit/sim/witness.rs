@@ -188,9 +188,9 @@ impl Witness {
             return;
         }
         let undoes = self.stage.lock().undoes(side, command);
-        let kept = match undoes {
-            Some(_) => self.counterpart(side, command).await,
-            None => None,
+        let kept = match undoes.is_some() || emptied {
+            true => self.counterpart(side, command).await,
+            false => None,
         };
         let references = match undoes {
             Some(_) => self.takes_away(side, command).await,
@@ -229,21 +229,21 @@ impl Witness {
                 continue;
             }
             let knowingly = cell.expected.as_ref() == Some(now);
-            if knowingly && emptied && cell.desired.is_empty() {
-                // R12: it stands on the other side, and comes back from there.
-                continue;
-            }
             if !knowingly && safety == UpdateSafety::CompareAndSwap {
                 continue;
             }
+            let shown = kept.as_ref().is_some_and(|kept| shows(kept, now));
             if let Some(keeps) = undoes.filter(|_| knowingly) {
                 // R40: a person takes it back, once it is on neither side.
-                let shown = kept.as_ref().is_some_and(|kept| shows(kept, now));
                 if !shown {
                     stage.lineage.end(now, Fate::TakenBack);
                 } else if !keeps {
                     stage.half_undone.extend(super::lineage::trace(now));
                 }
+                continue;
+            }
+            if knowingly && emptied && cell.desired.is_empty() && shown {
+                // R12: it stands on the other side, and comes back from there.
                 continue;
             }
             let half = super::lineage::trace(now);
