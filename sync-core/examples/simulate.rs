@@ -193,17 +193,16 @@ fn play_and_tell(asked: &Asked) -> ExitCode {
     tell("guards", &tally.guards);
     println!("trace {:016x}", sum.trace);
     sum.broken.sort_by_key(|verdict| verdict.seed);
-    for verdict in sum.broken.iter().take(SHOWN) {
+    for (shown, verdict) in sum.broken.iter().enumerate() {
         println!("seed {} ({}):", verdict.seed, verdict.profile);
-        for violation in verdict.violations.iter().take(5) {
+        let most = if shown < SHOWN { 5 } else { 1 };
+        for violation in verdict.violations.iter().take(most) {
             println!("  {violation}");
         }
-        println!(
-            "  replay: --seeds {0}..{1} --profile {2}",
-            verdict.seed,
-            verdict.seed + 1,
-            verdict.profile
-        );
+    }
+    if let Some(Verdict { seed, profile, .. }) = sum.broken.first() {
+        let next = seed + 1;
+        println!("replay: --seeds {seed}..{next} --profile {profile} --story");
     }
     println!("{} histories with violations", sum.broken.len());
     let missed = tell_never_met(&sum.tally);
