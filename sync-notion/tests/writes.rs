@@ -443,6 +443,31 @@ async fn schema_changes_keep_every_option() {
 }
 
 #[tokio::test]
+async fn the_title_of_a_collection_is_set_as_it_is_read() {
+    let world = world().await;
+    let cancel = Cancel::default();
+    let call = Call::new(&cancel);
+    let before = world.peer.describe(&call).await.unwrap().schema;
+    let change = SchemaChange::SetTitle {
+        title: "Called *otherwise*".into(),
+    };
+    let changes = std::slice::from_ref(&change);
+    let (seen, peer) = (before.version(), &world.peer);
+    let outcomes = peer.alter(&call, &seen, changes).await.unwrap();
+    assert!(matches!(outcomes[..], [Outcome::Done(_)]), "{outcomes:?}");
+    let after = world.peer.schema().unwrap();
+    assert_eq!(after.title, "Called *otherwise*");
+    assert_eq!(after.fields, before.fields);
+    let read = world.peer.describe(&call).await.unwrap();
+    assert_eq!(read.schema, after);
+    // Called so already; and nobody who saw the former schema may set it.
+    let again = peer.alter(&call, &after.version(), changes).await.unwrap();
+    assert!(matches!(again[..], [Outcome::Done(_)]), "{again:?}");
+    let stale = peer.alter(&call, &seen, changes).await.unwrap();
+    assert_eq!(stale, [Outcome::Stale(None)]);
+}
+
+#[tokio::test]
 async fn texts_that_notion_cuts_are_read_whole() {
     let world = world().await;
     let target = world.row("target");

@@ -10,7 +10,8 @@ use std::time::Duration;
 pub struct Call<'a> {
     /// Whose turn it is when requests are scarce.
     pub lane: Lane,
-    /// How long the caller will wait.
+    /// How long the caller will wait; `None`, however long it takes. The engine sets none: a step whose
+    /// time is spent ends between two calls.
     pub deadline: Option<Duration>,
     /// Set when the caller wants to stop at the next safe point.
     pub cancel: &'a Cancel,
