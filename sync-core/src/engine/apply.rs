@@ -82,8 +82,9 @@ impl Cycle<'_> {
             intent.attempts += 1;
             intent.due_at = None;
             intent.attempted_at = Some(self.engine.clock.now());
-            self.intents
-                .insert((intent.pair, intent.side), intent.clone());
+            let at = (intent.pair, intent.side);
+            self.postponed.remove(&at);
+            self.intents.insert(at, intent.clone());
             if !canary::is(Canary::EffectBeforeIntent) {
                 // The attempt is durable before bytes leave; here a fence is noticed too.
                 self.commit(vec![Change::Intent(intent.clone())], Vec::new())

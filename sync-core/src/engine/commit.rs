@@ -154,7 +154,10 @@ impl Cycle<'_> {
                         wanted.push(side);
                         standing = Some(why);
                     }
-                    Turn::Due(intent) => chunk.intents.push(*intent),
+                    Turn::Due(intent) => {
+                        wanted.push(side);
+                        chunk.intents.push(*intent);
+                    }
                     Turn::New => {
                         chunk.rekeys |= self.rekeys(&pair, &command);
                         let mut intent = self.intent(&pair, &command);

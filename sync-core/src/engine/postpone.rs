@@ -89,9 +89,10 @@ impl Cycle<'_> {
         Ok(())
     }
 
-    /// Whether a planned command is the one that waits for its turn.
+    /// Whether a planned command is the one that waits for its turn. It waits until it is attempted: a
+    /// peer that cannot be reached may still end the sending before.
     pub(super) fn turn(
-        &mut self,
+        &self,
         pair: PairId,
         planned: &PlannedCommand,
         fields: &[IntentField],
@@ -110,10 +111,7 @@ impl Cycle<'_> {
         // Nothing waits longer than the longest span: a later moment was told by a clock that has
         // jumped back since.
         if due <= now || due > now.plus(self.engine.spec.policy.backoff.most) {
-            return match self.postponed.remove(&at) {
-                Some(intent) => Turn::Due(Box::new(intent)),
-                None => Turn::New,
-            };
+            return Turn::Due(Box::new(waiting.clone()));
         }
         Turn::Waits(Standing {
             state: RecordState::Pending,

@@ -310,6 +310,13 @@ impl Cycle<'_> {
     ) -> Result<(), RunError> {
         intent.apply(event)?;
         let at = (intent.pair, intent.side);
+        if self
+            .postponed
+            .get(&at)
+            .is_some_and(|waiting| waiting.id == intent.id)
+        {
+            self.postponed.remove(&at);
+        }
         if intent.state.is_final() {
             intent.ended_at = Some(self.engine.clock.now());
             self.intents.remove(&at);

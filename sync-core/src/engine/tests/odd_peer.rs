@@ -26,6 +26,8 @@ pub(super) enum Habit {
     Refuses(RejectionKind),
     /// No command ever leaves.
     SendsNothing,
+    /// Nobody is there when something is to be made.
+    IsAwayForCreates,
     /// The answer to a create tells its key but not its outcome, and the record is not shown.
     HidesWhatItMade,
     /// A request to trash a record is lost, and somebody edits it at that moment.
@@ -190,6 +192,10 @@ impl Peer for OddPeer {
                     sent: Sent::Maybe,
                     ..lost
                 })
+            }
+            (Habit::IsAwayForCreates, CommandKind::Create, _) => {
+                let kind = PeerErrorKind::Unavailable;
+                Err(PeerError::new(self.inner.place(), kind, "nobody there"))
             }
             (Habit::HidesWhatItMade, CommandKind::Create, _) => {
                 let mut outcomes = self.inner.apply(call, batch).await?;

@@ -153,6 +153,25 @@ fn a_missing_permission_is_asked_for_until_it_is_given_and_never_given_up() {
     assert_eq!(odd.world.notion.value(&odd.page, "title"), Some(text("b")));
 }
 
+/// Its moment comes, and the sending ends before its turn: it still waits, and people are told.
+#[test]
+fn a_command_that_is_due_and_was_not_sent_waits_on() {
+    let mut odd = Odd::new(Habit::Refuses(RejectionKind::Conflict));
+    let (waiting, _) = odd.run();
+    let first = waiting.undelivered[0].intent;
+    odd.world.clock.advance(Duration::from_secs(3600));
+    // Creates come first, and Notion cannot be reached.
+    odd.world.local.person_creates(&[("title", text("new"))]);
+    odd.notion = OddPeer::new(&odd.world.notion, Habit::IsAwayForCreates);
+    let (report, sent) = odd.run();
+    assert_eq!(sent, 1);
+    let waits: Vec<_> = report.undelivered.iter().map(|left| left.intent).collect();
+    assert_eq!(waits, [first]);
+    let report = odd.world.settle();
+    assert_eq!(report.undelivered, []);
+    assert_eq!(odd.world.notion.value(&odd.page, "title"), Some(text("b")));
+}
+
 #[test]
 fn another_edit_does_not_wait_for_the_one_that_was_refused() {
     let odd = Odd::new(Habit::Refuses(RejectionKind::Conflict));
