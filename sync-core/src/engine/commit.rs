@@ -447,7 +447,8 @@ impl Cycle<'_> {
                 // What is in the trash is in no scan, nor was what the peer did not show lately.
                 _ if kind == CommandKind::Untrash || intent.is_denied() => true,
                 Precheck::Always => true,
-                Precheck::IfStale(after) => age() >= after,
+                // What is sent again was decided on an earlier look.
+                Precheck::IfStale(after) => intent.attempts > 0 || age() >= after,
                 Precheck::Never => false,
             }
     }

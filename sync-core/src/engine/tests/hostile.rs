@@ -505,3 +505,35 @@ fn p8_a_record_that_a_scan_could_not_read_is_read_before_it_is_written() {
         assert_eq!(there, Some(text("by hand")), "died after {dies_after}");
     }
 }
+
+/// It is looked up and has not arrived, and before the scan of that run somebody edits the record:
+/// what is sent again was decided before anybody saw that.
+#[test]
+fn p8_a_command_that_is_sent_again_reads_first_what_was_edited_meanwhile() {
+    // A scan counts as a look for an hour.
+    let policy = Policy {
+        precheck: Precheck::IfStale(Duration::from_secs(3_600)),
+        ..Policy::default()
+    };
+    let mut met = 0;
+    for dies_after in 1..=10 {
+        let world = World::with(true, policy.clone());
+        let (page, row) = world.settled_pair();
+        world.clock.advance(Duration::from_secs(120));
+        world.local.person_sets(&row, "title", text("by program"));
+        let point = CrashPoint::After(world.store.serial() + dies_after);
+        world.store.crash_at(Some(point));
+        let _ = world.try_run();
+        world.store.crash_at(None);
+        world.store.break_lease(&world.spec.id);
+        let edited: Arc<dyn Peer> = Arc::new(OddPeer::new(&world.notion, Habit::IsEditedOnceRead));
+        let peers = Sides::new(edited, Arc::new(world.local.clone()) as Arc<dyn Peer>);
+        let _ = block_on(world.engine_between(peers).run(&RunOptions::default()));
+        let [title, notes] = ["title", "notes"].map(|field| world.notion.value(&page, field));
+        if notes == Some(text("by hand")) {
+            met += 1;
+            assert_eq!(title, notes, "died after {dies_after}");
+        }
+    }
+    assert!(met > 0, "it was looked up");
+}

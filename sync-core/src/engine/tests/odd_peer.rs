@@ -32,6 +32,8 @@ pub(super) enum Habit {
     HidesWhatItMade,
     /// A request to trash a record is lost, and somebody edits it at that moment.
     IsEditedInstead,
+    /// Somebody edits it whenever it was read directly.
+    IsEditedOnceRead,
     /// A page shows every record twice.
     RepeatsItself,
     /// A scan never comes back.
@@ -159,6 +161,11 @@ impl Peer for OddPeer {
             other => other,
         };
         let found = self.inner.fetch(call, keys, fields).await?;
+        if self.habit == Habit::IsEditedOnceRead {
+            for (key, field) in keys.iter().flat_map(|key| [(key, "title"), (key, "notes")]) {
+                self.inner.person_sets(key, field, Value::text("by hand"));
+            }
+        }
         Ok(found.into_iter().map(show).collect())
     }
 
