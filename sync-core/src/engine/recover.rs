@@ -227,12 +227,13 @@ impl Cycle<'_> {
         // What was verified is settled even where somebody wrote beside it.
         if let Some(noted) = noted {
             changes.push(noted);
-        } else if !intent.edit {
+        } else if !intent.edit || pair.base.is_some() {
             changes.push(Change::Settle {
                 pair: pair_id,
                 base: settlement.base,
             });
-            for field in &settlement.fields {
+            // An undo opens conflicts again: what it writes closes none.
+            for field in settlement.fields.iter().filter(|_| !intent.edit) {
                 self.close_conflict(pair_id, field, &mut changes);
             }
         }

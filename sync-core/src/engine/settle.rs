@@ -3,7 +3,7 @@
 use crate::canary::{self, Canary};
 use crate::link::{LinkSpec, MappedField, Names, Side, Sides};
 use crate::outbox::{Intent, IntentField};
-use crate::pair::{Base, PairState};
+use crate::pair::{Base, PairState, Presence};
 use crate::plan::{PlannedCommand, RowRule};
 use crate::port::{CommandKind, Description, JournalEntry, RunId};
 use crate::record::{Lifecycle, Record, Timestamp};
@@ -80,6 +80,15 @@ pub(super) fn verify(
                 let within = spec.policy.flapping.within;
                 base.note_write(mapped, to, [before, &field.desired], at, within);
             }
+        } else if base.parked(mapped).is_none()
+            && let Some(there) = shown_by(pair, to.other(), mapped)
+        {
+            // Half of a merge, or an edit: once both sides have it they agree, as the next look would
+            // find. Whoever writes the former value there again before that look means it.
+            let met = pair_of(there);
+            if mapped.lens.agree(&context, &met.left, &met.right) {
+                base.settle(mapped, met);
+            }
         }
     }
     // What empties empties all of its fields at once: what stands in another of them was written
@@ -123,6 +132,14 @@ pub(super) fn verify(
         base,
         fields,
     }
+}
+
+/// What the record of a side holds in a field, as far as it is known.
+fn shown_by<'p>(pair: &'p PairState, side: Side, field: &MappedField) -> Option<&'p Value> {
+    let state = &pair.sides[side];
+    let there = state.presence == Presence::Present;
+    let shadow = state.shadow.as_ref().filter(|_| there)?;
+    shadow.cells.complete(&field.ids[side])
 }
 
 /// What a command adds to. With a record that is made anew, because it was gone for good, nothing was

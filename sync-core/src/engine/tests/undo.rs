@@ -1,5 +1,7 @@
 //! Undo: what a run made agree is taken back, as far as it still is as that run left it.
 
+use std::time::Duration;
+
 use futures::executor::block_on;
 
 use super::world::{World, is_live, names, tags, text};
@@ -31,7 +33,7 @@ impl World {
             ..UndoOptions::default()
         };
         let done = block_on(self.engine().undo(run, &options));
-        self.clock.advance(std::time::Duration::from_secs(1));
+        self.clock.advance(Duration::from_secs(1));
         done
     }
 
@@ -569,4 +571,39 @@ fn a_settlement_without_a_write_has_nothing_to_take_back() {
     assert_eq!(world.notion.value(&page, "notes"), Some(text("the same")));
     assert_eq!(world.local.value(&row, "notes"), Some(text("the same")));
     world.assert_still();
+}
+
+/// Both sides are as they were, and the process died before anybody saw that they agree: what a person
+/// writes there again is an edit all the same.
+#[test]
+fn r40_what_is_written_again_after_an_undo_that_died_is_an_edit() {
+    let mut met = 0;
+    for dies_after in 1..=20 {
+        let world = World::new();
+        let (page, row) = world.settled_pair();
+        world.notion.person_sets(&page, "title", text("b"));
+        world.settle();
+        let run = world.last_change();
+        let point = CrashPoint::After(world.store.serial() + dies_after);
+        world.store.crash_at(Some(point));
+        let ended = world.try_undo(run, false);
+        world.store.crash_at(None);
+        world.store.break_lease(&world.spec.id);
+        let shown = || {
+            [
+                world.notion.value(&page, "title"),
+                world.local.value(&row, "title"),
+            ]
+        };
+        if ended.is_ok() || shown() != [Some(text("a")), Some(text("a"))] {
+            continue;
+        }
+        met += 1;
+        world.clock.advance(Duration::from_secs(120));
+        world.notion.person_sets(&page, "title", text("b"));
+        world.settle();
+        let again = [Some(text("b")), Some(text("b"))];
+        assert_eq!(shown(), again, "died after {dies_after}");
+    }
+    assert!(met > 0, "it died between the writes and their settlement");
 }
