@@ -69,3 +69,25 @@ macro_rules! list_all {
     };
 }
 pub(crate) use list_all;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::{FieldRule, RowRule};
+
+    #[test]
+    fn each_decision_is_counted_once_by_its_rule_until_somebody_asks() {
+        take();
+        for rule in [RowRule::R02, RowRule::R05, RowRule::R02] {
+            row(rule);
+        }
+        for rule in [FieldRule::F06, FieldRule::F02, FieldRule::F06] {
+            field(rule);
+        }
+        let decided = take();
+        assert_eq!(decided.rows, [(RowRule::R02, 2), (RowRule::R05, 1)]);
+        assert_eq!(decided.fields, [(FieldRule::F02, 1), (FieldRule::F06, 2)]);
+        let decided = take();
+        assert_eq!((decided.rows, decided.fields), (vec![], vec![]));
+    }
+}

@@ -66,6 +66,18 @@ mod tests {
     use super::*;
 
     #[test]
+    fn f15_nothing_is_on_hold_until_a_field_is() {
+        assert!(FieldsOnHold::NONE.is_empty());
+        let on_hold = OnHold {
+            reason: "retyped".into(),
+            lasting: true,
+            strange: Sides::default(),
+        };
+        let held: FieldsOnHold = [(FieldId::new("f"), on_hold)].into_iter().collect();
+        assert!(!held.is_empty());
+    }
+
+    #[test]
     fn f15_of_several_reasons_the_first_is_told_and_strange_is_what_is_so_by_any() {
         let id = FieldId::new("f");
         let because = |reason: &str, left, right| OnHold {

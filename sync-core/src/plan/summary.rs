@@ -380,6 +380,7 @@ impl PlanCounts {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::{Blocked, WantedOptions, Where};
 
     /// Most plans of Notion allow 180 requests a minute.
     #[test]
@@ -387,5 +388,95 @@ mod tests {
         assert_eq!(Estimate::of(0).duration, Duration::ZERO);
         assert_eq!(Estimate::of(30).duration, Duration::from_secs(10));
         assert_eq!(Estimate::of(31).requests, 31);
+    }
+
+    #[test]
+    fn commands_of_all_kinds_to_both_sides_are_summed() {
+        let counts = PlanCounts {
+            create: Sides::new(1, 2),
+            patch: Sides::new(4, 8),
+            refresh: Sides::new(16, 32),
+            trash: Sides::new(64, 128),
+            untrash: Sides::new(256, 512),
+            // Part of the others, or no command.
+            leaving: Sides::new(7, 7),
+            waiting: 7,
+            ..PlanCounts::default()
+        };
+        assert_eq!(counts.commands(), 1023);
+    }
+
+    fn command(side: Side, kind: CommandKind, rule: RowRule) -> PlannedCommand {
+        PlannedCommand {
+            side,
+            kind,
+            key: None,
+            rule,
+            fields: Vec::new(),
+            holding: Vec::new(),
+            projection_only: false,
+            completing: false,
+        }
+    }
+
+    #[test]
+    fn of_each_pair_is_counted_what_it_asks_for_and_what_waits_for_news() {
+        let blocked = |lasting| Blocked {
+            at: Where::Record,
+            reason: "because".into(),
+            lasting,
+        };
+        let refresh = PlannedCommand {
+            projection_only: true,
+            ..command(Side::Left, CommandKind::Patch, RowRule::R02)
+        };
+        let completing = PlannedCommand {
+            completing: true,
+            ..command(Side::Right, CommandKind::Patch, RowRule::R02)
+        };
+        let decided = PairPlan {
+            pair: PairId(1),
+            label: String::new(),
+            rule: RowRule::R02,
+            commands: vec![
+                refresh,
+                completing,
+                command(Side::Right, CommandKind::Trash, RowRule::R12),
+                command(Side::Left, CommandKind::Create, RowRule::R20),
+            ],
+            withheld: Vec::new(),
+            settle: None,
+            settles_later: false,
+            conflicts: Vec::new(),
+            close: Vec::new(),
+            refusals: Vec::new(),
+            wanted_options: WantedOptions::new(),
+            blocked: vec![blocked(true), blocked(false), blocked(false)],
+            awaits: Vec::new(),
+            deferred: false,
+            forget: false,
+            probe: false,
+        };
+        let mut counts = PlanCounts::default();
+        counts.add(&decided);
+        let once = PlanCounts {
+            looked_at: 1,
+            create: Sides::new(1, 0),
+            patch: Sides::new(0, 1),
+            refresh: Sides::new(1, 0),
+            completing: Sides::new(0, 1),
+            trash: Sides::new(0, 1),
+            leaving: Sides::new(0, 1),
+            waiting: 2,
+            ..PlanCounts::default()
+        };
+        assert_eq!(counts, once);
+        let awaiting = PairPlan {
+            awaits: vec![FieldId::new("f")],
+            ..decided
+        };
+        counts.add(&awaiting);
+        assert_eq!(counts.follow_up, Sides::new(1, 0), "patched later");
+        assert_eq!((counts.looked_at, counts.waiting), (2, 4));
     }
 }

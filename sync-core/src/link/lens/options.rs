@@ -447,6 +447,29 @@ mod tests {
         assert_eq!(told(&pairs, &plain, &on_right[..1]), []);
     }
 
+    /// Else every run would pair them once more.
+    #[test]
+    fn options_that_were_taken_in_are_those_offered_until_one_comes_goes_moves_or_is_renamed() {
+        let (left, right) = (options("l", &["a", "b"]), options("r", &["a", "b"]));
+        let mut pairs = OptionPairs::default();
+        let are_of = |pairs: &OptionPairs, left: &[Choice], right: Option<&[Choice]>| {
+            pairs.are_of(Sides::new(Some(left), right))
+        };
+        assert!(!are_of(&pairs, &left, Some(&right)));
+        pairs.take_in(Sides::new(Some(&left), Some(&right)), |_, _| None);
+        assert!(are_of(&pairs, &left, Some(&right)));
+        assert!(are_of(&pairs, &left, None), "a side that takes any name");
+        let moved = [left[1].clone(), left[0].clone()];
+        for other in [
+            &options("l", &["a", "b", "c"])[..],
+            &left[..1],
+            &moved,
+            &options("l", &["a", "z"]),
+        ] {
+            assert!(!are_of(&pairs, other, Some(&right)), "{other:?}");
+        }
+    }
+
     #[test]
     fn a_side_that_names_options_by_id_no_more_keeps_their_pairs_by_name() {
         let (left, right) = (options("l", &["a"]), options("r", &["a"]));

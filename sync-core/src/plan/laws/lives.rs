@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::*;
 use crate::pair::RecordState;
 use crate::plan::{Blocked, Guard, Refusal, SideStatus, Where};
+use crate::value::Reference;
 
 /// One title, settled and the same on both sides; nothing else is mapped.
 fn at_rest(lifecycle: Lifecycle) -> Case {
@@ -34,6 +35,55 @@ fn shows(case: &mut Case, side: Side, lifecycle: Lifecycle, title: &str) {
 
 fn settles(case: &Case) -> Option<Lifecycle> {
     case.decide().settle.map(|base| base.lifecycle)
+}
+
+/// It costs no look then; less is at rest than needs nothing.
+#[test]
+fn p5_a_pair_is_at_rest_where_both_records_live_as_settled_and_nothing_could_say_otherwise() {
+    let rests = |case: &Case| is_at_rest(&case.pair, &case.spec);
+    assert!(rests(&at_rest(Lifecycle::Live)));
+    assert!(!rests(&at_rest(Lifecycle::Trashed)));
+    let restless: [fn(&mut Case); 6] = [
+        |case| case.pair.base = None,
+        |case| shows(case, Side::Left, Lifecycle::Live, "b"),
+        |case| shows(case, Side::Right, Lifecycle::Trashed, "a"),
+        |case| case.pair.sides.left.presence = Presence::Gone,
+        |case| case.spec.filters.left = Some(Filter::equals(FieldId::new("flag"), Value::Empty)),
+        |case| case.spec.mapping.pause.right = Some(FieldId::new("flag")),
+    ];
+    for (number, change) in restless.into_iter().enumerate() {
+        let mut case = at_rest(Lifecycle::Live);
+        change(&mut case);
+        assert!(!rests(&case), "{number}");
+    }
+}
+
+/// What they refer to may have got a counterpart since.
+#[test]
+fn p5_a_pair_is_not_at_rest_where_either_record_refers_to_others() {
+    let refers = |refers: Sides<bool>| {
+        let mut case = at_rest(Lifecycle::Live);
+        let field = &mut case.spec.mapping.fields[0];
+        field.lens = Lens::References;
+        let to = || Value::references(vec![Reference::new(Key::durable("to"))]);
+        let values = refers.map(|refers| if refers { to() } else { Value::Empty });
+        let settled = BaseField {
+            name: field.name().clone(),
+            values: values.clone(),
+            lens: field.tag(),
+        };
+        case.pair.base = Some(Base::new(Lifecycle::Live, [settled]));
+        for side in Side::BOTH {
+            let cell = Cell::Complete(values[side].clone());
+            let shown = record(Key::durable("k"), Lifecycle::Live, &[("title", cell)]);
+            case.pair.sides[side] = SideState::seen(shown);
+        }
+        !is_at_rest(&case.pair, &case.spec)
+    };
+    assert!(!refers(Sides::new(false, false)));
+    for sides in [(true, false), (false, true), (true, true)] {
+        assert!(refers(Sides::new(sides.0, sides.1)), "{sides:?}");
+    }
 }
 
 /// Else one that is restored later would be taken for one that never went, and trashed again.

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::plan::hold::OnHold;
-use crate::plan::{NotUndone, WhyNot, undo_pair};
+use crate::plan::{NotUndone, WhyNot, decided, undo_pair};
 use crate::port::{JournalEntry, RunId};
 
 /// A pair that lives on both sides and was settled with one title.
@@ -28,6 +28,17 @@ fn settled_through(lens: Lens) -> Case {
         let title = Cell::Complete(Value::text("b"));
         let shown = record(Key::durable("k"), Lifecycle::Live, &[("title", title)]);
         case.pair.sides[side] = SideState::seen(shown);
+    }
+    case
+}
+
+/// The same in the trash of both sides.
+fn in_trash() -> Case {
+    let mut case = settled();
+    for side in Side::BOTH {
+        if let Some(shadow) = &mut case.pair.sides[side].shadow {
+            shadow.lifecycle = Lifecycle::Trashed;
+        }
     }
     case
 }
@@ -105,6 +116,41 @@ fn r40_a_record_that_went_and_came_back_or_that_an_edit_saved_stays() {
     assert_eq!(commands, [(Side::Right, CommandKind::Trash)]);
 }
 
+/// That it was emptied first is no life that it had.
+#[test]
+fn r40_a_record_that_was_emptied_and_then_went_to_the_trash_in_one_run_comes_back() {
+    let case = in_trash();
+    let emptied = JournalEntry {
+        field: None,
+        ..wrote(CommandKind::Patch, RowRule::R12)
+    };
+    let gone = wrote(CommandKind::Trash, RowRule::R05);
+    let (context, _) = case.context(0);
+    let (plan, kept) = undo_pair(&context, &case.pair, &[emptied, gone], &[], false);
+    let commands = plan.commands.iter();
+    let commands: Vec<_> = commands.map(|done| (done.side, done.kind)).collect();
+    assert_eq!(
+        commands,
+        Side::BOTH.map(|side| (side, CommandKind::Untrash))
+    );
+    assert_eq!(kept, []);
+}
+
+#[test]
+fn r40_decided_something_where_it_writes_and_only_there() {
+    let counted = |case: &Case| {
+        decided::take();
+        let entry = wrote(CommandKind::Patch, RowRule::R02);
+        undone(case, FieldsOnHold::NONE, entry, false);
+        decided::take().rows
+    };
+    assert_eq!(counted(&settled()), [(RowRule::R40, 1)]);
+    assert_eq!(
+        counted(&settled_through(Lens::Projection { from: Side::Left })),
+        []
+    );
+}
+
 #[test]
 fn f15_nothing_of_a_field_on_hold_is_taken_back() {
     let case = settled();
@@ -157,12 +203,7 @@ fn r40_a_record_that_was_made_stays_if_either_side_was_edited_since() {
 fn r40_what_went_to_the_trash_comes_back_if_it_is_still_there() {
     let entry = || wrote(CommandKind::Trash, RowRule::R05);
     let shown = |lifecycle, presence| {
-        let mut case = settled();
-        for side in Side::BOTH {
-            if let Some(shadow) = &mut case.pair.sides[side].shadow {
-                shadow.lifecycle = Lifecycle::Trashed;
-            }
-        }
+        let mut case = in_trash();
         let right = &mut case.pair.sides.right;
         right.presence = presence;
         if let Some(shadow) = &mut right.shadow {
