@@ -131,8 +131,9 @@ impl Default for Retention {
 pub enum Precheck {
     /// Before every write: one more request each.
     Always,
-    /// When the last observation, aged by the peer's index lag, is at least this old. A trash is
-    /// prechecked whatever its age.
+    /// When the last scan, aged by the peer's index lag, is at least this old. What is trashed, brought
+    /// back or sent again is read first whatever its age. What somebody edited while the record was not
+    /// shared with us is in no scan of changes: only [`Precheck::Always`] sees it before a full scan.
     IfStale(Duration),
     /// Never: for programs that own the target alone.
     Never,

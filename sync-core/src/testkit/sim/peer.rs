@@ -251,6 +251,7 @@ impl StagedPeer {
         if let Some(key) = key {
             let mut stage = self.witness.stage.lock();
             let tick = stage.next_tick();
+            stage.overlooked.remove(&(self.side, key.clone()));
             let at = (stage.process.0, self.side, key.clone());
             stage.reads.insert(at, tick);
         }
@@ -302,7 +303,17 @@ impl Peer for StagedPeer {
                 page.next
             )
         };
-        self.witness.stage.lock().tell(tell);
+        {
+            let mut stage = self.witness.stage.lock();
+            stage.tell(tell);
+            for item in &page.items {
+                if let Sighting::Seen(record) = item
+                    && !stage.overlooked.is_empty()
+                {
+                    stage.overlooked.remove(&(self.side, record.key.clone()));
+                }
+            }
+        }
         self.witness.stage.pause().await;
         Ok(page)
     }

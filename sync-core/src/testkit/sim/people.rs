@@ -520,7 +520,10 @@ impl People {
             stage.tell(|| format!("weather {side:?} {weather:?}"));
             match &weather {
                 Weather::Hidden(key, true) => stage.hidden.insert((side, key.clone())),
-                Weather::Hidden(key, false) => stage.hidden.remove(&(side, key.clone())),
+                Weather::Hidden(key, false) => {
+                    let at = (side, key.clone());
+                    stage.hidden.remove(&at) && stage.overlooked.insert(at)
+                }
                 Weather::Moved(key, true) => {
                     let tick = stage.tick;
                     stage.revived.insert((side, key.clone()), tick);

@@ -47,6 +47,9 @@ pub(super) struct Inner {
     pub(super) finds: BTreeMap<(u64, Side), (u64, Duration)>,
     /// Records that are not shown.
     pub(super) hidden: BTreeSet<(Side, Key)>,
+    /// Records that were not shown, are shown again, and were in no answer since: a window of edits
+    /// returns nothing of what was edited before.
+    pub(super) overlooked: BTreeSet<(Side, Key)>,
     /// Records that live in another collection.
     pub(super) moved: BTreeSet<(Side, Key)>,
     /// Fields that were gone from a schema once, or illegible: what they hold there is no word of a
@@ -99,6 +102,8 @@ pub(super) struct Sending {
     pub(super) read: Option<u64>,
     /// When it left.
     pub(super) elapsed: Duration,
+    /// Whether no answer showed the target since it was shared again.
+    pub(super) overlooked: bool,
 }
 
 /// A create that was carried out.
@@ -172,6 +177,7 @@ impl Stage {
             trashed: BTreeMap::new(),
             finds: BTreeMap::new(),
             hidden: BTreeSet::new(),
+            overlooked: BTreeSet::new(),
             moved: BTreeSet::new(),
             estranged: BTreeSet::new(),
             gone: BTreeSet::new(),

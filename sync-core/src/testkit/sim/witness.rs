@@ -118,9 +118,12 @@ impl Witness {
             let at = (stage.process.0, side, key.clone());
             stage.reads.get(&at).copied()
         });
+        let key = command.key.clone();
+        let overlooked = key.is_some_and(|key| stage.overlooked.contains(&(side, key)));
         Sending {
             read,
             elapsed: self.world.clock().elapsed(),
+            overlooked,
         }
     }
 
@@ -356,7 +359,8 @@ impl Witness {
         match self.link.policy.precheck {
             Precheck::Always => sending.read.is_some_and(unseen),
             Precheck::IfStale(span) => {
-                sending.read.is_none_or(unseen) && write.elapsed + span >= sending.elapsed
+                let lately = write.elapsed + span >= sending.elapsed;
+                sending.read.is_none_or(unseen) && (lately || sending.overlooked)
             }
             Precheck::Never => true,
         }
