@@ -611,11 +611,10 @@ impl<'a> Cycle<'a> {
     }
 }
 
-/// What people are told of a record that a create sent twice may have made.
+/// What people are told of a record that a lost create may have made.
 pub(super) fn late_duplicate(first: PairId) -> String {
     format!(
-        "it carries the marker of record {}, whose create was sent twice: the first request may \
-         have arrived late",
+        "it carries the marker of record {}, whose create was lost: that request may have arrived late",
         first.0
     )
 }

@@ -72,14 +72,14 @@ impl Cycle<'_> {
                 let side = intent.side;
                 let source = pair.sides[side.other()].shadow.as_ref();
                 let wanted = source.is_some_and(|source| source.lifecycle == Lifecycle::Live);
+                if let Some(marker) = &intent.marker {
+                    // Whatever becomes of it now: what was sent may still arrive, or be shown.
+                    self.memory.sent_twice.insert(marker.clone(), intent.pair);
+                }
                 if wanted && intent.attempts < self.engine.spec.policy.max_attempts {
                     self.say(|| Event::Recovered {
                         what: "a create that never arrived is sent again".into(),
                     });
-                    if let Some(marker) = &intent.marker {
-                        // Whatever becomes of the next attempt: the first may still arrive.
-                        self.memory.sent_twice.insert(marker.clone(), intent.pair);
-                    }
                     self.advance(intent, IntentEvent::NotApplied, Vec::new())
                         .await
                 } else {

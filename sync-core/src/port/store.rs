@@ -95,8 +95,8 @@ pub struct LinkMemory {
     pub adopting: bool,
     /// Per side.
     pub sides: Sides<SideMemory>,
-    /// Markers of creates that were sent more than once: an earlier attempt may still arrive, and
-    /// must not be taken for another record. By marker, the pair it belongs to.
+    /// Markers of creates that were sent again or given up after their request was lost: it may still
+    /// arrive, and must not be taken for another record. By marker, the pair it belongs to.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub sent_twice: BTreeMap<String, PairId>,
     /// The journal of runs that started earlier may be gone: they cannot be undone.

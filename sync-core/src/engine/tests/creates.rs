@@ -15,6 +15,7 @@ use crate::port::{
     Absence, Call, Cancel, Capabilities, Change, Clock, CommandKind, Description, Peer, Proof,
 };
 use crate::record::Key;
+use crate::testkit::sim::SkewedClock;
 use crate::testkit::{CrashPoint, Fault, MemoryPeer, MemoryStore};
 
 #[test]
@@ -501,4 +502,40 @@ fn e8_a_create_lost_by_a_clock_that_jumped_back_since_is_looked_up_after_the_lag
     world.clock.advance(Duration::from_secs(61));
     world.run();
     assert_eq!(world.notion.live().len(), 1);
+}
+
+/// The clock jumps ahead before the index shows the page, and its row is in the trash: the create is
+/// given up. The page is shown and not pulled all the same.
+#[test]
+fn e2_a_create_given_up_by_a_clock_that_jumped_is_shown_not_pulled() {
+    let world = World::new();
+    world.notion.lag(Duration::from_secs(60));
+    let row = world.local.person_creates(&[("title", text("a"))]);
+    world.notion.inject([Fault::LoseAnswer]);
+    assert_eq!(world.run().waiting, 1);
+    let page = world.notion.live()[0].key.clone();
+    world.local.person_trashes(&row, true);
+    assert_eq!(world.run().waiting, 1);
+    let clock = SkewedClock::new(world.clock.clone());
+    clock.jump(7_200_000);
+    let peers = Sides::new(
+        Arc::new(world.notion.clone()) as Arc<dyn Peer>,
+        Arc::new(world.local.clone()) as Arc<dyn Peer>,
+    );
+    let report = block_on(
+        world
+            .engine_by(Arc::new(clock), peers)
+            .run(&RunOptions::default()),
+    );
+    assert_eq!(report.unwrap().waiting, 0, "it counts as never made");
+    world.local.person_trashes(&row, false);
+    world.notion.person_sets(&page, "title", text("b"));
+    for _ in 0..3 {
+        world.clock.advance(Duration::from_secs(61));
+        let report = world.run_full();
+        assert_eq!(report.raised.get(&Guard::LateDuplicate), Some(&1));
+    }
+    // The row that is back has a page of its own.
+    let live = (world.notion.live().len(), world.local.live().len());
+    assert_eq!(live, (2, 1));
 }

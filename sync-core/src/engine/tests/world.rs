@@ -139,6 +139,11 @@ impl World {
 
     /// An engine between other peers than the two of this world.
     pub(super) fn engine_between(&self, peers: Sides<Arc<dyn Peer>>) -> Engine {
+        self.engine_by(Arc::new(self.clock.clone()), peers)
+    }
+
+    /// The same by another clock than that of the peers.
+    pub(super) fn engine_by(&self, clock: Arc<dyn Clock>, peers: Sides<Arc<dyn Peer>>) -> Engine {
         let cancel = Cancel::default();
         let call = Call::new(&cancel);
         let described = |peer: &Arc<dyn Peer>| Described {
@@ -151,7 +156,7 @@ impl World {
             described,
             peers,
             Arc::new(self.store.clone()),
-            Arc::new(self.clock.clone()),
+            clock,
         )
     }
 

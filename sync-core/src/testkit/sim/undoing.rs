@@ -5,6 +5,7 @@ use super::process::{Ended, Process};
 use super::stage::Inner;
 use crate::engine::{RunOptions, UndoOptions};
 use crate::link::{MappedField, Side, Sides};
+use crate::outbox::IntentState;
 use crate::pair::PairState;
 use crate::plan::RowRule;
 use crate::port::{Cancel, Change, Command, Effect, Query, Rows, RunId};
@@ -89,8 +90,11 @@ impl Inner {
         }
         let rule = RowRule::R40.to_string();
         for change in changes {
+            // Only by the undo that asks for it: another may carry out what one left behind.
             if let Change::Intent(intent) = change
                 && intent.rule == rule
+                && intent.state == IntentState::Planned
+                && intent.attempts == 0
             {
                 self.undoes_by(intent.side, &intent.command);
             }
