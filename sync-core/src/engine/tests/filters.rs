@@ -407,7 +407,7 @@ fn p6_p4_a_record_that_passes_again_unseen_takes_nothing_away() {
 }
 
 /// A row with a page that is to be emptied: the row has just left the filter.
-fn leaving_page() -> (World, Key, Key) {
+pub(super) fn leaving_page() -> (World, Key, Key) {
     let policy = Policy {
         on_leave: Leave::Clear,
         ..Policy::default()

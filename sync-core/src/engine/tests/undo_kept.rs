@@ -1,14 +1,19 @@
 //! What an undo of one side leaves where it is.
 
+use std::time::Duration;
+
 use futures::executor::block_on;
 
+use super::filters::leaving_page;
 use super::world::{World, is_live, names, tags, text};
 use crate::conflict::Resolution;
 use crate::link::{Filter, Leave, Side};
 use crate::pair::RecordState;
+use crate::port::CommandKind;
 use crate::record::Key;
 use crate::schema::FieldId;
-use crate::testkit::Fault;
+use crate::testkit::{CrashPoint, Fault};
+use crate::value::Value;
 
 #[test]
 fn r12_what_was_taken_back_on_the_other_side_only_is_not_emptied() {
@@ -138,6 +143,48 @@ fn r40_a_conflict_that_a_late_request_opened_again_waits_for_a_person() {
     assert_eq!(world.notion.value(&page, "title"), Some(text("theirs")));
     assert_eq!(world.local.value(&row, "title"), Some(text("ours")));
     assert_eq!(world.run().open_conflicts, 1);
+}
+
+/// A run finds that the page was emptied, by one that died over it, and then trashes it. What comes
+/// back is filled in as soon as its row passes the filter.
+#[test]
+fn r40_a_page_that_one_run_emptied_and_trashed_comes_back_and_is_filled_in_with_its_row() {
+    for title in ["closed", "open still"] {
+        let (world, page, row) = emptied_by_a_run_that_died();
+        world.local.person_sets(&row, "title", text(title));
+        world.local.person_trashes(&row, true);
+        world.run();
+        let run = world.last_change();
+        let mut written = world.journal(run);
+        written.retain(|entry| entry.field.is_none());
+        let written: Vec<_> = written.iter().rev().map(|entry| entry.kind).collect();
+        assert_eq!(written, [CommandKind::Patch, CommandKind::Trash]);
+
+        assert_eq!(world.undo(run, false).not_undone, []);
+        assert!(is_live(&world.notion, &page) && is_live(&world.local, &row));
+        world.assert_still();
+        assert_eq!(world.local.value(&row, "notes"), Some(text("words")));
+        world.local.person_sets(&row, "title", text("open again"));
+        world.later(3);
+        assert_eq!(world.notion.value(&page, "notes"), Some(text("words")));
+        world.assert_equal();
+    }
+}
+
+/// A row that has left the filter, and its page, emptied by a command of which no run knows yet.
+fn emptied_by_a_run_that_died() -> (World, Key, Key) {
+    let died = (1..10).find_map(|commit| {
+        let (world, page, row) = leaving_page();
+        let at = world.store.serial() + commit;
+        world.store.crash_at(Some(CrashPoint::Before(at)));
+        let _ = world.try_run();
+        world.store.crash_at(None);
+        world.store.break_lease(&world.spec.id);
+        world.clock.advance(Duration::from_secs(120));
+        let emptied = world.notion.value(&page, "notes") == Some(Value::Empty);
+        emptied.then_some((world, page, row))
+    });
+    died.expect("a run died there")
 }
 
 /// A page and its row after an edit of the row was carried over.
