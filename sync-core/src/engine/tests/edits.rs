@@ -10,7 +10,7 @@ use super::world::{World, names, tags, text};
 use crate::engine::{RunOptions, RunOutcome};
 use crate::link::{Policy, Side, Sides};
 use crate::outbox::NextStep;
-use crate::plan::Guard;
+use crate::plan::{Guard, RowRule, decided};
 use crate::port::{CommandKind, Peer};
 use crate::schema::FieldId;
 use crate::value::Value;
@@ -48,6 +48,18 @@ fn pain_13_one_cell_is_one_patch_with_one_field_two_cells_one_patch_with_two() {
     assert_eq!(mutations.len(), 1);
     assert_eq!(mutations[0].fields.len(), 2);
     world.assert_equal();
+}
+
+/// What was read back is settled: no other look has to find that out.
+#[test]
+fn a_pair_whose_edit_arrived_is_not_decided_again() {
+    let world = World::new();
+    let (page, row) = world.settled_pair();
+    world.local.person_sets(&row, "notes", text("one"));
+    decided::take();
+    world.run();
+    assert_eq!(decided::take().rows, [(RowRule::R02, 1)]);
+    assert!(!world.pair_of(&page).dirty);
 }
 
 #[test]
