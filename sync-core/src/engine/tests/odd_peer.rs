@@ -28,6 +28,8 @@ pub(super) enum Habit {
     SendsNothing,
     /// Nobody is there when something is to be made.
     IsAwayForCreates,
+    /// Nobody is there when a record is read directly.
+    IsAwayForReads,
     /// The answer to a create tells its key but not its outcome, and the record is not shown.
     HidesWhatItMade,
     /// A request to trash a record is lost, and somebody edits it at that moment.
@@ -160,6 +162,10 @@ impl Peer for OddPeer {
             Lookup::Here(record) => Lookup::Here(self.show(record)),
             other => other,
         };
+        if self.habit == Habit::IsAwayForReads {
+            let kind = PeerErrorKind::Unavailable;
+            return Err(PeerError::new(self.inner.place(), kind, "nobody there"));
+        }
         let found = self.inner.fetch(call, keys, fields).await?;
         if self.habit == Habit::IsEditedOnceRead {
             for (key, field) in keys.iter().flat_map(|key| [(key, "title"), (key, "notes")]) {

@@ -172,6 +172,23 @@ fn a_command_that_is_due_and_was_not_sent_waits_on() {
     assert_eq!(odd.world.notion.value(&odd.page, "title"), Some(text("b")));
 }
 
+/// Its moment comes, and the record cannot be read first: it is decided afresh, nothing waits.
+#[test]
+fn a_command_that_is_due_and_was_dropped_is_not_told_as_waiting() {
+    let mut odd = Odd::new(Habit::Refuses(RejectionKind::Conflict));
+    let (waiting, _) = odd.run();
+    assert_eq!(waiting.undelivered.len(), 1);
+    odd.world.clock.advance(Duration::from_secs(3600));
+    odd.notion = OddPeer::new(&odd.world.notion, Habit::IsAwayForReads);
+    let (report, sent) = odd.run();
+    assert_eq!((report.outcome, sent), (RunOutcome::Partial, 0));
+    assert_eq!(report.undelivered, []);
+    let outbox = block_on(odd.world.engine().decisions().outbox()).unwrap();
+    assert_eq!(outbox, []);
+    odd.world.settle();
+    assert_eq!(odd.world.notion.value(&odd.page, "title"), Some(text("b")));
+}
+
 #[test]
 fn another_edit_does_not_wait_for_the_one_that_was_refused() {
     let odd = Odd::new(Habit::Refuses(RejectionKind::Conflict));
