@@ -83,6 +83,16 @@ fn a_command_refused_for_now_waits_longer_each_time_and_says_so() {
 }
 
 #[test]
+fn a_command_that_waits_for_the_longest_span_is_not_sent_in_the_moment_it_was_refused() {
+    let mut odd = Odd::new(Habit::Refuses(RejectionKind::Conflict));
+    let backoff = &mut odd.world.spec.policy.backoff;
+    backoff.most = backoff.first;
+    let (_, sent) = odd.run();
+    assert_eq!(sent, 2);
+    odd.run_when_due();
+}
+
+#[test]
 fn attempts_are_counted_over_runs_and_end_in_a_dead_letter_with_a_next_step() {
     for habit in [Habit::Refuses(RejectionKind::Conflict), Habit::SendsNothing] {
         let odd = Odd::new(habit.clone());
