@@ -63,6 +63,21 @@ fn a_pair_whose_edit_arrived_is_not_decided_again() {
 }
 
 #[test]
+fn a_patch_that_was_lost_is_not_sent_again_over_an_edit_that_came_in_between() {
+    let world = World::new();
+    let (page, row) = world.settled_pair();
+    world.local.person_sets(&row, "notes", text("mine"));
+    let edited = OddPeer::new(&world.notion, Habit::IsEditedInstead);
+    let peers: Sides<Arc<dyn Peer>> =
+        Sides::new(Arc::new(edited.clone()), Arc::new(world.local.clone()));
+    let report = block_on(world.engine_between(peers).run(&RunOptions::default())).unwrap();
+    assert_eq!(edited.take_applied(), 1, "sent once");
+    assert_eq!(report.open_conflicts, 1);
+    assert_eq!(world.notion.value(&page, "notes"), Some(text("edited")));
+    assert_eq!(world.local.value(&row, "notes"), Some(text("mine")));
+}
+
+#[test]
 fn defect_01_a_b_a_b_is_three_edits_in_both_directions() {
     let world = World::new();
     let page = world.notion.person_creates(&[("title", text("A"))]);

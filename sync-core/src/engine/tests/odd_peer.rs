@@ -32,7 +32,7 @@ pub(super) enum Habit {
     IsAwayForReads,
     /// The answer to a create tells its key but not its outcome, and the record is not shown.
     HidesWhatItMade,
-    /// A request to trash a record is lost, and somebody edits it at that moment.
+    /// A request to trash or patch a record is lost, and somebody edits it at that moment.
     IsEditedInstead,
     /// Somebody edits it whenever it was read directly.
     IsEditedOnceRead,
@@ -196,7 +196,7 @@ impl Peer for OddPeer {
             (Habit::IgnoresPatches, CommandKind::Patch, Some(key)) => {
                 Ok(vec![self.ignore(call, key).await?])
             }
-            (Habit::IsEditedInstead, CommandKind::Trash, Some(key)) => {
+            (Habit::IsEditedInstead, CommandKind::Trash | CommandKind::Patch, Some(key)) => {
                 let edit = Value::text("edited");
                 self.inner.person_sets(key, "notes", edit);
                 let kind = PeerErrorKind::Unavailable;

@@ -1,10 +1,8 @@
 //! What an undo of one side leaves where it is.
 
-use std::time::Duration;
-
 use futures::executor::block_on;
 
-use super::filters::leaving_page;
+use super::filters::left_by_runs_that_died;
 use super::world::{World, is_live, names, tags, text};
 use crate::conflict::Resolution;
 use crate::link::{Filter, Leave, Side};
@@ -122,21 +120,7 @@ fn r40_the_source_of_a_record_that_a_late_request_trashed_stays() {
 /// A decided conflict is taken back, and open again however late the request arrives.
 #[test]
 fn r40_a_conflict_that_a_late_request_opened_again_waits_for_a_person() {
-    let (world, page, row) = edited_pair("title");
-    world.notion.person_sets(&page, "title", text("theirs"));
-    world.local.person_sets(&row, "title", text("ours"));
-    world.later(1);
-    let open = block_on(world.engine().decisions().conflicts()).unwrap();
-    let decide = Resolution::Keep(Side::Right);
-    block_on(
-        world
-            .engine()
-            .decisions()
-            .resolve(open[0].pair, &open[0].field, decide),
-    )
-    .unwrap();
-    world.later(1);
-    assert_eq!(world.notion.value(&page, "title"), Some(text("ours")));
+    let (world, page, row) = decided_pair();
     world.notion.inject([Fault::ArriveLate, Fault::Reject]);
     world.undo(world.last_change(), false);
     world.later(2);
@@ -150,7 +134,12 @@ fn r40_a_conflict_that_a_late_request_opened_again_waits_for_a_person() {
 #[test]
 fn r40_a_page_that_one_run_emptied_and_trashed_comes_back_and_is_filled_in_with_its_row() {
     for title in ["closed", "open still"] {
-        let (world, page, row) = emptied_by_a_run_that_died();
+        let mut left = left_by_runs_that_died(&Fault::None);
+        let emptied = left.find(|(world, page, _)| {
+            let notes = world.notion.value(page, "notes");
+            notes == Some(Value::Empty)
+        });
+        let (world, page, row) = emptied.unwrap();
         world.local.person_sets(&row, "title", text(title));
         world.local.person_trashes(&row, true);
         world.run();
@@ -171,20 +160,43 @@ fn r40_a_page_that_one_run_emptied_and_trashed_comes_back_and_is_filled_in_with_
     }
 }
 
-/// A row that has left the filter, and its page, emptied by a command of which no run knows yet.
-fn emptied_by_a_run_that_died() -> (World, Key, Key) {
-    let died = (1..10).find_map(|commit| {
-        let (world, page, row) = leaving_page();
+/// Wherever an undo dies: once the page is as it was, the conflict is open.
+#[test]
+fn r40_a_conflict_that_an_undo_opened_again_and_died_is_open() {
+    let mut taken_back = 0;
+    for commit in 1..16 {
+        let (world, page, _) = decided_pair();
+        let run = world.last_change();
         let at = world.store.serial() + commit;
         world.store.crash_at(Some(CrashPoint::Before(at)));
-        let _ = world.try_run();
-        world.store.crash_at(None);
-        world.store.break_lease(&world.spec.id);
-        world.clock.advance(Duration::from_secs(120));
-        let emptied = world.notion.value(&page, "notes") == Some(Value::Empty);
-        emptied.then_some((world, page, row))
-    });
-    died.expect("a run died there")
+        let _ = world.try_undo(run, false);
+        if world.notion.value(&page, "title") == Some(text("theirs")) {
+            taken_back += 1;
+            let open = block_on(world.engine().decisions().conflicts()).unwrap();
+            assert_eq!(open.len(), 1, "after commit {commit}");
+        }
+    }
+    assert!(taken_back > 1, "no undo died there");
+}
+
+/// A page and its row that were both edited; the row's title was decided on.
+fn decided_pair() -> (World, Key, Key) {
+    let (world, page, row) = edited_pair("title");
+    world.notion.person_sets(&page, "title", text("theirs"));
+    world.local.person_sets(&row, "title", text("ours"));
+    world.later(1);
+    let open = block_on(world.engine().decisions().conflicts()).unwrap();
+    let decide = Resolution::Keep(Side::Right);
+    block_on(
+        world
+            .engine()
+            .decisions()
+            .resolve(open[0].pair, &open[0].field, decide),
+    )
+    .unwrap();
+    world.later(1);
+    assert_eq!(world.notion.value(&page, "title"), Some(text("ours")));
+    (world, page, row)
 }
 
 /// A page and its row after an edit of the row was carried over.
