@@ -128,8 +128,41 @@ fn one_field_of_two_that_arrived_is_verified_alone() {
         ("x", "n", Verdict::Diverged, 1),
     ] {
         let cells = [("title", text(title)), ("notes", text(notes))];
-        let (found, _, fields) = sent.read_back(&cells, Lifecycle::Live);
+        let (found, base, fields) = sent.read_back(&cells, Lifecycle::Live);
         assert_eq!((found, fields), (verdict, verified));
+        assert_eq!(base.cleared_on(), None);
+    }
+}
+
+/// What was written into a page is beside the point of its emptying, unless that came first.
+#[test]
+fn p4_what_stands_in_an_emptied_page_was_written_since_if_another_field_was_emptied() {
+    let empty = || Value::Empty;
+    let sent = Sent::new(
+        CommandKind::Patch,
+        RowRule::R12,
+        &[
+            ("title", None, text("a"), empty()),
+            ("notes", None, text("n"), empty()),
+            ("tags", None, empty(), empty()),
+        ],
+    );
+    let mapping = &sent.world.spec.mapping;
+    for (title, notes, emptied) in [
+        ("a", "n", [false, false]),
+        ("a", "x", [false, false]),
+        ("", "n", [true, false]),
+        ("", "x", [true, true]),
+        ("", "", [true, true]),
+    ] {
+        let shown = |words: &str| match words {
+            "" => Value::Empty,
+            words => text(words),
+        };
+        let cells = [("title", shown(title)), ("notes", shown(notes))];
+        let (_, base, _) = sent.read_back(&cells, Lifecycle::Live);
+        let found = [0, 1].map(|at| base.cleared(Side::Left, &mapping.fields[at]).is_some());
+        assert_eq!(found, emptied, "{title:?} {notes:?}");
     }
 }
 
