@@ -539,3 +539,56 @@ fn e2_a_create_given_up_by_a_clock_that_jumped_is_shown_not_pulled() {
     let live = (world.notion.live().len(), world.local.live().len());
     assert_eq!(live, (2, 1));
 }
+
+/// It was made all the same: it counts, and is in the journal for an undo to find.
+#[test]
+fn a_lost_create_of_a_page_that_was_edited_since_is_told_as_made() {
+    let made = (1..12).find_map(|commit| {
+        let world = World::new();
+        world.settled_pair();
+        let row = world.local.person_creates(&[("title", text("mine"))]);
+        die_at(&world, commit);
+        let mut pages = world.notion.live().into_iter();
+        let page = pages.find(|page| {
+            let title = world.notion.value(&page.key, "title");
+            title == Some(text("mine"))
+        })?;
+        Some((world, page.key, row))
+    });
+    let (world, page, row) = made.unwrap();
+    world.notion.person_sets(&page, "title", text("theirs"));
+    let report = world.run();
+    assert_eq!(report.settled.left.created, 1);
+    let mut told = world.journal(world.last_change());
+    told.retain(|entry| entry.kind == CommandKind::Create);
+    assert_eq!(told.len(), 1);
+    assert_eq!(world.notion.live().len(), 11);
+    assert_eq!(world.partner(Side::Right, &row), page);
+}
+
+/// What was written over since did not arrive as it was sent: that is no write that counts.
+#[test]
+fn a_lost_patch_of_a_page_that_was_edited_since_is_not_told_as_written() {
+    let written = (1..12).find_map(|commit| {
+        let world = World::new();
+        let (page, row) = world.settled_pair();
+        world.local.person_sets(&row, "title", text("mine"));
+        die_at(&world, commit);
+        let arrived = world.notion.value(&page, "title") == Some(text("mine"));
+        arrived.then_some((world, page))
+    });
+    let (world, page) = written.unwrap();
+    world.notion.person_sets(&page, "title", text("theirs"));
+    let report = world.run();
+    assert_eq!((report.settled.left.patched, report.open_conflicts), (0, 1));
+}
+
+/// Runs, and dies before this commit.
+fn die_at(world: &World, commit: u64) {
+    let at = world.store.serial() + commit;
+    world.store.crash_at(Some(CrashPoint::Before(at)));
+    let _ = world.try_run();
+    world.store.crash_at(None);
+    world.store.break_lease(&world.spec.id);
+    world.clock.advance(Duration::from_secs(120));
+}

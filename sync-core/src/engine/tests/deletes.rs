@@ -9,6 +9,7 @@ use super::odd_peer::{Habit, OddPeer};
 use super::world::{World, is_live, names, text};
 use crate::engine::{Budget, RunOptions, RunOutcome, Step};
 use crate::link::{MaxDelete, Policy, Side, Sides};
+use crate::outbox::IntentState;
 use crate::pair::{PairState, Presence};
 use crate::plan::Guard;
 use crate::port::{Clock, Peer, RejectionKind};
@@ -504,6 +505,20 @@ fn a_trash_that_was_lost_is_not_sent_again_over_an_edit_that_came_in_between() {
     world.settle();
     assert!(is_live(&world.local, &row), "an edit beats a delete");
     assert_eq!(world.local.value(&row, "notes"), Some(text("edited")));
+}
+
+#[test]
+fn a_trash_that_was_lost_is_sent_again_as_the_same_command_if_nobody_edited_the_record() {
+    let world = World::new();
+    let (_, row) = world.settled_pair();
+    world.local.person_trashes(&row, true);
+    world.notion.inject([Fault::LoseRequest, Fault::Reject]);
+    let told = world.run().undelivered;
+    let told: Vec<_> = told
+        .iter()
+        .map(|left| (left.state, left.attempts))
+        .collect();
+    assert_eq!(told, [(IntentState::Dead, 2)]);
 }
 
 /// So many settled pages, of which a person trashes the first.

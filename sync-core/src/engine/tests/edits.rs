@@ -10,7 +10,7 @@ use super::world::{World, names, tags, text};
 use crate::engine::{RunOptions, RunOutcome};
 use crate::link::{Policy, Side, Sides};
 use crate::outbox::NextStep;
-use crate::plan::Guard;
+use crate::plan::{Guard, RowRule, decided};
 use crate::port::{CommandKind, Peer};
 use crate::schema::FieldId;
 use crate::value::Value;
@@ -48,6 +48,33 @@ fn pain_13_one_cell_is_one_patch_with_one_field_two_cells_one_patch_with_two() {
     assert_eq!(mutations.len(), 1);
     assert_eq!(mutations[0].fields.len(), 2);
     world.assert_equal();
+}
+
+/// What was read back is settled: no other look has to find that out.
+#[test]
+fn a_pair_whose_edit_arrived_is_not_decided_again() {
+    let world = World::new();
+    let (page, row) = world.settled_pair();
+    world.local.person_sets(&row, "notes", text("one"));
+    decided::take();
+    world.run();
+    assert_eq!(decided::take().rows, [(RowRule::R02, 1)]);
+    assert!(!world.pair_of(&page).dirty);
+}
+
+#[test]
+fn a_patch_that_was_lost_is_not_sent_again_over_an_edit_that_came_in_between() {
+    let world = World::new();
+    let (page, row) = world.settled_pair();
+    world.local.person_sets(&row, "notes", text("mine"));
+    let edited = OddPeer::new(&world.notion, Habit::IsEditedInstead);
+    let peers: Sides<Arc<dyn Peer>> =
+        Sides::new(Arc::new(edited.clone()), Arc::new(world.local.clone()));
+    let report = block_on(world.engine_between(peers).run(&RunOptions::default())).unwrap();
+    assert_eq!(edited.take_applied(), 1, "sent once");
+    assert_eq!(report.open_conflicts, 1);
+    assert_eq!(world.notion.value(&page, "notes"), Some(text("edited")));
+    assert_eq!(world.local.value(&row, "notes"), Some(text("mine")));
 }
 
 #[test]

@@ -435,6 +435,21 @@ fn leaving_page() -> (World, Key, Key) {
     (world, page, row)
 }
 
+/// What runs leave that die over emptying the page, each at another commit; with this fault.
+pub(super) fn left_by_runs_that_died(fault: &Fault) -> impl Iterator<Item = (World, Key, Key)> {
+    (1..12).map(move |commit| {
+        let (world, page, row) = leaving_page();
+        world.notion.inject([fault.clone()]);
+        let at = world.store.serial() + commit;
+        world.store.crash_at(Some(CrashPoint::Before(at)));
+        let _ = world.try_run();
+        world.store.crash_at(None);
+        world.store.break_lease(&world.spec.id);
+        world.clock.advance(Duration::from_secs(120));
+        (world, page, row)
+    })
+}
+
 /// Both have everything once the row passes again.
 fn assert_filled_in_again(world: &World, page: &Key, row: &Key) {
     world.local.person_sets(row, "title", text("open again"));
@@ -483,6 +498,44 @@ fn p4_what_is_written_into_a_page_before_it_is_known_to_be_emptied_is_not_writte
     });
     assert!(at.is_some(), "no run died there");
     assert_written_into(&world, &page, &row);
+}
+
+/// Somebody writes one field back as it was: the others were emptied by us all the same.
+#[test]
+fn p4_what_is_written_back_into_a_page_that_a_run_emptied_and_died_empties_nothing_here() {
+    let mut emptied = 0;
+    let faults = [Fault::None, Fault::LoseAnswer];
+    for (world, page, row) in faults.iter().flat_map(left_by_runs_that_died) {
+        if world.notion.value(&page, "notes") == Some(Value::Empty) {
+            emptied += 1;
+            world.notion.person_sets(&page, "notes", text("words"));
+            later(&world);
+            assert_filled_in_again(&world, &page, &row);
+            assert_eq!(world.local.value(&row, "tags"), Some(names(&["a", "b"])));
+        }
+    }
+    assert!(emptied > 1, "no run died there");
+}
+
+/// It has not arrived when somebody writes into the page, and does so later.
+#[test]
+fn p4_a_request_that_was_lost_and_empties_a_page_edited_since_empties_nothing_here() {
+    let mut under_way = 0;
+    for (world, page, row) in left_by_runs_that_died(&Fault::ArriveLate) {
+        world.notion.person_sets(&page, "notes", text("new words"));
+        world.run();
+        let other = world.local.live()[0].key.clone();
+        world.local.person_sets(&other, "notes", text("other"));
+        world.run();
+        if world.notion.value(&page, "notes") != Some(Value::Empty) {
+            continue;
+        }
+        under_way += 1;
+        later(&world);
+        assert_filled_in_again(&world, &page, &row);
+        assert_eq!(world.local.value(&row, "tags"), Some(names(&["a", "b"])));
+    }
+    assert!(under_way > 0, "no run died there");
 }
 
 /// Somebody writes into the page; when the row passes again, both words stand.

@@ -30,6 +30,7 @@ mod relations;
 mod relations_kept;
 mod replan;
 mod retention;
+mod settlement;
 mod slices;
 mod spans;
 mod steps;

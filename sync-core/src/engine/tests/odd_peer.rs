@@ -28,9 +28,11 @@ pub(super) enum Habit {
     SendsNothing,
     /// Nobody is there when something is to be made.
     IsAwayForCreates,
+    /// Nobody is there when a record is read directly.
+    IsAwayForReads,
     /// The answer to a create tells its key but not its outcome, and the record is not shown.
     HidesWhatItMade,
-    /// A request to trash a record is lost, and somebody edits it at that moment.
+    /// A request to trash or patch a record is lost, and somebody edits it at that moment.
     IsEditedInstead,
     /// Somebody edits it whenever it was read directly.
     IsEditedOnceRead,
@@ -160,6 +162,10 @@ impl Peer for OddPeer {
             Lookup::Here(record) => Lookup::Here(self.show(record)),
             other => other,
         };
+        if self.habit == Habit::IsAwayForReads {
+            let kind = PeerErrorKind::Unavailable;
+            return Err(PeerError::new(self.inner.place(), kind, "nobody there"));
+        }
         let found = self.inner.fetch(call, keys, fields).await?;
         if self.habit == Habit::IsEditedOnceRead {
             for (key, field) in keys.iter().flat_map(|key| [(key, "title"), (key, "notes")]) {
@@ -190,7 +196,7 @@ impl Peer for OddPeer {
             (Habit::IgnoresPatches, CommandKind::Patch, Some(key)) => {
                 Ok(vec![self.ignore(call, key).await?])
             }
-            (Habit::IsEditedInstead, CommandKind::Trash, Some(key)) => {
+            (Habit::IsEditedInstead, CommandKind::Trash | CommandKind::Patch, Some(key)) => {
                 let edit = Value::text("edited");
                 self.inner.person_sets(key, "notes", edit);
                 let kind = PeerErrorKind::Unavailable;

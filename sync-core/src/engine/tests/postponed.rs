@@ -83,6 +83,16 @@ fn a_command_refused_for_now_waits_longer_each_time_and_says_so() {
 }
 
 #[test]
+fn a_command_that_waits_for_the_longest_span_is_not_sent_in_the_moment_it_was_refused() {
+    let mut odd = Odd::new(Habit::Refuses(RejectionKind::Conflict));
+    let backoff = &mut odd.world.spec.policy.backoff;
+    backoff.most = backoff.first;
+    let (_, sent) = odd.run();
+    assert_eq!(sent, 2);
+    odd.run_when_due();
+}
+
+#[test]
 fn attempts_are_counted_over_runs_and_end_in_a_dead_letter_with_a_next_step() {
     for habit in [Habit::Refuses(RejectionKind::Conflict), Habit::SendsNothing] {
         let odd = Odd::new(habit.clone());
@@ -169,6 +179,23 @@ fn a_command_that_is_due_and_was_not_sent_waits_on() {
     assert_eq!(waits, [first]);
     let report = odd.world.settle();
     assert_eq!(report.undelivered, []);
+    assert_eq!(odd.world.notion.value(&odd.page, "title"), Some(text("b")));
+}
+
+/// Its moment comes, and the record cannot be read first: it is decided afresh, nothing waits.
+#[test]
+fn a_command_that_is_due_and_was_dropped_is_not_told_as_waiting() {
+    let mut odd = Odd::new(Habit::Refuses(RejectionKind::Conflict));
+    let (waiting, _) = odd.run();
+    assert_eq!(waiting.undelivered.len(), 1);
+    odd.world.clock.advance(Duration::from_secs(3600));
+    odd.notion = OddPeer::new(&odd.world.notion, Habit::IsAwayForReads);
+    let (report, sent) = odd.run();
+    assert_eq!((report.outcome, sent), (RunOutcome::Partial, 0));
+    assert_eq!(report.undelivered, []);
+    let outbox = block_on(odd.world.engine().decisions().outbox()).unwrap();
+    assert_eq!(outbox, []);
+    odd.world.settle();
     assert_eq!(odd.world.notion.value(&odd.page, "title"), Some(text("b")));
 }
 

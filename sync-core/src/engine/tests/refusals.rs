@@ -13,7 +13,7 @@ use crate::pair::RecordState;
 use crate::plan::Guard;
 use crate::port::Peer;
 use crate::record::Key;
-use crate::testkit::Fault;
+use crate::testkit::{CrashPoint, Fault};
 
 #[test]
 fn defect_15_a_command_refused_for_good_is_not_sent_again_until_something_changes() {
@@ -74,6 +74,26 @@ fn a_patch_answered_with_done_that_changes_nothing_is_given_up_and_told() {
     }
     assert_eq!(world.notion.value(&page, "title"), Some(text("a")));
     assert_eq!(world.local.value(&row, "title"), Some(text("b")));
+}
+
+/// Nor is a change whose request was lost said to have been taken, wherever the run ends.
+#[test]
+fn a_patch_that_was_lost_is_not_told_as_taken() {
+    let mut lost = 0;
+    for commit in 1..12 {
+        let world = World::new();
+        let (_, row) = world.settled_pair();
+        world.local.person_sets(&row, "title", text("b"));
+        world.notion.inject([Fault::LoseRequest]);
+        let at = world.store.serial() + commit;
+        world.store.crash_at(Some(CrashPoint::Before(at)));
+        let _ = world.try_run();
+        for intent in block_on(world.engine().decisions().outbox()).unwrap() {
+            lost += usize::from(intent.attempts > 1);
+            assert_eq!(intent.note, None, "after commit {commit}");
+        }
+    }
+    assert!(lost > 0, "no run died there");
 }
 
 #[test]

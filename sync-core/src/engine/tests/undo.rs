@@ -27,7 +27,7 @@ impl World {
         runs.find(|run| run.settled > 0).unwrap().id
     }
 
-    fn try_undo(&self, run: RunId, keep_source: bool) -> Result<UndoReport, RunError> {
+    pub(super) fn try_undo(&self, run: RunId, keep_source: bool) -> Result<UndoReport, RunError> {
         let options = UndoOptions {
             keep_source,
             ..UndoOptions::default()

@@ -2,13 +2,16 @@
 
 use futures::executor::block_on;
 
+use super::filters::left_by_runs_that_died;
 use super::world::{World, is_live, names, tags, text};
 use crate::conflict::Resolution;
 use crate::link::{Filter, Leave, Side};
 use crate::pair::RecordState;
+use crate::port::CommandKind;
 use crate::record::Key;
 use crate::schema::FieldId;
-use crate::testkit::Fault;
+use crate::testkit::{CrashPoint, Fault};
+use crate::value::Value;
 
 #[test]
 fn r12_what_was_taken_back_on_the_other_side_only_is_not_emptied() {
@@ -117,6 +120,67 @@ fn r40_the_source_of_a_record_that_a_late_request_trashed_stays() {
 /// A decided conflict is taken back, and open again however late the request arrives.
 #[test]
 fn r40_a_conflict_that_a_late_request_opened_again_waits_for_a_person() {
+    let (world, page, row) = decided_pair();
+    world.notion.inject([Fault::ArriveLate, Fault::Reject]);
+    world.undo(world.last_change(), false);
+    world.later(2);
+    assert_eq!(world.notion.value(&page, "title"), Some(text("theirs")));
+    assert_eq!(world.local.value(&row, "title"), Some(text("ours")));
+    assert_eq!(world.run().open_conflicts, 1);
+}
+
+/// A run finds that the page was emptied, by one that died over it, and then trashes it. What comes
+/// back is filled in as soon as its row passes the filter.
+#[test]
+fn r40_a_page_that_one_run_emptied_and_trashed_comes_back_and_is_filled_in_with_its_row() {
+    for title in ["closed", "open still"] {
+        let mut left = left_by_runs_that_died(&Fault::None);
+        let emptied = left.find(|(world, page, _)| {
+            let notes = world.notion.value(page, "notes");
+            notes == Some(Value::Empty)
+        });
+        let (world, page, row) = emptied.unwrap();
+        world.local.person_sets(&row, "title", text(title));
+        world.local.person_trashes(&row, true);
+        world.run();
+        let run = world.last_change();
+        let mut written = world.journal(run);
+        written.retain(|entry| entry.field.is_none());
+        let written: Vec<_> = written.iter().rev().map(|entry| entry.kind).collect();
+        assert_eq!(written, [CommandKind::Patch, CommandKind::Trash]);
+
+        assert_eq!(world.undo(run, false).not_undone, []);
+        assert!(is_live(&world.notion, &page) && is_live(&world.local, &row));
+        world.assert_still();
+        assert_eq!(world.local.value(&row, "notes"), Some(text("words")));
+        world.local.person_sets(&row, "title", text("open again"));
+        world.later(3);
+        assert_eq!(world.notion.value(&page, "notes"), Some(text("words")));
+        world.assert_equal();
+    }
+}
+
+/// Wherever an undo dies: once the page is as it was, the conflict is open.
+#[test]
+fn r40_a_conflict_that_an_undo_opened_again_and_died_is_open() {
+    let mut taken_back = 0;
+    for commit in 1..16 {
+        let (world, page, _) = decided_pair();
+        let run = world.last_change();
+        let at = world.store.serial() + commit;
+        world.store.crash_at(Some(CrashPoint::Before(at)));
+        let _ = world.try_undo(run, false);
+        if world.notion.value(&page, "title") == Some(text("theirs")) {
+            taken_back += 1;
+            let open = block_on(world.engine().decisions().conflicts()).unwrap();
+            assert_eq!(open.len(), 1, "after commit {commit}");
+        }
+    }
+    assert!(taken_back > 1, "no undo died there");
+}
+
+/// A page and its row that were both edited; the row's title was decided on.
+fn decided_pair() -> (World, Key, Key) {
     let (world, page, row) = edited_pair("title");
     world.notion.person_sets(&page, "title", text("theirs"));
     world.local.person_sets(&row, "title", text("ours"));
@@ -132,12 +196,7 @@ fn r40_a_conflict_that_a_late_request_opened_again_waits_for_a_person() {
     .unwrap();
     world.later(1);
     assert_eq!(world.notion.value(&page, "title"), Some(text("ours")));
-    world.notion.inject([Fault::ArriveLate, Fault::Reject]);
-    world.undo(world.last_change(), false);
-    world.later(2);
-    assert_eq!(world.notion.value(&page, "title"), Some(text("theirs")));
-    assert_eq!(world.local.value(&row, "title"), Some(text("ours")));
-    assert_eq!(world.run().open_conflicts, 1);
+    (world, page, row)
 }
 
 /// A page and its row after an edit of the row was carried over.
