@@ -278,6 +278,7 @@ mod sweep {
     }
 
     /// The first blow after which the outcome is another one.
+    #[cfg(feature = "canary")]
     pub(super) fn first_wrong(seed: u64, points: u64) -> Option<Wrong> {
         let calm = busy_reference(seed, None, false);
         let blows = (1..=points.min(calm.points)).flat_map(|at| [Blow::Dies(at), Blow::Torn(at)]);
