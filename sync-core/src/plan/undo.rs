@@ -53,6 +53,8 @@ pub enum WhyNot {
     OneWay,
     /// A command on the record is under way, or a guard holds it back.
     Held,
+    /// The run wrote it, and moved the record to the trash after that.
+    PutAway,
 }
 
 impl WhyNot {
@@ -66,6 +68,7 @@ impl WhyNot {
             Self::Unknown => "what was there before is not known",
             Self::OneWay => "nothing is written to that side",
             Self::Held => "a guard or an unfinished command holds the record; see what is refused",
+            Self::PutAway => "the record comes back as it was when that run put it into the trash",
         }
     }
 }
@@ -152,7 +155,12 @@ impl Undo<'_> {
                 (true, Some(side)) => self.trash(written, Some(side.other())),
                 _ => self.trash(Sides::new(true, true), None),
             },
-            Life::Trashed(written) => self.restore(written),
+            Life::Trashed(written) => {
+                self.restore(written);
+                if !self.plan.commands.is_empty() {
+                    self.tell_put_away(entries, written);
+                }
+            }
         }
     }
 
@@ -227,6 +235,18 @@ impl Undo<'_> {
         if let Some(side) = only.filter(|side| !crate::memory::is_live(self.pair, side.other())) {
             self.base.hold(side);
             self.plan.settle = Some(self.base.clone());
+        }
+    }
+
+    /// A record comes back with what it held in the trash: what the run wrote there before is told.
+    fn tell_put_away(&mut self, entries: &[JournalEntry], back: Sides<bool>) {
+        let mut told = BTreeSet::new();
+        for entry in entries.iter().filter(|entry| back[entry.side]) {
+            if let Some(field) = &entry.field
+                && told.insert((entry.side, field))
+            {
+                self.keep(Some(entry.side), Some(field), WhyNot::PutAway);
+            }
         }
     }
 

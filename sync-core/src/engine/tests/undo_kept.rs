@@ -7,6 +7,7 @@ use super::world::{World, is_live, names, tags, text};
 use crate::conflict::Resolution;
 use crate::link::{Filter, Leave, Side};
 use crate::pair::RecordState;
+use crate::plan::WhyNot;
 use crate::port::CommandKind;
 use crate::record::Key;
 use crate::schema::FieldId;
@@ -149,7 +150,11 @@ fn r40_a_page_that_one_run_emptied_and_trashed_comes_back_and_is_filled_in_with_
         let written: Vec<_> = written.iter().rev().map(|entry| entry.kind).collect();
         assert_eq!(written, [CommandKind::Patch, CommandKind::Trash]);
 
-        assert_eq!(world.undo(run, false).not_undone, []);
+        // What the run emptied before it put the page away is told.
+        let told = world.undo(run, false).not_undone;
+        assert!(told.iter().all(|kept| kept.why == WhyNot::PutAway));
+        let notes = FieldId::new("notes");
+        assert!(told.iter().any(|kept| kept.field.as_ref() == Some(&notes)));
         assert!(is_live(&world.notion, &page) && is_live(&world.local, &row));
         world.assert_still();
         assert_eq!(world.local.value(&row, "notes"), Some(text("words")));
