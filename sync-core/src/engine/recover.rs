@@ -383,17 +383,24 @@ impl Cycle<'_> {
         })
     }
 
-    /// The unresolved create that made this record, by its marker.
+    /// The unresolved create that made this record: by the key that the peer told, or by its marker.
     pub(super) fn made_by(&self, side: Side, record: &Record) -> Option<Intent> {
+        let mut open = self.intents.values().filter(|intent| intent.side == side);
+        let told = |intent: &&Intent| {
+            intent.command.kind == CommandKind::Create
+                && intent.state.is_unresolved()
+                && intent.command.key.as_ref() == Some(&record.key)
+        };
+        if let Some(intent) = open.clone().find(told) {
+            return Some(intent.clone());
+        }
         let field = self.engine.spec.mapping.markers[side].as_ref()?;
         let marker = record.cells.complete(field)?.display();
         if marker.is_empty() {
             return None;
         }
-        let open = self.intents.values().find(|intent| {
-            intent.side == side && intent.marker.as_deref() == Some(marker.as_str())
-        });
-        open.cloned()
+        let found = open.find(|intent| intent.marker.as_deref() == Some(marker.as_str()));
+        found.cloned()
     }
 
     /// The pair whose create, sent twice, may have made this record too.

@@ -346,7 +346,9 @@ impl Decider<'_, '_> {
                 // the field itself is not emptied.
                 return self.gap(field, shadow, on);
             };
-            if !writable || !field.direction.flows_to(on) {
+            // What somebody writes to a field on hold goes nowhere: it may stand here alone.
+            let held = self.context.on_hold.holds(field.name());
+            if !writable || held || !field.direction.flows_to(on) {
                 continue;
             }
             let parked = base.parked(field).map(|parked| &parked[on]);

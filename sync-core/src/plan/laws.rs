@@ -11,7 +11,7 @@ use cases::*;
 use proptest::prelude::*;
 
 use super::pair::{InFlight, PairContext, PairPlan, plan_pair};
-use super::{FieldRule, FieldsOnHold, RowRule, explain, is_at_rest};
+use super::{FieldRule, FieldsOnHold, OnHold, RowRule, explain, is_at_rest};
 use crate::conflict::{Conflict, LIFECYCLE, Resolution};
 use crate::engine::base_after;
 use crate::link::{
@@ -291,6 +291,24 @@ proptest! {
                 prop_assert_eq!(field.expected.as_ref(), settled.map(|at| &at[command.side]));
                 prop_assert!(matches!(field.desired, Value::Empty | Value::Bool(false)));
             }
+        }
+    }
+
+    #[test]
+    fn p6_a_field_on_hold_is_not_emptied(case in left_the_filter(), at in 0..4_usize, strange: bool) {
+        let fields = &case.spec.mapping.fields;
+        let held = fields[at % fields.len()].name().clone();
+        let why = OnHold {
+            reason: "held".into(),
+            lasting: true,
+            strange: Sides::new(strange, strange),
+        };
+        let on_hold = FieldsOnHold::from_iter([(held.clone(), why)]);
+        let (context, flight) = case.context(0);
+        let context = PairContext { on_hold: &on_hold, ..context };
+        let plan = plan_pair(&context, &case.pair, &flight);
+        for command in plan.commands.iter().filter(|command| command.is_clearing()) {
+            prop_assert!(command.fields.iter().all(|field| field.name != held));
         }
     }
 

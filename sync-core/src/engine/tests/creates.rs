@@ -180,6 +180,28 @@ fn a_create_known_by_its_key_alone_is_one_record_once_it_is_shown() {
     world.assert_equal();
 }
 
+/// A direct read of it is denied, and a scan shows it: it is the one that was made, and no other.
+#[test]
+fn e2_a_create_known_by_its_key_is_found_by_a_scan() {
+    let world = World::with(false, Policy::default());
+    world.local.person_creates(&[("title", text("mine"))]);
+    let local: Arc<dyn Peer> = Arc::new(world.local.clone());
+    let run = |habit| {
+        let notion: Arc<dyn Peer> = Arc::new(OddPeer::new(&world.notion, habit));
+        let peers = Sides::new(notion, Arc::clone(&local));
+        world.clock.advance(Duration::from_secs(61));
+        block_on(world.engine_between(peers).run(&RunOptions::default())).unwrap()
+    };
+    run(Habit::HidesWhatItMade);
+    let made = world.notion.records().remove(0).key;
+    world.notion.hide(&made, false);
+    world.notion.person_sets(&made, "title", text("edited"));
+    run(Habit::DeniesReads);
+    world.later(3);
+    let live = (world.notion.live().len(), world.local.live().len());
+    assert_eq!(live, (1, 1));
+}
+
 /// A world whose left side is another than usual.
 fn where_notion(is: impl FnOnce(&mut Capabilities)) -> World {
     let mut world = World::new();

@@ -34,6 +34,8 @@ pub(super) enum Habit {
     HidesWhatItMade,
     /// A request to trash or patch a record is lost, and somebody edits it at that moment.
     IsEditedInstead,
+    /// Direct reads are denied.
+    DeniesReads,
     /// Somebody edits it whenever it was read directly.
     IsEditedOnceRead,
     /// A page shows every record twice.
@@ -165,6 +167,9 @@ impl Peer for OddPeer {
         if self.habit == Habit::IsAwayForReads {
             let kind = PeerErrorKind::Unavailable;
             return Err(PeerError::new(self.inner.place(), kind, "nobody there"));
+        }
+        if self.habit == Habit::DeniesReads {
+            return Ok(keys.iter().map(|_| Lookup::Denied).collect());
         }
         let found = self.inner.fetch(call, keys, fields).await?;
         if self.habit == Habit::IsEditedOnceRead {
