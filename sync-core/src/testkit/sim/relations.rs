@@ -350,7 +350,9 @@ impl History {
         let references = self.stage.lock().references.clone();
         for ((side, key, target), write) in &references.0 {
             let record = truth[*side].get(key);
-            if write.fate != Fate::Standing || record.is_none() {
+            // What a person destroyed refers to nothing, and nothing to it, also where it was made anew.
+            let both = record.is_some() && truth[*side].contains_key(target);
+            if write.fate != Fate::Standing || !both {
                 continue;
             }
             let other = side.other();
