@@ -55,6 +55,13 @@ impl SideState {
         self.key.is_none() || gone && other.key.is_some()
     }
 
+    /// What the record here holds in a field, where it is shown and all of the value is.
+    pub(crate) fn value(&self, field: &FieldId) -> Option<&Value> {
+        let there = self.presence == Presence::Present;
+        let shadow = self.shadow.as_ref().filter(|_| there)?;
+        shadow.cells.complete(field)
+    }
+
     /// The side as a record just seen shows it.
     pub fn seen(record: Record) -> Self {
         Self {

@@ -403,7 +403,7 @@ impl Cycle<'_> {
         found.cloned()
     }
 
-    /// The pair whose create, sent twice, may have made this record too.
+    /// The pair whose create was lost, sent again or given up, and may have made this record too.
     pub(super) fn late_duplicate_of(&self, pair: &PairState) -> Option<PairId> {
         if pair.base.is_some() || self.memory.sent_twice.is_empty() {
             return None;

@@ -3,7 +3,7 @@
 use crate::canary::{self, Canary};
 use crate::link::{LinkSpec, MappedField, Names, Side, Sides};
 use crate::outbox::{Intent, IntentField};
-use crate::pair::{Base, PairState, Presence};
+use crate::pair::{Base, PairState};
 use crate::plan::{PlannedCommand, RowRule};
 use crate::port::{CommandKind, Description, JournalEntry, RunId};
 use crate::record::{Lifecycle, Record, Timestamp};
@@ -81,7 +81,7 @@ pub(super) fn verify(
                 base.note_write(mapped, to, [before, &field.desired], at, within);
             }
         } else if base.parked(mapped).is_none()
-            && let Some(there) = shown_by(pair, to.other(), mapped)
+            && let Some(there) = pair.sides[to.other()].value(&mapped.ids[to.other()])
         {
             // Half of a merge, or an edit: once both sides have it they agree, as the next look would
             // find. Whoever writes the former value there again before that look means it.
@@ -132,14 +132,6 @@ pub(super) fn verify(
         base,
         fields,
     }
-}
-
-/// What the record of a side holds in a field, as far as it is known.
-fn shown_by<'p>(pair: &'p PairState, side: Side, field: &MappedField) -> Option<&'p Value> {
-    let state = &pair.sides[side];
-    let there = state.presence == Presence::Present;
-    let shadow = state.shadow.as_ref().filter(|_| there)?;
-    shadow.cells.complete(&field.ids[side])
 }
 
 /// What a command adds to. With a record that is made anew, because it was gone for good, nothing was

@@ -91,12 +91,7 @@ impl Base {
             let Some(field) = field.filter(|field| field.tag() == at.lens) else {
                 continue;
             };
-            let shows = |side: Side| {
-                let state = &sides[side];
-                let shadow = state.shadow.as_ref();
-                let shadow = shadow.filter(|_| state.presence == Presence::Present)?;
-                shadow.cells.complete(&field.ids[side])
-            };
+            let shows = |side: Side| sides[side].value(&field.ids[side]);
             let (Some(now), Some(other)) = (shows(*on), shows(on.other())) else {
                 return None;
             };

@@ -39,7 +39,7 @@ pub enum Guard {
     Rejected,
     /// The two sides of a field point at collections that are not each other's.
     RelationTarget,
-    /// A second record with the marker of a create that was sent twice.
+    /// A record with the marker of a create whose request was lost, beside the one that its pair has.
     LateDuplicate,
     /// A mapped field was retyped, retargeted or vanished: nothing of it propagates (rule F15).
     SchemaDrift,

@@ -569,7 +569,7 @@ fn a_lost_create_of_a_page_that_was_edited_since_is_told_as_made() {
         let world = World::new();
         world.settled_pair();
         let row = world.local.person_creates(&[("title", text("mine"))]);
-        die_at(&world, commit);
+        world.dies_before(commit);
         let mut pages = world.notion.live().into_iter();
         let page = pages.find(|page| {
             let title = world.notion.value(&page.key, "title");
@@ -595,7 +595,7 @@ fn a_lost_patch_of_a_page_that_was_edited_since_is_not_told_as_written() {
         let world = World::new();
         let (page, row) = world.settled_pair();
         world.local.person_sets(&row, "title", text("mine"));
-        die_at(&world, commit);
+        world.dies_before(commit);
         let arrived = world.notion.value(&page, "title") == Some(text("mine"));
         arrived.then_some((world, page))
     });
@@ -603,14 +603,4 @@ fn a_lost_patch_of_a_page_that_was_edited_since_is_not_told_as_written() {
     world.notion.person_sets(&page, "title", text("theirs"));
     let report = world.run();
     assert_eq!((report.settled.left.patched, report.open_conflicts), (0, 1));
-}
-
-/// Runs, and dies before this commit.
-fn die_at(world: &World, commit: u64) {
-    let at = world.store.serial() + commit;
-    world.store.crash_at(Some(CrashPoint::Before(at)));
-    let _ = world.try_run();
-    world.store.crash_at(None);
-    world.store.break_lease(&world.spec.id);
-    world.clock.advance(Duration::from_secs(120));
 }

@@ -440,12 +440,7 @@ pub(super) fn left_by_runs_that_died(fault: &Fault) -> impl Iterator<Item = (Wor
     (1..12).map(move |commit| {
         let (world, page, row) = leaving_page();
         world.notion.inject([fault.clone()]);
-        let at = world.store.serial() + commit;
-        world.store.crash_at(Some(CrashPoint::Before(at)));
-        let _ = world.try_run();
-        world.store.crash_at(None);
-        world.store.break_lease(&world.spec.id);
-        world.clock.advance(Duration::from_secs(120));
+        world.dies_before(commit);
         (world, page, row)
     })
 }

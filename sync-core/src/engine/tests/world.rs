@@ -13,7 +13,7 @@ use crate::plan::Plan;
 use crate::port::{Call, Cancel, Capabilities, Clock, Peer};
 use crate::record::{Key, Record};
 use crate::schema::{Access, Field, FieldId, FieldType, Limits, Schema};
-use crate::testkit::{MemoryPeer, MemoryStore, VirtualClock};
+use crate::testkit::{CrashPoint, MemoryPeer, MemoryStore, VirtualClock};
 use crate::value::{Choice, Value};
 
 pub(super) const MARKER: &str = "marker";
@@ -240,6 +240,16 @@ impl World {
         let mut pairs = memory.pairs();
         let pair = pairs.find(|pair| pair.sides[side].key.as_ref() == Some(key));
         Some(pair?.standing.as_ref()?.state)
+    }
+
+    /// Runs and dies before this commit, counted from one; then it is two minutes later.
+    pub(super) fn dies_before(&self, commit: u64) {
+        let at = self.store.serial() + commit;
+        self.store.crash_at(Some(CrashPoint::Before(at)));
+        let _ = self.try_run();
+        self.store.crash_at(None);
+        self.store.break_lease(&self.spec.id);
+        self.clock.advance(Duration::from_secs(120));
     }
 
     /// All that the store and the two peers hold: equal when nothing was written.
