@@ -11,7 +11,7 @@ use super::world::{World, text};
 use crate::engine::{Report, RunOptions, RunOutcome, Undelivered};
 use crate::link::{Side, Sides};
 use crate::outbox::{IntentState, NextStep};
-use crate::plan::Guard;
+use crate::plan::{Guard, RowRule, decided};
 use crate::port::{Clock, Peer, RejectionKind};
 use crate::record::Key;
 use crate::testkit::Fault;
@@ -196,6 +196,18 @@ fn a_command_that_is_due_and_was_dropped_is_not_told_as_waiting() {
     let outbox = block_on(odd.world.engine().decisions().outbox()).unwrap();
     assert_eq!(outbox, []);
     odd.world.settle();
+    assert_eq!(odd.world.notion.value(&odd.page, "title"), Some(text("b")));
+}
+
+/// Once it has arrived it waits no more: its pair needs no other look.
+#[test]
+fn a_pair_whose_waiting_command_arrived_is_not_decided_again() {
+    let odd = Odd::new(Habit::Refuses(RejectionKind::Conflict));
+    odd.run();
+    odd.world.clock.advance(Duration::from_secs(3600));
+    decided::take();
+    odd.world.run();
+    assert_eq!(decided::take().rows, [(RowRule::R02, 1)]);
     assert_eq!(odd.world.notion.value(&odd.page, "title"), Some(text("b")));
 }
 
