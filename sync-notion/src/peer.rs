@@ -258,7 +258,7 @@ impl NotionPeer {
 }
 
 /// The place of a data source.
-fn place(data_source: DataSourceId) -> PlaceId {
+pub(crate) fn place(data_source: DataSourceId) -> PlaceId {
     PlaceId::new(format!("notion:{data_source}"))
 }
 
