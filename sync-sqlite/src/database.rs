@@ -9,7 +9,7 @@ use notion_sync_core::port::StoreError;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior};
 
 use crate::base::Layouts;
-use crate::ddl::{FORMAT, MIGRATIONS, RANKED, READ_AS_IT_IS, READ_UNRANKED, RESERVED, TABLES};
+use crate::ddl::{FORMAT, MIGRATIONS, READ_AS_IT_IS, READ_OLDER, RESERVED, TABLES};
 use crate::error::{Result, corrupt, failed, file_failed};
 use crate::lease::Leases;
 use crate::replica::Table;
@@ -82,8 +82,9 @@ impl Database {
                 return Ok(None);
             };
             self.format = format_of(connection)?;
-            if self.format.is_some_and(|format| format < RANKED) {
-                connection.execute_batch(READ_UNRANKED)?;
+            let found = self.format.unwrap_or(FORMAT);
+            for (_, views) in READ_OLDER.iter().filter(|(first, _)| found < *first) {
+                connection.execute_batch(views)?;
             }
         }
         Ok(self.connection.as_mut().filter(|_| self.format.is_some()))

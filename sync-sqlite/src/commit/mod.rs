@@ -2,13 +2,18 @@
 
 mod changes;
 mod pending;
+mod people;
 mod prune;
+mod states;
+
+use std::collections::BTreeSet;
 
 use notion_sync_core::link::Side;
-use notion_sync_core::pair::{Presence, SideState};
+use notion_sync_core::pair::{PairId, Presence, SideState};
 use notion_sync_core::port::{
-    Change, Commit, Committed, Effect, Fence, LinkMemory, Outcome, Serial, StoreError,
+    Change, CommandKind, Commit, Committed, Effect, Fence, LinkMemory, Outcome, Serial, StoreError,
 };
+use notion_sync_core::schema::FieldId;
 use rusqlite::{Connection, TransactionBehavior};
 
 use crate::database::{Database, Parts};
@@ -66,9 +71,12 @@ fn transact(parts: Parts<'_>, fence: &Fence, commit: Commit) -> Result<Committed
         return Err(StoreError::SerialMoved.into());
     }
     let committed = {
+        let table = Table::load(&transaction, &fence.link)?;
         let mut work = Work {
             connection: &transaction,
-            table: Table::load(&transaction, &fence.link)?,
+            people: people::fields(table.as_ref()),
+            table,
+            made: BTreeSet::new(),
             pairs: WorkingSet::new(link.id, &transaction, layouts, mappings.get(&fence.link)),
             memory: None,
             link: &link,
@@ -84,6 +92,10 @@ struct Work<'a> {
     connection: &'a Connection,
     link: &'a LinkRow,
     table: Option<Table>,
+    /// The source's fields that name people.
+    people: Vec<FieldId>,
+    /// Pairs whose rows this commit made.
+    made: BTreeSet<PairId>,
     pairs: WorkingSet<'a>,
     memory: Option<LinkMemory>,
 }
@@ -104,8 +116,9 @@ impl Work<'_> {
                     .collect::<Result<_>>()
             })?
         };
-        self.settle_pending()?;
+        let pending = self.settle_pending()?;
         self.pairs.flush()?;
+        self.show_states(pending)?;
         let serial = Serial(self.link.serial.0 + 1);
         self.connection
             .prepare_cached("UPDATE _sync_links SET serial = ?2, next_id = ?3 WHERE id = ?1")?
@@ -137,6 +150,9 @@ impl Work<'_> {
         let Some(observed) = receipt.observed.clone() else {
             return Ok(outcome);
         };
+        if command.kind == CommandKind::Create {
+            self.made.insert(pair);
+        }
         let overtaken = match self.pairs.pair(pair)?.shadow(side)? {
             Some(before) => observed.cells.iter().any(|(field, cell)| {
                 command.cells.iter().all(|change| change.field != *field)

@@ -116,7 +116,7 @@ fn is_expected(table: &Table, command: &Command, current: &Record) -> bool {
     command.cells.iter().all(|change| {
         let projected = table
             .column(&change.field)
-            .is_some_and(|column| column.projected);
+            .is_some_and(|column| column.projected());
         match &change.expected {
             // Nobody but sync writes projected columns, and they are not read back.
             _ if projected => true,
@@ -133,7 +133,12 @@ fn insert(
     cells: Vec<(usize, Sql)>,
 ) -> rusqlite::Result<i64> {
     let sql = table.cache.insert_sql.get_or_init(|| {
-        let names: Vec<String> = table.mapped().map(|column| quote(&column.name)).collect();
+        let mut names: Vec<String> = table.mapped().map(|column| quote(&column.name)).collect();
+        let mut values = vec!["?"; names.len()];
+        if table.stateful {
+            names.push("_state".to_owned());
+            values.push("'clean'");
+        }
         if names.is_empty() {
             return format!("INSERT INTO {} DEFAULT VALUES", table.quoted());
         }
@@ -141,7 +146,7 @@ fn insert(
             "INSERT INTO {} ({}) VALUES ({})",
             table.quoted(),
             names.join(", "),
-            vec!["?"; names.len()].join(", ")
+            values.join(", ")
         )
     });
     let mut values = vec![Sql::Null; table.columns.len()];

@@ -2,13 +2,18 @@
 
 mod align;
 mod cells;
+mod checks;
+mod column;
 mod exec;
+mod files;
 mod names;
 mod peer;
 mod rows;
 mod table;
 mod triggers;
 
+pub(crate) use cells::Form;
+pub(crate) use column::Column;
 pub(crate) use exec::{execute, with_gate};
 pub(crate) use names::{literal, quote};
 pub(crate) use rows::{record, row_of};
@@ -29,6 +34,9 @@ pub struct ReplicaBuilder {
     link: LinkId,
     source: Side,
     source_name: String,
+    collections: Vec<(PlaceId, LinkId)>,
+    any_option: bool,
+    follow_names: bool,
 }
 
 impl std::fmt::Debug for ReplicaBuilder {
@@ -47,6 +55,9 @@ impl ReplicaBuilder {
             link,
             source: Side::Left,
             source_name: "Notion".to_owned(),
+            collections: Vec::new(),
+            any_option: false,
+            follow_names: false,
         }
     }
 
@@ -64,6 +75,32 @@ impl ReplicaBuilder {
         self
     }
 
+    /// Which collection of the source a link of this file keeps: rows of this table may refer to
+    /// rows of that one. To be said of this link's own collection too, and of others in any order;
+    /// a relation to a collection that is not in the file is only read.
+    #[must_use]
+    pub fn collection(mut self, place: PlaceId, link: LinkId) -> Self {
+        self.collections.push((place, link));
+        self
+    }
+
+    /// Lets people write options that the source does not offer yet, for a link whose
+    /// [`OptionPolicy`](notion_sync_core::link::OptionPolicy) adds or maps them. Without, they are
+    /// refused at once.
+    #[must_use]
+    pub fn any_option(mut self, allowed: bool) -> Self {
+        self.any_option = allowed;
+        self
+    }
+
+    /// Renames columns when their fields are renamed. Without, the first name stays, and statements
+    /// that people wrote go on working.
+    #[must_use]
+    pub fn follow_names(mut self, follow: bool) -> Self {
+        self.follow_names = follow;
+        self
+    }
+
     /// The replica. It has no table until [`SqliteReplica::align`].
     pub fn build(self) -> SqliteReplica {
         SqliteReplica {
@@ -71,6 +108,9 @@ impl ReplicaBuilder {
             link: self.link,
             source: self.source,
             source_name: self.source_name,
+            collections: self.collections,
+            any_option: self.any_option,
+            follow_names: self.follow_names,
             place: OnceLock::new(),
             nowhere: PlaceId::new("sqlite:"),
         }
@@ -83,6 +123,9 @@ pub struct SqliteReplica {
     link: LinkId,
     source: Side,
     source_name: String,
+    collections: Vec<(PlaceId, LinkId)>,
+    any_option: bool,
+    follow_names: bool,
     place: OnceLock<PlaceId>,
     nowhere: PlaceId,
 }
@@ -101,7 +144,7 @@ impl SqliteReplica {
     ///
     /// With `write` the table, new columns and triggers are made; without, nothing is written, and
     /// scans read columns that are not there yet as empty. Table and column names are chosen once
-    /// and kept when the source renames; a field that vanishes leaves the mapping and keeps its
+    /// and kept when the source renames ([`ReplicaBuilder::follow_names`] asks otherwise); a field that vanishes leaves the mapping and keeps its
     /// column. `marker` is the source's field that carries markers of creates.
     ///
     /// # Errors
@@ -118,6 +161,9 @@ impl SqliteReplica {
             source_name: self.source_name.clone(),
             schema: source.clone(),
             marker: marker.cloned(),
+            collections: self.collections.clone(),
+            any_option: self.any_option,
+            follow_names: self.follow_names,
         };
         let (mapping, place) = self
             .worker

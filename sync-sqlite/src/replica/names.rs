@@ -13,7 +13,9 @@ pub(crate) fn literal(text: &str) -> String {
 }
 
 /// Columns every replica table has, beside those of properties.
-pub(crate) const FIXED: [&str; 6] = ["_id", "_url", "_trashed", "_created", "_edited", "_row"];
+pub(crate) const FIXED: [&str; 7] = [
+    "_id", "_url", "_trashed", "_created", "_edited", "_state", "_row",
+];
 
 /// Names SQLite gives a meaning of its own.
 const ROWID: [&str; 3] = ["rowid", "oid", "_rowid_"];

@@ -25,7 +25,7 @@ pub(crate) fn key_of(row: i64) -> Key {
 /// `SELECT` of what [`read`] reads, without conditions.
 pub(crate) fn select(table: &Table) -> String {
     let mut sql = "SELECT _row, _trashed".to_owned();
-    for column in table.mapped().filter(|column| !column.projected) {
+    for column in table.mapped().filter(|column| !column.projected()) {
         sql.push_str(", ");
         if column.exists {
             sql.push_str(&quote(&column.name));
@@ -44,7 +44,7 @@ pub(crate) fn read(table: &Table, fields: &FieldSet, row: &Row<'_>) -> rusqlite:
     let mut cells = Vec::with_capacity(table.columns.len());
     for column in table.mapped() {
         let mut cell = Cell::Unread;
-        if !column.projected {
+        if !column.projected() {
             let wanted = match fields {
                 FieldSet::All => true,
                 FieldSet::Only(ids) => ids.contains(&column.id),
