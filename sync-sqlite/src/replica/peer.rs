@@ -8,7 +8,7 @@ use notion_sync_core::port::{
     ScanPage, Scope, Sent, Sighting, StoreError,
 };
 use notion_sync_core::record::{Key, Record};
-use notion_sync_core::schema::{FieldId, SchemaChange, SchemaVersion};
+use notion_sync_core::schema::{FieldId, FieldIds, SchemaChange, SchemaVersion};
 use notion_sync_core::value::Value;
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 use std::time::Duration;
@@ -28,9 +28,12 @@ impl Peer for SqliteReplica {
 
     async fn describe(&self, _call: &Call<'_>) -> std::result::Result<Description, PeerError> {
         self.on_table(Sent::No, |_, table| {
+            let mut capabilities = Capabilities::local();
+            // A column keeps its id when it is renamed, see `Column::id`.
+            capabilities.field_ids = FieldIds::Stable;
             Ok(Description {
                 schema: table.schema(),
-                capabilities: Capabilities::local(),
+                capabilities,
             })
         })
         .await
