@@ -3,13 +3,14 @@
 use notion_sync_core::engine::{Decisions, RunError};
 use notion_sync_core::link::LinkId;
 use notion_sync_core::outbox::{Intent, IntentId, IntentState, NextStep};
-use notion_sync_core::port::{LinkMemory, Query, Rows, RunRecord, Store, StoreError};
+use notion_sync_core::port::{LinkMemory, PlaceId, Query, Rows, RunRecord, Store, StoreError};
 use notion_sync_core::record::{Key, Timestamp};
 use rusqlite::types::ValueRef;
 use rusqlite::{OptionalExtension, Row};
 use serde::Serialize;
 
 use crate::links;
+use crate::replica::place_of;
 use crate::store::SqliteStore;
 
 /// One table and how it stands.
@@ -148,6 +149,15 @@ impl SqliteStore {
                 Ok(name)
             })
             .await
+    }
+
+    /// The table of a link as a place, once there is one.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub async fn place_of(&self, link: &LinkId) -> Result<Option<PlaceId>, StoreError> {
+        let table = self.table_of(link).await?;
+        Ok(table.map(|table| place_of(&table)))
     }
 
     /// Every table and how it stands.

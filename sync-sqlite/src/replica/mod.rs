@@ -13,7 +13,7 @@ mod table;
 mod triggers;
 
 pub(crate) use cells::Form;
-pub(crate) use column::Column;
+pub(crate) use column::{Column, place_of};
 pub(crate) use exec::{execute, with_gate};
 pub(crate) use names::{literal, quote};
 pub(crate) use rows::{record, row_of};

@@ -118,7 +118,9 @@ impl Linked {
             link: self.link(other),
             places: Sides::new(
                 self.sources[other].place().clone(),
-                self.replica_place(other),
+                block_on(self.store.place_of(&self.link(other)))
+                    .unwrap()
+                    .unwrap(),
             ),
         });
         Engine::new(spec, described, peers, store, Arc::new(self.clock.clone()))
@@ -134,11 +136,6 @@ impl Linked {
             builder = builder.collection(source.place().clone(), self.link(other));
         }
         builder.build()
-    }
-
-    fn replica_place(&self, at: usize) -> PlaceId {
-        let table = block_on(self.store.table_of(&self.link(at))).unwrap();
-        PlaceId::new(format!("sqlite:{}", table.unwrap()))
     }
 
     /// Somebody edits a cell of a collection.
