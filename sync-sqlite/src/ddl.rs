@@ -40,6 +40,10 @@ CREATE TABLE _sync_options(
   position INTEGER NOT NULL,
   PRIMARY KEY (tbl, col, name)
 ) STRICT, WITHOUT ROWID;
+-- Texts of records, beside their rows: they are long, and few read them.
+CREATE TABLE _sync_bodies(
+  tbl TEXT NOT NULL, row INTEGER NOT NULL, markdown TEXT, PRIMARY KEY (tbl, row)
+) STRICT;
 CREATE TABLE _sync_people(id TEXT PRIMARY KEY, name TEXT, email TEXT) STRICT, WITHOUT ROWID;
 CREATE INDEX _sync_people_email ON _sync_people(email) WHERE email IS NOT NULL;
 ";
@@ -66,7 +70,8 @@ pub(crate) const READ_AS_IT_IS: &str = "DROP VIEW IF EXISTS temp._sync_pairs;
 DROP VIEW IF EXISTS temp._sync_tables; DROP VIEW IF EXISTS temp._sync_columns;";
 
 /// Names a replica table may not take: views of this crate.
-pub(crate) const RESERVED: [&str; 10] = [
+pub(crate) const RESERVED: [&str; 11] = [
+    "bodies",
     "cells",
     "changes",
     "conflicts",

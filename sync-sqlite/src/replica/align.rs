@@ -8,7 +8,7 @@ use notion_sync_core::schema::{Access, Field, FieldId, FieldType, Schema};
 use rusqlite::{Connection, TransactionBehavior};
 
 use super::column::{Column, form_of, kind_of};
-use super::names::{FIXED, column_name, same, table_name};
+use super::names::{BODY, FIXED, column_name, same, table_name};
 use super::table::{Cache, Table};
 use crate::database::Database;
 use crate::error::Result;
@@ -121,7 +121,8 @@ fn lay_out(
         };
         match kept {
             Some(at) => {
-                if ask.follow_names && write && !fixed && table.columns[at].label != field.name {
+                let follows = ask.follow_names && !fixed && !table.columns[at].is_body();
+                if follows && write && table.columns[at].label != field.name {
                     let name = column_name(&field.name, |name| taken(name, &table.columns));
                     let former = std::mem::replace(&mut table.columns[at].name, name.clone());
                     renamed.push((former, name));
@@ -144,6 +145,8 @@ fn lay_out(
             None => {
                 let name = if fixed {
                     field.id.to_string()
+                } else if field.ty == FieldType::Body {
+                    BODY.to_owned()
                 } else {
                     column_name(&field.name, |name| taken(name, &table.columns))
                 };

@@ -20,7 +20,7 @@ pub(super) fn write(body: &mut String, table: &Table, moment: Moment) {
         "_trashed is 1 (in the trash) or 0",
         "NEW._trashed NOT IN (0, 1)",
     ));
-    for column in table.mapped().filter(|column| !column.projected()) {
+    for column in table.own().filter(|column| !column.projected()) {
         Checks {
             table,
             column,

@@ -7,6 +7,7 @@ use notion_sync_core::value::{DatePrecision, Value};
 use rusqlite::types::Value as Sql;
 
 use super::cells::{Form, WrongKind, encode, show};
+use super::names::{literal, quote};
 
 /// A column of a replica table.
 #[derive(Clone, Debug)]
@@ -44,6 +45,22 @@ impl Column {
         self.closed.is_some()
     }
 
+    /// Whether it is the text of the row, which stands in a table of its own.
+    pub(crate) fn is_body(&self) -> bool {
+        self.kind == "body"
+    }
+
+    /// What reads its value of a row of `table`, where `_row` is that row's number.
+    pub(crate) fn expression(&self, table: &str) -> String {
+        if self.is_body() {
+            let table = literal(table);
+            return format!(
+                "(SELECT b.markdown FROM _sync_bodies b WHERE b.tbl = {table} AND b.row = _row)"
+            );
+        }
+        quote(&self.name)
+    }
+
     /// A value as it is written here.
     pub(crate) fn encode(&self, value: &Value) -> Result<Sql, WrongKind> {
         if self.projected() {
@@ -70,6 +87,7 @@ impl Column {
             "files" => FieldType::Files,
             "place" => FieldType::Place,
             "verification" => FieldType::Verification,
+            "body" => FieldType::Body,
             "relation" => match &self.target {
                 Some(table) => FieldType::Relation(Relation {
                     target: place_of(table),
@@ -97,6 +115,7 @@ impl Column {
             },
             "relation" => Lens::References,
             "people" | "files" => Lens::Shared,
+            "body" => Lens::Body,
             _ => Lens::Identity,
         }
     }
@@ -117,7 +136,8 @@ pub(crate) fn kind_of(field: &Field) -> String {
             | FieldType::People
             | FieldType::Files
             | FieldType::Place
-            | FieldType::Verification,
+            | FieldType::Verification
+            | FieldType::Body,
         ) => field.ty.name().to_owned(),
         (Access::Writable, FieldType::Other(name)) => format!("other:{name}"),
         (Access::Writable, ty) => ty.name().to_owned(),
@@ -128,7 +148,7 @@ pub(crate) fn kind_of(field: &Field) -> String {
 /// How a kind holds its values.
 pub(crate) fn form_of(kind: &str) -> Form {
     match kind {
-        "title" | "rich_text" | "text" | "url" | "email" | "phone_number" => Form::Text,
+        "title" | "rich_text" | "text" | "url" | "email" | "phone_number" | "body" => Form::Text,
         "number" => Form::Number,
         "checkbox" => Form::Checkbox,
         "select" | "status" => Form::Choice,

@@ -14,7 +14,6 @@ use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 use std::time::Duration;
 
 use super::exec::{execute, with_gate};
-use super::names::quote;
 use super::rows::{key_of, read, row_of, select};
 use super::{SqliteReplica, Table};
 use crate::database::Database;
@@ -108,7 +107,7 @@ impl Peer for SqliteReplica {
             let sql = format!(
                 "{} WHERE {} IS ?1 AND _trashed = 0 ORDER BY _row",
                 select(table),
-                quote(&column.name)
+                column.expression(&table.name)
             );
             let mut statement = connection.prepare_cached(&sql)?;
             let mut records = Vec::with_capacity(values.len());

@@ -5,7 +5,6 @@ use notion_sync_core::record::{Cell, Key, Lifecycle, Record};
 use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::cells::decode;
-use super::names::quote;
 use super::table::Table;
 use crate::error::Result;
 
@@ -28,7 +27,7 @@ pub(crate) fn select(table: &Table) -> String {
     for column in table.mapped().filter(|column| !column.projected()) {
         sql.push_str(", ");
         if column.exists {
-            sql.push_str(&quote(&column.name));
+            sql.push_str(&column.expression(&table.name));
         } else {
             sql.push_str("NULL");
         }

@@ -118,6 +118,11 @@ impl Table {
         self.columns.iter().filter(|column| column.mapped)
     }
 
+    /// Mapped columns that stand in the table itself.
+    pub(crate) fn own(&self) -> impl Iterator<Item = &Column> {
+        self.mapped().filter(|column| !column.is_body())
+    }
+
     /// The mapped column with this id.
     pub(crate) fn column(&self, id: &FieldId) -> Option<&Column> {
         Some(&self.columns[self.place_of(id)?])

@@ -42,7 +42,7 @@ struct Writer<'a> {
 
 impl Writer<'_> {
     fn editable(&self) -> impl Iterator<Item = &Column> {
-        self.table.mapped().filter(|column| !column.projected())
+        self.table.own().filter(|column| !column.projected())
     }
 
     /// Columns nobody edits here, and why. `_trashed`, `_state` and `_row` have own rules.
@@ -51,7 +51,7 @@ impl Writer<'_> {
         let mut closed: Vec<(String, String)> = ["_id", "_url", "_created", "_edited"]
             .map(|name| (name.to_owned(), given.clone()))
             .into();
-        for column in self.table.mapped() {
+        for column in self.table.own() {
             let why = column.closed.clone();
             if let Some(why) = why.filter(|_| !FIXED.contains(&column.name.as_str())) {
                 closed.push((column.name.clone(), why));

@@ -2,6 +2,7 @@
 //! `readable`, lists for joins in `lists`. Written anew only where a table, a column or a side's name
 //! changed.
 
+mod bodies;
 mod lists;
 mod readable;
 
@@ -53,6 +54,7 @@ pub(crate) fn rebuild(connection: &Connection) -> Result<()> {
     view(connection, "conflicts", &conflicts(&links, &names))?;
     readable::rebuild(connection, &links)?;
     lists::rebuild(connection, &links)?;
+    bodies::rebuild(connection, &links)?;
     ensure(
         connection,
         "trigger",
@@ -133,8 +135,9 @@ fn changes(links: &[LinkView]) -> String {
         .map(|(_, table)| {
             let mut current = String::new();
             for column in table.mapped().filter(|column| !column.projected()) {
-                let (name, column) = (literal(&column.name), quote(&column.name));
-                current.push_str(&format!(" WHEN {name} THEN t.{column}"));
+                let (name, value) = (literal(&column.name), column.expression(&table.name));
+                let of = if column.is_body() { "" } else { "t." };
+                current.push_str(&format!(" WHEN {name} THEN {of}{value}"));
             }
             let title = title(table);
             let name = literal(&table.name);

@@ -50,7 +50,7 @@ fn own_columns(table: &Table) -> impl Iterator<Item = &Column> {
     table
         .columns
         .iter()
-        .filter(|column| !FIXED.contains(&column.name.as_str()))
+        .filter(|column| !FIXED.contains(&column.name.as_str()) && !column.is_body())
 }
 
 /// What a person inserts has yet to be synced.
@@ -91,7 +91,7 @@ fn refuse_unique_indexes(connection: &Connection, table: &Table) -> Result<()> {
 
 fn add_columns(connection: &Connection, table: &Table) -> Result<()> {
     let there = column_names(connection, &table.name)?;
-    for column in &table.columns {
+    for column in table.columns.iter().filter(|column| !column.is_body()) {
         if there.iter().any(|name| same(name, &column.name)) {
             continue;
         }
