@@ -44,6 +44,11 @@ CREATE TABLE _sync_options(
 CREATE TABLE _sync_bodies(
   tbl TEXT NOT NULL, row INTEGER NOT NULL, markdown TEXT, PRIMARY KEY (tbl, row)
 ) STRICT;
+-- Files to be uploaded: where the bytes are, and their digest once a run has looked at them.
+CREATE TABLE _sync_uploads(
+  id INTEGER PRIMARY KEY AUTOINCREMENT, path TEXT, bytes BLOB, digest TEXT, problem TEXT
+) STRICT;
+CREATE INDEX _sync_uploads_digest ON _sync_uploads(digest);
 CREATE TABLE _sync_people(id TEXT PRIMARY KEY, name TEXT, email TEXT) STRICT, WITHOUT ROWID;
 CREATE INDEX _sync_people_email ON _sync_people(email) WHERE email IS NOT NULL;
 ";
@@ -69,12 +74,14 @@ CREATE TEMP VIEW _sync_columns AS
 pub(crate) const READ_AS_IT_IS: &str = "DROP VIEW IF EXISTS temp._sync_pairs;
 DROP VIEW IF EXISTS temp._sync_tables; DROP VIEW IF EXISTS temp._sync_columns;";
 
-/// Names a replica table may not take: views of this crate.
-pub(crate) const RESERVED: [&str; 11] = [
+/// Names a replica table does not take by itself: views of this crate, and tables about collections.
+pub(crate) const RESERVED: [&str; 14] = [
     "bodies",
     "cells",
     "changes",
     "conflicts",
+    "data_sources",
+    "databases",
     "files",
     "journal",
     "runs",
@@ -82,6 +89,7 @@ pub(crate) const RESERVED: [&str; 11] = [
     "sync_people",
     "sync_rows",
     "sync_status",
+    "views",
 ];
 
 /// Ids of pairs and intents stay below this; a row's number is link number * ROOM + id.

@@ -6,9 +6,10 @@ mod common;
 
 use common::linked::{Linked, place};
 use common::{field, refusal, rows};
+use futures::executor::block_on;
 use notion_sync_core::record::Key;
 use notion_sync_core::schema::{Access, Field, FieldType, Limits, Relation};
-use notion_sync_core::value::{FileRef, Person, Reference, Value};
+use notion_sync_core::value::{Digest, FileRef, Person, Reference, Value};
 
 fn relation(id: &str, name: &str, target: &str) -> Field {
     let to = Relation {
@@ -329,6 +330,56 @@ fn pain_32_files_are_added_and_dropped_and_hosted_ones_stay_without_their_signat
             "INSERT INTO files (\"table\", \"column\", _row, url) VALUES ('tasks', 'Files', 9, 'https://x.org')"
         ),
         "name the table, the column of files and the _row that the file belongs to"
+    );
+}
+
+#[test]
+fn a_file_is_uploaded_by_path_or_as_bytes_and_known_by_its_digest() {
+    let world = people_and_files();
+    let roof = world.sources[0].person_creates(&[named("Roof")]);
+    world.settle();
+    let person = world.person();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("plan.txt");
+    let put = "INSERT INTO files (\"table\", \"column\", _row, name, path, bytes)
+               VALUES ('tasks', 'Files', 1, ?1, ?2, ?3)";
+    person
+        .execute(put, (None::<&str>, path.to_str(), None::<&[u8]>))
+        .unwrap();
+    person
+        .execute(put, ("b.bin", None::<&str>, Some(b"bytes")))
+        .unwrap();
+    assert_eq!(
+        rows(&person, "SELECT position, name, kind FROM files"),
+        ["0|plan.txt|upload", "1|b.bin|upload"]
+    );
+    // The file is not there yet: the cell waits whole, and says why.
+    world.run();
+    assert_eq!(world.value(0, &roof, "f"), Value::Empty);
+    assert!(rows(&person, "SELECT problem FROM files")[0].contains("cannot be read"));
+    std::fs::write(&path, "plan").unwrap();
+    world.settle();
+    let (plan, bytes) = (Digest::of(b"plan"), Digest::of(b"bytes"));
+    assert_eq!(
+        world.value(0, &roof, "f"),
+        Value::files(vec![
+            FileRef::blob("plan.txt", plan),
+            FileRef::blob("b.bin", bytes)
+        ])
+    );
+    assert_eq!(rows(&person, "SELECT _state FROM tasks"), ["clean"]);
+    let read = |digest| block_on(world.store.blob(digest)).unwrap();
+    assert_eq!(read(plan).as_deref(), Some(&b"plan"[..]));
+    assert_eq!(read(bytes).as_deref(), Some(&b"bytes"[..]));
+    std::fs::write(&path, "another").unwrap();
+    assert_eq!(read(plan), None, "not what was meant");
+    assert_eq!(
+        refusal(
+            &person,
+            "UPDATE tasks SET Files = '[{\"name\":\"x\",\"upload\":9}]'"
+        ),
+        "Files takes a JSON array of files, like \
+         [{\"name\":\"plan.pdf\",\"url\":\"https://example.org/plan.pdf\"}]"
     );
 }
 

@@ -11,7 +11,7 @@ use super::column::{Column, form_of, kind_of};
 use super::names::{BODY, FIXED, column_name, same, table_name};
 use super::table::{Cache, Table};
 use crate::database::Database;
-use crate::error::Result;
+use crate::error::{Result, failed};
 use crate::views;
 
 /// What a table is aligned with.
@@ -24,6 +24,8 @@ pub(crate) struct Ask {
     pub(crate) marker: Option<FieldId>,
     /// Which links of this file keep which collections of the source.
     pub(crate) collections: Vec<(PlaceId, LinkId)>,
+    /// What a new table is called, whatever the collection is.
+    pub(crate) table_name: Option<String>,
     /// Whether options may be written that the source does not offer yet.
     pub(crate) any_option: bool,
     /// Whether columns are renamed with their fields.
@@ -85,7 +87,7 @@ fn lay_out(
     let mut table = match stored {
         Some(stored) => stored,
         None => Table {
-            name: choose_name(connection, &ask.schema.title, planned)?,
+            name: choose_name(connection, ask, planned)?,
             source: ask.side,
             exists: false,
             stateful: true,
@@ -230,7 +232,7 @@ fn closed(field: &Field, ask: &Ask, target: Option<&str>, fixed: bool) -> Option
 
 fn choose_name(
     connection: Option<&Connection>,
-    title: &str,
+    ask: &Ask,
     planned: &[(LinkId, String)],
 ) -> Result<String> {
     let mut taken: Vec<String> = planned.iter().map(|(_, name)| name.clone()).collect();
@@ -240,9 +242,14 @@ fn choose_name(
             taken.push(name?);
         }
     }
-    Ok(table_name(title, |name| {
-        taken.iter().any(|there| same(there, name))
-    }))
+    let is_taken = |name: &str| taken.iter().any(|there| same(there, name));
+    match &ask.table_name {
+        None => Ok(table_name(&ask.schema.title, is_taken)),
+        Some(name) if is_taken(name) => Err(failed(format!(
+            "the file has its own {name}; choose another file or another name"
+        ))),
+        Some(name) => Ok(name.clone()),
+    }
 }
 
 /// The columns that the file's table has.

@@ -138,9 +138,11 @@ impl Checks<'_> {
         WHEN 'text' THEN element.value NOT GLOB 'http*://?*'
         WHEN 'object' THEN (json_extract(element.value, '$.url') IS NULL)
             + (json_extract(element.value, '$.hosted') IS NULL)
-            + (json_extract(element.value, '$.blob') IS NULL) <> 2
-          OR EXISTS (SELECT 1 FROM json_each(element.value) AS part
-            WHERE part.key NOT IN ('name', 'url', 'hosted', 'blob') OR part.type <> 'text')
+            + (json_extract(element.value, '$.blob') IS NULL)
+            + (json_extract(element.value, '$.upload') IS NULL) <> 3
+          OR EXISTS (SELECT 1 FROM json_each(element.value) AS part WHERE CASE part.key
+            WHEN 'upload' THEN part.value NOT IN (SELECT id FROM _sync_uploads)
+            ELSE part.key NOT IN ('name', 'url', 'hosted', 'blob') OR part.type <> 'text' END)
         ELSE 1 END",
         );
         // A hosted file is where its host put it: it can be kept or taken away, not made up.
@@ -149,7 +151,8 @@ impl Checks<'_> {
             &format!(
                 "{name} can keep or drop files that are hosted, not name new ones; give a url"
             ),
-            "element.type = 'object' AND json_extract(element.value, '$.url') IS NULL",
+            "element.type = 'object' AND json_extract(element.value, '$.url') IS NULL
+      AND json_extract(element.value, '$.upload') IS NULL",
         );
         self.cap_items(body);
     }

@@ -11,6 +11,7 @@ mod peer;
 mod rows;
 mod table;
 mod triggers;
+pub(crate) mod uploads;
 
 pub(crate) use cells::Form;
 pub(crate) use column::{Column, place_of};
@@ -35,6 +36,7 @@ pub struct ReplicaBuilder {
     source: Side,
     source_name: String,
     collections: Vec<(PlaceId, LinkId)>,
+    table_name: Option<String>,
     any_option: bool,
     follow_names: bool,
 }
@@ -56,6 +58,7 @@ impl ReplicaBuilder {
             source: Side::Left,
             source_name: "Notion".to_owned(),
             collections: Vec::new(),
+            table_name: None,
             any_option: false,
             follow_names: false,
         }
@@ -84,6 +87,15 @@ impl ReplicaBuilder {
         self
     }
 
+    /// What the table is called when it is made; after the collection's title unless told. Tables about
+    /// collections themselves are called `data_sources`, `databases` and `views` this way, names that
+    /// no table gets by its title.
+    #[must_use]
+    pub fn table_name(mut self, name: impl Into<String>) -> Self {
+        self.table_name = Some(name.into());
+        self
+    }
+
     /// Lets people write options that the source does not offer yet, for a link whose
     /// [`OptionPolicy`](notion_sync_core::link::OptionPolicy) adds or maps them. Without, they are
     /// refused at once.
@@ -109,6 +121,7 @@ impl ReplicaBuilder {
             source: self.source,
             source_name: self.source_name,
             collections: self.collections,
+            table_name: self.table_name,
             any_option: self.any_option,
             follow_names: self.follow_names,
             place: OnceLock::new(),
@@ -124,6 +137,7 @@ pub struct SqliteReplica {
     source: Side,
     source_name: String,
     collections: Vec<(PlaceId, LinkId)>,
+    table_name: Option<String>,
     any_option: bool,
     follow_names: bool,
     place: OnceLock<PlaceId>,
@@ -162,6 +176,7 @@ impl SqliteReplica {
             schema: source.clone(),
             marker: marker.cloned(),
             collections: self.collections.clone(),
+            table_name: self.table_name.clone(),
             any_option: self.any_option,
             follow_names: self.follow_names,
         };

@@ -75,9 +75,16 @@ FROM {} t, {} e{join}",
 
 const FILE: &str = "iif(e.type = 'text', e.value, json_extract(e.value, '$.name')) AS name,
   CASE WHEN e.type = 'text' OR json_extract(e.value, '$.url') IS NOT NULL THEN 'external'
-    WHEN json_extract(e.value, '$.hosted') IS NOT NULL THEN 'hosted' ELSE 'blob' END AS kind,
+    WHEN json_extract(e.value, '$.hosted') IS NOT NULL THEN 'hosted' ELSE 'upload' END AS kind,
   iif(e.type = 'text', e.value, coalesce(json_extract(e.value, '$.url'),
     json_extract(e.value, '$.hosted'))) AS url";
+
+/// Where the bytes of a file to upload are, and why a run could not take them in.
+const UPLOAD: &str = "CASE WHEN e.type = 'object' THEN (SELECT u.path FROM _sync_uploads u
+    WHERE u.id = json_extract(e.value, '$.upload') OR u.digest = json_extract(e.value, '$.blob')) END AS path,
+  NULL AS bytes,
+  CASE WHEN e.type = 'object' THEN (SELECT u.problem FROM _sync_uploads u
+    WHERE u.id = json_extract(e.value, '$.upload')) END AS problem";
 
 /// All files of all tables. INSERT and DELETE there edit the column the file is in.
 fn rebuild_files(connection: &Connection, links: &[LinkView]) -> Result<()> {
@@ -90,7 +97,8 @@ fn rebuild_files(connection: &Connection, links: &[LinkView]) -> Result<()> {
         .map(|(table, column)| {
             format!(
                 "SELECT {} AS \"table\", t._row AS _row, t._id AS _id, {} AS \"column\",
-  e.key AS position, {FILE}
+  e.key AS position, {FILE},
+  {UPLOAD}
 FROM {} t, {} e",
                 literal(&table.name),
                 literal(&column.name),
@@ -102,7 +110,8 @@ FROM {} t, {} e",
     let body = union(
         parts,
         &[
-            "table", "_row", "_id", "column", "position", "name", "kind", "url",
+            "table", "_row", "_id", "column", "position", "name", "kind", "url", "path", "bytes",
+            "problem",
         ],
     );
     let name = view(connection, "files", &body)?;
@@ -140,14 +149,21 @@ fn insert(columns: &[(&Table, &Column)]) -> String {
         .collect();
     let mut body = format!(
         "  SELECT RAISE(ABORT, 'name the table, the column of files and the _row that the file belongs to') WHERE NOT ({});
-  SELECT RAISE(ABORT, 'a file needs a url') WHERE NEW.url IS NULL;\n",
+  SELECT RAISE(ABORT, 'a file has one of url, path and bytes')
+    WHERE (NEW.url IS NULL) + (NEW.path IS NULL) + (NEW.bytes IS NULL) <> 2;
+  SELECT RAISE(ABORT, 'bytes need a name') WHERE NEW.bytes IS NOT NULL AND NEW.name IS NULL;
+  INSERT INTO _sync_uploads(path, bytes) SELECT NEW.path, CAST(NEW.bytes AS BLOB) WHERE NEW.url IS NULL;\n",
         if known.is_empty() { "0".to_owned() } else { known.join("\n    OR ") }
     );
     for (table, column) in columns {
         let name = quote(&column.name);
         body.push_str(&format!(
             "  UPDATE {} SET {name} = json_insert(coalesce(nullif({name}, ''), '[]'), '$[#]',
-    json(iif(NEW.name IS NULL, json_quote(NEW.url), json_object('name', NEW.name, 'url', NEW.url))))
+    json(CASE WHEN NEW.url IS NULL THEN json_object('name', coalesce(NEW.name,
+        replace(NEW.path, rtrim(NEW.path, replace(replace(NEW.path, '/', ''), '\\', '')), '')),
+        'upload', (SELECT max(id) FROM _sync_uploads))
+      WHEN NEW.name IS NULL THEN json_quote(NEW.url)
+      ELSE json_object('name', NEW.name, 'url', NEW.url) END))
     WHERE {} AND _row = NEW._row;\n",
             table.quoted(),
             is_in("NEW", table, column)

@@ -23,6 +23,8 @@ pub(crate) struct Linked {
     pub(crate) sources: Vec<MemoryPeer>,
     pub(crate) policy: Policy,
     pub(crate) follow_names: bool,
+    /// Whether tables are called exactly as their collections, reserved names included.
+    pub(crate) named_like_their_titles: bool,
 }
 
 /// A collection's place.
@@ -51,6 +53,7 @@ impl Linked {
             clock,
             policy: Policy::default(),
             follow_names: false,
+            named_like_their_titles: false,
         }
     }
 
@@ -132,6 +135,9 @@ impl Linked {
         let adds = self.policy.unknown_options != OptionPolicy::Deny;
         let mut builder = self.store.replica(&self.link(at)).any_option(adds);
         builder = builder.follow_names(self.follow_names);
+        if self.named_like_their_titles {
+            builder = builder.table_name(self.sources[at].schema().title);
+        }
         for (other, source) in self.sources.iter().enumerate() {
             builder = builder.collection(source.place().clone(), self.link(other));
         }

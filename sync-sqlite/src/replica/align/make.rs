@@ -9,7 +9,7 @@ use crate::links;
 use crate::read::side_text;
 use crate::replica::column::Column;
 use crate::replica::names::{FIXED, quote, same};
-use crate::replica::{Table, triggers, with_gate};
+use crate::replica::{Table, triggers, uploads, with_gate};
 
 /// Makes the table, or what of it is not there yet.
 pub(super) fn make(connection: &Connection, layout: &Layout, ask: &Ask) -> Result<()> {
@@ -40,6 +40,7 @@ pub(super) fn make(connection: &Connection, layout: &Layout, ask: &Ask) -> Resul
     }
     remember(connection, link.id, table)?;
     remember_options(connection, table, ask)?;
+    uploads::take_in(connection, table)?;
     if is_there && !table.stateful {
         add_states(connection, table, link.id)?;
     }
