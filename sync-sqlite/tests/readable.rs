@@ -90,6 +90,31 @@ fn a_row_tells_its_state() {
 }
 
 #[test]
+fn an_edit_that_is_taken_back_or_says_the_same_is_none_after_the_next_run() {
+    let world = world();
+    world.sources[0].person_creates(&[
+        named("Roof"),
+        ("n", Value::text("slate")),
+        ("g", Value::choices(vec![option("a"), option("b")])),
+    ]);
+    world.settle();
+    world.sources[0].take_mutations();
+    let person = world.person();
+    person
+        .execute_batch(
+            "UPDATE tasks SET Notes = 'tiles'; UPDATE tasks SET Notes = 'slate';
+             UPDATE tasks SET Tags = '[ \"a\", \"b\" ]';",
+        )
+        .unwrap();
+    assert_eq!(rows(&person, "SELECT _state FROM tasks"), ["pending"]);
+    world.run();
+    assert_eq!(rows(&person, "SELECT _state FROM tasks"), ["clean"]);
+    assert!(rows(&person, "SELECT * FROM changes").is_empty());
+    assert!(rows(&person, "SELECT * FROM _sync_pending").is_empty());
+    assert!(world.sources[0].take_mutations().is_empty());
+}
+
+#[test]
 fn the_state_of_a_row_is_nobodys_to_write() {
     let world = world();
     world.settle();

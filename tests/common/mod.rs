@@ -59,6 +59,11 @@ impl World {
     pub(crate) async fn with(builder: Builder) -> Self {
         let sim = builder.start().await.unwrap();
         let data_source = sim.create_data_source("Tasks", &schema()).unwrap();
+        Self::around(sim, data_source)
+    }
+
+    /// A world around a data source that is there.
+    pub(crate) fn around(sim: NotionSim, data_source: String) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let clock = StandingClock::at(sim.now().as_millisecond());
         Self {

@@ -19,7 +19,8 @@ use rusqlite::{Connection, TransactionBehavior};
 use crate::database::{Database, Parts};
 use crate::error::{Result, failed};
 use crate::links::{self, LinkRow};
-use crate::pairs::WorkingSet;
+use crate::pairs::{WorkingSet, id_of};
+use crate::read::side_text;
 use crate::replica::{self, Table, with_gate};
 
 /// Executes a commit for the holder of the lease.
@@ -116,6 +117,7 @@ impl Work<'_> {
                     .collect::<Result<_>>()
             })?
         };
+        self.take_up_seen_edits()?;
         let pending = self.settle_pending()?;
         self.pairs.flush()?;
         self.show_states(pending)?;
@@ -181,6 +183,39 @@ impl Work<'_> {
         Ok(outcome)
     }
 
+    /// The last entry of the feed that a scan has read, where it has moved on.
+    fn seen_until(&self, memory: &LinkMemory) -> Option<(&Table, i64)> {
+        let (table, side) = self.replica()?;
+        let cursor = memory.sides[side].cursor.as_ref()?;
+        Some((table, cursor.0.parse().ok()?))
+    }
+
+    /// Edits that the scan found to say what was there already, written another way or taken back,
+    /// touch no pair: their rows are looked at here, before the feed forgets them.
+    fn take_up_seen_edits(&mut self) -> Result<()> {
+        let Some((table, seq)) = self
+            .memory
+            .as_ref()
+            .and_then(|memory| self.seen_until(memory))
+        else {
+            return Ok(());
+        };
+        let key = side_text(table.source.other());
+        let rows: Vec<i64> = self
+            .connection
+            .prepare_cached(&format!(
+                "SELECT DISTINCT p.pk FROM _sync_capture c
+                 JOIN _sync_pairs p ON p.link = ?3 AND p.{key}_key = CAST(c.row AS TEXT)
+                 WHERE c.tbl = ?1 AND c.seq <= ?2"
+            ))?
+            .query_map((&table.name, seq, self.link.id), |row| row.get(0))?
+            .collect::<rusqlite::Result<_>>()?;
+        for pk in rows {
+            self.pairs.pair(PairId(id_of(pk)))?;
+        }
+        Ok(())
+    }
+
     fn store_memory(&mut self) -> Result<()> {
         let Some(memory) = self.memory.take() else {
             return Ok(());
@@ -188,13 +223,10 @@ impl Work<'_> {
         self.connection
             .prepare_cached("UPDATE _sync_links SET memory = ?2 WHERE id = ?1")?
             .execute((self.link.id, serde_json::to_string(&memory)?))?;
-        if let Some((table, side)) = self.replica() {
-            let cursor = memory.sides[side].cursor.as_ref();
-            if let Some(seq) = cursor.and_then(|cursor| cursor.0.parse::<i64>().ok()) {
-                self.connection
-                    .prepare_cached("DELETE FROM _sync_capture WHERE tbl = ?1 AND seq <= ?2")?
-                    .execute((&table.name, seq))?;
-            }
+        if let Some((table, seq)) = self.seen_until(&memory) {
+            self.connection
+                .prepare_cached("DELETE FROM _sync_capture WHERE tbl = ?1 AND seq <= ?2")?
+                .execute((&table.name, seq))?;
         }
         Ok(())
     }
