@@ -23,6 +23,10 @@ docs:
 purity:
     scripts/purity
 
+# Programs that link sqlx and diesel beside our crates build and run.
+checks:
+    scripts/checks
+
 # Licences, bans, sources.
 deny:
     cargo deny check licenses bans sources
