@@ -59,7 +59,11 @@ impl World {
     pub(crate) async fn with(builder: Builder) -> Self {
         let sim = builder.start().await.unwrap();
         let data_source = sim.create_data_source("Tasks", &schema()).unwrap();
-        let folder = tempfile::tempdir().unwrap();
+        Self::of(sim, data_source, tempfile::tempdir().unwrap())
+    }
+
+    /// A data source of a Notion and a file that is not there yet.
+    pub(crate) fn of(sim: NotionSim, data_source: String, folder: tempfile::TempDir) -> Self {
         let clock = StandingClock::at(sim.now().as_millisecond());
         Self {
             data_source,
