@@ -156,6 +156,17 @@ impl World {
         when: impl Fn(&Event) -> bool + Send + Sync + 'static,
         happens: impl FnOnce() + Send + 'static,
     ) -> Report {
+        self.try_run_while(&self.store(), when, happens)
+            .await
+            .unwrap()
+    }
+
+    pub(crate) async fn try_run_while(
+        &self,
+        store: &SqliteStore,
+        when: impl Fn(&Event) -> bool + Send + Sync + 'static,
+        happens: impl FnOnce() + Send + 'static,
+    ) -> Result<Report, ReplicaError> {
         let happens = Mutex::new(Some(happens));
         let listener = move |event: &Event| {
             if when(event)
@@ -168,9 +179,8 @@ impl World {
             progress: Some(Arc::new(listener)),
             ..RunOptions::default()
         };
-        let store = self.store();
-        let replica = self.replica(self.client(), &store);
-        replica.run(&options).await.unwrap()
+        let replica = self.replica(self.client(), store);
+        replica.run(&options).await
     }
 
     /// A run that must do nothing at all.
