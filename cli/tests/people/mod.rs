@@ -155,7 +155,6 @@ impl<'a> InNotion<'a> {
         for _ in 0..4 {
             let name = format!("page {}", random.below(SHARED));
             if begun.contains(&self.world.id(&name)) {
-                eprintln!("LEFT ALONE");
                 continue;
             }
             self.written += 1;
