@@ -23,7 +23,7 @@ docs:
 purity:
     scripts/purity
 
-# Programs that link sqlx and diesel beside our crates build and run.
+# Programs that link sqlx and diesel beside our crates build and run; the oldest SQLite edits a file.
 checks:
     scripts/checks
 
