@@ -48,7 +48,7 @@ struct Sum {
     rows_made: u64,
     /// Writes of runs to Notion whose cells were looked at.
     sent: u64,
-    /// Last values that only a conflict or the journal keeps.
+    /// Values that only a conflict or the journal keeps.
     kept_aside: u64,
 }
 
@@ -86,7 +86,7 @@ async fn round(seed: u64, sum: &mut Sum) {
     assert_eq!(check, "ok", "seed {seed}");
     each_page_once(&world, &wrote, seed);
     both_sides_agree(&world, seed);
-    sum.kept_aside += every_last_value_is_there_or_kept(&world, &wrote, &in_notion, seed);
+    sum.kept_aside += every_value_is_there_or_kept(&world, &wrote, &in_notion, seed);
 
     world.sim.clear_ledger();
     run(&world);
@@ -217,8 +217,9 @@ fn both_sides_agree(world: &World, seed: u64) {
 }
 
 /// The last value that a person gave a cell is what it holds; where both sides gave one, the other
-/// value is in a conflict or in the journal. Gives how many values only those keep.
-fn every_last_value_is_there_or_kept(
+/// value is in a conflict or in the journal, as is every value that made room for one of the other
+/// side. Gives how many values only those keep.
+fn every_value_is_there_or_kept(
     world: &World,
     wrote: &Wrote,
     in_notion: &InNotion<'_>,
@@ -257,6 +258,14 @@ fn every_last_value_is_there_or_kept(
             assert!(is_kept(value), "seed {seed}: {value:?} of {name} is lost");
             aside += 1;
         }
+    }
+    // Whoever came back to a cell and found another value there: theirs was not dropped unseen.
+    for value in wrote.replaced.iter().chain(&in_notion.replaced) {
+        assert!(
+            is_kept(value),
+            "seed {seed}: {value:?} was replaced and is lost"
+        );
+        aside += 1;
     }
     for (name, day) in &in_notion.days {
         let held = world.page(name)["properties"]["Due"]["date"]["start"].clone();

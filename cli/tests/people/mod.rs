@@ -11,10 +11,10 @@ use std::time::Duration;
 use rusqlite::{Connection, TransactionBehavior};
 use serde_json::json;
 
-use crate::common::{World, rich_text};
+use crate::common::{self, World, rich_text};
 
 /// Pages whose `Notes` both people edit: `page 0` and on.
-const SHARED: usize = 20;
+const SHARED: usize = 60;
 /// The first of the pages that the person at the file puts into the trash, and nobody edits.
 const TRASHED: std::ops::Range<usize> = 117..120;
 
@@ -40,6 +40,8 @@ pub(crate) struct Wrote {
     /// Rows that were made here.
     pub(crate) made: Vec<String>,
     pub(crate) trashed: BTreeSet<String>,
+    /// Notes that were not there any more when they came back to the row.
+    pub(crate) replaced: Vec<String>,
 }
 
 /// A person with a connection of their own, who edits until told to stop.
@@ -55,6 +57,8 @@ impl InSql {
         let thread = std::thread::spawn(move || {
             let mut person = Connection::open(file).unwrap();
             person.busy_timeout(Duration::from_secs(60)).unwrap();
+            // Nobody pulls the plug here, and runs should not wait for the disk of a person.
+            person.pragma_update(None, "synchronous", "NORMAL").unwrap();
             let (mut random, mut wrote) = (Random(!seed), Wrote::default());
             while !stopped.load(Ordering::Relaxed) {
                 edit(&mut person, &mut random, &mut wrote);
@@ -72,23 +76,27 @@ impl InSql {
     }
 }
 
-/// One transaction: two rows and two columns of each, or a new row, or a row into the trash.
+/// One transaction: two rows and two columns of each, or a new row, conflicts decided,
+/// or a row into the trash.
 fn edit(person: &mut Connection, random: &mut Random, wrote: &mut Wrote) {
     wrote.transactions += 1;
     let number = wrote.transactions;
     let notes = format!("sql {number}");
     let edits = person.transaction_with_behavior(TransactionBehavior::Immediate);
     let edits = edits.unwrap();
-    let mut now = Vec::new();
     match random.below(20) {
         0..3 => {
             let name = format!("new {number}");
             let insert = "INSERT INTO Tasks (Name, Count, Notes) VALUES (?1, ?2, ?3)";
             edits.execute(insert, (&name, number, &notes)).unwrap();
             wrote.made.push(name.clone());
-            now.push(name);
+            wrote.last.insert(name, number);
         }
-        3 if wrote.trashed.len() < TRASHED.len() => {
+        3 => {
+            let decide = "UPDATE conflicts SET resolution = iif(id % 2, 'notion', 'sqlite')";
+            edits.execute(decide, []).unwrap();
+        }
+        4 if wrote.trashed.len() < TRASHED.len() => {
             let name = format!("page {}", TRASHED.start + wrote.trashed.len());
             let trash = "UPDATE Tasks SET _trashed = 1 WHERE Name = ?1";
             assert_eq!(edits.execute(trash, [&name]).unwrap(), 1);
@@ -101,17 +109,17 @@ fn edit(person: &mut Connection, random: &mut Random, wrote: &mut Wrote) {
                 let page = format!("page {row}");
                 let made = row.checked_sub(TRASHED.start);
                 let name = made.map_or(page, |made| wrote.made[made].clone());
+                let held = "SELECT coalesce(Notes, '') FROM Tasks WHERE Name = ?1";
+                let held: String = edits.query_row(held, [&name], |row| row.get(0)).unwrap();
+                let last = wrote.last.insert(name.clone(), number);
+                let last = last.map(|last| format!("sql {last}"));
+                wrote.replaced.extend(last.filter(|last| *last != held));
                 let update = "UPDATE Tasks SET Count = ?2, Notes = ?3 WHERE Name = ?1";
-                let edited = edits.execute(update, (&name, number, &notes)).unwrap();
-                assert_eq!(edited, 1, "{name}");
-                now.push(name);
+                edits.execute(update, (&name, number, &notes)).unwrap();
             }
         }
     }
     edits.commit().unwrap();
-    wrote
-        .last
-        .extend(now.into_iter().map(|name| (name, number)));
 }
 
 /// A person in Notion, and the last value they gave each page.
@@ -120,6 +128,8 @@ pub(crate) struct InNotion<'a> {
     written: usize,
     pub(crate) notes: BTreeMap<String, String>,
     pub(crate) days: BTreeMap<String, String>,
+    /// Notes that were not there any more when they came back to the page.
+    pub(crate) replaced: Vec<String>,
 }
 
 impl<'a> InNotion<'a> {
@@ -129,6 +139,7 @@ impl<'a> InNotion<'a> {
             written: 0,
             notes: BTreeMap::new(),
             days: BTreeMap::new(),
+            replaced: Vec::new(),
         }
     }
 
@@ -152,7 +163,7 @@ impl<'a> InNotion<'a> {
         let begun = "SELECT coalesce(group_concat(body), '') FROM _sync_intents
             WHERE json_extract(body, '$.state') IN ('attempting', 'ambiguous')";
         let begun = self.world.text(begun);
-        for _ in 0..4 {
+        for _ in 0..20 {
             let name = format!("page {}", random.below(SHARED));
             if begun.contains(&self.world.id(&name)) {
                 continue;
@@ -160,8 +171,10 @@ impl<'a> InNotion<'a> {
             self.written += 1;
             let words = format!("notion {}", self.written);
             let notes = json!({ "Notes": rich_text(&words) });
+            let held = common::words(&self.world.page(&name), "Notes");
             self.world.edit(&name, notes);
-            self.notes.insert(name, words);
+            let last = self.notes.insert(name, words);
+            self.replaced.extend(last.filter(|last| *last != held));
         }
     }
 }
