@@ -68,6 +68,7 @@ async fn round(seed: u64, sum: &mut Sum) {
     for _ in 0..KILLS {
         let writes = 1 + random.below(40);
         let later = random.below(12);
+        at_file.go_on(50);
         let meanwhile = || in_notion.edit_what_only_they_edit(&mut random);
         sum.killed += u64::from(kill_after(&world, writes, later, meanwhile).await);
         sum.sent += nothing_half_seen(&world, seed);

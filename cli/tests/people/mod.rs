@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -45,8 +45,12 @@ pub(crate) struct Wrote {
 }
 
 /// A person with a connection of their own, who edits until told to stop.
+///
+/// They have the patience for so many transactions, told anew for each run: a machine that is slow at
+/// runs would otherwise give them time for ever more to do.
 pub(crate) struct InSql {
     stop: Arc<AtomicBool>,
+    patience: Arc<AtomicU64>,
     thread: JoinHandle<Wrote>,
 }
 
@@ -54,6 +58,8 @@ impl InSql {
     pub(crate) fn start(file: PathBuf, seed: u64) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
+        let patience = Arc::new(AtomicU64::new(0));
+        let patient = Arc::clone(&patience);
         let thread = std::thread::spawn(move || {
             let mut person = Connection::open(file).unwrap();
             person.busy_timeout(Duration::from_secs(60)).unwrap();
@@ -61,13 +67,24 @@ impl InSql {
             person.pragma_update(None, "synchronous", "NORMAL").unwrap();
             let (mut random, mut wrote) = (Random(!seed), Wrote::default());
             while !stopped.load(Ordering::Relaxed) {
-                edit(&mut person, &mut random, &mut wrote);
+                if wrote.transactions < patient.load(Ordering::Relaxed) {
+                    edit(&mut person, &mut random, &mut wrote);
+                }
                 // Runs want to write as well, and see a person rather than a flood.
                 std::thread::sleep(Duration::from_millis(1 + random.below(6) as u64));
             }
             wrote
         });
-        Self { stop, thread }
+        Self {
+            stop,
+            patience,
+            thread,
+        }
+    }
+
+    /// So many transactions more.
+    pub(crate) fn go_on(&self, transactions: u64) {
+        self.patience.fetch_add(transactions, Ordering::Relaxed);
     }
 
     pub(crate) fn stop(self) -> Wrote {
