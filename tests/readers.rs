@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use common::{World, rich_text};
+use common::{World, rich_text, words};
 use notion_sync::client::api::UpdateDataSource;
 use notion_sync::client::write::{PropertyChange, PropertyConfigWrite};
 use notion_sync::client::{
@@ -126,7 +126,7 @@ impl Interrupted {
         if self.moment.fetch_add(1, Ordering::Relaxed) == self.at {
             let mut person = Connection::open(&self.file).unwrap();
             let edits = person.transaction().unwrap();
-            for row in [0, 1, 3] {
+            for row in [0, 1, 3, 5] {
                 let edit = "UPDATE Tasks SET Count = 8, Notes = 'sql 8' WHERE Name = ?1";
                 edits.execute(edit, [format!("row {row}")]).unwrap();
             }
@@ -166,6 +166,7 @@ async fn a_transaction_before_or_after_any_request_of_a_run_is_neither_lost_nor_
         let world = World::of_rows(6).await;
         world.edit("row 3", json!({ "Done": { "checkbox": true } }));
         world.edit("row 4", json!({ "Done": { "checkbox": true } }));
+        world.edit("row 5", json!({ "Notes": rich_text("theirs") }));
         world.sql("UPDATE Tasks SET Count = 7, Notes = 'sql 7' WHERE Name IN ('row 0', 'row 2')");
         world.sql("INSERT INTO Tasks (Name, Count, Notes) VALUES ('early', 7, 'sql 7')");
         let moment = Arc::default();
@@ -193,16 +194,31 @@ async fn a_transaction_before_or_after_any_request_of_a_run_is_neither_lost_nor_
             assert!(at >= 8, "a run of {at} moments");
             break;
         }
-        world.run().await;
+        // "row 5" was edited in Notion as well: before the edit there, or as a conflict.
+        let report = world.run().await;
+        assert_eq!(
+            world.text("row 5", "Notes").as_deref(),
+            Some("sql 8"),
+            "moment {at}"
+        );
+        let theirs = words(&world.page("row 5"), "Notes") == "theirs";
+        assert_eq!(report.open_conflicts == 1, theirs, "moment {at}");
+        let both = world.id("row 5");
         for entry in world.writes() {
             let (notes, count) = sent(&world, entry.body.as_ref().unwrap());
-            assert_eq!(notes, count, "moment {at}: half seen: {entry:?}");
+            let is_half = notes != count && !entry.path.ends_with(&both);
+            assert!(!is_half, "moment {at}: half seen: {entry:?}");
+        }
+        if theirs {
+            world.sql("UPDATE conflicts SET resolution = 'sqlite'");
+            world.run().await;
         }
         for (name, number) in [
             ("row 0", 8),
             ("row 1", 8),
             ("row 2", 7),
             ("row 3", 8),
+            ("row 5", 8),
             ("early", 7),
             ("late", 8),
         ] {
