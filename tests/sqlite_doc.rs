@@ -43,7 +43,7 @@ impl Story {
             "Owner": { "people": {} }, "Papers": { "files": {} },
         });
         let data_source = sim.create_data_source("Tasks", &tasks).unwrap();
-        let world = World::around(sim, data_source);
+        let world = World::of(sim, data_source, tempfile::tempdir().unwrap());
         let house = world
             .sim
             .create_as_person(&projects, &json!({ "Name": title("House") }));

@@ -1,6 +1,7 @@
 //! The private tables and their format. People read the views in `views.rs` instead.
 
-/// The format this build writes. A file with a higher one is refused.
+/// The format this build writes. A file with a higher one is refused. Before it is raised, `just fixture`
+/// keeps a file of the present one.
 pub(crate) const FORMAT: u32 = 4;
 
 /// What leads from a format to the next, the first from 1 to 2.

@@ -326,7 +326,7 @@ fn a_writing_program_makes_the_store_busy_and_loses_nothing() {
     let path = dir.path().join("db.sqlite");
     let store = SqliteStore::open(&path, options).unwrap();
     let fence = take(&store, "test").unwrap();
-    let person = rusqlite::Connection::open(&path).unwrap();
+    let person = Connection::open(&path).unwrap();
     person.execute_batch("BEGIN IMMEDIATE").unwrap();
     assert!(matches!(
         block_on(store.commit(&fence, Commit::default())),

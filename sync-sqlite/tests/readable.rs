@@ -143,7 +143,7 @@ fn pain_17_an_option_that_is_not_offered_is_refused_at_once_unless_allowed() {
     world.sources[0].person_creates(&[named("Roof"), ("s", Value::Choice(option("Todo")))]);
     world.settle();
     let person = world.person();
-    let no_option = "Stage has no such option; schema_fields lists those it has, and another has to \
+    let no_option = "Stage has no option of that name; schema_fields lists those it has, and another has to \
                      be added where the options are kept";
     assert_eq!(
         refusal(&person, "UPDATE tasks SET Stage = 'Later'"),
@@ -158,7 +158,7 @@ fn pain_17_an_option_that_is_not_offered_is_refused_at_once_unless_allowed() {
     );
     assert!(
         refusal(&person, "UPDATE tasks SET Tags = '[\"a\",\"z\"]'")
-            .starts_with("Tags has no such option")
+            .starts_with("Tags has no option of that name")
     );
     person
         .execute_batch("UPDATE tasks SET Tags = '[\"a\",\"b\"]', Stage = 'Done'")

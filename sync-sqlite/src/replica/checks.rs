@@ -218,7 +218,7 @@ impl Checks<'_> {
                 self.column.limits.option_without.unwrap_or(',')
             ),
             false => format!(
-                "{name} has no such option; schema_fields lists those it has, and another has to be \
+                "{name} has no option of that name; schema_fields lists those it has, and another has to be \
                  added where the options are kept"
             ),
         }
@@ -302,7 +302,8 @@ fn number_is_wrong(value: &str) -> String {
     )
 }
 
-/// Both ends of a range are judged alike. `date()` mends 30 February, so it is compared.
+/// Both ends of a range are judged alike. `date()` mends 30 February, so it is compared; older versions
+/// of SQLite (3.40 is one) mend it only on the way to another day.
 fn date_check(name: &str, value: &str, changed: &str) -> String {
     let day = "[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]";
     let malformed = literal(&format!(
@@ -313,7 +314,7 @@ fn date_check(name: &str, value: &str, changed: &str) -> String {
     ));
     format!(
         "  SELECT CASE
-    WHEN substr(p, 1, 10) NOT GLOB '{day}' OR date(substr(p, 1, 10)) IS NOT substr(p, 1, 10)
+    WHEN substr(p, 1, 10) NOT GLOB '{day}' OR date(substr(p, 1, 10), '+0 days') IS NOT substr(p, 1, 10)
       THEN RAISE(ABORT, {malformed})
     WHEN length(p) = 10 THEN NULL
     WHEN p NOT GLOB '??????????[Tt ][0-2][0-9]:[0-5][0-9]*' OR time(substr(p, 12, 5)) IS NULL

@@ -69,8 +69,13 @@ impl Column {
         encode(self.form(), value)
     }
 
-    /// What the column holds, as a peer tells it.
+    /// What the column holds, as a peer tells it. One that only shows something holds no type of its
+    /// own: it does not become another field when its source is understood better.
     pub(crate) fn field_type(&self) -> FieldType {
+        if self.projected() {
+            let kind = self.kind.strip_prefix("other:").unwrap_or(&self.kind);
+            return FieldType::Other(format!("other:{kind}"));
+        }
         match self.kind.as_str() {
             "title" => FieldType::Title,
             "rich_text" | "text" => FieldType::Text,
