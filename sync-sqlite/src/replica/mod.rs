@@ -9,8 +9,9 @@ mod rows;
 mod table;
 mod triggers;
 
+pub(crate) use cells::{Form, WrongKind, decode, encode};
 pub(crate) use exec::{execute, with_gate};
-pub(crate) use names::{literal, quote};
+pub(crate) use names::{literal, quote, same};
 pub(crate) use rows::{record, row_of};
 pub(crate) use table::Table;
 

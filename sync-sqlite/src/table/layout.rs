@@ -1,0 +1,599 @@
+//! How somebody else's table is laid out: its columns as fields, its key, what makes rows unique.
+
+use notion_sync_core::port::{BadItem, FieldSet, Sighting};
+use notion_sync_core::record::{Cell, Key, Lifecycle, Record};
+use notion_sync_core::schema::{Access, Field, FieldId, FieldType, Limits, Schema};
+use notion_sync_core::value::Value;
+use rusqlite::types::{Value as Sql, ValueRef};
+use rusqlite::{Connection, OptionalExtension, Row, params_from_iter};
+
+use super::column::{Affinity, Column, TableForm, type_of};
+use super::error::TableError;
+use super::feed;
+use super::key::{KeyForm, owned};
+use super::{As, MARKER, NewKey, Setup};
+use crate::replica::{quote, same};
+
+/// A table as it is now.
+#[derive(Clone, Debug)]
+pub(super) struct Layout {
+    /// The name as the file writes it.
+    pub(super) name: String,
+    /// Columns that are fields, in the table's order.
+    pub(super) columns: Vec<Column>,
+    pub(super) key: Vec<KeyColumn>,
+    pub(super) key_form: KeyForm,
+    /// Whether SQLite lets a row be without a key: of an old mistake that it keeps.
+    key_may_be_null: bool,
+    pub(super) soft_delete: Option<SoftDelete>,
+    /// What no two rows share.
+    pub(super) uniques: Vec<Unique>,
+    /// A unique index on an expression.
+    pub(super) expression: Option<String>,
+    /// Whether the table says what becomes of conflicts, and might replace rows by itself.
+    pub(super) decides_conflicts: bool,
+    /// Whether side tables note what changes.
+    pub(super) captured: bool,
+    /// Whether a side table knows markers of creates.
+    pub(super) has_births: bool,
+}
+
+/// A column of the key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct KeyColumn {
+    pub(super) name: String,
+    /// How the key's index compares texts; the row's number has no index.
+    collation: Option<String>,
+}
+
+impl KeyColumn {
+    /// The column as the key's index sorts it.
+    fn sorted(&self) -> String {
+        match &self.collation {
+            Some(collation) => format!("{} COLLATE {}", quote(&self.name), quote(collation)),
+            None => quote(&self.name),
+        }
+    }
+}
+
+/// Columns of which no two rows hold the same, each with its collation. One without a name is the
+/// row's number.
+#[derive(Clone, Debug)]
+pub(super) struct Unique(pub(super) Vec<(String, String)>);
+
+/// The column that marks rows as deleted.
+#[derive(Clone, Debug)]
+pub(super) struct SoftDelete {
+    pub(super) name: String,
+    /// Whether it says when, not only that.
+    pub(super) is_time: bool,
+    not_null: bool,
+}
+
+impl SoftDelete {
+    /// What stands in a row of this life, in SQL.
+    pub(super) fn expression(&self, life: Lifecycle) -> &'static str {
+        match (life, self.is_time, self.not_null) {
+            (Lifecycle::Live, false, _) => "0",
+            (Lifecycle::Live, true, false) => "NULL",
+            (Lifecycle::Live, true, true) => "''",
+            (_, true, _) => "strftime('%Y-%m-%d %H:%M:%S', 'now')",
+            (_, false, _) => "1",
+        }
+    }
+}
+
+/// A column as `table_xinfo` tells it.
+struct Told {
+    name: String,
+    declared: String,
+    not_null: bool,
+    has_default: bool,
+    pk: usize,
+    generated: bool,
+}
+
+struct Index {
+    name: String,
+    /// `c` for CREATE INDEX, `u` for UNIQUE, `pk`.
+    origin: String,
+    partial: bool,
+    /// Names with collations; `None` for an expression.
+    columns: Option<Vec<(String, String)>>,
+}
+
+impl Layout {
+    /// Reads the layout. Writes nothing.
+    pub(super) fn load(connection: &Connection, setup: &Setup) -> Result<Self, TableError> {
+        let (name, without_rowid) = find_table(connection, &setup.table)?;
+        let told = columns(connection, &name)?;
+        let indexes = unique_indexes(connection, &name)?;
+        for named in setup.named_columns() {
+            if !told.iter().any(|column| same(&column.name, named)) {
+                return Err(TableError::NoColumn {
+                    table: name,
+                    column: named.to_owned(),
+                });
+            }
+        }
+        let alias = rowid_alias(&told, &indexes, without_rowid);
+        let key = match &setup.key {
+            Some(named) => named_key(&name, named, &told, &indexes, alias)?,
+            None => primary_key(&name, &told, &indexes)?,
+        };
+        let affinities: Vec<Affinity> = key
+            .iter()
+            .filter_map(|key| told.iter().find(|column| column.name == key.name))
+            .map(|column| Affinity::of(&column.declared))
+            .collect();
+        let may_be_null = |key: &KeyColumn| {
+            let mut told = told.iter();
+            !without_rowid
+                && alias != Some(key.name.as_str())
+                && told.any(|column| column.name == key.name && !column.not_null)
+        };
+        let soft_delete = soft_delete(setup, &told, &key)?;
+        let rowid_name = ["rowid", "_rowid_", "oid"]
+            .into_iter()
+            .find(|name| !told.iter().any(|column| same(&column.name, name)));
+        let mut uniques: Vec<Unique> = indexes
+            .iter()
+            .filter_map(|index| index.columns.clone().map(Unique))
+            .collect();
+        if let Some(rowid) = rowid_name.filter(|_| !without_rowid) {
+            uniques.push(Unique(vec![(rowid.to_owned(), "BINARY".to_owned())]));
+        }
+        let expression = indexes.iter().find(|index| index.columns.is_none());
+        let declaration: String = connection.query_row(
+            "SELECT sql FROM sqlite_master WHERE type = 'table' AND name = ?1",
+            [&name],
+            |row| row.get(0),
+        )?;
+        let mut layout = Self {
+            columns: fields(setup, &told, &key, alias, soft_delete.as_ref())?,
+            key_form: KeyForm::of(&affinities),
+            key_may_be_null: key.iter().any(may_be_null),
+            key,
+            soft_delete,
+            uniques,
+            expression: expression.map(|index| index.name.clone()),
+            decides_conflicts: declaration.to_ascii_uppercase().contains("CONFLICT"),
+            captured: false,
+            has_births: false,
+            name,
+        };
+        feed::look(connection, &mut layout)?;
+        Ok(layout)
+    }
+
+    /// The columns as a schema, with the field that carries markers of creates.
+    pub(super) fn schema(&self) -> Schema {
+        let marker = Field {
+            id: FieldId::new(MARKER),
+            name: MARKER.to_owned(),
+            ty: FieldType::Text,
+            access: Access::Computed,
+            limits: Limits::default(),
+        };
+        let fields = self.columns.iter().map(Column::field);
+        Schema {
+            title: self.name.clone(),
+            fields: fields.chain([marker]).collect(),
+        }
+    }
+
+    pub(super) fn quoted(&self) -> String {
+        quote(&self.name)
+    }
+
+    pub(super) fn column(&self, id: &FieldId) -> Option<&Column> {
+        self.columns.iter().find(|column| column.id == *id)
+    }
+
+    /// The columns of the key, after this prefix.
+    pub(super) fn key_columns(&self, prefix: &str) -> String {
+        let names = self
+            .key
+            .iter()
+            .map(|key| format!("{prefix}{}", quote(&key.name)));
+        names.collect::<Vec<_>>().join(", ")
+    }
+
+    /// `SELECT` of what [`Layout::read`] reads, without conditions.
+    fn select(&self) -> String {
+        let mut parts = vec![self.key_columns("")];
+        parts.push(match &self.soft_delete {
+            Some(soft) => quote(&soft.name),
+            None => "NULL".to_owned(),
+        });
+        parts.push(match self.has_births {
+            true => feed::marker_of_row(self),
+            false => "NULL".to_owned(),
+        });
+        parts.extend(self.columns.iter().map(|column| quote(&column.name)));
+        format!("SELECT {} FROM {} AS t", parts.join(", "), self.quoted())
+    }
+
+    /// Reads a row of [`Layout::select`]; `None` where it has no key.
+    fn read(&self, fields: &FieldSet, row: &Row<'_>) -> rusqlite::Result<Option<Record>> {
+        let Some(key) = self.key_form.key(&self.key_of(row)?) else {
+            return Ok(None);
+        };
+        let at = self.key.len();
+        let mut cells = Vec::with_capacity(self.columns.len() + 1);
+        let marker = FieldId::new(MARKER);
+        cells.push(match fields.contains(&marker) {
+            true => {
+                let text: Option<String> = row.get(at + 1)?;
+                (
+                    marker,
+                    Cell::Complete(Value::text(text.unwrap_or_default())),
+                )
+            }
+            false => (marker, Cell::Unread),
+        });
+        for (column, at) in self.columns.iter().zip(at + 2..) {
+            let cell = match fields.contains(&column.id) {
+                true => column.decode(row.get_ref(at)?),
+                false => Cell::Unread,
+            };
+            cells.push((column.id.clone(), cell));
+        }
+        Ok(Some(Record {
+            key,
+            lifecycle: match row.get_ref(at)? {
+                ValueRef::Null | ValueRef::Integer(0) => Lifecycle::Live,
+                ValueRef::Real(zero) if zero == 0.0 => Lifecycle::Live,
+                ValueRef::Text(b"" | b"0") => Lifecycle::Live,
+                _ => Lifecycle::Trashed,
+            },
+            version: None,
+            edited_at: None,
+            rank: None,
+            cells: cells.into_iter().collect(),
+        }))
+    }
+
+    /// The values of the key, which stand first in a row.
+    pub(super) fn key_of(&self, row: &Row<'_>) -> rusqlite::Result<Vec<Sql>> {
+        (0..self.key.len())
+            .map(|at| row.get_ref(at).map(owned))
+            .collect()
+    }
+
+    /// The condition that a row has these values for its key.
+    pub(super) fn has_key(&self) -> String {
+        let equal = self.key.iter().map(|key| format!("{} = ?", key.sorted()));
+        equal.collect::<Vec<_>>().join(" AND ")
+    }
+
+    /// One record. A key that the key's index takes for another one, as `A` for `a`, is not there.
+    pub(super) fn record(
+        &self,
+        connection: &Connection,
+        key: &Key,
+        fields: &FieldSet,
+    ) -> Result<Option<Record>, TableError> {
+        let Some(parts) = self.key_form.parts(key) else {
+            return Ok(None);
+        };
+        let sql = format!("{} WHERE {}", self.select(), self.has_key());
+        let found = connection
+            .prepare_cached(&sql)?
+            .query_row(params_from_iter(parts), |row| self.read(fields, row))
+            .optional()?;
+        Ok(found.flatten().filter(|record| record.key == *key))
+    }
+
+    /// Records in order of their keys, after one of them, and the last key; none at the end of the
+    /// table.
+    pub(super) fn records_after(
+        &self,
+        connection: &Connection,
+        after: Option<Vec<Sql>>,
+        fields: &FieldSet,
+        limit: usize,
+    ) -> Result<(Vec<Sighting>, Option<Vec<Sql>>), TableError> {
+        let sorted: Vec<String> = self.key.iter().map(KeyColumn::sorted).collect();
+        let keys = self.key.iter();
+        let mut conditions: Vec<String> = keys
+            .map(|key| format!("{} IS NOT NULL", quote(&key.name)))
+            .collect();
+        if after.is_some() {
+            let marks = vec!["?"; sorted.len()].join(", ");
+            conditions.push(format!("({}) > ({marks})", sorted.join(", ")));
+        }
+        let sql = format!(
+            "{} WHERE {} ORDER BY {}",
+            self.select(),
+            conditions.join(" AND "),
+            sorted.join(", ")
+        );
+        let mut statement = connection.prepare_cached(&sql)?;
+        let mut rows = statement.query(params_from_iter(after.unwrap_or_default()))?;
+        let mut items = Vec::new();
+        while let Some(row) = rows.next()? {
+            if items.len() < limit {
+                let record = self.read(fields, row)?;
+                items.push(record.map_or_else(keyless, Sighting::Seen));
+            }
+            let key = self.key_of(row)?;
+            // A key that no token can carry is stepped over.
+            if items.len() >= limit && !key.contains(&Sql::Null) {
+                return Ok((items, Some(key)));
+            }
+        }
+        Ok((items, None))
+    }
+
+    /// Whether there are rows that have no key.
+    pub(super) fn has_keyless(&self, connection: &Connection) -> Result<bool, TableError> {
+        if !self.key_may_be_null {
+            return Ok(false);
+        }
+        let keys = self.key.iter();
+        let null = keys.map(|key| format!("{} IS NULL", quote(&key.name)));
+        let sql = format!(
+            "SELECT 1 FROM {} WHERE {}",
+            self.quoted(),
+            null.collect::<Vec<_>>().join(" OR ")
+        );
+        Ok(connection.prepare_cached(&sql)?.exists([])?)
+    }
+
+    /// Live records for which a condition holds.
+    pub(super) fn records_where(
+        &self,
+        connection: &Connection,
+        condition: &str,
+        values: &[Sql],
+    ) -> Result<Vec<Record>, TableError> {
+        let sql = format!("{} WHERE {condition}", self.select());
+        let mut statement = connection.prepare_cached(&sql)?;
+        let mut rows = statement.query(params_from_iter(values))?;
+        let mut records = Vec::new();
+        while let Some(row) = rows.next()? {
+            let record = self.read(&FieldSet::All, row)?;
+            records.extend(record.filter(|record| record.lifecycle == Lifecycle::Live));
+        }
+        Ok(records)
+    }
+}
+
+/// A row without a key costs itself.
+pub(super) fn keyless() -> Sighting {
+    Sighting::Bad(BadItem {
+        key: None,
+        reason: "a row whose key is NULL or not of its column's type; give it a key".to_owned(),
+    })
+}
+
+fn find_table(connection: &Connection, asked: &str) -> Result<(String, bool), TableError> {
+    if asked.to_ascii_lowercase().starts_with("_sync_") {
+        return Err(TableError::Private(asked.to_owned()));
+    }
+    let found = connection
+        .prepare(
+            "SELECT name, type, wr FROM pragma_table_list
+             WHERE schema = 'main' AND name = ?1 COLLATE NOCASE",
+        )?
+        .query_row([asked], |row| {
+            Ok((row.get(0)?, row.get::<_, String>(1)?, row.get(2)?))
+        })
+        .optional()?;
+    match found {
+        None => Err(TableError::NoTable(asked.to_owned())),
+        Some((name, kind, without_rowid)) => match kind.as_str() {
+            "view" => Err(TableError::View(name)),
+            "virtual" | "shadow" => Err(TableError::Virtual(name)),
+            _ => Ok((name, without_rowid)),
+        },
+    }
+}
+
+fn columns(connection: &Connection, table: &str) -> Result<Vec<Told>, TableError> {
+    let mut statement = connection.prepare(
+        "SELECT name, type, \"notnull\", dflt_value IS NOT NULL, pk, hidden
+         FROM pragma_table_xinfo(?1) WHERE hidden <> 1",
+    )?;
+    let columns = statement.query_map([table], |row| {
+        Ok(Told {
+            name: row.get(0)?,
+            declared: row.get(1)?,
+            not_null: row.get(2)?,
+            has_default: row.get(3)?,
+            pk: row.get(4)?,
+            generated: row.get::<_, i64>(5)? != 0,
+        })
+    })?;
+    Ok(columns.collect::<rusqlite::Result<_>>()?)
+}
+
+fn unique_indexes(connection: &Connection, table: &str) -> Result<Vec<Index>, TableError> {
+    let mut statement = connection.prepare(
+        "SELECT name, origin, partial FROM pragma_index_list(?1) WHERE \"unique\" ORDER BY name",
+    )?;
+    let listed = statement.query_map([table], |row| {
+        Ok(Index {
+            name: row.get(0)?,
+            origin: row.get(1)?,
+            partial: row.get(2)?,
+            columns: None,
+        })
+    })?;
+    let mut indexes = listed.collect::<rusqlite::Result<Vec<_>>>()?;
+    let mut statement = connection
+        .prepare("SELECT name, coll FROM pragma_index_xinfo(?1) WHERE key ORDER BY seqno")?;
+    for index in &mut indexes {
+        let columns = statement.query_map([&index.name], |row| {
+            let name: Option<String> = row.get(0)?;
+            Ok(name.zip(row.get(1)?))
+        })?;
+        index.columns = columns.collect::<rusqlite::Result<_>>()?;
+    }
+    Ok(indexes)
+}
+
+/// The column that is another name of the row's number: SQLite counts it up.
+fn rowid_alias<'a>(told: &'a [Told], indexes: &[Index], without_rowid: bool) -> Option<&'a str> {
+    let mut keys = told.iter().filter(|column| column.pk > 0);
+    let (only, None) = (keys.next()?, keys.next()) else {
+        return None;
+    };
+    let is_alias = !without_rowid
+        && only.declared.eq_ignore_ascii_case("INTEGER")
+        && !indexes.iter().any(|index| index.origin == "pk");
+    is_alias.then_some(only.name.as_str())
+}
+
+fn primary_key(
+    table: &str,
+    told: &[Told],
+    indexes: &[Index],
+) -> Result<Vec<KeyColumn>, TableError> {
+    let mut keys: Vec<&Told> = told.iter().filter(|column| column.pk > 0).collect();
+    keys.sort_by_key(|column| column.pk);
+    if keys.is_empty() {
+        return Err(TableError::NoKey(table.to_owned()));
+    }
+    let index = indexes.iter().find(|index| index.origin == "pk");
+    let compared = index.and_then(|index| index.columns.as_deref());
+    Ok(keys
+        .into_iter()
+        .map(|column| key_column(&column.name, compared))
+        .collect())
+}
+
+fn named_key(
+    table: &str,
+    named: &[String],
+    told: &[Told],
+    indexes: &[Index],
+    alias: Option<&str>,
+) -> Result<Vec<KeyColumn>, TableError> {
+    let columns: Vec<&Told> = named
+        .iter()
+        .filter_map(|name| told.iter().find(|column| same(&column.name, name)))
+        .collect();
+    if let [only] = columns.as_slice()
+        && alias == Some(only.name.as_str())
+    {
+        return Ok(vec![key_column(&only.name, None)]);
+    }
+    let covers = |index: &&Index| {
+        let Some(covered) = index.columns.as_ref().filter(|_| !index.partial) else {
+            return false;
+        };
+        covered.len() == columns.len()
+            && columns
+                .iter()
+                .all(|column| covered.iter().any(|(name, _)| *name == column.name))
+    };
+    let Some(index) = indexes.iter().find(covers) else {
+        return Err(TableError::NotUnique {
+            table: table.to_owned(),
+            columns: named.join(", "),
+        });
+    };
+    if let Some(empty) = columns.iter().find(|column| !column.not_null) {
+        return Err(TableError::MayBeNull {
+            table: table.to_owned(),
+            column: empty.name.clone(),
+        });
+    }
+    Ok(columns
+        .iter()
+        .map(|column| key_column(&column.name, index.columns.as_deref()))
+        .collect())
+}
+
+fn key_column(name: &str, compared: Option<&[(String, String)]>) -> KeyColumn {
+    let of_index = compared
+        .unwrap_or_default()
+        .iter()
+        .find(|(column, _)| column == name);
+    KeyColumn {
+        name: name.to_owned(),
+        collation: of_index.map(|(_, collation)| collation.clone()),
+    }
+}
+
+fn soft_delete(
+    setup: &Setup,
+    told: &[Told],
+    key: &[KeyColumn],
+) -> Result<Option<SoftDelete>, TableError> {
+    let named = setup.soft_delete.as_ref();
+    let Some(column) = named.and_then(|name| told.iter().find(|c| same(&c.name, name))) else {
+        return Ok(None);
+    };
+    if column.generated || key.iter().any(|key| key.name == column.name) {
+        return Err(TableError::UnfitSoftDelete(column.name.clone()));
+    }
+    Ok(Some(SoftDelete {
+        name: column.name.clone(),
+        is_time: matches!(
+            type_of(&column.declared),
+            Some(FieldType::Date | FieldType::Text)
+        ),
+        not_null: column.not_null,
+    }))
+}
+
+fn fields(
+    setup: &Setup,
+    told: &[Told],
+    key: &[KeyColumn],
+    alias: Option<&str>,
+    soft_delete: Option<&SoftDelete>,
+) -> Result<Vec<Column>, TableError> {
+    let mut columns = Vec::new();
+    for column in told {
+        let wanted = setup.wanted(&column.name);
+        let place = key.iter().position(|key| key.name == column.name);
+        if soft_delete.is_some_and(|soft| soft.name == column.name)
+            || (matches!(wanted, Some(As::Nothing)) && place.is_none())
+        {
+            continue;
+        }
+        let ty = match wanted {
+            Some(As::Type(ty)) => Some(ty.clone()),
+            _ => type_of(&column.declared),
+        };
+        let form = match &ty {
+            Some(ty) => TableForm::of(ty).ok_or_else(|| TableError::UnfitType {
+                column: column.name.clone(),
+                ty: ty.name().to_owned(),
+            })?,
+            None => TableForm::Opaque,
+        };
+        let is_given = matches!(setup.new_key, NewKey::Given) && alias != Some(&column.name);
+        let access = match ty {
+            None => Access::Unsupported,
+            _ if column.generated || matches!(wanted, Some(As::ReadOnly)) => Access::Computed,
+            _ if place.is_some() && !is_given => Access::Computed,
+            _ => Access::Writable,
+        };
+        let is_alias = alias == Some(column.name.as_str());
+        columns.push(Column {
+            name: column.name.clone(),
+            id: FieldId::new(column.name.as_str()),
+            ty: ty.unwrap_or_else(|| FieldType::Other(kind_of(&column.declared))),
+            access,
+            form,
+            not_null: column.not_null,
+            real: Affinity::of(&column.declared) == Affinity::Real,
+            key: place,
+            given: is_alias || column.has_default || column.generated,
+        });
+    }
+    Ok(columns)
+}
+
+/// The name of a type that is only shown.
+fn kind_of(declared: &str) -> String {
+    match declared {
+        "" => "any".to_owned(),
+        declared => declared.to_ascii_lowercase(),
+    }
+}
