@@ -89,7 +89,7 @@ fn together(file: &mut File, commands: &[Command], all: bool) -> Result<Together
     match transaction.commit() {
         Ok(()) => Ok(Together::Committed(outcomes)),
         // Dropped with the error, it is rolled back.
-        Err(error) => Ok(Together::Undone(0, refused(error)?)),
+        Err(error) => Ok(Together::Undone(0, Outcome::Rejected(refused(error)?))),
     }
 }
 
@@ -101,7 +101,7 @@ struct Run<'a> {
 
 /// Why nothing was done, on its way out.
 enum Stop {
-    Refused(Outcome),
+    Refused(Rejection),
     Failed(TableError),
 }
 
@@ -114,7 +114,7 @@ impl From<TableError> for Stop {
 impl From<rusqlite::Error> for Stop {
     fn from(error: rusqlite::Error) -> Self {
         match refused(error) {
-            Ok(outcome) => Self::Refused(outcome),
+            Ok(rejection) => Self::Refused(rejection),
             Err(error) => Self::Failed(error),
         }
     }
@@ -125,7 +125,8 @@ impl Run<'_> {
     fn guarded(&self, command: &Command) -> Result<Outcome, TableError> {
         self.connection.execute_batch("SAVEPOINT command")?;
         let outcome = match self.execute(command) {
-            Ok(outcome) | Err(Stop::Refused(outcome)) => outcome,
+            Ok(outcome) => outcome,
+            Err(Stop::Refused(rejection)) => Outcome::Rejected(rejection),
             Err(Stop::Failed(error)) => return Err(error),
         };
         if !self.connection.is_autocommit() {
@@ -387,20 +388,20 @@ fn invalid(message: &str) -> Stop {
 }
 
 fn stop(kind: RejectionKind, message: &str) -> Stop {
-    Stop::Refused(Outcome::Rejected(Rejection {
+    Stop::Refused(Rejection {
         kind,
         message: message.to_owned(),
-    }))
+    })
 }
 
 /// A constraint refuses one command; anything else ends the transaction.
-fn refused(error: rusqlite::Error) -> Result<Outcome, TableError> {
+fn refused(error: rusqlite::Error) -> Result<Rejection, TableError> {
     match error.sqlite_error_code() {
         Some(ErrorCode::ConstraintViolation | ErrorCode::TypeMismatch | ErrorCode::TooBig) => {
-            Ok(Outcome::Rejected(Rejection {
+            Ok(Rejection {
                 kind: RejectionKind::Invalid,
                 message: error.to_string(),
-            }))
+            })
         }
         _ => Err(error.into()),
     }

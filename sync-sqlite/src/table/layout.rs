@@ -243,7 +243,7 @@ impl Layout {
             key,
             lifecycle: match row.get_ref(at)? {
                 ValueRef::Null | ValueRef::Integer(0) => Lifecycle::Live,
-                ValueRef::Real(zero) if zero == 0.0 => Lifecycle::Live,
+                ValueRef::Real(0.0) => Lifecycle::Live,
                 ValueRef::Text(b"" | b"0") => Lifecycle::Live,
                 _ => Lifecycle::Trashed,
             },
