@@ -98,8 +98,8 @@ pub enum TableError {
     /// Another program writes to the file, longer than was waited.
     #[error("another program is writing to the file; try again, or wait longer for it")]
     Busy(#[source] rusqlite::Error),
-    /// The file or its folder cannot be written.
-    #[error("the file cannot be written; make it and its folder writable")]
+    /// The file or its folder cannot be opened or written.
+    #[error("the file cannot be opened or written; make it and its folder readable and writable")]
     ReadOnly(#[source] rusqlite::Error),
     /// No room.
     #[error("no room is left where the file lives; nothing was lost, make room and run again")]
