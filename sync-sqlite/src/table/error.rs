@@ -72,8 +72,8 @@ pub enum TableError {
     UnfitSoftDelete(String),
     /// `INSERT OR REPLACE` removes rows by this index without any trigger knowing which.
     #[error(
-        "changes of {table:?} cannot be captured: by its UNIQUE index {index:?} on an expression \
-         INSERT OR REPLACE removes rows unseen; leave capture off, or make it an index on columns"
+        "changes of {table:?} cannot be captured: what its UNIQUE index {index:?} compares is not \
+         understood, and INSERT OR REPLACE removes rows by it unseen; leave capture off"
     )]
     UnseenReplace {
         /// The table.

@@ -61,9 +61,9 @@ fn together(file: &mut File, commands: &[Command], all: bool) -> Result<Together
     let new_key = file.setup().new_key.clone();
     let (transaction, layout) = file.begin(TransactionBehavior::Immediate)?;
     let mut layout = Layout::clone(&layout);
-    if !layout.has_births && commands.iter().any(|command| marker(command).is_some()) {
+    if !layout.has_births() && commands.iter().any(|command| marker(command).is_some()) {
         feed::make_births(&transaction, &layout)?;
-        layout.has_births = true;
+        layout.set_births(true);
     }
     let run = Run {
         connection: &transaction,

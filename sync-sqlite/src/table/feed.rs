@@ -12,7 +12,7 @@ use rusqlite::types::Value as Sql;
 use rusqlite::{Connection, OptionalExtension, params_from_iter};
 
 use super::error::TableError;
-use super::layout::{Layout, Unique, keyless};
+use super::layout::{Layout, Term, Unique, keyless};
 use crate::replica::quote;
 
 /// The format of side tables this build writes.
@@ -69,9 +69,10 @@ pub(super) fn look(connection: &Connection, layout: &mut Layout) -> Result<(), T
             known: FORMAT,
         });
     }
-    layout.has_births = is_there(&births_name(layout))?
+    let has_births = is_there(&births_name(layout))?
         && key_width(connection, &births_name(layout))? == layout.key.len();
-    if layout.expression.is_some() || !is_there(&feed_name(layout))? {
+    layout.set_births(has_births);
+    if layout.unreadable.is_some() || !is_there(&feed_name(layout))? {
         return Ok(());
     }
     let mut sql = connection
@@ -104,7 +105,7 @@ fn make_side(connection: &Connection) -> rusqlite::Result<()> {
 /// Makes triggers and feed where they are missing or not as they should be. A feed that may have
 /// missed something is begun anew, and every cursor into the old one counts for nothing.
 pub(super) fn start(connection: &Connection, layout: &Layout) -> Result<(), TableError> {
-    if let Some(index) = &layout.expression {
+    if let Some(index) = &layout.unreadable {
         return Err(TableError::UnseenReplace {
             table: layout.name.clone(),
             index: index.clone(),
@@ -209,20 +210,37 @@ fn triggers(layout: &Layout) -> Vec<(String, String)> {
 
 /// The rows that a new one would push out by REPLACE. A partial index pushes out fewer.
 fn pushes_out(unique: &Unique, is_update: bool) -> String {
-    let equal = unique.0.iter().map(|(column, collation)| {
-        let column = quote(column);
-        format!("{column} = NEW.{column} COLLATE {}", quote(collation))
-    });
-    let mut conditions: Vec<String> = equal.collect();
+    let mut conditions: Vec<String> = unique.0.iter().map(is_equal).collect();
     if is_update {
         // Looked for only where the update touches it.
-        let touched = unique.0.iter().map(|(column, _)| {
+        let columns = unique.0.iter().flat_map(|term| &term.columns);
+        let touched = columns.map(|column| {
             let column = quote(column);
             format!("NEW.{column} IS NOT OLD.{column} COLLATE BINARY")
         });
         conditions.push(format!("({})", touched.collect::<Vec<_>>().join(" OR ")));
     }
     conditions.join(" AND ")
+}
+
+/// Whether a row holds the same as the new one. An expression finds the new row's columns under their
+/// own names.
+fn is_equal(term: &Term) -> String {
+    let collation = quote(&term.collation);
+    let is_column = matches!(term.columns.as_slice(), [only] if quote(only) == term.sql);
+    if is_column {
+        return format!("{} = NEW.{} COLLATE {collation}", term.sql, term.sql);
+    }
+    let columns = term.columns.iter().map(|column| {
+        let column = quote(column);
+        format!("NEW.{column} AS {column}")
+    });
+    format!(
+        "({}) COLLATE {collation} = (SELECT {} FROM (SELECT {}))",
+        term.sql,
+        term.sql,
+        columns.collect::<Vec<_>>().join(", ")
+    )
 }
 
 /// A place in the feed: an entry, and the number that tells it from one of another feed.
@@ -356,7 +374,7 @@ pub(super) fn forget_birth(
     layout: &Layout,
     key: &[Sql],
 ) -> Result<(), TableError> {
-    if layout.has_births {
+    if layout.has_births() {
         let equal = (1..=layout.key.len()).map(|at| format!("k{at} IS ?"));
         let sql = format!(
             "DELETE FROM {} WHERE {}",
@@ -388,7 +406,7 @@ pub(super) fn born(
     layout: &Layout,
     marker: &str,
 ) -> Result<Option<Key>, TableError> {
-    if !layout.has_births {
+    if !layout.has_births() {
         return Ok(None);
     }
     let sql = format!(

@@ -1,5 +1,7 @@
 //! How somebody else's table is laid out: its columns as fields, its key, what makes rows unique.
 
+use std::sync::OnceLock;
+
 use notion_sync_core::port::{BadItem, FieldSet, Sighting};
 use notion_sync_core::record::{Cell, Key, Lifecycle, Record};
 use notion_sync_core::schema::{Access, Field, FieldId, FieldType, Limits, Schema};
@@ -9,6 +11,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params_from_iter};
 
 use super::column::{Affinity, Column, TableForm, type_of};
 use super::error::TableError;
+use super::expression;
 use super::feed;
 use super::key::{KeyForm, owned};
 use super::{As, MARKER, NewKey, Setup};
@@ -28,14 +31,16 @@ pub(super) struct Layout {
     pub(super) soft_delete: Option<SoftDelete>,
     /// What no two rows share.
     pub(super) uniques: Vec<Unique>,
-    /// A unique index on an expression.
-    pub(super) expression: Option<String>,
+    /// A unique index that cannot be followed.
+    pub(super) unreadable: Option<String>,
     /// Whether the table says what becomes of conflicts, and might replace rows by itself.
     pub(super) decides_conflicts: bool,
     /// Whether side tables note what changes.
     pub(super) captured: bool,
     /// Whether a side table knows markers of creates.
-    pub(super) has_births: bool,
+    has_births: bool,
+    /// The statement that reads one row, worked out once.
+    one: OnceLock<String>,
 }
 
 /// A column of the key.
@@ -56,10 +61,29 @@ impl KeyColumn {
     }
 }
 
-/// Columns of which no two rows hold the same, each with its collation. One without a name is the
-/// row's number.
+/// Terms of which no two rows hold the same.
 #[derive(Clone, Debug)]
-pub(super) struct Unique(pub(super) Vec<(String, String)>);
+pub(super) struct Unique(pub(super) Vec<Term>);
+
+/// A column or an expression of a unique index.
+#[derive(Clone, Debug)]
+pub(super) struct Term {
+    /// What is compared, in SQL, of columns as they are called in the table.
+    pub(super) sql: String,
+    /// The columns it speaks of.
+    pub(super) columns: Vec<String>,
+    pub(super) collation: String,
+}
+
+impl Term {
+    fn column(name: &str, collation: &str) -> Self {
+        Self {
+            sql: quote(name),
+            columns: vec![name.to_owned()],
+            collation: collation.to_owned(),
+        }
+    }
+}
 
 /// The column that marks rows as deleted.
 #[derive(Clone, Debug)]
@@ -98,8 +122,11 @@ struct Index {
     /// `c` for CREATE INDEX, `u` for UNIQUE, `pk`.
     origin: String,
     partial: bool,
-    /// Names with collations; `None` for an expression.
+    /// Names with collations; no names where an expression is among them.
     columns: Option<Vec<(String, String)>>,
+    collations: Vec<String>,
+    /// The statement that made it; indexes of constraints have none.
+    sql: Option<String>,
 }
 
 impl Layout {
@@ -136,14 +163,17 @@ impl Layout {
         let rowid_name = ["rowid", "_rowid_", "oid"]
             .into_iter()
             .find(|name| !told.iter().any(|column| same(&column.name, name)));
-        let mut uniques: Vec<Unique> = indexes
-            .iter()
-            .filter_map(|index| index.columns.clone().map(Unique))
-            .collect();
-        if let Some(rowid) = rowid_name.filter(|_| !without_rowid) {
-            uniques.push(Unique(vec![(rowid.to_owned(), "BINARY".to_owned())]));
+        let mut uniques = Vec::new();
+        let mut unreadable = None;
+        for index in &indexes {
+            match compared(index, &told) {
+                Some(unique) => uniques.push(unique),
+                None => unreadable = Some(index.name.clone()),
+            }
         }
-        let expression = indexes.iter().find(|index| index.columns.is_none());
+        if let Some(rowid) = rowid_name.filter(|_| !without_rowid) {
+            uniques.push(Unique(vec![Term::column(rowid, "BINARY")]));
+        }
         let declaration: String = connection.query_row(
             "SELECT sql FROM sqlite_master WHERE type = 'table' AND name = ?1",
             [&name],
@@ -156,10 +186,11 @@ impl Layout {
             key,
             soft_delete,
             uniques,
-            expression: expression.map(|index| index.name.clone()),
+            unreadable,
             decides_conflicts: declaration.to_ascii_uppercase().contains("CONFLICT"),
             captured: false,
             has_births: false,
+            one: OnceLock::new(),
             name,
         };
         feed::look(connection, &mut layout)?;
@@ -180,6 +211,17 @@ impl Layout {
             title: self.name.clone(),
             fields: fields.chain([marker]).collect(),
         }
+    }
+
+    /// Whether a side table knows markers of creates.
+    pub(super) fn has_births(&self) -> bool {
+        self.has_births
+    }
+
+    /// The same layout once that side table is there, or not.
+    pub(super) fn set_births(&mut self, has_births: bool) {
+        self.has_births = has_births;
+        self.one = OnceLock::new();
     }
 
     pub(super) fn quoted(&self) -> String {
@@ -277,9 +319,9 @@ impl Layout {
         let Some(parts) = self.key_form.parts(key) else {
             return Ok(None);
         };
-        let sql = format!("{} WHERE {}", self.select(), self.has_key());
+        let sql = || format!("{} WHERE {}", self.select(), self.has_key());
         let found = connection
-            .prepare_cached(&sql)?
+            .prepare_cached(self.one.get_or_init(sql))?
             .query_row(params_from_iter(parts), |row| self.read(fields, row))
             .optional()?;
         Ok(found.flatten().filter(|record| record.key == *key))
@@ -411,7 +453,9 @@ fn columns(connection: &Connection, table: &str) -> Result<Vec<Told>, TableError
 
 fn unique_indexes(connection: &Connection, table: &str) -> Result<Vec<Index>, TableError> {
     let mut statement = connection.prepare(
-        "SELECT name, origin, partial FROM pragma_index_list(?1) WHERE \"unique\" ORDER BY name",
+        "SELECT name, origin, partial,
+           (SELECT sql FROM sqlite_master AS m WHERE m.type = 'index' AND m.name = list.name)
+         FROM pragma_index_list(?1) AS list WHERE \"unique\" ORDER BY name",
     )?;
     let listed = statement.query_map([table], |row| {
         Ok(Index {
@@ -419,19 +463,54 @@ fn unique_indexes(connection: &Connection, table: &str) -> Result<Vec<Index>, Ta
             origin: row.get(1)?,
             partial: row.get(2)?,
             columns: None,
+            collations: Vec::new(),
+            sql: row.get(3)?,
         })
     })?;
     let mut indexes = listed.collect::<rusqlite::Result<Vec<_>>>()?;
     let mut statement = connection
         .prepare("SELECT name, coll FROM pragma_index_xinfo(?1) WHERE key ORDER BY seqno")?;
     for index in &mut indexes {
-        let columns = statement.query_map([&index.name], |row| {
-            let name: Option<String> = row.get(0)?;
-            Ok(name.zip(row.get(1)?))
-        })?;
-        index.columns = columns.collect::<rusqlite::Result<_>>()?;
+        let columns = statement.query_map([&index.name], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let columns: Vec<(Option<String>, String)> = columns.collect::<rusqlite::Result<_>>()?;
+        index.collations = columns
+            .iter()
+            .map(|(_, collation)| collation.clone())
+            .collect();
+        let named = columns
+            .into_iter()
+            .map(|(name, collation)| Some((name?, collation)));
+        index.columns = named.collect();
     }
     Ok(indexes)
+}
+
+/// What an index compares; `None` where that cannot be told.
+fn compared(index: &Index, told: &[Told]) -> Option<Unique> {
+    if let Some(columns) = &index.columns {
+        let terms = columns
+            .iter()
+            .map(|(name, collation)| Term::column(name, collation));
+        return Some(Unique(terms.collect()));
+    }
+    let terms = expression::terms(index.sql.as_deref()?)?;
+    if terms.len() != index.collations.len() {
+        return None;
+    }
+    let terms = terms
+        .into_iter()
+        .zip(&index.collations)
+        .map(|(sql, collation)| {
+            let names = told.iter().map(|column| column.name.clone());
+            Term {
+                columns: names
+                    .filter(|name| expression::mentions(&sql, name))
+                    .collect(),
+                sql,
+                collation: collation.clone(),
+            }
+        });
+    Some(Unique(terms.collect()))
 }
 
 /// The column that is another name of the row's number: SQLite counts it up.

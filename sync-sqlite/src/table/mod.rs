@@ -4,6 +4,7 @@
 mod column;
 mod error;
 mod exec;
+mod expression;
 mod feed;
 mod file;
 mod key;
