@@ -362,6 +362,13 @@ fn a_row_without_a_key_costs_itself() {
         );
         assert_eq!(scan.bad.len(), 2);
     }
+    // A text that is none cannot be named in a token, nor asked for.
+    shop.run("INSERT INTO t VALUES (CAST(x'61ff' AS TEXT), 'odd'), ('z', 'last')");
+    for page in [1, 2, 3, 100] {
+        let scan = try_scan(&peer, None, page).unwrap();
+        assert_eq!(scan.keys(), ["k", "z"], "pages of {page}");
+        assert!(scan.bad.len() >= 2);
+    }
     let cursor = full(&peer).cursor;
     shop.run("INSERT INTO t VALUES (NULL, 'w')");
     assert_eq!(since(&peer, &cursor).bad.len(), 1);
@@ -596,9 +603,16 @@ fn a_create_is_found_again_by_its_marker_though_the_table_has_no_column_for_it()
     assert_eq!(cell(&peer, "1", marker), Cell::Complete(Value::Empty));
     // With the row goes its birth: another row may get its number.
     done(&peer, trash("3"));
-    assert_eq!(done(&peer, create(&[("a", text("w"))])), "3");
-    assert_eq!(find(&peer, marker, text("M2")), [""; 0]);
+    shop.run("INSERT INTO t VALUES (3, 'a person')");
     assert_eq!(cell(&peer, "3", marker), Cell::Complete(Value::Empty));
+    shop.run("DELETE FROM t WHERE id IN (2, 3)");
+    assert_eq!(
+        find(&peer, marker, text("M1")),
+        [""; 0],
+        "it is there no more"
+    );
+    assert_eq!(done(&peer, create(&[("a", text("y"))])), "2");
+    assert_eq!(find(&peer, marker, text("M1")), [""; 0]);
     // A create that is undone leaves no birth.
     let refused = made("y", "M4");
     shop.run("CREATE UNIQUE INDEX t_a ON t(a)");

@@ -355,13 +355,17 @@ impl Layout {
         let mut rows = statement.query(params_from_iter(after.unwrap_or_default()))?;
         let mut items = Vec::new();
         while let Some(row) = rows.next()? {
-            if items.len() < limit {
-                let record = self.read(fields, row)?;
-                items.push(record.map_or_else(keyless, Sighting::Seen));
-            }
             let key = self.key_of(row)?;
-            // A key that no token can carry is stepped over.
-            if items.len() >= limit && !key.contains(&Sql::Null) {
+            if key.contains(&Sql::Null) {
+                // No token can carry such a key, so a page never ends with it.
+                if items.len() + 1 < limit {
+                    items.push(keyless());
+                }
+                continue;
+            }
+            let record = self.read(fields, row)?;
+            items.push(record.map_or_else(keyless, Sighting::Seen));
+            if items.len() >= limit {
                 return Ok((items, Some(key)));
             }
         }
