@@ -12,7 +12,8 @@ use rusqlite::types::Value as Sql;
 use rusqlite::{Connection, OptionalExtension, params_from_iter};
 
 use super::error::TableError;
-use super::layout::{Layout, Term, Unique, keyless};
+use super::layout::{Layout, Term, Unique};
+use super::rows::keyless;
 use crate::replica::quote;
 
 /// The format of side tables this build writes.

@@ -10,6 +10,7 @@ mod file;
 mod key;
 mod layout;
 mod peer;
+mod rows;
 
 pub use error::TableError;
 

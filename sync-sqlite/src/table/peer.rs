@@ -19,7 +19,8 @@ use super::exec;
 use super::feed::{self, Place};
 use super::file::File;
 use super::key::KeyForm;
-use super::layout::{Layout, keyless};
+use super::layout::Layout;
+use super::rows::keyless;
 use super::{MARKER, SqliteTable};
 
 #[async_trait]
