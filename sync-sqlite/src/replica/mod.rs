@@ -13,10 +13,10 @@ mod table;
 mod triggers;
 pub(crate) mod uploads;
 
-pub(crate) use cells::Form;
+pub(crate) use cells::{Form, WrongKind, decode, encode};
 pub(crate) use column::{Column, place_of};
 pub(crate) use exec::{execute, with_gate};
-pub(crate) use names::{literal, quote};
+pub(crate) use names::{literal, quote, same};
 pub(crate) use rows::{record, row_of};
 pub(crate) use table::Table;
 
