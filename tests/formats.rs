@@ -77,7 +77,10 @@ fn read(world: &World) -> Vec<String> {
         let columns = statement.column_count();
         let mut rows = statement.query([]).unwrap();
         while let Some(row) = rows.next().unwrap() {
-            let cells = (0..columns).map(|at| format!("{:?}", row.get_ref(at).unwrap()));
+            let cells = (0..columns).map(|at| match row.get(at).unwrap() {
+                rusqlite::types::Value::Text(text) => text,
+                other => format!("{other:?}"),
+            });
             lines.push(cells.collect::<Vec<_>>().join(" | "));
         }
     }
@@ -140,7 +143,10 @@ async fn e15_an_upgrade_with_nothing_edited_writes_nothing_and_people_read_what_
         let settled = report.settled.left.total() + report.settled.right.total();
         assert_eq!(settled, 0, "format {format}: {report:?}");
         assert_eq!(world.writes(), [], "format {format}");
-        assert_eq!(read(&world), before, "format {format}");
+        let after = read(&world);
+        let differing = before.iter().zip(&after).find(|(old, new)| old != new);
+        assert_eq!(differing, None, "format {format}");
+        assert_eq!(after.len(), before.len(), "format {format}");
         assert_eq!(format_of(&world.file), fixtures().len() as u32);
         let check = world.cell("PRAGMA integrity_check");
         assert_eq!(check, "ok".to_owned().into(), "format {format}");

@@ -24,7 +24,7 @@ const FLAGS: [&str; 5] = ["run", "--marker-field", MARKER, "--approve", "all-cha
 
 fn rounds() -> u64 {
     let rounds = std::env::var("KILL_ROUNDS").ok();
-    rounds.map_or(5, |text| text.parse().unwrap())
+    rounds.map_or(3, |text| text.parse().unwrap())
 }
 
 #[tokio::test(flavor = "multi_thread")]
