@@ -1,8 +1,10 @@
 //! One Notion data source and one table of a SQLite file, kept the same.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::{Either, select};
 use notion_sync_client::Client;
 use notion_sync_client::DataSourceId;
 use notion_sync_core::engine::{
@@ -21,6 +23,9 @@ use crate::SystemClock;
 /// How often a run starts over because the fields in Notion changed under it.
 const SCHEMA_RETRIES: u32 = 3;
 
+/// How often a watch looks whether another program wrote to the file.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
 /// One Notion data source and one table of a SQLite file, kept the same.
 ///
 /// The table is made on the first run, after the data source's fields. Edit it with any SQLite
@@ -32,6 +37,7 @@ pub struct Replica {
     policy: Policy,
     notion: NotionOptions,
     marker: Option<String>,
+    look_every: Option<Duration>,
     clock: Arc<dyn Clock>,
 }
 
@@ -100,6 +106,7 @@ impl Replica {
             policy: Policy::default(),
             notion: NotionOptions::default(),
             marker: None,
+            look_every: Some(LOOK_EVERY),
             clock: Arc::new(SystemClock::default()),
         }
     }
@@ -123,6 +130,14 @@ impl Replica {
     #[must_use]
     pub fn index_lag(mut self, lag: Duration) -> Self {
         self.notion.index_lag = lag;
+        self
+    }
+
+    /// How often [`Replica::watch`] looks whether another program wrote to the file: one small read
+    /// each time. Every second unless told; with `None` never, then only the clock and the bell wake it.
+    #[must_use]
+    pub fn look_every(mut self, every: Option<Duration>) -> Self {
+        self.look_every = every;
         self
     }
 
@@ -185,8 +200,9 @@ impl Replica {
         }
     }
 
-    /// Runs cycles until `options.cancel` is set: by the clock, and whenever the watch's bell rings.
-    /// What each cycle did is told by `told`.
+    /// Runs cycles until `options.cancel` is set: by the clock, whenever the watch's bell rings, and
+    /// soon after another connection wrote to the file ([`Replica::look_every`]). What each cycle did is
+    /// told by `told`. Between cycles nothing is held: other processes get their turn.
     ///
     /// # Errors
     /// The first failure that will not pass by itself, as refused credentials.
@@ -197,7 +213,16 @@ impl Replica {
         told: impl FnMut(&Result<Report, ReplicaError>),
     ) -> Result<(), ReplicaError> {
         let cycle = || self.run(options);
-        watch.run(&*self.clock, &options.cancel, cycle, told).await
+        let cycles = watch.run(&*self.clock, &options.cancel, cycle, told);
+        let Some(every) = self.look_every else {
+            return cycles.await;
+        };
+        let bell = watch.bell();
+        let looks = self.store.ring_on_edits(&bell, &*self.clock, every);
+        match select(pin!(cycles), pin!(looks)).await {
+            Either::Left((ended, _)) => ended,
+            Either::Right((never, _)) => match never {},
+        }
     }
 
     /// Plans one cycle and writes nothing anywhere.

@@ -105,6 +105,8 @@ pub(crate) enum Command {
     Demo,
     /// Carry changes both ways, once.
     Run,
+    /// Carry changes both ways again and again, until you stop it.
+    Watch(WatchArgs),
     /// Show what a run would do, and write nothing to either side.
     Plan(PlanArgs),
     /// Carry out a saved plan, or some of its commands; nothing else is done to either side.
@@ -121,6 +123,13 @@ pub(crate) enum Command {
     Verify,
     /// Decide a conflict, or what became of a create whose answer was lost.
     Resolve(ResolveArgs),
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct WatchArgs {
+    /// Longest rest between two looks at Notion. Edits of the file are noticed within a second.
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) every: u64,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -15,6 +15,7 @@ mod runs;
 mod status;
 mod undo;
 mod verify;
+mod watch;
 
 use clap::Parser;
 
@@ -46,6 +47,7 @@ async fn dispatch(args: &Args) -> Exit {
     let result = match &args.command {
         Command::Demo => demo::demo(args).await,
         Command::Run => run::run(args).await,
+        Command::Watch(what) => watch::watch(args, what).await,
         Command::Plan(what) => plan::plan(args, what).await,
         Command::Apply(what) => apply::apply(args, what).await,
         Command::Status => status::status(args).await,

@@ -52,8 +52,13 @@ pub(crate) fn write_private(file: &Path, text: &str) -> anyhow::Result<()> {
 
 /// An error with its causes, one sentence; never with values.
 pub(crate) fn sentence(error: &anyhow::Error) -> String {
+    sentence_of(error.as_ref())
+}
+
+/// As [`sentence`], of an error that nobody needs to own.
+pub(crate) fn sentence_of(error: &(dyn std::error::Error + 'static)) -> String {
     let mut parts: Vec<String> = Vec::new();
-    for cause in error.chain() {
+    for cause in anyhow::Chain::new(error) {
         let text = cause.to_string();
         if !parts.iter().any(|part| part.contains(&text)) {
             parts.push(text);

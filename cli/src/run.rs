@@ -115,15 +115,53 @@ pub(crate) fn print_report(name: &str, report: &Report) {
     }
 }
 
-/// The first signal asks the run to stop at the next safe point; the second ends the process.
+/// The first signal (Ctrl-C or SIGTERM) asks the run to stop at the next safe point; the second ends
+/// the process.
 pub(crate) fn cancel_on_signal(cancel: notion_sync::core::port::Cancel) {
     tokio::spawn(async move {
-        if tokio::signal::ctrl_c().await.is_ok() {
-            eprintln!("\nstopping at the next safe point; press again to end at once");
-            cancel.cancel();
-            if tokio::signal::ctrl_c().await.is_ok() {
-                std::process::exit(130);
-            }
-        }
+        let Ok(mut signals) = Signals::listen() else {
+            return;
+        };
+        signals.next().await;
+        eprintln!("\nstopping at the next safe point; press again to end at once");
+        cancel.cancel();
+        signals.next().await;
+        std::process::exit(130);
     });
+}
+
+/// Wishes of the outside to stop; one that comes between two calls is not missed.
+#[cfg(unix)]
+struct Signals(tokio::signal::unix::Signal, tokio::signal::unix::Signal);
+
+#[cfg(unix)]
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self(
+            signal(SignalKind::interrupt())?,
+            signal(SignalKind::terminate())?,
+        ))
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.0.recv() => {}
+            _ = self.1.recv() => {}
+        }
+    }
+}
+
+#[cfg(windows)]
+struct Signals(tokio::signal::windows::CtrlC);
+
+#[cfg(windows)]
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
+        tokio::signal::windows::ctrl_c().map(Self)
+    }
+
+    async fn next(&mut self) {
+        self.0.recv().await;
+    }
 }

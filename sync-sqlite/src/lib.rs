@@ -9,6 +9,7 @@ mod base;
 mod commit;
 mod database;
 mod ddl;
+mod edits;
 mod error;
 mod inspect;
 mod lease;
