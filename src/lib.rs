@@ -5,11 +5,15 @@
 //! [`core::engine::Engine`] does the same for any two peers.
 
 mod clock;
+#[cfg(feature = "sqlite")]
+mod explained;
 pub mod render;
 #[cfg(feature = "sqlite")]
 mod replica;
 
 pub use clock::SystemClock;
+#[cfg(feature = "sqlite")]
+pub use explained::Explained;
 #[cfg(feature = "sqlite")]
 pub use replica::{Replica, ReplicaError};
 

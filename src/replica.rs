@@ -11,14 +11,16 @@ use notion_sync_core::engine::{
     AppliedPlan, Budget, Described, Engine, MayPass, Report, RunError, RunOptions, Step,
     UndoOptions, UndoPlan, UndoReport, Verification, VerifyOptions, Watch,
 };
-use notion_sync_core::link::{LinkId, LinkSpec, Policy, Sides};
+use notion_sync_core::link::{LinkId, LinkSpec, Policy, Side, Sides};
 use notion_sync_core::plan::{Approval, Plan};
 use notion_sync_core::port::{Call, Clock, Peer, PeerError, RunId, RunRecord, Store, StoreError};
+use notion_sync_core::record::Key;
 use notion_sync_core::schema::{FieldId, Schema};
 use notion_sync_notion::{NotionOptions, NotionPeer};
 use notion_sync_sqlite::{SqliteReplica, SqliteStore};
 
 use crate::SystemClock;
+use crate::explained::{self, Explained};
 
 /// How often a run starts over because the fields in Notion changed under it.
 const SCHEMA_RETRIES: u32 = 3;
@@ -301,6 +303,17 @@ impl Replica {
     pub async fn verify(&self, options: &VerifyOptions) -> Result<Verification, ReplicaError> {
         let engine = self.engine(Intent::Read, true).await?;
         Ok(engine.verify(options).await?)
+    }
+
+    /// Why a record is as it is: the page with this id, or the row with this number. From what was
+    /// last observed and the file; `None` if neither knows the record.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or Notion cannot be asked for its fields, which are remembered
+    /// for a while ([`Policy::describe_every`]).
+    pub async fn explain(&self, side: Side, key: &Key) -> Result<Option<Explained>, ReplicaError> {
+        let engine = self.inspect().await?;
+        explained::explain(&engine, &self.store, &self.link(), side, key).await
     }
 
     /// The engine of this link, for everything else it can do: explain, conflicts, decisions.

@@ -119,6 +119,8 @@ pub(crate) enum Command {
     Runs,
     /// Take back what a run wrote, as far as nobody edited it since. An undo can be undone.
     Undo(UndoArgs),
+    /// Say why a record is as it is: both sides, what was last agreed, and each field's decision.
+    Explain(ExplainArgs),
     /// Read both sides whole and account for every record. Writes nothing.
     Verify,
     /// Decide a conflict, or what became of a create whose answer was lost.
@@ -146,6 +148,16 @@ pub(crate) struct PlanArgs {
     /// Keep the plan for `notion-sync apply`.
     #[arg(long, value_name = "FILE")]
     pub(crate) save: Option<PathBuf>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ExplainArgs {
+    /// A page by URL or id, or a row by its number (`_row`).
+    #[arg(value_name = "PAGE-URL-OR-ID|ROW")]
+    pub(crate) record: String,
+    /// The table, where the file has several.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) table: Option<String>,
 }
 
 /// How a plan is shown.

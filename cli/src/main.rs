@@ -8,11 +8,13 @@ mod conflicts;
 mod connect;
 mod demo;
 mod exit;
+mod explain;
 mod plan;
 mod resolve;
 mod run;
 mod runs;
 mod status;
+mod tables;
 mod undo;
 mod verify;
 mod watch;
@@ -54,6 +56,7 @@ async fn dispatch(args: &Args) -> Exit {
         Command::Conflicts => conflicts::conflicts(args).await,
         Command::Runs => runs::runs(args).await,
         Command::Undo(what) => undo::undo(args, what).await,
+        Command::Explain(what) => explain::explain(args, what).await,
         Command::Verify => verify::verify(args).await,
         Command::Resolve(what) => resolve::resolve(args, what).await,
     };

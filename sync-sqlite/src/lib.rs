@@ -22,6 +22,6 @@ mod views;
 mod worker;
 
 pub use database::StoreOptions;
-pub use inspect::{ConflictRow, TableStatus, UnresolvedCommand, UnsettledRow};
+pub use inspect::{ConflictRow, PendingChange, TableStatus, UnresolvedCommand, UnsettledRow};
 pub use replica::{ReplicaBuilder, SqliteReplica};
 pub use store::SqliteStore;
