@@ -104,7 +104,7 @@ pub(crate) enum Command {
     /// Play the whole story against the embedded simulator, step by step. Needs no token.
     Demo,
     /// Carry changes both ways, once.
-    Run,
+    Run(PlanFiles),
     /// Carry changes both ways again and again, until you stop it.
     Watch(WatchArgs),
     /// Show what a run would do, and write nothing to either side.
@@ -134,20 +134,30 @@ pub(crate) struct WatchArgs {
     pub(crate) every: u64,
 }
 
-#[derive(Debug, ClapArgs)]
-pub(crate) struct PlanArgs {
-    /// Exit with 5 if there is anything to do.
+/// What becomes of a plan beside showing it.
+#[derive(Clone, Debug, Default, ClapArgs)]
+pub(crate) struct PlanFiles {
+    /// Only plan, write nothing to either side, and exit with 5 if there is anything to do.
     #[arg(long)]
     pub(crate) check: bool,
+    /// Keep the plan in this file before anything is done, for `notion-sync apply`.
+    #[arg(long, value_name = "FILE", visible_alias = "save")]
+    pub(crate) plan_out: Option<PathBuf>,
+    /// Show the plan as one HTML page in this file before anything is done.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) plan_html: Option<PathBuf>,
+}
+
+#[derive(Debug, Default, ClapArgs)]
+pub(crate) struct PlanArgs {
+    #[command(flatten)]
+    pub(crate) files: PlanFiles,
     /// How the plan is shown.
     #[arg(long, value_enum, value_name = "FORMAT", default_value = "text")]
     pub(crate) format: Format,
     /// Show the plan in this file instead of on stdout.
     #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
-    /// Keep the plan for `notion-sync apply`.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) save: Option<PathBuf>,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -161,13 +171,14 @@ pub(crate) struct ExplainArgs {
 }
 
 /// How a plan is shown.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
     /// A table for a terminal.
+    #[default]
     Text,
     /// For a pull request or a chat.
     Markdown,
-    /// The document of `--json`, which is also what `--save` keeps.
+    /// The document of `--json`, which is also what `--plan-out` keeps.
     Json,
     /// One page that needs nothing beside itself.
     Html,
@@ -175,7 +186,7 @@ pub(crate) enum Format {
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct ApplyArgs {
-    /// A plan kept with `notion-sync plan --save FILE`.
+    /// A plan kept with `--plan-out FILE` of `notion-sync plan` or `run`.
     pub(crate) file: PathBuf,
     /// Only these commands of the plan, by the names beside them; all without it.
     #[arg(long, value_name = "ID", value_delimiter = ',')]

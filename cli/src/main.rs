@@ -48,7 +48,7 @@ fn main() -> std::process::ExitCode {
 async fn dispatch(args: &Args) -> Exit {
     let result = match &args.command {
         Command::Demo => demo::demo(args).await,
-        Command::Run => run::run(args).await,
+        Command::Run(files) => run::run(args, files).await,
         Command::Watch(what) => watch::watch(args, what).await,
         Command::Plan(what) => plan::plan(args, what).await,
         Command::Apply(what) => apply::apply(args, what).await,

@@ -6,19 +6,34 @@ use anyhow::Result;
 use notion_sync::{Replica, Report, RunOptions};
 use serde_json::json;
 
-use crate::args::Args;
+use crate::args::{Args, PlanArgs, PlanFiles};
 use crate::connect;
 use crate::exit::{self, Exit};
 use crate::output::{self, Progress};
+use crate::plan;
 
-pub(crate) async fn run(args: &Args) -> Result<Exit> {
+pub(crate) async fn run(args: &Args, files: &PlanFiles) -> Result<Exit> {
+    if files.check {
+        let what = PlanArgs {
+            files: files.clone(),
+            ..PlanArgs::default()
+        };
+        return plan::plan(args, &what).await;
+    }
     let connection = connect::connect(args).await?;
     let store = connect::open(args)?;
-    let sources = connection.data_sources(args, &store).await?;
+    let mut sources = connection.data_sources(args, &store).await?;
+    let mut worst = Exit::Clean;
+    if files.plan_out.is_some() || files.plan_html.is_some() {
+        let made = plan::make(args, &connection, &store, &sources).await?;
+        made.keep(files)?;
+        // Nothing is done of which no plan was kept.
+        sources = made.sources;
+        worst = made.worst;
+    }
     let cancel = notion_sync::core::port::Cancel::default();
     cancel_on_signal(cancel.clone());
 
-    let mut worst = Exit::Clean;
     let mut links = Vec::new();
     for source in sources {
         let replica: Replica = connection.replica(args, source, &store);
