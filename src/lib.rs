@@ -10,12 +10,16 @@ mod explained;
 pub mod render;
 #[cfg(feature = "sqlite")]
 mod replica;
+#[cfg(feature = "sqlite")]
+mod restore;
 
 pub use clock::SystemClock;
 #[cfg(feature = "sqlite")]
 pub use explained::Explained;
 #[cfg(feature = "sqlite")]
 pub use replica::{Replica, ReplicaError};
+#[cfg(feature = "sqlite")]
+pub use restore::{Restore, RestoreReport};
 
 pub use notion_sync_client as client;
 pub use notion_sync_core as core;

@@ -21,6 +21,7 @@ use notion_sync_sqlite::{SqliteReplica, SqliteStore};
 
 use crate::SystemClock;
 use crate::explained::{self, Explained};
+use crate::restore::{self, Restore, RestoreReport};
 
 /// How often a run starts over because the fields in Notion changed under it.
 const SCHEMA_RETRIES: u32 = 3;
@@ -286,6 +287,38 @@ impl Replica {
     ) -> Result<UndoPlan, ReplicaError> {
         let engine = self.engine(Intent::Read, false).await?;
         Ok(engine.plan_undo(run, options).await?)
+    }
+
+    /// Brings records back from the trash: their rows first, which is an edit as any other, then one
+    /// cycle carries it to Notion, together with whatever else waits. Journal, guards and undo are
+    /// those of that cycle; if it fails, the next goes on with it. A record that Notion trashed since
+    /// the last run is not in the trash here yet: run first.
+    ///
+    /// # Errors
+    /// As [`Replica::run`], and when there is no such run or its journal is gone.
+    pub async fn restore(
+        &self,
+        what: &Restore,
+        options: &RunOptions,
+    ) -> Result<RestoreReport, ReplicaError> {
+        let link = self.link();
+        let rows = match what {
+            Restore::Rows(rows) => rows.clone(),
+            Restore::Run(run) => restore::trashed_by(&self.store, &link, *run).await?,
+        };
+        let restored = self.store.replica(&link).build().restore(&rows).await?;
+        let mut not_in_trash = rows;
+        not_in_trash.retain(|row| !restored.contains(row));
+        let report = if restored.is_empty() {
+            None
+        } else {
+            Some(self.run(options).await?)
+        };
+        Ok(RestoreReport {
+            restored,
+            not_in_trash,
+            report,
+        })
     }
 
     /// Runs that are remembered, newest first, at most `limit`. Reads the file only.

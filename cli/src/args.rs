@@ -119,6 +119,8 @@ pub(crate) enum Command {
     Runs,
     /// Take back what a run wrote, as far as nobody edited it since. An undo can be undone.
     Undo(UndoArgs),
+    /// Bring records back from the trash on both sides. A restore can be undone.
+    Restore(RestoreArgs),
     /// Say why a record is as it is: both sides, what was last agreed, and each field's decision.
     Explain(ExplainArgs),
     /// Read both sides whole and account for every record. Writes nothing.
@@ -158,6 +160,23 @@ pub(crate) struct PlanArgs {
     /// Show the plan in this file instead of on stdout.
     #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct RestoreArgs {
+    /// Pages by URL or id, or rows by their numbers (`_row`).
+    #[arg(
+        value_name = "PAGE-URL-OR-ID|ROW",
+        required_unless_present = "run",
+        conflicts_with = "run"
+    )]
+    pub(crate) records: Vec<String>,
+    /// Every record that this run trashed, as `notion-sync runs` shows it.
+    #[arg(long, value_name = "RUN")]
+    pub(crate) run: Option<RunId>,
+    /// The table, where the file has several.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) table: Option<String>,
 }
 
 #[derive(Debug, ClapArgs)]

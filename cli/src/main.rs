@@ -11,6 +11,7 @@ mod exit;
 mod explain;
 mod plan;
 mod resolve;
+mod restore;
 mod run;
 mod runs;
 mod status;
@@ -56,6 +57,7 @@ async fn dispatch(args: &Args) -> Exit {
         Command::Conflicts => conflicts::conflicts(args).await,
         Command::Runs => runs::runs(args).await,
         Command::Undo(what) => undo::undo(args, what).await,
+        Command::Restore(what) => restore::restore(args, what).await,
         Command::Explain(what) => explain::explain(args, what).await,
         Command::Verify => verify::verify(args).await,
         Command::Resolve(what) => resolve::resolve(args, what).await,

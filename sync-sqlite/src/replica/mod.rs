@@ -5,6 +5,7 @@ mod cells;
 mod exec;
 mod names;
 mod peer;
+mod restore;
 mod rows;
 mod table;
 mod triggers;
