@@ -123,6 +123,8 @@ pub(crate) enum Command {
     Restore(RestoreArgs),
     /// Say why a record is as it is: both sides, what was last agreed, and each field's decision.
     Explain(ExplainArgs),
+    /// Write rows of the file as NDJSON, JSON or CSV. Asks nobody but the file.
+    Export(ExportArgs),
     /// Read both sides whole and account for every record. Writes nothing.
     Verify,
     /// Decide a conflict, or what became of a create whose answer was lost.
@@ -177,6 +179,34 @@ pub(crate) struct RestoreArgs {
     /// The table, where the file has several.
     #[arg(long, value_name = "NAME")]
     pub(crate) table: Option<String>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ExportArgs {
+    /// The table; all of them without it.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) table: Option<String>,
+    /// How rows are written.
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t)]
+    pub(crate) format: RowFormat,
+    /// Write into this file instead of on stdout. It appears once it is complete.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+    /// Rows in the trash as well.
+    #[arg(long)]
+    pub(crate) trashed: bool,
+}
+
+/// How exported rows are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum RowFormat {
+    /// A JSON object a line: the row with `--table`, else `{"table": …, "row": …}`.
+    #[default]
+    Ndjson,
+    /// One document: an array with `--table`, else an object with an array for each table.
+    Json,
+    /// Comma-separated with a head line, for one table. Nothing and an empty text are alike.
+    Csv,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -9,6 +9,7 @@ mod connect;
 mod demo;
 mod exit;
 mod explain;
+mod export;
 mod plan;
 mod resolve;
 mod restore;
@@ -59,6 +60,7 @@ async fn dispatch(args: &Args) -> Exit {
         Command::Undo(what) => undo::undo(args, what).await,
         Command::Restore(what) => restore::restore(args, what).await,
         Command::Explain(what) => explain::explain(args, what).await,
+        Command::Export(what) => export::export(args, what).await,
         Command::Verify => verify::verify(args).await,
         Command::Resolve(what) => resolve::resolve(args, what).await,
     };

@@ -11,6 +11,7 @@ mod database;
 mod ddl;
 mod edits;
 mod error;
+mod export;
 mod inspect;
 mod lease;
 mod links;
@@ -22,6 +23,7 @@ mod views;
 mod worker;
 
 pub use database::StoreOptions;
+pub use export::{Exported, RowSink};
 pub use inspect::{ConflictRow, PendingChange, TableStatus, UnresolvedCommand, UnsettledRow};
 pub use replica::{ReplicaBuilder, SqliteReplica};
 pub use store::SqliteStore;

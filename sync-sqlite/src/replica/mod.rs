@@ -10,10 +10,11 @@ mod rows;
 mod table;
 mod triggers;
 
+pub(crate) use cells::Form;
 pub(crate) use exec::{execute, with_gate};
 pub(crate) use names::{literal, quote};
 pub(crate) use rows::{record, row_of};
-pub(crate) use table::Table;
+pub(crate) use table::{Column, Table};
 
 use std::sync::OnceLock;
 
