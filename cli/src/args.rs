@@ -125,6 +125,8 @@ pub(crate) enum Command {
     Explain(ExplainArgs),
     /// Write rows of the file as NDJSON, JSON or CSV. Asks nobody but the file.
     Export(ExportArgs),
+    /// Say what is wrong with file, token or tables, and what to do about it. Writes nothing.
+    Doctor,
     /// Read both sides whole and account for every record. Writes nothing.
     Verify,
     /// Decide a conflict, or what became of a create whose answer was lost.

@@ -7,6 +7,7 @@ mod args;
 mod conflicts;
 mod connect;
 mod demo;
+mod doctor;
 mod exit;
 mod explain;
 mod export;
@@ -61,6 +62,7 @@ async fn dispatch(args: &Args) -> Exit {
         Command::Restore(what) => restore::restore(args, what).await,
         Command::Explain(what) => explain::explain(args, what).await,
         Command::Export(what) => export::export(args, what).await,
+        Command::Doctor => doctor::doctor(args).await,
         Command::Verify => verify::verify(args).await,
         Command::Resolve(what) => resolve::resolve(args, what).await,
     };

@@ -18,12 +18,8 @@ pub(crate) struct Linked {
     pub(crate) table: String,
 }
 
-/// The tables that are meant: the one of that name, those of `--data-source`, else all.
-pub(crate) async fn meant(
-    args: &Args,
-    store: &SqliteStore,
-    name: Option<&str>,
-) -> Result<Vec<Linked>> {
+/// Every table of the file.
+pub(crate) async fn known(store: &SqliteStore) -> Result<Vec<Linked>> {
     let mut known = Vec::new();
     for link in store.links().await? {
         let source = link.as_str().parse();
@@ -35,6 +31,16 @@ pub(crate) async fn meant(
             });
         }
     }
+    Ok(known)
+}
+
+/// The tables that are meant: the one of that name, those of `--data-source`, else all.
+pub(crate) async fn meant(
+    args: &Args,
+    store: &SqliteStore,
+    name: Option<&str>,
+) -> Result<Vec<Linked>> {
+    let known = known(store).await?;
     let asked = args.data_source.iter();
     let asked: Vec<DataSourceId> = asked
         .filter_map(|text| NotionUrl::best_for_data_source(text))

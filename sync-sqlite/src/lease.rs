@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use notion_sync_core::link::LinkId;
 use notion_sync_core::port::StoreError;
 
-use crate::error::{Result, file_failed};
+use crate::error::{Fault, Result, file_failed};
 
 /// The leases this handle holds.
 pub(crate) struct Leases {
@@ -70,19 +70,31 @@ impl Leases {
                 self.lock = Some(file);
                 Ok(())
             }
-            Err(TryLockError::WouldBlock) => {
-                let mut owner = String::new();
-                // Where locks are mandatory the name cannot be read, and need not be.
-                let _ = file.read_to_string(&mut owner);
-                if owner.is_empty() {
-                    owner = "another process".to_owned();
-                }
-                Err(StoreError::Busy { owner }.into())
+            Err(TryLockError::WouldBlock) => Err(StoreError::Busy {
+                owner: owner_in(&mut file),
             }
-            Err(TryLockError::Error(error)) => Err(file_failed(
-                "the file system cannot lock; put the store on a local disk",
-                error,
-            )),
+            .into()),
+            Err(TryLockError::Error(error)) => Err(cannot_lock(error)),
+        }
+    }
+
+    /// Who holds the file right now, as far as known. Takes nothing and makes no file.
+    pub(crate) fn holder(&self) -> Result<Option<String>> {
+        if let Some(held) = self.held.values().next() {
+            return Ok(Some(held.owner.clone()));
+        }
+        let Some(mut file) = self
+            .lock_path
+            .as_ref()
+            .and_then(|path| File::open(path).ok())
+        else {
+            return Ok(None);
+        };
+        // A shared lock is let go with the file, and keeps nobody out who asks again.
+        match file.try_lock_shared() {
+            Ok(()) => Ok(None),
+            Err(TryLockError::WouldBlock) => Ok(Some(owner_in(&mut file))),
+            Err(TryLockError::Error(error)) => Err(cannot_lock(error)),
         }
     }
 
@@ -109,4 +121,22 @@ impl Leases {
             self.lock = None;
         }
     }
+}
+
+/// Who wrote their name into a locked file.
+fn owner_in(file: &mut File) -> String {
+    let mut owner = String::new();
+    // Where locks are mandatory the name cannot be read, and need not be.
+    let _ = file.read_to_string(&mut owner);
+    if owner.is_empty() {
+        owner = "another process".to_owned();
+    }
+    owner
+}
+
+fn cannot_lock(error: std::io::Error) -> Fault {
+    file_failed(
+        "the file system cannot lock; put the store on a local disk",
+        error,
+    )
 }

@@ -6,6 +6,7 @@
 //! SQL note what people edit and refuse what cannot be synced. No async runtime is named here.
 
 mod base;
+mod checkup;
 mod commit;
 mod database;
 mod ddl;
@@ -22,6 +23,7 @@ mod store;
 mod views;
 mod worker;
 
+pub use checkup::Checkup;
 pub use database::StoreOptions;
 pub use export::{Exported, RowSink};
 pub use inspect::{ConflictRow, PendingChange, TableStatus, UnresolvedCommand, UnsettledRow};

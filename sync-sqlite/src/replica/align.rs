@@ -189,7 +189,7 @@ fn create_sql(table: &Table) -> String {
     sql
 }
 
-fn column_names(connection: &Connection, table: &str) -> Result<Vec<String>> {
+pub(crate) fn column_names(connection: &Connection, table: &str) -> Result<Vec<String>> {
     let mut statement = connection.prepare("SELECT name FROM pragma_table_info(?1)")?;
     let names = statement.query_map([table], |row| row.get(0))?;
     Ok(names.collect::<rusqlite::Result<_>>()?)
