@@ -80,7 +80,7 @@ pub(crate) struct Args {
     #[arg(long, global = true, value_enum, default_value_t)]
     pub(crate) direction: DirectionArg,
 
-    /// Print one JSON document on stdout and nothing else there.
+    /// Print one JSON document on stdout and nothing else there; `watch` prints an object a line.
     #[arg(long, global = true)]
     pub(crate) json: bool,
 }
@@ -127,6 +127,9 @@ pub(crate) enum Command {
     Export(ExportArgs),
     /// Say what is wrong with file, token or tables, and what to do about it. Writes nothing.
     Doctor,
+    /// Drop what the file remembers of a data source. Pages and rows stay; the table becomes an
+    /// ordinary one that nothing keeps in step.
+    Forget(ForgetArgs),
     /// Read both sides whole and account for every record. Writes nothing.
     Verify,
     /// Decide a conflict, or what became of a create whose answer was lost.
@@ -209,6 +212,20 @@ pub(crate) enum RowFormat {
     Json,
     /// Comma-separated with a head line, for one table. Nothing and an empty text are alike.
     Csv,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ForgetArgs {
+    /// The table; or name its data source with `--data-source`.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) table: Option<String>,
+    /// Do it. Without, only what would be forgotten is said.
+    #[arg(long)]
+    pub(crate) yes: bool,
+    /// Also while commands are on their way: what they make is then nobody's, and pulled as a new
+    /// row if the data source is ever synced again.
+    #[arg(long)]
+    pub(crate) force: bool,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -11,6 +11,7 @@ mod doctor;
 mod exit;
 mod explain;
 mod export;
+mod forget;
 mod plan;
 mod resolve;
 mod restore;
@@ -63,6 +64,7 @@ async fn dispatch(args: &Args) -> Exit {
         Command::Explain(what) => explain::explain(args, what).await,
         Command::Export(what) => export::export(args, what).await,
         Command::Doctor => doctor::doctor(args).await,
+        Command::Forget(what) => forget::forget(args, what).await,
         Command::Verify => verify::verify(args).await,
         Command::Resolve(what) => resolve::resolve(args, what).await,
     };
