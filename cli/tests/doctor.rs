@@ -172,7 +172,7 @@ async fn the_process_that_holds_the_file_is_named() {
     std::io::Write::write_all(&mut other, b"somebody else").unwrap();
     other.lock().unwrap();
     has(&found(&world, "ok"), "held by somebody else");
-    drop(other);
+    other.unlock().unwrap();
     has(&found(&world, "ok"), "no run holds it");
 }
 

@@ -129,7 +129,7 @@ async fn a_file_that_another_process_holds_is_told_once_and_tried_again() {
     let mut watch = world.start(&EVERY_SECOND);
     let errors = || std::fs::read_to_string(world.folder.path().join("said.err")).unwrap();
     watch.until("the error", || errors().contains("tried again later"));
-    drop(other);
+    other.unlock().unwrap();
     world.edit("one", json!({ "Notes": rich_text("later") }));
     watch.until("the edit in the file", || {
         world.text("SELECT Notes FROM Tasks") == "later"

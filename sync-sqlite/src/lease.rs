@@ -90,9 +90,11 @@ impl Leases {
         else {
             return Ok(None);
         };
-        // A shared lock is let go with the file, and keeps nobody out who asks again.
         match file.try_lock_shared() {
-            Ok(()) => Ok(None),
+            Ok(()) => {
+                let_go(&file);
+                Ok(None)
+            }
             Err(TryLockError::WouldBlock) => Ok(Some(owner_in(&mut file))),
             Err(TryLockError::Error(error)) => Err(cannot_lock(error)),
         }
@@ -117,10 +119,19 @@ impl Leases {
     /// Lets other processes in when nothing is held here.
     pub(crate) fn unlock_if_idle(&mut self) {
         if self.held.is_empty() {
-            // Closing the file releases the lock. The file stays: removing it would race.
-            self.lock = None;
+            // The file stays: removing it would race.
+            if let Some(lock) = self.lock.take() {
+                let_go(&lock);
+            }
         }
     }
+}
+
+/// Releases a lock by name. Closing the file would do as well, but not at once where a child process
+/// was being started in that moment: until it is another program it holds the file open too.
+fn let_go(lock: &File) {
+    // What cannot be released is released with the file.
+    let _ = lock.unlock();
 }
 
 /// Who wrote their name into a locked file.
