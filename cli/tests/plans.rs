@@ -7,6 +7,7 @@ mod common;
 use std::path::PathBuf;
 
 use common::{TOKEN, World, rich_text};
+use notion_sync_sim::{Fault, FaultRule};
 use serde_json::{Value, json};
 
 /// Four rows, a change each way, a delete and a new row; the plan is in `plan.json`.
@@ -236,6 +237,23 @@ async fn nothing_is_done_of_which_no_plan_could_be_kept() {
         .say(&["run", "--plan-out", "nowhere/run.json"])
         .code(1);
     assert_eq!(world.writes(), Vec::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_data_source_that_could_not_be_planned_is_not_run_either() {
+    let world = planned().await;
+    let refused = Fault::Status {
+        status: 400,
+        code: None,
+        message: None,
+        retry_after: None,
+        reason: None,
+    };
+    // The plan meets it, a run after it would not.
+    world.sim.inject(FaultRule::next(refused).path("/query"));
+    world.say(&["run", "--plan-out", "run.json"]).code(1);
+    assert_eq!(world.writes(), Vec::new());
+    world.say(&["run", "--plan-out", "run.json"]).code(0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -74,6 +74,19 @@ async fn all_that_a_run_trashed_is_restored_and_the_restore_is_undone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn only_what_that_run_trashed_is_restored() {
+    let world = World::pulled(&["one", "two", "three"]).await;
+    world.sql("UPDATE Tasks SET Count = 3 WHERE Name = 'one'");
+    world.run().code(0);
+    let edited = last_run(&world);
+    world.sql("UPDATE Tasks SET _trashed = 1 WHERE Name = 'one'");
+    world.run().code(0);
+    let said = world.say(&["restore", "--run", &edited]).code(0);
+    said.says("nothing to restore");
+    assert_eq!(in_trash(&world), "one");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_restore_whose_answer_is_lost_is_finished_by_the_next_run() {
     let world = trashed().await;
     let lost = FaultRule::next(Fault::DropBefore).method("PATCH");

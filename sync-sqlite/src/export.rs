@@ -10,7 +10,7 @@ use rusqlite::{Connection, Row};
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
-use crate::error::{Result, failed, file_failed};
+use crate::error::{Fault, Result, failed};
 use crate::replica::{Column, Form, Table, quote};
 use crate::store::SqliteStore;
 
@@ -106,7 +106,13 @@ fn hand_out(
         selected.join(", "),
         table.quoted()
     );
-    let refused = |error| file_failed("the rows could not be handed on", error);
+    // A full disk there is not one where the store lives.
+    let refused = |error: io::Error| {
+        Fault(StoreError::Io {
+            message: "the rows could not be handed on".to_owned(),
+            source: Some(Box::new(error)),
+        })
+    };
     sink.columns(&names).map_err(refused)?;
     let mut statement = connection.prepare(&sql)?;
     let mut rows = statement.query([])?;
