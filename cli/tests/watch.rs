@@ -95,6 +95,18 @@ async fn it_polls_notion_and_says_a_json_object_a_line_and_nothing_for_quiet_cyc
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn defect_14_a_trash_in_notion_is_seen_by_a_watch() {
+    let world = World::pulled(&["one", "two"]).await;
+    let mut watch = world.start(&EVERY_SECOND);
+    watch.until("a poll", || !world.sim.ledger().is_empty());
+    world.sim.trash_as_person(&world.id("two"), true).unwrap();
+    watch.until("the trash in the file", || {
+        world.text("SELECT group_concat(Name) FROM Tasks WHERE _trashed = 1") == "two"
+    });
+    watch.stop("TERM").code(130);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn killed_and_started_again_it_goes_on() {
     let world = World::pulled(&["one", "two", "three"]).await;
     let mut watch = world.start(&EVERY_SECOND);
