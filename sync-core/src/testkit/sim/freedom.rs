@@ -3,9 +3,8 @@
 
 use std::time::Duration;
 
-use super::reference::PAUSED;
 use super::relations::PARENT;
-use super::world::World;
+use super::world::{PAUSED, World};
 use crate::link::{
     Authority, Direction, Filter, Leave, Lens, LinkSpec, MappedField, Policy, Side, Sides,
 };
@@ -123,9 +122,11 @@ impl Freedoms {
         }
     }
 
-    pub(super) fn world(&self, world: &dyn World) {
-        if self.relations {
-            world.add_references(&FieldId::new(PARENT), self.astray);
+    /// Lets the world have what these freedoms ask for. One that cannot be there is no freedom of the
+    /// history.
+    pub(super) fn world(&mut self, world: &dyn World) {
+        if self.relations && !world.add_references(&FieldId::new(PARENT), self.astray) {
+            (self.relations, self.astray) = (false, None);
         }
     }
 

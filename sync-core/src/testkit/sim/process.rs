@@ -9,8 +9,8 @@ use futures::task::noop_waker;
 
 use super::history::History;
 use super::peer::StagedPeer;
-use super::reference::PAUSED;
 use super::store::StagedStore;
+use super::world::PAUSED;
 use crate::engine::{Described, Engine, Report, RunError, RunOptions};
 use crate::link::{Side, Sides};
 use crate::plan::{Guard, Plan};
