@@ -16,7 +16,7 @@ use crate::conflict::{Conflict, Resolution};
 use crate::link::{LinkId, LinkSpec, OptionPairs, Side, Sides};
 use crate::outbox::Intent;
 use crate::pair::{Base, PairDigests, PairHead, PairId, PairState, SideState, Standing};
-use crate::record::{Key, Rank, RankRange, Timestamp};
+use crate::record::{Cell, Key, Rank, RankRange, Record, Timestamp};
 use crate::schema::{FieldId, Schema, SchemaChange};
 use crate::value::{Digest, Value};
 
@@ -450,8 +450,8 @@ pub struct Prune {
 /// A command for the colocated side, executed inside the commit.
 ///
 /// On `Done` the store makes the receipt's record the side's shadow (present, with its key) and
-/// applies `then`. If that record shows more than the command wrote, somebody edited the row since
-/// it was last observed: the pair stays dirty whatever `then` says.
+/// applies `then`. If that record [shows more](Effect::shows_more) than the command wrote, the pair
+/// stays dirty whatever `then` says.
 #[derive(Clone, Debug)]
 pub struct Effect {
     /// The pair.
@@ -462,6 +462,31 @@ pub struct Effect {
     pub command: Command,
     /// Changes that hold only if the command was done.
     pub then: Vec<Change>,
+}
+
+impl Effect {
+    /// Whether the record that was read back shows anything that neither the command wrote nor the
+    /// side's last observation, `before`, showed: somebody edited it since, or the place gave a value
+    /// of its own to a cell, as the default of a column. Cells that were not read do not count.
+    pub fn shows_more(&self, before: Option<&Record>, now: &Record) -> bool {
+        let patched = self.command.kind == CommandKind::Patch;
+        if patched && before.is_some_and(|before| before.lifecycle != now.lifecycle) {
+            return true;
+        }
+        now.cells.iter().any(|(field, cell)| {
+            let Cell::Complete(value) = cell else {
+                let read = before.and_then(|before| before.cells.cell(field));
+                return *cell != Cell::Unread && read.is_some_and(|before| before != cell);
+            };
+            let mut written = self.command.cells.iter();
+            let expected = match (written.find(|change| change.field == *field), before) {
+                (Some(change), _) => Some(&change.desired),
+                (None, Some(before)) => before.cells.complete(field),
+                (None, None) => Some(&Value::Empty),
+            };
+            expected != Some(value)
+        })
+    }
 }
 
 /// What a commit did.
