@@ -10,11 +10,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use futures::executor::block_on;
+use notion_sync_core::conflict::Conflict;
 use notion_sync_core::link::{LinkId, LinkSpec, Mapping, Side};
 use notion_sync_core::port::{
-    Batch, Bookmark, Call, Cancel, Commit, Committed, Description, Fence, FieldSet, Found,
-    LeaseAsk, Lookup, OpenMode, Opened, Outcome, Peer, PeerError, PeerErrorKind, PlaceId, Query,
-    Rows, ScanFrom, ScanPage, Store, StoreError,
+    Batch, Bookmark, Call, Commit, Committed, Description, Fence, FieldSet, Found, LeaseAsk,
+    Lookup, OpenMode, Opened, Outcome, Peer, PeerError, PeerErrorKind, PlaceId, Query, Rows,
+    ScanFrom, ScanPage, Store, StoreError,
 };
 use notion_sync_core::record::Key;
 use notion_sync_core::schema::{FieldId, Schema, SchemaChange, SchemaVersion};
@@ -35,13 +36,12 @@ pub(crate) struct StoreFile {
 /// The table of the file, where a link has one there.
 pub(crate) struct TableSpec {
     pub(crate) link: LinkId,
-    /// The side the source stands on, and the source itself.
-    pub(crate) source_side: Side,
-    pub(crate) source: Arc<dyn Peer>,
+    /// The side the source stands on.
+    pub(crate) source: Side,
     /// Whether creates at the source carry a marker.
     pub(crate) marker: bool,
-    /// The source's schema when the table was made.
-    pub(crate) schema: Schema,
+    /// The source's schema as it was last known.
+    pub(crate) schema: Mutex<Schema>,
 }
 
 #[derive(Clone)]
@@ -81,14 +81,31 @@ impl StoreFile {
         *self.lock() = None;
     }
 
-    /// The table is laid out after its source. What a program does when it starts.
-    pub(crate) fn align(&self) -> Result<Option<(Mapping, PlaceId)>, StoreError> {
+    /// Lays the table out after its source. What a program does when it starts, and when it learns of
+    /// another schema.
+    pub(crate) fn align(&self, schema: &Schema) -> Result<Option<(Mapping, PlaceId)>, StoreError> {
         let handles = self.handles()?;
         let (Some(table), Some(spec)) = (&handles.table, &self.table) else {
             return Ok(None);
         };
-        let mapping = spec.align(table, &spec.schema)?;
+        let mapping = spec.align(table, schema)?;
+        spec.schema
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone_from(schema);
         Ok(Some((mapping, table.place().clone())))
+    }
+
+    /// A person decides a conflict in the view of that name. Returns whether it is there.
+    pub(crate) fn decide(&self, conflict: &Conflict, keep: &str) -> bool {
+        let decided = Connection::open(self.path()).and_then(|person| {
+            person.execute(
+                "UPDATE conflicts SET resolution = ?3 WHERE id = (
+                   SELECT id FROM _sync_conflicts WHERE pk & 0xffffffffff = ?1 AND field = ?2)",
+                (conflict.pair.0, conflict.field.as_str(), keep),
+            )
+        });
+        decided.unwrap_or_else(|error| panic!("a person cannot decide: {error}")) == 1
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<Handles>> {
@@ -105,8 +122,9 @@ impl StoreFile {
         let table = match &self.table {
             None => None,
             Some(spec) => {
-                let table = store.replica(&spec.link).source(spec.source_side).build();
-                spec.follow(&table)?;
+                let table = store.replica(&spec.link).source(spec.source).build();
+                let schema = spec.schema.lock().unwrap_or_else(PoisonError::into_inner);
+                spec.align(&table, &schema)?;
                 Some(Arc::new(table))
             }
         };
@@ -118,21 +136,6 @@ impl TableSpec {
     fn align(&self, table: &SqliteReplica, schema: &Schema) -> Result<Mapping, StoreError> {
         let marker = self.marker.then(|| FieldId::new(MARKER));
         block_on(table.align(schema, marker.as_ref(), true))
-    }
-
-    /// Follows the source as it is by now. A field that is gone from it stays in the table and in the
-    /// link: to leave both is for a person to say, and histories let the engine deal with it (F15).
-    fn follow(&self, table: &SqliteReplica) -> Result<(), StoreError> {
-        let cancel = Cancel::default();
-        let described = block_on(self.source.describe(&Call::new(&cancel)));
-        let mut schema = self.schema.clone();
-        for field in &mut schema.fields {
-            let now = described.iter().flat_map(|now| &now.schema.fields);
-            if let Some(now) = now.into_iter().find(|now| now.id == field.id) {
-                field.clone_from(now);
-            }
-        }
-        self.align(table, &schema).map(drop)
     }
 }
 
@@ -168,6 +171,8 @@ impl Store for FileStore {
 pub(crate) struct FileTable {
     pub(crate) file: Arc<StoreFile>,
     pub(crate) place: PlaceId,
+    /// A page holds no more rows than this: people work between two pages, too.
+    pub(crate) page: u32,
 }
 
 impl FileTable {
@@ -199,7 +204,7 @@ impl Peer for FileTable {
         fields: &FieldSet,
         limit: u32,
     ) -> Result<ScanPage, PeerError> {
-        block_on(self.table()?.scan(call, from, fields, limit))
+        block_on(self.table()?.scan(call, from, fields, limit.min(self.page)))
     }
 
     async fn fetch(

@@ -1,7 +1,6 @@
 //! A table of the store file as people use it: with SQL, over a connection of their own, and read by
 //! that connection when the truth is asked for.
 
-use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use notion_sync_core::port::{Peer, PlaceId};
@@ -26,13 +25,14 @@ pub(crate) struct TablePlace {
 
 impl TablePlace {
     /// Opens the person's connection to the table of this place.
-    pub(crate) fn open(file: &Arc<StoreFile>, place: PlaceId) -> rusqlite::Result<Self> {
+    pub(crate) fn open(file: &Arc<StoreFile>, place: PlaceId, page: u32) -> rusqlite::Result<Self> {
         let name = place.as_str().trim_start_matches("sqlite:").to_owned();
-        let person = open_tool(&file.path())?;
+        let person = Connection::open(file.path())?;
         Ok(Self {
             peer: Arc::new(FileTable {
                 file: Arc::clone(file),
                 place,
+                page,
             }),
             name,
             person: Mutex::new(person),
@@ -78,13 +78,6 @@ impl TablePlace {
         });
         records.unwrap_or_else(|error| panic!("the truth cannot be read: {error} ({sql})"))
     }
-}
-
-/// A connection as any tool opens it.
-fn open_tool(path: &Path) -> rusqlite::Result<Connection> {
-    let person = Connection::open(path)?;
-    person.busy_timeout(std::time::Duration::from_secs(5))?;
-    Ok(person)
 }
 
 fn row_number(key: &Key) -> Sql {

@@ -3,12 +3,13 @@
 
 use std::error::Error;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use futures::executor::block_on;
-use notion_sync_core::link::{LinkSpec, Mapping, Policy, Side};
+use notion_sync_core::conflict::Conflict;
+use notion_sync_core::link::{LinkSpec, MappedField, Mapping, Policy, Side, Sides};
 use notion_sync_core::port::{Call, Cancel, Store};
-use notion_sync_core::schema::FieldId;
+use notion_sync_core::schema::{FieldId, Schema};
 use notion_sync_core::testkit::VirtualClock;
 use notion_sync_core::testkit::sim::{Kind, Place, ReferenceWorld, Setting, World};
 
@@ -36,26 +37,25 @@ impl SqliteWorld {
         let mut sides = Side::BOTH.into_iter();
         let side = sides.find(|side| setting.kinds[*side] == Kind::Replica);
         let link = reference.link(Policy::default());
-        let spec = match side {
-            None => None,
+        let source = match side {
+            None => Schema::default(),
             Some(side) => {
                 let source = reference.place(side.other()).peer();
                 let cancel = Cancel::default();
-                let described = block_on(source.describe(&Call::new(&cancel)))?;
-                Some(TableSpec {
-                    link: link.id.clone(),
-                    source_side: side.other(),
-                    source,
-                    marker: setting.marker,
-                    schema: described.schema,
-                })
+                block_on(source.describe(&Call::new(&cancel)))?.schema
             }
         };
+        let spec = side.map(|side| TableSpec {
+            link: link.id.clone(),
+            source: side.other(),
+            marker: setting.marker,
+            schema: Mutex::new(source.clone()),
+        });
         let file = Arc::new(StoreFile::new(below, &link, spec)?);
-        let table = match (side, file.align()?) {
+        let table = match (side, file.align(&source)?) {
             (Some(side), Some((mapping, place))) => Some(Table {
                 side,
-                place: TablePlace::open(&file, place)?,
+                place: TablePlace::open(&file, place, setting.page.unwrap_or(u32::MAX))?,
                 mapping,
             }),
             _ => None,
@@ -65,6 +65,16 @@ impl SqliteWorld {
             file,
             table,
         })
+    }
+}
+
+impl SqliteWorld {
+    /// Without what people use beside the link: that has columns too.
+    fn linked(&self, mapping: Mapping) -> Vec<MappedField> {
+        let mut fields = mapping.fields;
+        let linked = self.reference.link(Policy::default()).mapping;
+        fields.retain(|field| linked.field(field.name()).is_some());
+        fields
     }
 }
 
@@ -84,10 +94,7 @@ impl World for SqliteWorld {
         let mut link = self.reference.link(policy);
         if let Some(table) = &self.table {
             link.places[table.side] = table.place.place().clone();
-            // Fields that people use beside the link have columns too.
-            let mut fields = table.mapping.fields.clone();
-            fields.retain(|field| link.mapping.field(field.name()).is_some());
-            link.mapping.fields = fields;
+            link.mapping.fields = self.linked(table.mapping.clone());
         }
         link
     }
@@ -95,6 +102,18 @@ impl World for SqliteWorld {
     /// Columns of references are read-only.
     fn add_references(&self, field: &FieldId, astray: Option<Side>) -> bool {
         self.table.is_none() && self.reference.add_references(field, astray)
+    }
+
+    /// As a program does that keeps a table after its source.
+    fn remap(&self, schemas: Sides<&Schema>) -> Option<Vec<MappedField>> {
+        let source = self.table.as_ref()?.side.other();
+        let (mapping, _) = self.file.align(schemas[source]).ok()??;
+        Some(self.linked(mapping))
+    }
+
+    fn decide(&self, conflict: &Conflict, keep: Side) -> bool {
+        let names = self.reference.link(Policy::default()).names;
+        self.file.decide(conflict, &names[keep].to_lowercase())
     }
 
     fn clock(&self) -> &VirtualClock {

@@ -142,7 +142,13 @@ impl Freedoms {
         if let Some(side) = self.pause {
             mapping.pause[side] = Some(FieldId::new(PAUSED));
         }
-        for field in &mut mapping.fields {
+        self.fields(&mut mapping.fields);
+        link.filters = self.filters();
+    }
+
+    /// Who may write what of the mapped fields.
+    pub(super) fn fields(&self, fields: &mut [MappedField]) {
+        for field in fields {
             match (field.ids.left.as_str(), self.authority, self.one_way) {
                 ("due", Some(authority), _) => field.authority = authority,
                 ("done", _, Some(side)) => field.direction = Direction::Toward(side),
@@ -150,7 +156,6 @@ impl Freedoms {
                 _ => {}
             }
         }
-        link.filters = self.filters();
     }
 
     /// The filters of the link, as long as nobody lifts them.

@@ -356,9 +356,13 @@ impl History {
         } else {
             Side::Right
         };
-        let decided = decisions.resolve(conflict.pair, &conflict.field, Resolution::Keep(keep));
-        self.world.process_died();
-        if self.finish(decided).is_ok() {
+        let decided = self.world.decide(&conflict, keep) || {
+            self.world.process_died();
+            let keep = Resolution::Keep(keep);
+            self.finish(decisions.resolve(conflict.pair, &conflict.field, keep))
+                .is_ok()
+        };
+        if decided {
             self.was_decided(&self.pairs(), &conflict, keep);
         }
     }

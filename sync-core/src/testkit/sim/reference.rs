@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::setting::{Kind, Setting};
 use super::world::{MARKER, PAUSED, Place, Weather, World, Written, tag_names};
+use crate::conflict::Conflict;
 use crate::link::{Lens, LinkId, LinkSpec, MappedField, Mapping, Policy, Side, Sides};
 use crate::port::{Peer, PlaceId, Store};
 use crate::record::{Key, Record};
@@ -151,6 +152,14 @@ impl World for ReferenceWorld {
             });
         }
         true
+    }
+
+    fn remap(&self, _: Sides<&Schema>) -> Option<Vec<MappedField>> {
+        None
+    }
+
+    fn decide(&self, _: &Conflict, _: Side) -> bool {
+        false
     }
 
     fn clock(&self) -> &VirtualClock {

@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use futures::future::BoxFuture;
 
-use crate::link::{LinkSpec, Policy, Side};
+use crate::conflict::Conflict;
+use crate::link::{LinkSpec, MappedField, Policy, Side, Sides};
 use crate::port::{Clock, Peer, Store};
 use crate::record::{Key, Record, Timestamp};
-use crate::schema::{FieldId, SchemaChange};
+use crate::schema::{FieldId, Schema, SchemaChange};
 use crate::testkit::VirtualClock;
 use crate::value::{DateValue, Value};
 
@@ -39,6 +40,12 @@ pub trait World: Send + Sync {
     /// Both collections get a field of references to their own records; that of one side may point
     /// at a collection that nobody links. Returns whether that can be done here.
     fn add_references(&self, field: &FieldId, astray: Option<Side>) -> bool;
+    /// The fields that are mapped by these schemas, where the mapping is made from them and made anew
+    /// whenever they change. `None` where it stays as it was agreed on.
+    fn remap(&self, schemas: Sides<&Schema>) -> Option<Vec<MappedField>>;
+    /// A person decides a conflict with the means of the place where they work. Returns whether there
+    /// are any; a conflict can be decided through the store in any case.
+    fn decide(&self, conflict: &Conflict, keep: Side) -> bool;
     /// The clock of the servers.
     fn clock(&self) -> &VirtualClock;
     /// The process that held the lease is dead, or counts as dead: the lease is free. A store that a
