@@ -88,3 +88,6 @@ fn parse(words: impl Iterator<Item = String>) -> Result<Arguments, String> {
         folder,
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -535,6 +535,9 @@ impl People {
                 Weather::Moved(key, false) => stage.moved.remove(&(side, key.clone())),
                 Weather::FieldGone(field, true) => {
                     stage.estranged.insert((side, field.clone()));
+                    if stage.remaps {
+                        stage.estranged.insert((side.other(), field.clone()));
+                    }
                     stage.gone.insert((side, field.clone()))
                 }
                 Weather::FieldGone(field, false) => stage.gone.remove(&(side, field.clone())),

@@ -203,6 +203,7 @@ impl History {
         let Some(mut fields) = self.world.remap(schemas) else {
             return false;
         };
+        self.stage().lock().remaps = true;
         self.freedoms().fields(&mut fields);
         self.link.mapping.fields = fields;
         // What follows a source was just made to do so. To look costs nothing there.
