@@ -648,6 +648,8 @@ impl StoreError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::port::CellChange;
+    use crate::record::Lifecycle;
 
     #[test]
     fn a_run_is_named_by_what_is_shown_of_it() {
@@ -657,5 +659,52 @@ mod tests {
             assert_eq!(at.to_string().parse(), Ok(run));
         }
         assert!("yesterday".parse::<RunId>().is_err());
+    }
+
+    #[test]
+    fn a_record_shows_more_where_a_cell_is_neither_what_was_written_nor_what_was_seen() {
+        let record = |cells: &[(&str, Cell)], lifecycle| Record {
+            key: Key::durable("1"),
+            lifecycle,
+            version: None,
+            edited_at: None,
+            rank: None,
+            cells: cells
+                .iter()
+                .map(|(field, cell)| (FieldId::new(*field), cell.clone()))
+                .collect(),
+        };
+        let live = |cells: &[(&str, Cell)]| record(cells, Lifecycle::Live);
+        let text = |text: &str| Cell::Complete(Value::text(text));
+        let effect = |kind| Effect {
+            pair: PairId(1),
+            side: Side::Left,
+            command: Command {
+                holding: Vec::new(),
+                kind,
+                key: None,
+                cells: vec![CellChange {
+                    field: FieldId::new("title"),
+                    expected: None,
+                    desired: Value::text("new"),
+                }],
+            },
+            then: Vec::new(),
+        };
+        let create = effect(CommandKind::Create);
+        let bare = [("title", text("new")), ("total", Cell::Unread)];
+        let empty = [("title", text("new")), ("notes", text(""))];
+        let defaulted = [("title", text("new")), ("notes", text("none yet"))];
+        assert!(!create.shows_more(None, &live(&bare)));
+        assert!(!create.shows_more(None, &live(&empty)));
+        assert!(create.shows_more(None, &live(&defaulted)));
+        assert!(create.shows_more(None, &live(&[("title", text("New"))])));
+
+        let patch = effect(CommandKind::Patch);
+        let before = live(&[("title", text("old")), ("notes", text("none yet"))]);
+        assert!(!patch.shows_more(Some(&before), &live(&defaulted)));
+        assert!(patch.shows_more(Some(&before), &live(&empty)));
+        let trashed = record(&defaulted, Lifecycle::Trashed);
+        assert!(patch.shows_more(Some(&trashed), &live(&defaulted)));
     }
 }
