@@ -23,6 +23,14 @@ docs:
 purity:
     scripts/purity
 
+# Programs that link sqlx and diesel beside our crates build and run; the oldest SQLite edits a file.
+checks:
+    scripts/checks
+
+# The file of the present format, kept for later builds to open; before the format is raised.
+fixture:
+    cargo test -p notion-sync --test formats -- --ignored make_the_fixture
+
 # Licences, bans, sources.
 deny:
     cargo deny check licenses bans sources

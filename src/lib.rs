@@ -1,17 +1,21 @@
 //! Keep Notion and your own store the same, both ways, without losing an edit or making a duplicate.
 //!
 //! This crate is the front door: it re-exports the crates of the family and puts the usual parts
-//! together. [`Replica`] keeps one Notion data source and one table of a SQLite file the same;
-//! [`core::engine::Engine`] does the same for any two peers.
+//! together. [`Replica`] keeps one Notion data source and one table of a SQLite file the same,
+//! [`TableLink`] a data source and a table you have already; [`core::engine::Engine`] does the same for any two peers.
 
 mod clock;
 pub mod render;
 #[cfg(feature = "sqlite")]
 mod replica;
+#[cfg(feature = "sqlite")]
+mod table_link;
 
 pub use clock::SystemClock;
 #[cfg(feature = "sqlite")]
 pub use replica::{Replica, ReplicaError};
+#[cfg(feature = "sqlite")]
+pub use table_link::{TableLink, TableLinkError};
 
 pub use notion_sync_client as client;
 pub use notion_sync_core as core;

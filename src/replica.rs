@@ -9,7 +9,7 @@ use notion_sync_core::engine::{
     AppliedPlan, Budget, Described, Engine, MayPass, Report, RunError, RunOptions, Step,
     UndoOptions, UndoPlan, UndoReport, Verification, VerifyOptions, Watch,
 };
-use notion_sync_core::link::{LinkId, LinkSpec, Policy, Sides};
+use notion_sync_core::link::{LinkId, LinkSpec, Neighbour, OptionPolicy, Policy, Sides};
 use notion_sync_core::plan::{Approval, Plan};
 use notion_sync_core::port::{Call, Clock, Peer, PeerError, RunId, RunRecord, Store, StoreError};
 use notion_sync_core::schema::{FieldId, Schema};
@@ -32,6 +32,8 @@ pub struct Replica {
     policy: Policy,
     notion: NotionOptions,
     marker: Option<String>,
+    beside: Vec<DataSourceId>,
+    follow_names: bool,
     clock: Arc<dyn Clock>,
 }
 
@@ -100,6 +102,8 @@ impl Replica {
             policy: Policy::default(),
             notion: NotionOptions::default(),
             marker: None,
+            beside: Vec::new(),
+            follow_names: false,
             clock: Arc::new(SystemClock::default()),
         }
     }
@@ -126,6 +130,23 @@ impl Replica {
         self
     }
 
+    /// Data sources that the file keeps beside this one, so that rows can refer to each other's rows.
+    /// Those the file knows already need not be named. Before a first run of several that refer to
+    /// each other, [`Replica::prepare`] makes all tables.
+    #[must_use]
+    pub fn beside(mut self, data_sources: impl IntoIterator<Item = DataSourceId>) -> Self {
+        self.beside.extend(data_sources);
+        self
+    }
+
+    /// Renames columns when their properties are renamed in Notion. Without, the first name stays,
+    /// and statements that people wrote go on working.
+    #[must_use]
+    pub fn follow_names(mut self, follow: bool) -> Self {
+        self.follow_names = follow;
+        self
+    }
+
     /// Another clock, for tests.
     #[must_use]
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
@@ -136,6 +157,14 @@ impl Replica {
     /// The name of the link in the store: the data source's id.
     pub fn link(&self) -> LinkId {
         LinkId::new(self.data_source.to_string())
+    }
+
+    /// Makes the table, or brings its columns up to date, and syncs nothing. Every run does so first.
+    ///
+    /// # Errors
+    /// When the data source cannot be asked for its fields or the file cannot be written.
+    pub async fn prepare(&self) -> Result<(), ReplicaError> {
+        self.engine(Intent::Write, false).await.map(drop)
     }
 
     /// Runs one cycle.
@@ -309,7 +338,15 @@ impl Replica {
         };
         let marker = self.marker_id(&description.schema)?;
 
-        let replica: SqliteReplica = self.store.replica(&link).build();
+        let others = self.others().await?;
+        let adds = self.policy.unknown_options != OptionPolicy::Deny;
+        let mut replica = self.store.replica(&link).any_option(adds);
+        replica = replica.follow_names(self.follow_names);
+        for source in others.iter().chain([&self.data_source]) {
+            let link = LinkId::new(source.to_string());
+            replica = replica.collection(notion_sync_notion::place(*source), link);
+        }
+        let replica: SqliteReplica = replica.build();
         let write = intent == Intent::Write;
         let mapping = replica
             .align(&description.schema, marker.as_ref(), write)
@@ -329,7 +366,35 @@ impl Replica {
         let described = Sides::new(Described { description, at }, table);
         let peers: Sides<Arc<dyn Peer>> = Sides::new(Arc::new(peer), Arc::new(replica));
         let store: Arc<dyn Store> = Arc::new(self.store.clone());
-        Ok(Engine::new(spec, described, peers, store, Arc::clone(&self.clock)).remaps())
+        let engine = Engine::new(spec, described, peers, store, Arc::clone(&self.clock));
+        Ok(engine.neighbours(self.neighbours(others).await?).remaps())
+    }
+
+    /// The other data sources of the file.
+    async fn others(&self) -> Result<Vec<DataSourceId>, StoreError> {
+        let known = self.store.links().await?;
+        let known = known
+            .iter()
+            .filter_map(|link| link.as_str().parse::<DataSourceId>().ok());
+        let mut others = self.beside.clone();
+        others.extend(known);
+        others.retain(|other| *other != self.data_source);
+        others.sort_unstable();
+        others.dedup();
+        Ok(others)
+    }
+
+    /// Those of them that have a table.
+    async fn neighbours(&self, others: Vec<DataSourceId>) -> Result<Vec<Neighbour>, StoreError> {
+        let mut neighbours = Vec::new();
+        for source in others {
+            let link = LinkId::new(source.to_string());
+            if let Some(table) = self.store.place_of(&link).await? {
+                let places = Sides::new(notion_sync_notion::place(source), table);
+                neighbours.push(Neighbour { link, places });
+            }
+        }
+        Ok(neighbours)
     }
 
     fn marker_id(&self, schema: &Schema) -> Result<Option<FieldId>, ReplicaError> {

@@ -420,11 +420,16 @@ async fn pain_16_long_text_is_sent_in_pieces_and_comes_back_whole() {
 #[tokio::test]
 async fn pain_16_a_value_over_a_limit_is_refused_and_the_rest_goes_on() {
     let world = World::pulled(&["one", "two"]).await;
-    let url = format!("https://example.org/{}", "a".repeat(2_100));
-    world
-        .person()
-        .execute("UPDATE Tasks SET Link = ?1 WHERE Name = 'one'", [&url])
-        .unwrap();
+    let link = |url: &str| {
+        let sql = "UPDATE Tasks SET Link = ?1 WHERE Name = 'one'";
+        world.person().execute(sql, [url])
+    };
+    let long = format!("https://example.org/{}", "a".repeat(2_100));
+    let refused = link(&long).unwrap_err().to_string();
+    assert_eq!(refused, "Link takes at most 2000 characters");
+    // SQL counts characters, Notion the two units that each of these takes.
+    let url = format!("https://example.org/{}", "🐢".repeat(1_100));
+    link(&url).unwrap();
     world.sql("UPDATE Tasks SET Count = 1");
     let report = world.run().await;
     let guards: Vec<Guard> = report

@@ -122,7 +122,9 @@ impl StoreFile {
         let table = match &self.table {
             None => None,
             Some(spec) => {
-                let table = store.replica(&spec.link).source(spec.source).build();
+                // People write an option that nobody offers, here as at the source.
+                let table = store.replica(&spec.link).source(spec.source);
+                let table = table.any_option(true).build();
                 let schema = spec.schema.lock().unwrap_or_else(PoisonError::into_inner);
                 spec.align(&table, &schema)?;
                 Some(Arc::new(table))

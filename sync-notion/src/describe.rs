@@ -1,10 +1,13 @@
 //! The schema of a data source in the core's words. Reading values is `decode`.
 
 use notion_sync_client::object::{
-    DataSource, OptionSchema, PropertyConfig, PropertySchema, PropertyType, plain_text,
+    DataSource, OptionSchema, PropertyConfig, PropertySchema, PropertyType, RelationKind,
+    RelationSchema, plain_text,
 };
-use notion_sync_core::schema::{Access, Field, FieldId, FieldType, Limits, Schema};
+use notion_sync_core::schema::{Access, Field, FieldId, FieldType, Limits, Relation, Schema};
 use notion_sync_core::value::Choice;
+
+use crate::peer::place;
 
 /// Field that shows a page's id, dashed.
 pub const ID: &str = "_id";
@@ -86,6 +89,13 @@ fn kind(property: &PropertySchema) -> (FieldType, Access) {
             (FieldType::Date, Computed)
         }
         (PropertyType::UniqueId, _) => (FieldType::Text, Computed),
+        // Read, and not written yet.
+        (PropertyType::Relation, PropertyConfig::Relation(config)) => match relation(config) {
+            Some(relation) => (FieldType::Relation(relation), Unsupported),
+            None => (other(), Unsupported),
+        },
+        (PropertyType::People, _) => (FieldType::People, Unsupported),
+        (PropertyType::Files, _) => (FieldType::Files, Unsupported),
         (
             PropertyType::Formula
             | PropertyType::Rollup
@@ -97,6 +107,21 @@ fn kind(property: &PropertySchema) -> (FieldType, Access) {
         ) => (other(), Computed),
         _ => (other(), Unsupported),
     }
+}
+
+/// What a relation points at; `None` where Notion does not say.
+fn relation(config: &RelationSchema) -> Option<Relation> {
+    let mirror = match &config.kind {
+        RelationKind::Dual {
+            synced_property: Some(property),
+            ..
+        } => Some(FieldId::new(property.as_str())),
+        _ => None,
+    };
+    Some(Relation {
+        target: place(config.data_source?),
+        mirror,
+    })
 }
 
 fn choices(options: &[OptionSchema]) -> Vec<Choice> {

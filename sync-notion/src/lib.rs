@@ -15,6 +15,6 @@ mod scan;
 pub use describe::{CREATED, EDITED, ID, URL};
 pub use discover::{DataSourceChoice, DataSourceSummary, ResolveError, list_data_sources, resolve};
 pub use options::NotionOptions;
-pub use peer::NotionPeer;
+pub use peer::{NotionPeer, place};
 
 pub use notion_sync_client as client;

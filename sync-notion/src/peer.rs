@@ -257,8 +257,8 @@ impl NotionPeer {
     }
 }
 
-/// The place of a data source.
-fn place(data_source: DataSourceId) -> PlaceId {
+/// A data source as a place.
+pub fn place(data_source: DataSourceId) -> PlaceId {
     PlaceId::new(format!("notion:{data_source}"))
 }
 

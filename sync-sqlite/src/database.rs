@@ -9,7 +9,7 @@ use notion_sync_core::port::StoreError;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior};
 
 use crate::base::Layouts;
-use crate::ddl::{FORMAT, MIGRATIONS, RANKED, READ_AS_IT_IS, READ_UNRANKED, RESERVED, TABLES};
+use crate::ddl::{FORMAT, MIGRATIONS, READ_AS_IT_IS, READ_OLDER, RESERVED, TABLES};
 use crate::error::{Result, corrupt, failed, file_failed};
 use crate::lease::Leases;
 use crate::replica::Table;
@@ -44,6 +44,8 @@ pub(crate) struct Database {
     path: Option<PathBuf>,
     options: StoreOptions,
     connection: Option<Connection>,
+    /// Which file was opened, however its name is used since.
+    opened: Option<FileId>,
     /// The format of the private tables, once they were found.
     format: Option<u32>,
     /// Mappings of links opened here; they tell how to store a base short.
@@ -61,6 +63,7 @@ impl Database {
             path: path.map(Path::to_path_buf),
             options,
             connection: None,
+            opened: None,
             format: None,
             mappings: BTreeMap::new(),
             planned: BTreeMap::new(),
@@ -77,13 +80,15 @@ impl Database {
                 _ => self.connect()?,
             }
         }
+        self.check_same_file()?;
         if self.format.is_none() {
             let Some(connection) = &self.connection else {
                 return Ok(None);
             };
             self.format = format_of(connection)?;
-            if self.format.is_some_and(|format| format < RANKED) {
-                connection.execute_batch(READ_UNRANKED)?;
+            let found = self.format.unwrap_or(FORMAT);
+            for (_, views) in READ_OLDER.iter().filter(|(first, _)| found < *first) {
+                connection.execute_batch(views)?;
             }
         }
         Ok(self.connection.as_mut().filter(|_| self.format.is_some()))
@@ -98,6 +103,7 @@ impl Database {
             }
             self.connect()?;
         }
+        self.check_same_file()?;
         if self.format != Some(FORMAT) {
             let connection = self.connected()?;
             connection.execute_batch(READ_AS_IT_IS)?;
@@ -122,6 +128,20 @@ impl Database {
         })
     }
 
+    /// What is written to a file without a name is lost with the process.
+    fn check_same_file(&self) -> Result<()> {
+        if let Some(path) = &self.path
+            && self.opened != file_id(path)
+        {
+            return Err(failed(format!(
+                "{} was removed, moved or replaced while it was open; nothing more is written to it, \
+                 open the file again",
+                path.display()
+            )));
+        }
+        Ok(())
+    }
+
     fn connected(&mut self) -> Result<&mut Connection> {
         self.connection
             .as_mut()
@@ -142,6 +162,7 @@ impl Database {
             "PRAGMA foreign_keys = ON; PRAGMA synchronous = NORMAL; PRAGMA temp_store = MEMORY;
              PRAGMA cache_size = -16384; PRAGMA wal_autocheckpoint = 4000;",
         )?;
+        self.opened = self.path.as_deref().and_then(file_id);
         self.connection = Some(connection);
         Ok(())
     }
@@ -207,6 +228,22 @@ fn create_tables(connection: &mut Connection) -> Result<()> {
     transaction.execute("UPDATE _sync_meta SET format = ?1", [FORMAT])?;
     transaction.commit()?;
     Ok(())
+}
+
+/// Tells a file from another that has its name later: device and number.
+type FileId = (u64, u64);
+
+/// `None` where there is no file. Systems without such numbers keep an open file where it is.
+#[cfg(unix)]
+fn file_id(path: &Path) -> Option<FileId> {
+    use std::os::unix::fs::MetadataExt;
+    let metadata = std::fs::metadata(path).ok()?;
+    Some((metadata.dev(), metadata.ino()))
+}
+
+#[cfg(not(unix))]
+fn file_id(_: &Path) -> Option<FileId> {
+    None
 }
 
 /// Makes an empty file that only its owner reads; one that is there stays as it is.

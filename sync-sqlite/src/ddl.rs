@@ -1,10 +1,11 @@
 //! The private tables and their format. People read the views in `views.rs` instead.
 
-/// The format this build writes. A file with a higher one is refused.
-pub(crate) const FORMAT: u32 = 3;
+/// The format this build writes. A file with a higher one is refused. Before it is raised, `just fixture`
+/// keeps a file of the present one.
+pub(crate) const FORMAT: u32 = 4;
 
 /// What leads from a format to the next, the first from 1 to 2.
-pub(crate) const MIGRATIONS: [&str; FORMAT as usize - 1] = [WAITS, RANKS];
+pub(crate) const MIGRATIONS: [&str; FORMAT as usize - 1] = [WAITS, RANKS, READABLE];
 
 /// Pairs that refer to records without counterpart, and to which.
 const WAITS: &str = "
@@ -21,21 +22,76 @@ CREATE INDEX _sync_pairs_right_rank ON _sync_pairs(link, right_rank)
   WHERE right_live = 1 AND right_rank IS NOT NULL;
 ";
 
-/// The first format with ranks.
-pub(crate) const RANKED: u32 = 3;
-
-/// How a file without ranks reads like one that knows none, before anything is written to it: a view
-/// that lives in this connection hides the table of its name.
-pub(crate) const READ_UNRANKED: &str = "
-CREATE TEMP VIEW _sync_pairs AS
-  SELECT *, NULL AS left_rank, NULL AS right_rank FROM main._sync_pairs;
+/// What people read and edit beside values: states, options, caps, related tables, people.
+const READABLE: &str = "
+-- Whether the table has a column `_state`, and takes options that the source does not offer.
+ALTER TABLE _sync_tables ADD COLUMN stateful INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE _sync_tables ADD COLUMN any_option INTEGER NOT NULL DEFAULT 0;
+-- What a column is known by for its whole life: its first name where this is empty.
+ALTER TABLE _sync_columns ADD COLUMN id TEXT;
+-- Why it cannot be edited.
+ALTER TABLE _sync_columns ADD COLUMN reason TEXT;
+ALTER TABLE _sync_columns ADD COLUMN limits TEXT;
+-- The table whose rows it refers to.
+ALTER TABLE _sync_columns ADD COLUMN target TEXT;
+CREATE TABLE _sync_options(
+  tbl TEXT NOT NULL COLLATE NOCASE,
+  col TEXT NOT NULL COLLATE NOCASE,
+  name TEXT NOT NULL,
+  position INTEGER NOT NULL,
+  PRIMARY KEY (tbl, col, name)
+) STRICT, WITHOUT ROWID;
+-- Texts of records, beside their rows: they are long, and few read them.
+CREATE TABLE _sync_bodies(
+  tbl TEXT NOT NULL, row INTEGER NOT NULL, markdown TEXT, PRIMARY KEY (tbl, row)
+) STRICT;
+-- Files to be uploaded: where the bytes are, and their digest once a run has looked at them.
+CREATE TABLE _sync_uploads(
+  id INTEGER PRIMARY KEY AUTOINCREMENT, path TEXT, bytes BLOB, digest TEXT, problem TEXT
+) STRICT;
+CREATE INDEX _sync_uploads_digest ON _sync_uploads(digest);
+CREATE TABLE _sync_people(id TEXT PRIMARY KEY, name TEXT, email TEXT) STRICT, WITHOUT ROWID;
+CREATE INDEX _sync_people_email ON _sync_people(email) WHERE email IS NOT NULL;
 ";
 
-/// Takes the view of [`READ_UNRANKED`] away.
-pub(crate) const READ_AS_IT_IS: &str = "DROP VIEW IF EXISTS temp._sync_pairs;";
+/// How a file of an older format reads like one of this, before anything is written to it: views
+/// that live in this connection hide the tables of their names. By the first format that needs none.
+pub(crate) const READ_OLDER: [(u32, &str); 2] = [
+    (
+        3,
+        "CREATE TEMP VIEW _sync_pairs AS
+  SELECT *, NULL AS left_rank, NULL AS right_rank FROM main._sync_pairs;",
+    ),
+    (
+        4,
+        "CREATE TEMP VIEW _sync_tables AS
+  SELECT *, 0 AS stateful, 0 AS any_option FROM main._sync_tables;
+CREATE TEMP VIEW _sync_columns AS
+  SELECT *, NULL AS id, NULL AS reason, NULL AS limits, NULL AS target FROM main._sync_columns;",
+    ),
+];
 
-/// Names a replica table may not take: views of this crate.
-pub(crate) const RESERVED: [&str; 4] = ["changes", "conflicts", "sync_status", "sync_rows"];
+/// Takes the views of [`READ_OLDER`] away.
+pub(crate) const READ_AS_IT_IS: &str = "DROP VIEW IF EXISTS temp._sync_pairs;
+DROP VIEW IF EXISTS temp._sync_tables; DROP VIEW IF EXISTS temp._sync_columns;";
+
+/// Names a replica table does not take by itself: views of this crate, and tables about collections.
+pub(crate) const RESERVED: [&str; 14] = [
+    "bodies",
+    "cells",
+    "changes",
+    "conflicts",
+    "data_sources",
+    "databases",
+    "files",
+    "journal",
+    "runs",
+    "schema_fields",
+    "sync_people",
+    "sync_rows",
+    "sync_status",
+    "views",
+];
 
 /// Ids of pairs and intents stay below this; a row's number is link number * ROOM + id.
 ///

@@ -70,11 +70,17 @@ fn explain(error: rusqlite::Error) -> StoreError {
         }
         Some(ErrorCode::NotADatabase) => {
             return StoreError::Corrupt(
-                "the file is not a SQLite database; choose another file name".to_owned(),
+                "the file is not a SQLite database; choose another file, or restore a backup beside \
+                 it if it was one"
+                    .to_owned(),
             );
         }
         Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => {
             "the file cannot be written; make it and its folder writable"
+        }
+        Some(ErrorCode::SystemIoFailure) => {
+            "the system could not read or write the file; check the disk, the room on it and limits on \
+             the size of files, then run again"
         }
         Some(ErrorCode::CannotOpen) => {
             "the file cannot be opened; check that its folder exists and is writable"

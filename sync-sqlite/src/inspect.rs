@@ -3,13 +3,15 @@
 use notion_sync_core::engine::{Decisions, RunError};
 use notion_sync_core::link::LinkId;
 use notion_sync_core::outbox::{Intent, IntentId, IntentState, NextStep};
-use notion_sync_core::port::{LinkMemory, Query, Rows, RunRecord, Store, StoreError};
+use notion_sync_core::port::{LinkMemory, PlaceId, Query, Rows, RunRecord, Store, StoreError};
 use notion_sync_core::record::{Key, Timestamp};
+use notion_sync_core::value::Digest;
 use rusqlite::types::ValueRef;
 use rusqlite::{OptionalExtension, Row};
 use serde::Serialize;
 
 use crate::links;
+use crate::replica::{place_of, uploads};
 use crate::store::SqliteStore;
 
 /// One table and how it stands.
@@ -148,6 +150,29 @@ impl SqliteStore {
                     .query_row([link.as_str()], |row| row.get(0))
                     .optional()?;
                 Ok(name)
+            })
+            .await
+    }
+
+    /// The table of a link as a place, once there is one.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub async fn place_of(&self, link: &LinkId) -> Result<Option<PlaceId>, StoreError> {
+        let table = self.table_of(link).await?;
+        Ok(table.map(|table| place_of(&table)))
+    }
+
+    /// The bytes of a file that somebody put into `files`, for the peer that uploads them; `None` where
+    /// nobody did, or where the file at its path is another one by now.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub async fn blob(&self, digest: Digest) -> Result<Option<Vec<u8>>, StoreError> {
+        self.worker()
+            .ask(move |database| match database.reader()? {
+                Some(reader) => uploads::bytes(reader, &digest),
+                None => Ok(None),
             })
             .await
     }

@@ -58,9 +58,11 @@ impl Leases {
         options.read(true).write(true).create(true).truncate(false);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let mut file = options
-            .open(path)
-            .map_err(|error| file_failed("the lock file beside the store cannot be made", error))?;
+        let mut file = options.open(path).map_err(|error| {
+            let what =
+                "the lock file beside the store cannot be opened; make it and the folder writable";
+            file_failed(what, error)
+        })?;
         match file.try_lock() {
             Ok(()) => {
                 // Only for the message others see; the lock itself is what counts.

@@ -17,6 +17,7 @@ mod pairs;
 mod read;
 mod replica;
 mod store;
+mod table;
 mod views;
 mod worker;
 
@@ -24,3 +25,4 @@ pub use database::StoreOptions;
 pub use inspect::{ConflictRow, TableStatus, UnresolvedCommand, UnsettledRow};
 pub use replica::{ReplicaBuilder, SqliteReplica};
 pub use store::SqliteStore;
+pub use table::{NewKey, SqliteTable, SqliteTableBuilder, TableError};

@@ -330,6 +330,11 @@ impl Stored {
         self.sides[side].shadow.record()
     }
 
+    /// What stands in its way.
+    pub(crate) fn standing(&self) -> Option<&Standing> {
+        self.standing.as_ref()
+    }
+
     /// The key on a side.
     pub(crate) fn key(&self, side: Side) -> Option<&Key> {
         self.sides[side].key.as_ref()

@@ -1,6 +1,7 @@
 //! The thread that owns the connection, and the handle to it.
 //!
-//! Requests are closures over the [`Database`]; answers come back through a oneshot channel, so no
+//! Requests are closures over what the thread owns, a [`Database`] or a file with a table of somebody
+//! else; answers come back through a oneshot channel, so no
 //! async runtime is needed and a dropped future leaves a whole transaction or none behind.
 
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
@@ -12,26 +13,31 @@ use notion_sync_core::port::StoreError;
 use crate::database::Database;
 use crate::error::Result;
 
-type Job = Box<dyn FnOnce(&mut Database) + Send>;
+type Job<T> = Box<dyn FnOnce(&mut T) + Send>;
 
 /// A handle to the thread. When the last one goes, the file is closed before `drop` returns.
-#[derive(Clone)]
-pub(crate) struct Worker(Arc<Shared>);
+pub(crate) struct Worker<T = Database>(Arc<Shared<T>>);
 
-struct Shared {
-    jobs: Mutex<Option<mpsc::Sender<Job>>>,
+impl<T> Clone for Worker<T> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+struct Shared<T> {
+    jobs: Mutex<Option<mpsc::Sender<Job<T>>>>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
-impl Worker {
-    /// Moves the database to a thread of its own.
-    pub(crate) fn start(mut database: Database) -> std::result::Result<Self, StoreError> {
-        let (jobs, inbox) = mpsc::channel::<Job>();
+impl<T: Send + 'static> Worker<T> {
+    /// Moves the connection and what belongs to it to a thread of its own.
+    pub(crate) fn start(mut owned: T) -> std::result::Result<Self, StoreError> {
+        let (jobs, inbox) = mpsc::channel::<Job<T>>();
         let thread = thread::Builder::new()
             .name("notion-sync-sqlite".to_owned())
             .spawn(move || {
                 for job in inbox {
-                    job(&mut database);
+                    job(&mut owned);
                 }
             })
             .map_err(|error| StoreError::Io {
@@ -45,18 +51,18 @@ impl Worker {
     }
 
     /// Runs a job on the thread and waits for its answer.
-    pub(crate) async fn ask<T: Send + 'static>(
+    pub(crate) async fn ask<A: Send + 'static>(
         &self,
-        job: impl FnOnce(&mut Database) -> Result<T> + Send + 'static,
-    ) -> std::result::Result<T, StoreError> {
+        job: impl FnOnce(&mut T) -> Result<A> + Send + 'static,
+    ) -> std::result::Result<A, StoreError> {
         let gone = || StoreError::Io {
             message: "the thread that holds the file has ended; open the file again".to_owned(),
             source: None,
         };
         let (answer, answered) = oneshot::channel();
-        let job: Job = Box::new(move |database| {
+        let job: Job<T> = Box::new(move |owned| {
             // Nobody waits any more if the caller was dropped; the work is done all the same.
-            let _ = answer.send(job(database).map_err(|fault| fault.0));
+            let _ = answer.send(job(owned).map_err(|fault| fault.0));
         });
         {
             let jobs = self.0.jobs.lock().unwrap_or_else(PoisonError::into_inner);
@@ -69,7 +75,7 @@ impl Worker {
     }
 }
 
-impl Drop for Shared {
+impl<T> Drop for Shared<T> {
     fn drop(&mut self) {
         let jobs = self.jobs.get_mut().unwrap_or_else(PoisonError::into_inner);
         drop(jobs.take());

@@ -15,6 +15,7 @@ use notion_sync_core::port::*;
 use notion_sync_core::record::{Rank, RankRange};
 use notion_sync_core::schema::{Access, FieldId, FieldType};
 use notion_sync_sqlite::{SqliteStore, StoreOptions};
+use rusqlite::Connection;
 
 fn open(path: &Path) -> Result<SqliteStore, StoreError> {
     SqliteStore::open(path, StoreOptions::default())
@@ -174,16 +175,36 @@ fn a_later_format_is_refused_untouched() {
     let path = world.path();
     assert!(matches!(
         open(&path),
-        Err(StoreError::Newer { found: 7, known: 3 })
+        Err(StoreError::Newer { found: 7, known: 4 })
     ));
 }
 
-/// Makes the file what a program that knew no ranks wrote.
+/// Makes the file what a program that knew no ranks, states and options wrote.
 fn as_format_1(world: &World) {
+    let person = world.person();
+    for (kind, name) in objects(&person, "type IN ('view', 'trigger')") {
+        let _ = person.execute_batch(&format!("DROP {kind} \"{name}\""));
+    }
     let sql = "DROP INDEX _sync_pairs_left_rank; DROP INDEX _sync_pairs_right_rank;
         ALTER TABLE _sync_pairs DROP COLUMN left_rank; ALTER TABLE _sync_pairs DROP COLUMN right_rank;
+        ALTER TABLE _sync_tables DROP COLUMN stateful; ALTER TABLE _sync_tables DROP COLUMN any_option;
+        ALTER TABLE _sync_columns DROP COLUMN id; ALTER TABLE _sync_columns DROP COLUMN reason;
+        ALTER TABLE _sync_columns DROP COLUMN limits; ALTER TABLE _sync_columns DROP COLUMN target;
+        ALTER TABLE tasks DROP COLUMN _state; DROP TABLE _sync_options; DROP TABLE _sync_people;
         DROP TABLE _sync_waits; UPDATE _sync_meta SET format = 1";
-    world.person().execute_batch(sql).unwrap();
+    person.execute_batch(sql).unwrap();
+}
+
+fn objects(person: &Connection, condition: &str) -> Vec<(String, String)> {
+    person
+        .prepare(&format!(
+            "SELECT type, name FROM sqlite_master WHERE {condition}"
+        ))
+        .unwrap()
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))
+        .unwrap()
+        .collect::<Result<_, _>>()
+        .unwrap()
 }
 
 #[test]
@@ -305,7 +326,7 @@ fn a_writing_program_makes_the_store_busy_and_loses_nothing() {
     let path = dir.path().join("db.sqlite");
     let store = SqliteStore::open(&path, options).unwrap();
     let fence = take(&store, "test").unwrap();
-    let person = rusqlite::Connection::open(&path).unwrap();
+    let person = Connection::open(&path).unwrap();
     person.execute_batch("BEGIN IMMEDIATE").unwrap();
     assert!(matches!(
         block_on(store.commit(&fence, Commit::default())),
@@ -368,7 +389,7 @@ fn names_are_frozen_and_new_fields_append() {
     assert_eq!(
         columns,
         [
-            "_id,_url,_trashed,_created,_edited,Name,Note,Price,Done,Stage,Tags,Due,Total,Refs,Marker,_row,Stage 2,PRICE 2"
+            "_id,_url,_trashed,_created,_edited,_state,Name,Note,Price,Done,Stage,Tags,Due,Total,Refs,Marker,_row,Stage 2,PRICE 2"
         ]
     );
     person

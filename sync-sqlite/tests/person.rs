@@ -50,11 +50,11 @@ fn every_refusal_has_its_sentence() {
         ),
         (
             "UPDATE tasks SET Refs = '[]'",
-            "Refs is computed by Notion and cannot be edited",
+            "Refs is of a kind that is only read (relation) and cannot be edited",
         ),
         (
             "UPDATE tasks SET Marker = 'x'",
-            "Marker is computed by Notion and cannot be edited",
+            "Marker is written by sync and cannot be edited",
         ),
         (
             "UPDATE tasks SET _trashed = 2",

@@ -59,7 +59,11 @@ impl World {
     pub(crate) async fn with(builder: Builder) -> Self {
         let sim = builder.start().await.unwrap();
         let data_source = sim.create_data_source("Tasks", &schema()).unwrap();
-        let folder = tempfile::tempdir().unwrap();
+        Self::of(sim, data_source, tempfile::tempdir().unwrap())
+    }
+
+    /// A data source of a Notion and a file that is not there yet.
+    pub(crate) fn of(sim: NotionSim, data_source: String, folder: tempfile::TempDir) -> Self {
         let clock = StandingClock::at(sim.now().as_millisecond());
         Self {
             data_source,
@@ -152,6 +156,17 @@ impl World {
         when: impl Fn(&Event) -> bool + Send + Sync + 'static,
         happens: impl FnOnce() + Send + 'static,
     ) -> Report {
+        self.try_run_while(&self.store(), when, happens)
+            .await
+            .unwrap()
+    }
+
+    pub(crate) async fn try_run_while(
+        &self,
+        store: &SqliteStore,
+        when: impl Fn(&Event) -> bool + Send + Sync + 'static,
+        happens: impl FnOnce() + Send + 'static,
+    ) -> Result<Report, ReplicaError> {
         let happens = Mutex::new(Some(happens));
         let listener = move |event: &Event| {
             if when(event)
@@ -164,9 +179,8 @@ impl World {
             progress: Some(Arc::new(listener)),
             ..RunOptions::default()
         };
-        let store = self.store();
-        let replica = self.replica(self.client(), &store);
-        replica.run(&options).await.unwrap()
+        let replica = self.replica(self.client(), store);
+        replica.run(&options).await
     }
 
     /// A run that must do nothing at all.

@@ -1,6 +1,7 @@
 //! A link: two peers, how their fields correspond, and what is allowed.
 
 mod authority;
+mod by_name;
 mod filter;
 pub mod lens;
 mod neighbour;

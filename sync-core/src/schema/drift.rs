@@ -133,6 +133,8 @@ impl SchemaEvent {
     pub fn estranges(&self) -> Option<String> {
         match self {
             Self::Removed { .. } => Some("is gone".into()),
+            // One and the same kind, that was not interpreted before and is now, or the other way.
+            Self::Retyped { from, to, .. } if from.name() == to.name() => None,
             Self::Retyped { from, to, .. } => {
                 let (from, to) = (from.name(), to.name());
                 Some(format!("held {from} and holds {to} now"))
@@ -146,7 +148,7 @@ impl SchemaEvent {
 
     /// Whether a mapping made from the schema would be another one now.
     pub fn reshapes(&self) -> bool {
-        matches!(self, Self::Added { .. }) || self.estranges().is_some()
+        matches!(self, Self::Added { .. } | Self::Retyped { .. }) || self.estranges().is_some()
     }
 
     /// Whether records may be decided otherwise because of it. What was refused for want of it is
@@ -415,6 +417,20 @@ mod tests {
             prop_assert_eq!(schema.drift(&schema, ids), Vec::new());
             prop_assert_eq!(schema.drift(&sorted(schema.clone()), ids), Vec::new());
         }
+    }
+
+    #[test]
+    fn e15_a_kind_that_is_interpreted_from_now_on_is_the_same_field_mapped_anew() {
+        let people = FieldType::Other("people".into());
+        let event = |from: FieldType, to: FieldType| SchemaEvent::Retyped {
+            field: FieldId::new("p"),
+            from,
+            to,
+        };
+        let known = event(people.clone(), FieldType::People);
+        assert_eq!(known.estranges(), None);
+        assert!(known.reshapes() && known.matters());
+        assert!(event(people, FieldType::Files).estranges().is_some());
     }
 
     #[test]

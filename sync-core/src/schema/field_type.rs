@@ -49,6 +49,8 @@ pub enum FieldType {
     Json,
     /// Texts in order.
     List,
+    /// The text of the record itself, as Markdown.
+    Body,
     /// A UUID, as text.
     Uuid,
     /// Computed from other fields of the record.
@@ -102,6 +104,7 @@ impl FieldType {
             Self::Verification => "verification",
             Self::Json => "json",
             Self::List => "list",
+            Self::Body => "body",
             Self::Uuid => "uuid",
             Self::Formula => "formula",
             Self::Rollup => "rollup",

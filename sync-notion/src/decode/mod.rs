@@ -1,5 +1,6 @@
 //! Pages to records. Which properties there are comes from the schema; a page is read once.
 
+mod element;
 mod raw;
 mod text;
 mod value;

@@ -5,10 +5,11 @@ use std::fmt;
 use notion_sync_client::RawValue;
 use notion_sync_client::object::PropertyType;
 use notion_sync_core::record::Cell;
-use notion_sync_core::value::{Choice, DateValue, Number, Value};
+use notion_sync_core::value::{Choice, DateValue, FileRef, Number, Person, Reference, Value};
 use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
+use super::element::{Attachment, RelatedPage, User};
 use super::raw::{Word, clean, unsigned};
 use super::text;
 
@@ -83,17 +84,24 @@ fn decode(kind: &PropertyType, inner: &str, has_more: Option<bool>) -> Option<Ce
         PropertyType::UniqueId => unique_id(inner)?,
         PropertyType::Formula => formula(inner)?,
         PropertyType::Rollup => rollup(inner)?,
-        PropertyType::Relation | PropertyType::People => {
-            let shown: Vec<IgnoredAny> = from(inner)?;
-            let more = has_more.unwrap_or(shown.len() >= SHOWN_REFERENCES);
-            return Some(if more {
-                Cell::Truncated(raw_value(inner))
-            } else {
-                Cell::Complete(raw_value(inner))
-            });
+        PropertyType::Relation => {
+            let shown: Vec<RelatedPage<'_>> = from(inner)?;
+            let count = shown.len();
+            let value = Value::references(shown.into_iter().map(Reference::from).collect());
+            return Some(as_far_as_shown(value, count, has_more));
         }
-        PropertyType::Files
-        | PropertyType::CreatedBy
+        PropertyType::People => {
+            let shown: Vec<User<'_>> = from(inner)?;
+            let count = shown.len();
+            let value = Value::people(shown.into_iter().map(Person::from).collect());
+            return Some(as_far_as_shown(value, count, has_more));
+        }
+        PropertyType::Files => {
+            let files: Vec<Attachment<'_>> = from(inner)?;
+            let files: Option<Vec<FileRef>> = files.into_iter().map(Attachment::file).collect();
+            Value::files(files?)
+        }
+        PropertyType::CreatedBy
         | PropertyType::LastEditedBy
         | PropertyType::Button
         | PropertyType::Verification
@@ -101,6 +109,15 @@ fn decode(kind: &PropertyType, inner: &str, has_more: Option<bool>) -> Option<Ce
         _ => return None,
     };
     Some(Cell::Complete(value))
+}
+
+/// Whole unless the answer says there is more, or shows as many as it ever does.
+fn as_far_as_shown(value: Value, count: usize, has_more: Option<bool>) -> Cell {
+    if has_more.unwrap_or(count >= SHOWN_REFERENCES) {
+        Cell::Truncated(value)
+    } else {
+        Cell::Complete(value)
+    }
 }
 
 fn from<'a, T: Deserialize<'a>>(text: &'a str) -> Option<T> {

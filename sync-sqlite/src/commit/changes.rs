@@ -24,6 +24,7 @@ impl Work<'_> {
                 state,
                 dirty,
             } => {
+                self.know_people(side, &state)?;
                 self.pairs.observe(pair, side, state)?;
                 self.pairs.set_dirty(pair, dirty)
             }

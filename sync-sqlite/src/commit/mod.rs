@@ -2,19 +2,25 @@
 
 mod changes;
 mod pending;
+mod people;
 mod prune;
+mod states;
+
+use std::collections::BTreeSet;
 
 use notion_sync_core::link::Side;
-use notion_sync_core::pair::{Presence, SideState};
+use notion_sync_core::pair::{PairId, Presence, SideState};
 use notion_sync_core::port::{
-    Change, Commit, Committed, Effect, Fence, LinkMemory, Outcome, Serial, StoreError,
+    Change, CommandKind, Commit, Committed, Effect, Fence, LinkMemory, Outcome, Serial, StoreError,
 };
+use notion_sync_core::schema::FieldId;
 use rusqlite::{Connection, TransactionBehavior};
 
 use crate::database::{Database, Parts};
 use crate::error::{Result, failed};
 use crate::links::{self, LinkRow};
-use crate::pairs::WorkingSet;
+use crate::pairs::{WorkingSet, id_of};
+use crate::read::side_text;
 use crate::replica::{self, Table, with_gate};
 
 /// Executes a commit for the holder of the lease.
@@ -66,9 +72,12 @@ fn transact(parts: Parts<'_>, fence: &Fence, commit: Commit) -> Result<Committed
         return Err(StoreError::SerialMoved.into());
     }
     let committed = {
+        let table = Table::load(&transaction, &fence.link)?;
         let mut work = Work {
             connection: &transaction,
-            table: Table::load(&transaction, &fence.link)?,
+            people: people::fields(table.as_ref()),
+            table,
+            made: BTreeSet::new(),
             pairs: WorkingSet::new(link.id, &transaction, layouts, mappings.get(&fence.link)),
             memory: None,
             link: &link,
@@ -84,6 +93,10 @@ struct Work<'a> {
     connection: &'a Connection,
     link: &'a LinkRow,
     table: Option<Table>,
+    /// The source's fields that name people.
+    people: Vec<FieldId>,
+    /// Pairs whose rows this commit made.
+    made: BTreeSet<PairId>,
     pairs: WorkingSet<'a>,
     memory: Option<LinkMemory>,
 }
@@ -104,8 +117,10 @@ impl Work<'_> {
                     .collect::<Result<_>>()
             })?
         };
-        self.settle_pending()?;
+        self.take_up_seen_edits()?;
+        let pending = self.settle_pending()?;
         self.pairs.flush()?;
+        self.show_states(pending)?;
         let serial = Serial(self.link.serial.0 + 1);
         self.connection
             .prepare_cached("UPDATE _sync_links SET serial = ?2, next_id = ?3 WHERE id = ?1")?
@@ -132,6 +147,9 @@ impl Work<'_> {
         let Some(observed) = receipt.observed.clone() else {
             return Ok(outcome);
         };
+        if effect.command.kind == CommandKind::Create {
+            self.made.insert(pair);
+        }
         let before = self.pairs.pair(pair)?.shadow(side)?;
         let shows_more = effect.shows_more(before, &observed);
         self.pairs.observe(
@@ -154,6 +172,39 @@ impl Work<'_> {
         Ok(outcome)
     }
 
+    /// The last entry of the feed that a scan has read, where it has moved on.
+    fn seen_until(&self, memory: &LinkMemory) -> Option<(&Table, i64)> {
+        let (table, side) = self.replica()?;
+        let cursor = memory.sides[side].cursor.as_ref()?;
+        Some((table, cursor.0.parse().ok()?))
+    }
+
+    /// Edits that the scan found to say what was there already, written another way or taken back,
+    /// touch no pair: their rows are looked at here, before the feed forgets them.
+    fn take_up_seen_edits(&mut self) -> Result<()> {
+        let Some((table, seq)) = self
+            .memory
+            .as_ref()
+            .and_then(|memory| self.seen_until(memory))
+        else {
+            return Ok(());
+        };
+        let key = side_text(table.source.other());
+        let rows: Vec<i64> = self
+            .connection
+            .prepare_cached(&format!(
+                "SELECT DISTINCT p.pk FROM _sync_capture c
+                 JOIN _sync_pairs p ON p.link = ?3 AND p.{key}_key = CAST(c.row AS TEXT)
+                 WHERE c.tbl = ?1 AND c.seq <= ?2"
+            ))?
+            .query_map((&table.name, seq, self.link.id), |row| row.get(0))?
+            .collect::<rusqlite::Result<_>>()?;
+        for pk in rows {
+            self.pairs.pair(PairId(id_of(pk)))?;
+        }
+        Ok(())
+    }
+
     fn store_memory(&mut self) -> Result<()> {
         let Some(memory) = self.memory.take() else {
             return Ok(());
@@ -161,13 +212,10 @@ impl Work<'_> {
         self.connection
             .prepare_cached("UPDATE _sync_links SET memory = ?2 WHERE id = ?1")?
             .execute((self.link.id, serde_json::to_string(&memory)?))?;
-        if let Some((table, side)) = self.replica() {
-            let cursor = memory.sides[side].cursor.as_ref();
-            if let Some(seq) = cursor.and_then(|cursor| cursor.0.parse::<i64>().ok()) {
-                self.connection
-                    .prepare_cached("DELETE FROM _sync_capture WHERE tbl = ?1 AND seq <= ?2")?
-                    .execute((&table.name, seq))?;
-            }
+        if let Some((table, seq)) = self.seen_until(&memory) {
+            self.connection
+                .prepare_cached("DELETE FROM _sync_capture WHERE tbl = ?1 AND seq <= ?2")?
+                .execute((&table.name, seq))?;
         }
         Ok(())
     }

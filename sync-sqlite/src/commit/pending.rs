@@ -10,10 +10,11 @@ use crate::error::Result;
 use crate::replica::{self, Table};
 
 impl Work<'_> {
-    /// Compares the pending edits of all touched rows with their bases as they are now.
-    pub(super) fn settle_pending(&mut self) -> Result<()> {
+    /// Compares the pending edits of all touched rows with their bases as they are now. Whether there
+    /// were any in the table.
+    pub(super) fn settle_pending(&mut self) -> Result<bool> {
         let Some(table) = self.table.take() else {
-            return Ok(());
+            return Ok(false);
         };
         let any: bool = self
             .connection
@@ -25,7 +26,7 @@ impl Work<'_> {
             }
         }
         self.table = Some(table);
-        Ok(())
+        Ok(any)
     }
 
     fn settle_row(&mut self, table: &Table, pair: PairId) -> Result<()> {

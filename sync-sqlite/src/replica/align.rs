@@ -1,49 +1,72 @@
-//! Laying a table out after a source's schema, and making it so.
+//! Laying a table out after a source's schema. Making it so is `make`.
+
+mod make;
 
 use notion_sync_core::link::{LinkId, Side};
-use notion_sync_core::schema::{Access, FieldId, FieldType, Schema};
-use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
+use notion_sync_core::port::PlaceId;
+use notion_sync_core::schema::{Access, Field, FieldId, FieldType, Schema};
+use rusqlite::{Connection, TransactionBehavior};
 
-use super::names::{FIXED, column_name, quote, same, table_name};
-use super::table::{Cache, Column, Table, form_of, kind_of};
-use super::triggers;
+use super::column::{Column, form_of, kind_of};
+use super::names::{BODY, FIXED, column_name, same, table_name};
+use super::table::{Cache, Table};
 use crate::database::Database;
 use crate::error::{Result, failed};
-use crate::links;
-use crate::read::side_text;
 use crate::views;
 
 /// What a table is aligned with.
+#[derive(Clone)]
 pub(crate) struct Ask {
     pub(crate) link: LinkId,
     pub(crate) side: Side,
     pub(crate) source_name: String,
     pub(crate) schema: Schema,
     pub(crate) marker: Option<FieldId>,
+    /// Which links of this file keep which collections of the source.
+    pub(crate) collections: Vec<(PlaceId, LinkId)>,
+    /// What a new table is called, whatever the collection is.
+    pub(crate) table_name: Option<String>,
+    /// Whether options may be written that the source does not offer yet.
+    pub(crate) any_option: bool,
+    /// Whether columns are renamed with their fields.
+    pub(crate) follow_names: bool,
+}
+
+/// A table as it is to be, and what has to be done to columns that are there.
+struct Layout {
+    table: Table,
+    /// Columns with other names, former name first.
+    renamed: Vec<(String, String)>,
+    /// Columns that showed what the source has and take edits from now on: what they showed was for
+    /// reading and goes, until the first run fills them.
+    opened: Vec<String>,
 }
 
 /// Lays the table out; with `write`, makes it.
 pub(crate) fn align(database: &mut Database, ask: &Ask, write: bool) -> Result<Table> {
-    let reserved: Vec<String> = database
+    let planned: Vec<(LinkId, String)> = database
         .planned
         .iter()
         .filter(|(link, _)| **link != ask.link)
-        .map(|(_, table)| table.name.clone())
+        .map(|(link, table)| (link.clone(), table.name.clone()))
         .collect();
     if !write {
-        let table = lay_out(database.reader()?.map(|reader| &*reader), ask, &reserved)?;
+        let reader = database.reader()?.map(|reader| &*reader);
+        let table = lay_out(reader, ask, &planned, false)?.table;
         database.planned.insert(ask.link.clone(), table.clone());
         return Ok(table);
     }
     let transaction = database
         .writer()?
         .transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let mut table = lay_out(Some(&transaction), ask, &reserved)?;
-    make(&transaction, &table, ask)?;
+    let layout = lay_out(Some(&transaction), ask, &planned, true)?;
+    make::make(&transaction, &layout, ask)?;
     views::rebuild(&transaction)?;
     transaction.commit()?;
     database.planned.remove(&ask.link);
+    let mut table = layout.table;
     table.exists = true;
+    table.stateful = true;
     for column in &mut table.columns {
         column.exists = true;
     }
@@ -51,7 +74,12 @@ pub(crate) fn align(database: &mut Database, ask: &Ask, write: bool) -> Result<T
     Ok(table)
 }
 
-fn lay_out(connection: Option<&Connection>, ask: &Ask, reserved: &[String]) -> Result<Table> {
+fn lay_out(
+    connection: Option<&Connection>,
+    ask: &Ask,
+    planned: &[(LinkId, String)],
+    write: bool,
+) -> Result<Layout> {
     let stored = match connection {
         Some(connection) => Table::load(connection, &ask.link)?,
         None => None,
@@ -59,209 +87,174 @@ fn lay_out(connection: Option<&Connection>, ask: &Ask, reserved: &[String]) -> R
     let mut table = match stored {
         Some(stored) => stored,
         None => Table {
-            name: choose_name(connection, &ask.schema.title, reserved)?,
+            name: choose_name(connection, ask, planned)?,
             source: ask.side,
             exists: false,
+            stateful: true,
+            any_option: ask.any_option,
             columns: Vec::new(),
             cache: Cache::default(),
         },
     };
+    table.any_option = ask.any_option;
     let there = match connection {
         Some(connection) if table.exists => column_names(connection, &table.name)?,
         _ => Vec::new(),
     };
+    let (mut renamed, mut opened) = (Vec::new(), Vec::new());
     for column in &mut table.columns {
         column.mapped = false;
     }
     for field in &ask.schema.fields {
         let fixed = FIXED.contains(&field.id.as_str());
         let kind = kind_of(field);
-        let projected = fixed
-            || field.access != Access::Writable
-            || matches!(field.ty, FieldType::Other(_))
-            || ask.marker.as_ref() == Some(&field.id);
+        let target = target(connection, ask, planned, &table.name, field)?;
+        let closed = closed(field, ask, target.as_deref(), fixed);
         let kept = table
             .columns
-            .iter_mut()
-            .rev()
+            .iter()
+            .rposition(|column| column.field == field.id)
             // Only the newest column of a field: an older one holds values from before a retype.
-            .find(|column| column.field == field.id)
-            .filter(|column| column.form().is_like(form_of(&kind)));
+            .filter(|at| table.columns[*at].form().is_like(form_of(&kind)));
+        // A column that a person added is theirs.
+        let taken = |name: &str, columns: &[Column]| {
+            columns.iter().any(|column| same(&column.name, name))
+                || there.iter().any(|column| same(column, name))
+        };
         match kept {
-            Some(column) => {
+            Some(at) => {
+                let follows = ask.follow_names && !fixed && !table.columns[at].is_body();
+                if follows && write && table.columns[at].label != field.name {
+                    let name = column_name(&field.name, |name| taken(name, &table.columns));
+                    let former = std::mem::replace(&mut table.columns[at].name, name.clone());
+                    renamed.push((former, name));
+                }
+                let column = &mut table.columns[at];
                 column.label.clone_from(&field.name);
-                column.kind = kind;
-                column.projected = projected;
+                column.limits = field.limits;
                 column.mapped = true;
+                if column.closed.is_some() && closed.is_none() {
+                    if !write {
+                        // A dry run empties nothing: the column still shows what it showed.
+                        continue;
+                    }
+                    opened.push(column.name.clone());
+                }
+                column.kind = kind;
+                column.closed = closed;
+                column.target = target;
             }
             None => {
-                // A column that a person added is theirs.
-                let taken = |name: &str| {
-                    table.columns.iter().any(|column| same(&column.name, name))
-                        || there.iter().any(|column| same(column, name))
-                };
                 let name = if fixed {
                     field.id.to_string()
+                } else if field.ty == FieldType::Body {
+                    BODY.to_owned()
                 } else {
-                    column_name(&field.name, taken)
+                    column_name(&field.name, |name| taken(name, &table.columns))
+                };
+                // An id that a renamed column had first is not given again.
+                let is_id = |id: &str| table.columns.iter().any(|column| column.id.as_str() == id);
+                let id = match is_id(&name) {
+                    true => format!("{name} ({})", field.id),
+                    false => name.clone(),
                 };
                 table.columns.push(Column {
-                    id: FieldId::new(name.as_str()),
+                    id: FieldId::new(id),
                     name,
                     field: field.id.clone(),
                     label: field.name.clone(),
                     kind,
-                    projected,
+                    closed,
+                    limits: field.limits,
+                    target,
                     mapped: true,
                     exists: fixed && table.exists,
                 });
             }
         }
     }
-    Ok(table)
+    Ok(Layout {
+        table,
+        renamed,
+        opened,
+    })
+}
+
+/// The table of this file whose rows a relation refers to.
+fn target(
+    connection: Option<&Connection>,
+    ask: &Ask,
+    planned: &[(LinkId, String)],
+    own: &str,
+    field: &Field,
+) -> Result<Option<String>> {
+    let FieldType::Relation(relation) = &field.ty else {
+        return Ok(None);
+    };
+    let kept = ask
+        .collections
+        .iter()
+        .find(|(place, _)| *place == relation.target);
+    let Some((_, link)) = kept else {
+        return Ok(None);
+    };
+    if *link == ask.link {
+        return Ok(Some(own.to_owned()));
+    }
+    if let Some((_, table)) = planned.iter().find(|(planned, _)| planned == link) {
+        return Ok(Some(table.clone()));
+    }
+    Ok(match connection {
+        Some(connection) => Table::load(connection, link)?.map(|table| table.name),
+        None => None,
+    })
+}
+
+/// Why nobody edits the column of a field here, to be read between "is" and "and cannot be edited".
+fn closed(field: &Field, ask: &Ask, target: Option<&str>, fixed: bool) -> Option<String> {
+    let source = &ask.source_name;
+    if ask.marker.as_ref() == Some(&field.id) {
+        return Some("written by sync".to_owned());
+    }
+    if fixed {
+        return Some(format!("computed by {source}"));
+    }
+    match (field.access, &field.ty) {
+        (Access::Computed, _) => Some(format!("computed by {source}")),
+        (_, FieldType::Other(kind)) => Some(format!("of a kind that is only read ({kind})")),
+        (Access::Unsupported, _) => Some(format!("not written to {source} by this version")),
+        (Access::Writable, FieldType::Relation(_)) if target.is_none() => Some(
+            "a relation to a collection that is not in this file (sync that one too)".to_owned(),
+        ),
+        (Access::Writable, _) => None,
+    }
 }
 
 fn choose_name(
     connection: Option<&Connection>,
-    title: &str,
-    reserved: &[String],
+    ask: &Ask,
+    planned: &[(LinkId, String)],
 ) -> Result<String> {
-    let mut taken: Vec<String> = reserved.to_vec();
+    let mut taken: Vec<String> = planned.iter().map(|(_, name)| name.clone()).collect();
     if let Some(connection) = connection {
         let mut statement = connection.prepare_cached("SELECT name FROM sqlite_master")?;
         for name in statement.query_map([], |row| row.get(0))? {
             taken.push(name?);
         }
     }
-    Ok(table_name(title, |name| {
-        taken.iter().any(|there| same(there, name))
-    }))
-}
-
-fn make(connection: &Connection, table: &Table, ask: &Ask) -> Result<()> {
-    let link = links::load_or_create(connection, &ask.link)?;
-    let is_there = connection
-        .query_row(
-            "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?1 COLLATE NOCASE",
-            [&table.name],
-            |_| Ok(()),
-        )
-        .optional()?
-        .is_some();
-    if is_there {
-        refuse_unique_indexes(connection, table)?;
-        add_columns(connection, table)?;
-    } else if table.exists {
-        // Made anew it would hand out row numbers that already stand for other records.
-        return Err(failed(format!(
-            "the table {} was dropped or renamed by hand; name it back, restore the file, or start \
-             with a new one",
-            table.name
-        )));
-    } else {
-        connection.execute_batch(&create_sql(table))?;
+    let is_taken = |name: &str| taken.iter().any(|there| same(there, name));
+    match &ask.table_name {
+        None => Ok(table_name(&ask.schema.title, is_taken)),
+        Some(name) if is_taken(name) => Err(failed(format!(
+            "the file has its own {name}; choose another file or another name"
+        ))),
+        Some(name) => Ok(name.clone()),
     }
-    remember(connection, link.id, table)?;
-    triggers::rebuild(connection, table, &ask.source_name)
 }
 
-fn own_columns(table: &Table) -> impl Iterator<Item = &Column> {
-    table
-        .columns
-        .iter()
-        .filter(|column| !FIXED.contains(&column.name.as_str()))
-}
-
-fn create_sql(table: &Table) -> String {
-    let mut sql = format!(
-        "CREATE TABLE {} (\n  _id TEXT UNIQUE,\n  _url TEXT,\n  _trashed INTEGER NOT NULL DEFAULT 0,\n  \
-         _created TEXT,\n  _edited TEXT,\n",
-        table.quoted()
-    );
-    for column in own_columns(table) {
-        sql.push_str(&format!(
-            "  {} {},\n",
-            quote(&column.name),
-            column.form().sql_type()
-        ));
-    }
-    sql.push_str("  _row INTEGER PRIMARY KEY AUTOINCREMENT\n) STRICT");
-    sql
-}
-
+/// The columns that the file's table has.
 fn column_names(connection: &Connection, table: &str) -> Result<Vec<String>> {
     let mut statement = connection.prepare("SELECT name FROM pragma_table_info(?1)")?;
     let names = statement.query_map([table], |row| row.get(0))?;
     Ok(names.collect::<rusqlite::Result<_>>()?)
-}
-
-/// A unique index makes `INSERT OR REPLACE` delete rows that no trigger sees.
-fn refuse_unique_indexes(connection: &Connection, table: &Table) -> Result<()> {
-    let found: Option<String> = connection
-        .prepare("SELECT name FROM pragma_index_list(?1) WHERE \"unique\" AND origin = 'c'")?
-        .query_row([&table.name], |row| row.get(0))
-        .optional()?;
-    match found {
-        None => Ok(()),
-        Some(index) => Err(failed(format!(
-            "the index {index} on {} is UNIQUE, and INSERT OR REPLACE would delete rows unseen; \
-             use a plain index",
-            table.name
-        ))),
-    }
-}
-
-fn add_columns(connection: &Connection, table: &Table) -> Result<()> {
-    let there = column_names(connection, &table.name)?;
-    for column in &table.columns {
-        if there.iter().any(|name| same(name, &column.name)) {
-            continue;
-        }
-        if column.exists && column.mapped {
-            // An empty column in its place would look like an edit that clears every value.
-            return Err(failed(format!(
-                "column {:?} of {} was renamed or dropped by hand; name it back",
-                column.name, table.name
-            )));
-        }
-        if !column.exists {
-            connection.execute_batch(&format!(
-                "ALTER TABLE {} ADD COLUMN {} {}",
-                table.quoted(),
-                quote(&column.name),
-                column.form().sql_type()
-            ))?;
-        }
-    }
-    Ok(())
-}
-
-fn remember(connection: &Connection, link: i64, table: &Table) -> Result<()> {
-    connection.execute(
-        "INSERT INTO _sync_tables(name, link, source) VALUES (?1, ?2, ?3)
-         ON CONFLICT (name) DO NOTHING",
-        (&table.name, link, side_text(table.source)),
-    )?;
-    let mut statement = connection.prepare_cached(
-        "INSERT INTO _sync_columns(tbl, position, name, field, label, kind, projected, mapped)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
-         ON CONFLICT (tbl, name) DO UPDATE SET position = excluded.position,
-           label = excluded.label, kind = excluded.kind, projected = excluded.projected,
-           mapped = excluded.mapped
-         WHERE (position, label, kind, projected, mapped) IS NOT
-           (excluded.position, excluded.label, excluded.kind, excluded.projected, excluded.mapped)",
-    )?;
-    for (position, column) in table.columns.iter().enumerate() {
-        statement.execute((
-            &table.name,
-            i64::try_from(position).unwrap_or(i64::MAX),
-            &column.name,
-            column.field.as_str(),
-            &column.label,
-            &column.kind,
-            column.projected,
-            column.mapped,
-        ))?;
-    }
-    Ok(())
 }

@@ -1,8 +1,15 @@
 //! Cells of the table: values into SQL and back.
 
-use notion_sync_core::record::Cell;
-use notion_sync_core::value::{Choice, DateValue, Number, RawJson, Value};
+use notion_sync_core::record::{Cell, Key};
+use notion_sync_core::value::{
+    Choice, DateValue, Number, Person, Place, RawJson, Reference, Value, Verification,
+};
 use rusqlite::types::{Value as Sql, ValueRef};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value as Json;
+
+use super::files::{ShownFile, WrittenFile};
 
 /// How a column holds its values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +26,16 @@ pub(crate) enum Form {
     Choices,
     /// A date as ISO 8601 text.
     Date,
+    /// JSON array of rows of another table: their numbers.
+    References,
+    /// JSON array of people: their ids.
+    People,
+    /// JSON array of files: objects with a name and where they are.
+    Files,
+    /// JSON object: a point on the map.
+    Place,
+    /// JSON object: who vouches, from when and until when.
+    Verification,
     /// Whatever shows a value that is only read.
     Any,
 }
@@ -27,7 +44,15 @@ impl Form {
     /// The column's type in SQL.
     pub(crate) fn sql_type(self) -> &'static str {
         match self {
-            Self::Text | Self::Choice | Self::Choices | Self::Date => "TEXT",
+            Self::Text
+            | Self::Choice
+            | Self::Choices
+            | Self::Date
+            | Self::References
+            | Self::People
+            | Self::Files
+            | Self::Place
+            | Self::Verification => "TEXT",
             Self::Number | Self::Any => "ANY",
             Self::Checkbox => "INTEGER",
         }
@@ -57,12 +82,22 @@ pub(crate) fn encode(form: Form, value: &Value) -> Result<Sql, WrongKind> {
         (Form::Checkbox, Value::Bool(truth)) => Sql::Integer(i64::from(*truth)),
         (Form::Choices, Value::Choices(choices)) => names_json(choices),
         (Form::Date, Value::Date(date)) => Sql::Text(date.to_string()),
+        (Form::References, Value::References(references)) => json(references.iter().map(row_json)),
+        (Form::People, Value::People(people)) => json(people.iter().map(person_json)),
+        (Form::Files, Value::Files(files)) => json(files.iter().map(ShownFile::from)),
+        (Form::Place, Value::Place(place)) => object(place),
+        (Form::Verification, Value::Verification(verification)) => object(verification),
         (Form::Text, _) => return Err(WrongKind("text")),
         (Form::Choice, _) => return Err(WrongKind("option")),
         (Form::Number, _) => return Err(WrongKind("number")),
         (Form::Checkbox, _) => return Err(WrongKind("checkbox")),
         (Form::Choices, _) => return Err(WrongKind("list of options")),
         (Form::Date, _) => return Err(WrongKind("date")),
+        (Form::References, _) => return Err(WrongKind("list of rows")),
+        (Form::People, _) => return Err(WrongKind("list of people")),
+        (Form::Files, _) => return Err(WrongKind("list of files")),
+        (Form::Place, _) => return Err(WrongKind("place")),
+        (Form::Verification, _) => return Err(WrongKind("verification")),
     })
 }
 
@@ -108,8 +143,29 @@ fn text_value(form: Form, text: &str) -> Option<Value> {
             ))
         }
         Form::Date => text.parse::<DateValue>().ok().map(Value::Date),
+        Form::References => Some(Value::references(list(text, |item: Json| match item {
+            Json::Number(row) => Some(Reference::new(Key::durable(row.as_i64()?.to_string()))),
+            _ => None,
+        })?)),
+        Form::People => Some(Value::people(list(text, |id: String| {
+            Some(match id.contains('@') {
+                true => Person::with_email(id),
+                false => Person::with_id(id),
+            })
+        })?)),
+        Form::Files => Some(Value::files(list(text, WrittenFile::into_file)?)),
+        Form::Place => serde_json::from_str::<Place>(text).ok().map(Value::place),
+        Form::Verification => serde_json::from_str::<Verification>(text)
+            .ok()
+            .map(Value::verification),
         Form::Checkbox | Form::Any => None,
     }
+}
+
+/// The elements of a JSON array; `None` if it is none, or one of them is not readable.
+fn list<I: DeserializeOwned, T>(text: &str, read: impl Fn(I) -> Option<T>) -> Option<Vec<T>> {
+    let items: Vec<I> = serde_json::from_str(text).ok()?;
+    items.into_iter().map(read).collect()
 }
 
 /// What stands in an unreadable cell, as JSON.
@@ -135,20 +191,43 @@ fn number_sql(number: &Number) -> Sql {
 }
 
 fn names_json(choices: &[Choice]) -> Sql {
-    let names: Vec<serde_json::Value> = choices
-        .iter()
-        .map(|choice| choice.name.as_str().into())
-        .collect();
-    Sql::Text(serde_json::Value::Array(names).to_string())
+    json(choices.iter().map(|choice| choice.name.as_str()))
+}
+
+/// Rows by number, records of elsewhere by their keys.
+fn row_json(reference: &Reference) -> Json {
+    let key = reference.key().as_str();
+    match key.parse::<i64>() {
+        Ok(row) => row.into(),
+        Err(_) => key.into(),
+    }
+}
+
+fn person_json(person: &Person) -> Json {
+    person.id().or(person.email()).unwrap_or_default().into()
+}
+
+fn json<T: Serialize>(items: impl Iterator<Item = T>) -> Sql {
+    object(&items.collect::<Vec<T>>())
+}
+
+fn object(value: &impl Serialize) -> Sql {
+    // Plain structures of texts and numbers: there is nothing in them that could fail.
+    Sql::Text(serde_json::to_string(value).unwrap_or_default())
 }
 
 /// A value for people to read, where nothing is ever read back.
-fn show(value: &Value) -> Sql {
+pub(crate) fn show(value: &Value) -> Sql {
     match value {
         Value::Empty => Sql::Null,
         Value::Number(number) => number_sql(number),
         Value::Bool(truth) => Sql::Integer(i64::from(*truth)),
         Value::Choices(choices) => names_json(choices),
+        Value::References(all) => json(all.iter().map(|one| one.key().as_str())),
+        Value::People(people) => json(people.iter().map(person_json)),
+        Value::Files(files) => json(files.iter().map(ShownFile::from)),
+        Value::Place(place) => object(place),
+        Value::Verification(verification) => object(verification),
         other => Sql::Text(other.display()),
     }
 }

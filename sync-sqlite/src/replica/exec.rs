@@ -116,7 +116,7 @@ fn is_expected(table: &Table, command: &Command, current: &Record) -> bool {
     command.cells.iter().all(|change| {
         let projected = table
             .column(&change.field)
-            .is_some_and(|column| column.projected);
+            .is_some_and(|column| column.projected());
         match &change.expected {
             // Nobody but sync writes projected columns, and they are not read back.
             _ if projected => true,
@@ -133,7 +133,12 @@ fn insert(
     cells: Vec<(usize, Sql)>,
 ) -> rusqlite::Result<i64> {
     let sql = table.cache.insert_sql.get_or_init(|| {
-        let names: Vec<String> = table.mapped().map(|column| quote(&column.name)).collect();
+        let mut names: Vec<String> = table.own().map(|column| quote(&column.name)).collect();
+        let mut values = vec!["?"; names.len()];
+        if table.stateful {
+            names.push("_state".to_owned());
+            values.push("'clean'");
+        }
         if names.is_empty() {
             return format!("INSERT INTO {} DEFAULT VALUES", table.quoted());
         }
@@ -141,20 +146,44 @@ fn insert(
             "INSERT INTO {} ({}) VALUES ({})",
             table.quoted(),
             names.join(", "),
-            vec!["?"; names.len()].join(", ")
+            values.join(", ")
         )
     });
     let mut values = vec![Sql::Null; table.columns.len()];
+    let mut body = None;
     for (place, value) in cells {
-        values[place] = value;
+        match table.columns[place].is_body() {
+            true => body = Some(value),
+            false => values[place] = value,
+        }
     }
     let columns = table.columns.iter().zip(values);
     let values = columns
-        .filter(|(column, _)| column.mapped)
+        .filter(|(column, _)| column.mapped && !column.is_body())
         .map(|(_, value)| value);
-    connection
+    let row = connection
         .prepare_cached(sql)?
-        .insert(params_from_iter(values))
+        .insert(params_from_iter(values))?;
+    write_body(connection, table, row, body)?;
+    Ok(row)
+}
+
+fn write_body(
+    connection: &Connection,
+    table: &Table,
+    row: i64,
+    body: Option<Sql>,
+) -> rusqlite::Result<()> {
+    let Some(body) = body else {
+        return Ok(());
+    };
+    connection
+        .prepare_cached(
+            "INSERT INTO _sync_bodies(tbl, row, markdown) VALUES (?1, ?2, ?3)
+             ON CONFLICT (tbl, row) DO UPDATE SET markdown = excluded.markdown",
+        )?
+        .execute((&table.name, row, body))?;
+    Ok(())
 }
 
 fn update(
@@ -164,6 +193,11 @@ fn update(
     row: i64,
     cells: Vec<(usize, Sql)>,
 ) -> rusqlite::Result<()> {
+    let is_body = |(place, _): &(usize, Sql)| table.columns[*place].is_body();
+    let (body, cells): (Vec<_>, Vec<_>) = cells.into_iter().partition(is_body);
+    for (_, body) in body {
+        write_body(connection, table, row, Some(body))?;
+    }
     let (places, mut values): (Vec<_>, Vec<_>) = cells.into_iter().unzip();
     let mut sets: Vec<String> = places
         .into_iter()

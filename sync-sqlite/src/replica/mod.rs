@@ -2,15 +2,21 @@
 
 mod align;
 mod cells;
+mod checks;
+mod column;
 mod exec;
+mod files;
 mod names;
 mod peer;
 mod rows;
 mod table;
 mod triggers;
+pub(crate) mod uploads;
 
+pub(crate) use cells::{Form, WrongKind, decode, encode};
+pub(crate) use column::{Column, place_of};
 pub(crate) use exec::{execute, with_gate};
-pub(crate) use names::{literal, quote};
+pub(crate) use names::{literal, quote, same};
 pub(crate) use rows::{record, row_of};
 pub(crate) use table::Table;
 
@@ -29,6 +35,10 @@ pub struct ReplicaBuilder {
     link: LinkId,
     source: Side,
     source_name: String,
+    collections: Vec<(PlaceId, LinkId)>,
+    table_name: Option<String>,
+    any_option: bool,
+    follow_names: bool,
 }
 
 impl std::fmt::Debug for ReplicaBuilder {
@@ -47,6 +57,10 @@ impl ReplicaBuilder {
             link,
             source: Side::Left,
             source_name: "Notion".to_owned(),
+            collections: Vec::new(),
+            table_name: None,
+            any_option: false,
+            follow_names: false,
         }
     }
 
@@ -64,6 +78,41 @@ impl ReplicaBuilder {
         self
     }
 
+    /// Which collection of the source a link of this file keeps: rows of this table may refer to
+    /// rows of that one. To be said of this link's own collection too, and of others in any order;
+    /// a relation to a collection that is not in the file is only read.
+    #[must_use]
+    pub fn collection(mut self, place: PlaceId, link: LinkId) -> Self {
+        self.collections.push((place, link));
+        self
+    }
+
+    /// What the table is called when it is made; after the collection's title unless told. Tables about
+    /// collections themselves are called `data_sources`, `databases` and `views` this way, names that
+    /// no table gets by its title.
+    #[must_use]
+    pub fn table_name(mut self, name: impl Into<String>) -> Self {
+        self.table_name = Some(name.into());
+        self
+    }
+
+    /// Lets people write options that the source does not offer yet, for a link whose
+    /// [`OptionPolicy`](notion_sync_core::link::OptionPolicy) adds or maps them. Without, they are
+    /// refused at once.
+    #[must_use]
+    pub fn any_option(mut self, allowed: bool) -> Self {
+        self.any_option = allowed;
+        self
+    }
+
+    /// Renames columns when their fields are renamed. Without, the first name stays, and statements
+    /// that people wrote go on working.
+    #[must_use]
+    pub fn follow_names(mut self, follow: bool) -> Self {
+        self.follow_names = follow;
+        self
+    }
+
     /// The replica. It has no table until [`SqliteReplica::align`].
     pub fn build(self) -> SqliteReplica {
         SqliteReplica {
@@ -71,6 +120,10 @@ impl ReplicaBuilder {
             link: self.link,
             source: self.source,
             source_name: self.source_name,
+            collections: self.collections,
+            table_name: self.table_name,
+            any_option: self.any_option,
+            follow_names: self.follow_names,
             place: OnceLock::new(),
             nowhere: PlaceId::new("sqlite:"),
         }
@@ -83,6 +136,10 @@ pub struct SqliteReplica {
     link: LinkId,
     source: Side,
     source_name: String,
+    collections: Vec<(PlaceId, LinkId)>,
+    table_name: Option<String>,
+    any_option: bool,
+    follow_names: bool,
     place: OnceLock<PlaceId>,
     nowhere: PlaceId,
 }
@@ -101,7 +158,7 @@ impl SqliteReplica {
     ///
     /// With `write` the table, new columns and triggers are made; without, nothing is written, and
     /// scans read columns that are not there yet as empty. Table and column names are chosen once
-    /// and kept when the source renames; a field that vanishes leaves the mapping and keeps its
+    /// and kept when the source renames ([`ReplicaBuilder::follow_names`] asks otherwise); a field that vanishes leaves the mapping and keeps its
     /// column. `marker` is the source's field that carries markers of creates.
     ///
     /// # Errors
@@ -118,6 +175,10 @@ impl SqliteReplica {
             source_name: self.source_name.clone(),
             schema: source.clone(),
             marker: marker.cloned(),
+            collections: self.collections.clone(),
+            table_name: self.table_name.clone(),
+            any_option: self.any_option,
+            follow_names: self.follow_names,
         };
         let (mapping, place) = self
             .worker

@@ -13,7 +13,12 @@ pub(crate) fn literal(text: &str) -> String {
 }
 
 /// Columns every replica table has, beside those of properties.
-pub(crate) const FIXED: [&str; 6] = ["_id", "_url", "_trashed", "_created", "_edited", "_row"];
+pub(crate) const FIXED: [&str; 7] = [
+    "_id", "_url", "_trashed", "_created", "_edited", "_state", "_row",
+];
+
+/// What the text of a row is called among its columns; it stands in a table of its own.
+pub(crate) const BODY: &str = "_body";
 
 /// Names SQLite gives a meaning of its own.
 const ROWID: [&str; 3] = ["rowid", "oid", "_rowid_"];
@@ -61,7 +66,10 @@ pub(crate) fn column_name(label: &str, is_taken: impl Fn(&str) -> bool) -> Strin
         .collect();
     let clean = clean.trim();
     let name = if clean.is_empty() { "unnamed" } else { clean };
-    let reserved = |name: &str| FIXED.iter().chain(&ROWID).any(|fixed| same(fixed, name));
+    let reserved = |name: &str| {
+        let own = FIXED.iter().chain(&ROWID).chain([&BODY]);
+        own.into_iter().any(|fixed| same(fixed, name))
+    };
     first_free(name, " ", |name| reserved(name) || is_taken(name))
 }
 

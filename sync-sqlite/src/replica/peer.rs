@@ -8,13 +8,12 @@ use notion_sync_core::port::{
     ScanPage, Scope, Sent, Sighting, StoreError,
 };
 use notion_sync_core::record::{Key, Record};
-use notion_sync_core::schema::{FieldId, SchemaChange, SchemaVersion};
+use notion_sync_core::schema::{FieldId, FieldIds, SchemaChange, SchemaVersion};
 use notion_sync_core::value::Value;
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 use std::time::Duration;
 
 use super::exec::{execute, with_gate};
-use super::names::quote;
 use super::rows::{key_of, read, row_of, select};
 use super::{SqliteReplica, Table};
 use crate::database::Database;
@@ -28,9 +27,12 @@ impl Peer for SqliteReplica {
 
     async fn describe(&self, _call: &Call<'_>) -> std::result::Result<Description, PeerError> {
         self.on_table(Sent::No, |_, table| {
+            let mut capabilities = Capabilities::local();
+            // A column keeps its id when it is renamed, see `Column::id`.
+            capabilities.field_ids = FieldIds::Stable;
             Ok(Description {
                 schema: table.schema(),
-                capabilities: Capabilities::local(),
+                capabilities,
             })
         })
         .await
@@ -105,7 +107,7 @@ impl Peer for SqliteReplica {
             let sql = format!(
                 "{} WHERE {} IS ?1 AND _trashed = 0 ORDER BY _row",
                 select(table),
-                quote(&column.name)
+                column.expression(&table.name)
             );
             let mut statement = connection.prepare_cached(&sql)?;
             let mut records = Vec::with_capacity(values.len());

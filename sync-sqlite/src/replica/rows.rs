@@ -5,7 +5,6 @@ use notion_sync_core::record::{Cell, Key, Lifecycle, Record};
 use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::cells::decode;
-use super::names::quote;
 use super::table::Table;
 use crate::error::Result;
 
@@ -25,10 +24,10 @@ pub(crate) fn key_of(row: i64) -> Key {
 /// `SELECT` of what [`read`] reads, without conditions.
 pub(crate) fn select(table: &Table) -> String {
     let mut sql = "SELECT _row, _trashed".to_owned();
-    for column in table.mapped().filter(|column| !column.projected) {
+    for column in table.mapped().filter(|column| !column.projected()) {
         sql.push_str(", ");
         if column.exists {
-            sql.push_str(&quote(&column.name));
+            sql.push_str(&column.expression(&table.name));
         } else {
             sql.push_str("NULL");
         }
@@ -44,7 +43,7 @@ pub(crate) fn read(table: &Table, fields: &FieldSet, row: &Row<'_>) -> rusqlite:
     let mut cells = Vec::with_capacity(table.columns.len());
     for column in table.mapped() {
         let mut cell = Cell::Unread;
-        if !column.projected {
+        if !column.projected() {
             let wanted = match fields {
                 FieldSet::All => true,
                 FieldSet::Only(ids) => ids.contains(&column.id),

@@ -1,16 +1,14 @@
-//! The layout of a replica table: columns, what they hold, which field they follow.
+//! The layout of a replica table as it is stored, and what follows from it for a link.
 
 use std::collections::HashMap;
 use std::sync::OnceLock;
 
-use notion_sync_core::link::{Lens, LinkId, MappedField, Mapping, Side, Sides};
+use notion_sync_core::link::{LinkId, MappedField, Mapping, Side, Sides};
 use notion_sync_core::port::PlaceId;
-use notion_sync_core::schema::{Access, Field, FieldId, FieldType, Limits, Schema};
-use notion_sync_core::value::{DatePrecision, Value};
-use rusqlite::types::Value as Sql;
+use notion_sync_core::schema::{Access, Field, FieldId, Limits, Schema};
 use rusqlite::{Connection, OptionalExtension};
 
-use super::cells::{Form, WrongKind, encode};
+use super::column::{Column, place_of};
 use super::names::quote;
 use crate::error::Result;
 use crate::read::side_from;
@@ -23,6 +21,10 @@ pub(crate) struct Table {
     pub(crate) source: Side,
     /// Whether the file has it.
     pub(crate) exists: bool,
+    /// Whether the file's table has a column `_state`.
+    pub(crate) stateful: bool,
+    /// Whether options may be written that the source does not offer yet.
+    pub(crate) any_option: bool,
     /// Columns of source fields, those that left the mapping included.
     pub(crate) columns: Vec<Column>,
     /// Worked out once, used for every row of a commit.
@@ -40,126 +42,70 @@ pub(crate) struct Cache {
     places: OnceLock<HashMap<FieldId, usize>>,
 }
 
-/// A column of a replica table.
-#[derive(Clone, Debug)]
-pub(crate) struct Column {
-    pub(crate) name: String,
-    /// The name as the id of a field.
-    pub(crate) id: FieldId,
-    /// The source's field.
-    pub(crate) field: FieldId,
-    /// What the source calls it now.
-    pub(crate) label: String,
-    /// Name of the field's type.
-    pub(crate) kind: String,
-    /// Whether it shows what the source computes.
-    pub(crate) projected: bool,
-    /// Whether the source still has the field.
-    pub(crate) mapped: bool,
-    /// Whether the file has it.
-    pub(crate) exists: bool,
-}
-
-impl Column {
-    /// How it holds its values.
-    pub(crate) fn form(&self) -> Form {
-        form_of(&self.kind)
-    }
-
-    /// A value as it is written here.
-    pub(crate) fn encode(&self, value: &Value) -> std::result::Result<Sql, WrongKind> {
-        let form = if self.projected {
-            Form::Any
-        } else {
-            self.form()
-        };
-        encode(form, value)
-    }
-
-    fn field_type(&self) -> FieldType {
-        match self.kind.as_str() {
-            "title" => FieldType::Title,
-            "rich_text" | "text" => FieldType::Text,
-            "number" => FieldType::Number,
-            "checkbox" => FieldType::Checkbox,
-            "select" => FieldType::Select(Vec::new()),
-            "status" => FieldType::Status(Vec::new()),
-            "multi_select" => FieldType::MultiSelect(Vec::new()),
-            "date" => FieldType::Date,
-            "url" => FieldType::Url,
-            "email" => FieldType::Email,
-            "phone_number" => FieldType::Phone,
-            other => FieldType::Other(other.to_owned()),
-        }
-    }
-}
-
-/// The word a field's kind is stored by: computed and unknown kinds only have values to show.
-pub(crate) fn kind_of(field: &Field) -> String {
-    match (&field.access, &field.ty) {
-        (Access::Writable, FieldType::Other(name)) => format!("other:{name}"),
-        (Access::Writable, ty) => ty.name().to_owned(),
-        (_, ty) => format!("other:{}", ty.name()),
-    }
-}
-
-/// How a kind holds its values.
-pub(crate) fn form_of(kind: &str) -> Form {
-    match kind {
-        "title" | "rich_text" | "text" | "url" | "email" | "phone_number" => Form::Text,
-        "number" => Form::Number,
-        "checkbox" => Form::Checkbox,
-        "select" | "status" => Form::Choice,
-        "multi_select" => Form::Choices,
-        "date" => Form::Date,
-        _ => Form::Any,
-    }
-}
-
 impl Table {
     /// Reads the layout of a link's table.
     pub(crate) fn load(connection: &Connection, link: &LinkId) -> Result<Option<Self>> {
-        let found: Option<(String, String)> = connection
+        let found = connection
             .prepare_cached(
-                "SELECT t.name, t.source FROM _sync_tables t JOIN _sync_links l ON l.id = t.link
-                 WHERE l.name = ?1",
+                "SELECT t.name, t.source, t.stateful, t.any_option
+                 FROM _sync_tables t JOIN _sync_links l ON l.id = t.link WHERE l.name = ?1",
             )?
-            .query_row([link.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))
+            .query_row([link.as_str()], |row| {
+                Ok((
+                    row.get::<_, String>(0)?,
+                    row.get::<_, String>(1)?,
+                    row.get(2)?,
+                    row.get(3)?,
+                ))
+            })
             .optional()?;
-        let Some((name, source)) = found else {
+        let Some((name, source, stateful, any_option)) = found else {
             return Ok(None);
         };
-        let columns = connection
-            .prepare_cached(
-                "SELECT name, field, label, kind, projected, mapped FROM _sync_columns
-                 WHERE tbl = ?1 ORDER BY position",
-            )?
-            .query_map([&name], |row| {
-                let name: String = row.get(0)?;
-                Ok(Column {
-                    id: FieldId::new(name.as_str()),
-                    name,
-                    field: FieldId::new(row.get::<_, String>(1)?),
-                    label: row.get(2)?,
-                    kind: row.get(3)?,
-                    projected: row.get(4)?,
-                    mapped: row.get(5)?,
-                    exists: true,
-                })
-            })?
-            .collect::<rusqlite::Result<_>>()?;
         Ok(Some(Self {
-            name,
             source: side_from(&source)?,
             exists: true,
-            columns,
+            stateful,
+            any_option,
+            columns: Self::load_columns(connection, &name)?,
             cache: Cache::default(),
+            name,
         }))
+    }
+
+    fn load_columns(connection: &Connection, table: &str) -> Result<Vec<Column>> {
+        let mut statement = connection.prepare_cached(
+            "SELECT name, id, field, label, kind, iif(projected, coalesce(reason, ''), NULL),
+               limits, target, mapped FROM _sync_columns WHERE tbl = ?1 ORDER BY position",
+        )?;
+        let mut rows = statement.query([table])?;
+        let mut columns = Vec::new();
+        while let Some(row) = rows.next()? {
+            let name: String = row.get(0)?;
+            let id: Option<String> = row.get(1)?;
+            let limits: Option<String> = row.get(6)?;
+            columns.push(Column {
+                id: FieldId::new(id.as_deref().unwrap_or(&name)),
+                name,
+                field: FieldId::new(row.get::<_, String>(2)?),
+                label: row.get(3)?,
+                kind: row.get(4)?,
+                closed: row.get(5)?,
+                limits: match limits {
+                    Some(json) => serde_json::from_str(&json)?,
+                    None => Limits::default(),
+                },
+                target: row.get(7)?,
+                mapped: row.get(8)?,
+                exists: true,
+            });
+        }
+        Ok(columns)
     }
 
     /// The table as a place.
     pub(crate) fn place(&self) -> PlaceId {
-        PlaceId::new(format!("sqlite:{}", self.name))
+        place_of(&self.name)
     }
 
     /// The name in SQL.
@@ -170,6 +116,11 @@ impl Table {
     /// Columns that follow a field.
     pub(crate) fn mapped(&self) -> impl Iterator<Item = &Column> {
         self.columns.iter().filter(|column| column.mapped)
+    }
+
+    /// Mapped columns that stand in the table itself.
+    pub(crate) fn own(&self) -> impl Iterator<Item = &Column> {
+        self.mapped().filter(|column| !column.is_body())
     }
 
     /// The mapped column with this id.
@@ -212,7 +163,7 @@ impl Table {
             .filter_map(|field| {
                 let column = self.mapped().find(|column| column.field == field.id)?;
                 let ids = sided(field.id.clone(), column.id.clone());
-                Some(MappedField::new(ids, self.lens(column)))
+                Some(MappedField::new(ids, column.lens(self.source)))
             })
             .collect();
         Mapping {
@@ -235,7 +186,7 @@ impl Table {
                     id: column.id.clone(),
                     name: column.name.clone(),
                     ty: column.field_type(),
-                    access: if column.projected {
+                    access: if column.projected() {
                         Access::Computed
                     } else {
                         Access::Writable
@@ -243,23 +194,6 @@ impl Table {
                     limits: Limits::default(),
                 })
                 .collect(),
-        }
-    }
-
-    fn lens(&self, column: &Column) -> Lens {
-        if column.projected {
-            return Lens::Projection { from: self.source };
-        }
-        match column.kind.as_str() {
-            "title" | "rich_text" => Lens::Words { rich: self.source },
-            "checkbox" => Lens::Checkbox,
-            "select" | "status" => Lens::Choice,
-            "multi_select" => Lens::Choices,
-            // As fine as Notion keeps them; the table keeps the seconds a person wrote.
-            "date" => Lens::Date {
-                precision: DatePrecision::Minute,
-            },
-            _ => Lens::Identity,
         }
     }
 }

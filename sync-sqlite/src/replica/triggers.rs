@@ -7,9 +7,10 @@
 
 use rusqlite::Connection;
 
-use super::cells::Form;
+use super::checks::{self, Moment};
+use super::column::Column;
 use super::names::{FIXED, literal, quote};
-use super::table::{Column, Table};
+use super::table::Table;
 use crate::error::Result;
 use crate::views::ensure;
 
@@ -41,20 +42,22 @@ struct Writer<'a> {
 
 impl Writer<'_> {
     fn editable(&self) -> impl Iterator<Item = &Column> {
-        self.table.mapped().filter(|column| !column.projected)
+        self.table.own().filter(|column| !column.projected())
     }
 
-    /// Columns nobody edits here, with the quoted name. `_trashed` and `_row` have own rules.
-    fn computed(&self) -> Vec<String> {
-        let mut names: Vec<String> = ["_id", "_url", "_created", "_edited"]
-            .map(str::to_owned)
+    /// Columns nobody edits here, and why. `_trashed`, `_state` and `_row` have own rules.
+    fn closed(&self) -> Vec<(String, String)> {
+        let given = format!("computed by {}", self.source);
+        let mut closed: Vec<(String, String)> = ["_id", "_url", "_created", "_edited"]
+            .map(|name| (name.to_owned(), given.clone()))
             .into();
-        for column in self.table.mapped().filter(|column| column.projected) {
-            if !FIXED.contains(&column.name.as_str()) {
-                names.push(column.name.clone());
+        for column in self.table.own() {
+            let why = column.closed.clone();
+            if let Some(why) = why.filter(|_| !FIXED.contains(&column.name.as_str())) {
+                closed.push((column.name.clone(), why));
             }
         }
-        names
+        closed
     }
 
     fn before_insert(&self) -> String {
@@ -68,7 +71,7 @@ impl Writer<'_> {
             "leave _row empty: it is counted here",
             "NEW._row > 4503599627370496",
         ));
-        self.checks(&mut body);
+        checks::write(&mut body, self.table, Moment::Insert);
         body
     }
 
@@ -87,12 +90,17 @@ impl Writer<'_> {
             "leave _row empty: it is counted here",
             "NEW._row < 1 OR NEW._row > 9007199254740991",
         ));
-        for name in self.computed().iter().filter(|name| *name != "_id") {
+        body.push_str(&refuse(
+            "_state is kept by sync and cannot be edited; leave it out",
+            "NEW._state <> 'pending'",
+        ));
+        for (name, why) in self.closed().iter().filter(|(name, _)| name != "_id") {
             body.push_str(&refuse(
-                &format!("{name} is computed by {source} and cannot be edited; leave it empty"),
+                &format!("{name} is {why} and cannot be edited; leave it empty"),
                 &format!("NEW.{} IS NOT NULL", quote(name)),
             ));
         }
+        body.push_str(&self.consequences(|_| "1".to_owned()));
         let table = literal(&self.table.name);
         body.push_str(&format!(
             "  INSERT INTO _sync_capture(tbl, row, col) VALUES ({table}, NEW._row, '_row');
@@ -103,24 +111,27 @@ impl Writer<'_> {
     }
 
     fn before_update(&self) -> String {
-        let source = self.source;
         let mut body = refuse(
             "_row is the row's own number and cannot be edited",
             "NEW._row IS NOT OLD._row",
         );
-        for name in self.computed() {
+        body.push_str(&refuse(
+            "_state is kept by sync and cannot be edited",
+            "NEW._state IS NOT OLD._state",
+        ));
+        for (name, why) in self.closed() {
             let column = quote(&name);
             body.push_str(&refuse(
-                &format!("{name} is computed by {source} and cannot be edited"),
+                &format!("{name} is {why} and cannot be edited"),
                 &format!("NEW.{column} IS NOT OLD.{column}"),
             ));
         }
-        self.checks(&mut body);
+        checks::write(&mut body, self.table, Moment::Update);
         body
     }
 
     fn after_update(&self) -> String {
-        let mut body = String::new();
+        let mut body = self.consequences(|name| format!("NEW.{name} IS NOT OLD.{name}"));
         let table = literal(&self.table.name);
         let columns = self.editable().map(|column| column.name.as_str());
         for name in columns.chain(["_trashed"]) {
@@ -143,85 +154,33 @@ impl Writer<'_> {
         )
     }
 
-    /// What a value may not be, column by column.
-    fn checks(&self, body: &mut String) {
-        body.push_str(&refuse(
-            "_trashed is 1 (in the trash) or 0",
-            "NEW._trashed NOT IN (0, 1)",
-        ));
+    /// Opens the gate for what an edit brings with it: the row's state, and keys where people may
+    /// write something else for them.
+    fn consequences(&self, changed: impl Fn(&str) -> String) -> String {
+        let table = self.table.quoted();
+        let mut updates = format!(
+            "  UPDATE {table} SET _state = 'pending' WHERE _row = NEW._row AND _state = 'clean';\n"
+        );
         for column in self.editable() {
-            let value = format!("NEW.{}", quote(&column.name));
-            let name = &column.name;
-            match column.form() {
-                Form::Number => body.push_str(&refuse(
-                    &format!("{name} takes a number, like 12, -0.5 or 1e6"),
-                    &number_is_wrong(&value),
-                )),
-                Form::Checkbox => body.push_str(&refuse(
-                    &format!("{name} is a checkbox: 1 for yes, 0 for no"),
-                    &format!("{value} NOT IN (0, 1)"),
-                )),
-                Form::Choices => body.push_str(&refuse(
-                    &format!("{name} takes a JSON array of names, like [\"a\",\"b\"]"),
-                    &choices_are_wrong(&value),
-                )),
-                Form::Date => body.push_str(&date_check(name, &value)),
-                Form::Text | Form::Choice | Form::Any => {}
+            if let Some(keys) = checks::keys(column) {
+                let name = quote(&column.name);
+                updates.push_str(&format!(
+                    "  UPDATE {table} SET {name} = {keys} WHERE _row = NEW._row AND {}\n    \
+                     AND EXISTS (SELECT 1 FROM json_each(nullif(NEW.{name}, '')) WHERE type = 'text');\n",
+                    changed(&name)
+                ));
             }
         }
+        format!(
+            "  UPDATE _sync_gate SET applying = 1;\n{updates}  UPDATE _sync_gate SET applying = 0;\n"
+        )
     }
 }
 
-fn refuse(sentence: &str, condition: &str) -> String {
+/// Refuses the statement with a sentence where a condition holds.
+pub(super) fn refuse(sentence: &str, condition: &str) -> String {
     format!(
         "  SELECT RAISE(ABORT, {}) WHERE {condition};\n",
         literal(sentence)
-    )
-}
-
-fn number_is_wrong(value: &str) -> String {
-    format!(
-        "CASE typeof({value})
-      WHEN 'text' THEN {value} <> '' AND CASE WHEN json_valid({value})
-        THEN json_type({value}) NOT IN ('integer', 'real') ELSE 1 END
-      WHEN 'real' THEN abs({value}) > 1.7976931348623157e308
-      ELSE typeof({value}) = 'blob' END"
-    )
-}
-
-fn choices_are_wrong(value: &str) -> String {
-    format!(
-        "{value} <> '' AND CASE WHEN json_valid({value})
-      THEN CASE WHEN json_type({value}) = 'array'
-        THEN EXISTS (SELECT 1 FROM json_each({value}) WHERE type <> 'text') ELSE 1 END ELSE 1 END"
-    )
-}
-
-/// Both ends of a range are judged alike. `date()` mends 30 February, so it is compared.
-fn date_check(name: &str, value: &str) -> String {
-    let day = "[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]";
-    let malformed = literal(&format!(
-        "{name} takes a date: write 2026-06-15, 2026-06-15T14:30:00+09:00 or start/end"
-    ));
-    let no_offset = literal(&format!(
-        "{name} needs an offset with a time: write 2026-06-15T14:30:00+09:00, or Z for UTC"
-    ));
-    format!(
-        "  SELECT CASE
-    WHEN substr(p, 1, 10) NOT GLOB '{day}' OR date(substr(p, 1, 10)) IS NOT substr(p, 1, 10)
-      THEN RAISE(ABORT, {malformed})
-    WHEN length(p) = 10 THEN NULL
-    WHEN p NOT GLOB '??????????[Tt ][0-2][0-9]:[0-5][0-9]*' OR time(substr(p, 12, 5)) IS NULL
-      OR substr(p, 17) GLOB '*[^0-9:.Zz+-]*'
-      THEN RAISE(ABORT, {malformed})
-    WHEN p NOT GLOB '*[Zz]' AND substr(p, 17) NOT GLOB '*[+-][0-9][0-9]'
-      AND substr(p, 17) NOT GLOB '*[+-][0-9][0-9][0-9][0-9]'
-      AND substr(p, 17) NOT GLOB '*[+-][0-9][0-9]:[0-9][0-9]'
-      THEN RAISE(ABORT, {no_offset})
-  END FROM (
-    SELECT trim(CASE WHEN instr({value}, '/') > 0
-      THEN substr({value}, 1, instr({value}, '/') - 1) ELSE {value} END) AS p
-    UNION ALL SELECT trim(substr({value}, instr({value}, '/') + 1)) WHERE instr({value}, '/') > 0
-  ) WHERE {value} <> '';\n"
     )
 }

@@ -3,6 +3,8 @@
 #![allow(dead_code, reason = "each test binary uses a part")]
 #![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
 
+pub(crate) mod linked;
+
 use std::path::PathBuf;
 
 use futures::executor::block_on;
@@ -86,7 +88,7 @@ impl World {
     pub(crate) fn at(dir: TempDir) -> Self {
         let store =
             SqliteStore::open(dir.path().join("db.sqlite"), StoreOptions::default()).unwrap();
-        let replica = store.replica(&link()).build();
+        let replica = store.replica(&link()).any_option(true).build();
         let marker = FieldId::new("m1");
         let mapping = block_on(replica.align(&schema(), Some(&marker), true)).unwrap();
         let spec = spec(mapping.clone());

@@ -1,6 +1,8 @@
-//! The kinds of lists that meet as sets: options, texts, references, people, files.
+//! The kinds of lists that meet as sets: options, texts, references, people, files, and what means the
+//! same on both sides.
 
 use std::cmp::Ordering;
+use std::marker::PhantomData;
 
 use super::set::Elements;
 use super::{Counterpart, Counterparts, LensContext, Unmappable};
@@ -242,6 +244,80 @@ impl Elements for Files<'_> {
 
     fn value(&self, _: Side, files: Vec<FileRef>) -> Value {
         Value::files(files)
+    }
+}
+
+/// People by their ids, or files by their places, where both sides know them by the same.
+pub(super) struct Shared<T>(PhantomData<T>);
+
+impl<T> Shared<T> {
+    pub(super) fn new() -> Self {
+        Self(PhantomData)
+    }
+}
+
+/// An element of a list that may be [`Shared`].
+pub(super) trait Sharable: Ord + Clone {
+    /// What a list of them is called.
+    const LIST: &'static str;
+    /// The elements of a list of them.
+    fn of(value: &Value) -> Option<&[Self]>;
+    /// A list of them.
+    fn list(elements: Vec<Self>) -> Value;
+}
+
+impl Sharable for Person {
+    const LIST: &'static str = "list of people";
+
+    fn of(value: &Value) -> Option<&[Self]> {
+        match value {
+            Value::People(people) => Some(people),
+            _ => None,
+        }
+    }
+
+    fn list(people: Vec<Self>) -> Value {
+        Value::people(people)
+    }
+}
+
+impl Sharable for FileRef {
+    const LIST: &'static str = "list of files";
+
+    fn of(value: &Value) -> Option<&[Self]> {
+        match value {
+            Value::Files(files) => Some(files),
+            _ => None,
+        }
+    }
+
+    fn list(files: Vec<Self>) -> Value {
+        Value::files(files)
+    }
+}
+
+impl<T: Sharable> Elements for Shared<T> {
+    type Element = T;
+    const EXPECTED: &'static str = T::LIST;
+
+    fn elements(&self, _: Side, value: &Value) -> Option<Vec<T>> {
+        T::of(value).map(<[T]>::to_vec)
+    }
+
+    fn counterpart(&self, _: Side, element: &T) -> Result<Option<T>, Unmappable> {
+        Ok(Some(element.clone()))
+    }
+
+    fn offered(&self, _: Side, element: T) -> Result<T, Unmappable> {
+        Ok(element)
+    }
+
+    fn compare(a: &T, b: &T) -> Ordering {
+        a.cmp(b)
+    }
+
+    fn value(&self, _: Side, elements: Vec<T>) -> Value {
+        T::list(elements)
     }
 }
 

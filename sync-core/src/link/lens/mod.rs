@@ -32,9 +32,9 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use self::elements::{Files, Options, People, References, Texts};
+use self::elements::{Files, Options, People, References, Shared, Texts};
 use super::{Side, Sides};
-use crate::value::{DatePrecision, Digest, Value};
+use crate::value::{DatePrecision, Digest, FileRef, Person, Value};
 
 /// How a pair of fields agrees.
 ///
@@ -119,6 +119,9 @@ pub enum Lens {
     /// Files as a set: by address where a person wrote one, else through pairs of files
     /// ([`LensContext::files`]). A file that is not tracked stays with its side.
     Files,
+    /// People or files as a set, by the ids and places both sides know them by: for a copy that shows
+    /// what its source shows, hosted files included.
+    Shared,
     /// One value on one side, whatever the other holds.
     Constant {
         /// The side that holds it.
@@ -165,6 +168,10 @@ impl Lens {
             Self::References => set::agree(&References(context), left, right),
             Self::People { list } => set::agree(&people(context, *list), left, right),
             Self::Files => set::agree(&Files(context), left, right),
+            Self::Shared => match is_about_files(left, right) {
+                true => set::agree(&Shared::<FileRef>::new(), left, right),
+                false => set::agree(&Shared::<Person>::new(), left, right),
+            },
             Self::Constant { on, value } => value == Sides::new(left, right)[*on],
             Self::Custom(custom) => custom.agree(context, left, right),
         }
@@ -211,6 +218,10 @@ impl Lens {
             Self::References => set::repair(&References(context), to, source, old),
             Self::People { list } => set::repair(&people(context, *list), to, source, old),
             Self::Files => set::repair(&Files(context), to, source, old),
+            Self::Shared => match is_about_files(source, old.unwrap_or(source)) {
+                true => set::repair(&Shared::<FileRef>::new(), to, source, old),
+                false => set::repair(&Shared::<Person>::new(), to, source, old),
+            },
             Self::Constant { on, value } if *on == to => Ok(value.clone()),
             // The constant says nothing about the other side.
             Self::Constant { value, .. } if value == source => Ok(Value::Empty),
@@ -236,6 +247,7 @@ impl Lens {
                 | Self::References
                 | Self::People { .. }
                 | Self::Files
+                | Self::Shared
         )
     }
 
@@ -264,6 +276,10 @@ impl Lens {
             Self::References => set::merge(&References(context), base, left, right),
             Self::People { list } => set::merge(&people(context, *list), base, left, right),
             Self::Files => set::merge(&Files(context), base, left, right),
+            Self::Shared => match is_about_files(left, right) {
+                true => set::merge(&Shared::<FileRef>::new(), base, left, right),
+                false => set::merge(&Shared::<Person>::new(), base, left, right),
+            },
             _ => Err(Unmappable::NotMerged),
         }
     }
@@ -343,6 +359,7 @@ impl Lens {
             Self::People { list: None } => 30,
             Self::People { list: Some(list) } => sided(list, 31),
             Self::Files => 33,
+            Self::Shared => 34,
             // What a program chose is told apart by digest, far above the numbers.
             Self::Constant { .. } | Self::Custom(_) => Digest::of_json(self).short() | 1 << 63,
         }
@@ -358,6 +375,13 @@ impl Lens {
 
 fn options<'a>(context: &'a LensContext<'a>, list: Option<Side>) -> Options<'a> {
     Options { context, list }
+}
+
+/// Which of the two kinds of lists [`Lens::Shared`] meets here; nobody and no file are one value.
+fn is_about_files(one: &Value, other: &Value) -> bool {
+    [one, other]
+        .iter()
+        .any(|value| matches!(value, Value::Files(_)))
 }
 
 fn people<'a>(context: &'a LensContext<'a>, list: Option<Side>) -> People<'a> {

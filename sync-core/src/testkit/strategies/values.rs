@@ -184,9 +184,11 @@ pub fn value_of(ty: &FieldType) -> BoxedStrategy<Value> {
         FieldType::Place => place(),
         FieldType::List => list(),
         FieldType::CreatedTime | FieldType::LastEditedTime => date().prop_map(Value::Date).boxed(),
-        FieldType::Uuid | FieldType::UniqueId | FieldType::Formula | FieldType::Rollup => {
-            text().prop_map(Value::text).boxed()
-        }
+        FieldType::Body
+        | FieldType::Uuid
+        | FieldType::UniqueId
+        | FieldType::Formula
+        | FieldType::Rollup => text().prop_map(Value::text).boxed(),
         FieldType::Verification | FieldType::Other(_) => {
             Just(Value::Raw(RawJson::new("{}"))).boxed()
         }

@@ -99,12 +99,38 @@ fn computed_values_are_typed_or_kept_raw() {
 }
 
 #[test]
+fn related_pages_people_and_files_are_lists() {
+    let page = "1b2c3d4e-0000-4000-8000-00000000a001";
+    assert_eq!(
+        complete("relation", &format!(r#"[{{"id":"{page}"}}]"#)).display(),
+        page
+    );
+    let ada = r#"{"object":"user","id":"u1","name":"Ada","type":"person","person":{"email":"Ada@x.org"},"avatar_url":null}"#;
+    let group = r#"{"object":"group","id":"g1","name":"All"}"#;
+    let bare = r#"{"object":"user","id":"u2"}"#;
+    let people = complete("people", &format!("[{ada},{group},{bare}]"));
+    assert_eq!(people.display(), "Ada, All, u2");
+    assert!(format!("{people:?}").contains("Person(id u1)"));
+    let external = r#"{"name":"Plan","type":"external","external":{"url":"https://x.org/?p=1"}}"#;
+    let hosted = r#"{"name":"a.png","type":"file","file":{"url":"https://s3/a.png?X-Amz-Signature=s","expiry_time":"2026-01-01T00:00:00Z"}}"#;
+    assert_eq!(
+        complete("files", &format!("[{external},{hosted}]")),
+        Value::files(vec![
+            FileRef::external("Plan", "https://x.org/?p=1"),
+            FileRef::hosted("a.png", "https://s3/a.png"),
+        ])
+    );
+    let odd = r#"[{"name":"x","type":"hologram","hologram":{}}]"#;
+    assert!(matches!(read("files", odd), Cell::Unsupported(_)));
+}
+
+#[test]
 fn pain_01_cut_values_are_never_whole() {
     let id = r#"{"id":"1b2c3d4e-0000-4000-8000-00000000a001"}"#;
     let raw = format!(r#"{{"id":"r","type":"relation","relation":[{id}],"has_more":true}}"#);
     assert!(matches!(
         cell(&PropertyType::Relation, &raw),
-        Cell::Truncated(Value::Raw(_))
+        Cell::Truncated(Value::References(_))
     ));
     let many = vec![id; 25].join(",");
     assert!(matches!(

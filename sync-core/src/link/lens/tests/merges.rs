@@ -74,6 +74,21 @@ fn a_record_tracked_since_the_base_was_settled_is_not_taken_for_removed() {
 }
 
 #[test]
+fn what_both_sides_know_by_the_same_id_needs_no_names_to_merge() {
+    let of = |people: &[&str]| Value::people(people.iter().copied().map(Person::with_id).collect());
+    let (context, lens) = (LensContext::default(), Lens::Shared);
+    let base = Sides::new(of(&["u1", "u2"]), of(&["u2", "u1"]));
+    assert!(lens.agree(&context, &base.left, &base.right));
+    let merged = lens.merge(&context, &base, &of(&["u1"]), &of(&["u2", "u1", "u3"]));
+    assert_eq!(
+        merged.unwrap(),
+        Sides::new(of(&["u1", "u3"]), of(&["u1", "u3"]))
+    );
+    let cleared = lens.repair(&context, Side::Right, &Value::Empty, Some(&of(&["u1"])));
+    assert_eq!(cleared, Ok(Value::Empty));
+}
+
+#[test]
 fn a_merge_waits_for_what_has_no_counterpart_yet() {
     for (lens, waits) in [
         (

@@ -102,6 +102,7 @@ fn list(lens: &Lens, side: Side, things: &[u8]) -> Value {
             Value::people(things.map(|n| Person::with_email(email(n))).collect())
         }
         Lens::Files => Value::files(things.map(|n| file(side, n)).collect()),
+        Lens::Shared => Value::files(things.map(|n| file(Side::Left, n)).collect()),
         _ => panic!("{lens:?} is not about lists"),
     }
 }
@@ -120,6 +121,7 @@ fn list_lenses() -> Vec<Lens> {
             list: Some(Side::Right),
         },
         Lens::Files,
+        Lens::Shared,
     ]
 }
 

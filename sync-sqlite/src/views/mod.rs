@@ -1,5 +1,10 @@
-//! What people read: `changes`, `conflicts`, `sync_status`, `sync_rows`. Written anew only where
-//! a table, a column or a side's name changed.
+//! What people read: `changes`, `conflicts`, `sync_status`, `sync_rows` here, history and schema in
+//! `readable`, lists for joins in `lists`. Written anew only where a table, a column or a side's name
+//! changed.
+
+mod bodies;
+mod lists;
+mod readable;
 
 use rusqlite::{Connection, OptionalExtension};
 
@@ -47,6 +52,9 @@ pub(crate) fn rebuild(connection: &Connection) -> Result<()> {
     view(connection, "changes", &changes(&links))?;
     let names = side_names(&links);
     view(connection, "conflicts", &conflicts(&links, &names))?;
+    readable::rebuild(connection, &links)?;
+    lists::rebuild(connection, &links)?;
+    bodies::rebuild(connection, &links)?;
     ensure(
         connection,
         "trigger",
@@ -54,12 +62,60 @@ pub(crate) fn rebuild(connection: &Connection) -> Result<()> {
         &resolve_trigger(&links, &names),
     )?;
     view(connection, "sync_status", &status(&links))?;
-    view(connection, "sync_rows", &rows(&links))
+    view(connection, "sync_rows", &rows(&links))?;
+    Ok(())
 }
 
-fn view(connection: &Connection, name: &str, body: &str) -> Result<()> {
-    let sql = format!("CREATE VIEW {name} AS\n{body}");
-    ensure(connection, "view", name, &sql)
+/// Makes a view, under another name where a table of an older file has that one.
+fn view(connection: &Connection, name: &str, body: &str) -> Result<String> {
+    let taken = connection
+        .prepare_cached(
+            "SELECT 1 FROM sqlite_master WHERE name = ?1 COLLATE NOCASE AND type <> 'view'",
+        )?
+        .exists([name])?;
+    let name = match taken {
+        true => format!("sync_{name}"),
+        false => name.to_owned(),
+    };
+    let quoted = quote(&name);
+    ensure(
+        connection,
+        "view",
+        &name,
+        &format!("CREATE VIEW {quoted} AS\n{body}"),
+    )?;
+    Ok(name)
+}
+
+impl LinkView {
+    /// What people call a side, for values of `_sync_…` tables: `CASE x WHEN 'left' THEN …`.
+    fn side_case(&self, expression: &str) -> String {
+        let [left, right] = &self.labels;
+        let word = |label: &Option<String>, other| literal(label.as_deref().unwrap_or(other));
+        format!(
+            "CASE {expression} WHEN 'left' THEN {} WHEN 'right' THEN {} END",
+            word(left, "left"),
+            word(right, "right")
+        )
+    }
+
+    /// The join of the link's pairs, under the name `p`, to its table, under the name `t`.
+    fn join_table(&self) -> Option<String> {
+        let table = self.table.as_ref()?;
+        let side = crate::read::side_text(table.source.other());
+        Some(format!(
+            "LEFT JOIN {} t ON t._row = CAST(p.{side}_key AS INTEGER)",
+            table.quoted()
+        ))
+    }
+
+    /// The column of `_sync_columns` that a pair of fields is named by.
+    fn field_column(&self) -> &'static str {
+        match self.table.as_ref().map(|table| table.source) {
+            Some(notion_sync_core::link::Side::Right) => "id",
+            _ => "field",
+        }
+    }
 }
 
 /// Joins the parts of a view; without parts, a view of the same columns and no rows.
@@ -78,9 +134,10 @@ fn changes(links: &[LinkView]) -> String {
     let parts = tables(links)
         .map(|(_, table)| {
             let mut current = String::new();
-            for column in table.mapped().filter(|column| !column.projected) {
-                let (name, column) = (literal(&column.name), quote(&column.name));
-                current.push_str(&format!(" WHEN {name} THEN t.{column}"));
+            for column in table.mapped().filter(|column| !column.projected()) {
+                let (name, value) = (literal(&column.name), column.expression(&table.name));
+                let of = if column.is_body() { "" } else { "t." };
+                current.push_str(&format!(" WHEN {name} THEN {of}{value}"));
             }
             let title = title(table);
             let name = literal(&table.name);
@@ -143,12 +200,8 @@ fn conflicts(links: &[LinkView], names: &[String]) -> String {
             );
             let (shown, join) = match &link.table {
                 Some(table) => {
-                    let side = crate::read::side_text(table.source.other());
                     let name = literal(&table.name);
-                    let named = match table.source {
-                        notion_sync_core::link::Side::Left => "field",
-                        notion_sync_core::link::Side::Right => "name",
-                    };
+                    let named = link.field_column();
                     (
                         format!(
                             "{name} AS \"table\", t._row AS _row, t._id AS _id, {} AS title,
@@ -156,10 +209,7 @@ fn conflicts(links: &[LinkView], names: &[String]) -> String {
     AND k.mapped = 1), c.field) AS field",
                             title(table)
                         ),
-                        format!(
-                            "LEFT JOIN {} t ON t._row = CAST(p.{side}_key AS INTEGER)",
-                            table.quoted()
-                        ),
+                        link.join_table().unwrap_or_default(),
                     )
                 }
                 None => (

@@ -1,0 +1,181 @@
+//! One Notion data source and one table of somebody else's, kept the same.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use notion_sync_client::{Client, DataSourceId};
+use notion_sync_core::engine::{Described, Engine};
+use notion_sync_core::link::{LinkId, LinkSpec, Mapping, Policy, Sides};
+use notion_sync_core::port::{Call, Cancel, Clock, Description, Peer, PeerError};
+use notion_sync_core::schema::{FieldId, Schema};
+use notion_sync_notion::{NotionOptions, NotionPeer};
+use notion_sync_sqlite::{SqliteStore, SqliteTable};
+
+use crate::SystemClock;
+
+/// One Notion data source and a table that a program has already, kept the same.
+///
+/// Properties and columns of one name are one field, see [`Mapping::by_name`]; other links are put
+/// together by hand, with [`Engine::new`]. Where both sides have records from the start,
+/// [`TableLink::match_by`] tells which are one; without it every record is made on the other side.
+pub struct TableLink {
+    client: Client,
+    data_source: DataSourceId,
+    table: Arc<SqliteTable>,
+    store: SqliteStore,
+    policy: Policy,
+    notion: NotionOptions,
+    match_by: Vec<String>,
+    clock: Arc<dyn Clock>,
+}
+
+/// A link could not be put together.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TableLinkError {
+    /// A side could not be asked what it is.
+    #[error(transparent)]
+    Peer(#[from] PeerError),
+    /// A property that was named is not there, or no column has its name.
+    #[error("no property and column are both called {0:?}; check the name on both sides")]
+    NoField(String),
+    /// Nothing is called the same.
+    #[error(
+        "no column of the table is called as a property of the data source, with a type that fits; \
+         rename one, or map them by hand"
+    )]
+    NothingInCommon,
+}
+
+impl std::fmt::Debug for TableLink {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TableLink")
+            .field("data_source", &self.data_source)
+            .field("table", &self.table)
+            .finish_non_exhaustive()
+    }
+}
+
+impl TableLink {
+    /// A link with the safe defaults of [`Policy`]. What is remembered of it is in the store, which
+    /// may be in the table's own file.
+    pub fn new(
+        client: Client,
+        data_source: DataSourceId,
+        table: SqliteTable,
+        store: &SqliteStore,
+    ) -> Self {
+        Self {
+            client,
+            data_source,
+            table: Arc::new(table),
+            store: store.clone(),
+            policy: Policy::default(),
+            notion: NotionOptions::default(),
+            match_by: Vec::new(),
+            clock: Arc::new(SystemClock::default()),
+        }
+    }
+
+    /// What the link may do.
+    #[must_use]
+    pub fn policy(mut self, policy: Policy) -> Self {
+        self.policy = policy;
+        self
+    }
+
+    /// Properties, by name, by which records that both sides have already are recognised: where all of
+    /// them agree and none is empty, two are one.
+    #[must_use]
+    pub fn match_by<N: Into<String>>(mut self, properties: impl IntoIterator<Item = N>) -> Self {
+        self.match_by = properties.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// The name of a text property in Notion that may carry a ULID for every page made from here.
+    /// With it a create whose answer was lost is found again instead of waiting for a person. The
+    /// table needs none: its markers stand beside it.
+    #[must_use]
+    pub fn marker_field(mut self, name: impl Into<String>) -> Self {
+        self.notion.marker_field = Some(name.into());
+        self
+    }
+
+    /// How long Notion's queries may lag behind its writes; a minute unless told.
+    #[must_use]
+    pub fn index_lag(mut self, lag: Duration) -> Self {
+        self.notion.index_lag = lag;
+        self
+    }
+
+    /// Another clock, for tests.
+    #[must_use]
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// The name of the link in the store.
+    pub fn link(&self) -> LinkId {
+        LinkId::new(format!("{} {}", self.data_source, self.table.place()))
+    }
+
+    /// The engine of this link, over the fields both sides have now. Nothing is written yet.
+    ///
+    /// # Errors
+    /// [`TableLinkError`] where a side cannot be read or the sides have no field in common.
+    pub async fn engine(&self) -> Result<Engine, TableLinkError> {
+        let cancel = Cancel::default();
+        let call = Call::new(&cancel);
+        let notion = NotionPeer::new(self.client.clone(), self.data_source, self.notion.clone());
+        let described = Sides::new(
+            notion.describe(&call).await?,
+            self.table.describe(&call).await?,
+        );
+        let spec = LinkSpec {
+            id: self.link(),
+            places: Sides::new(notion.place().clone(), self.table.place().clone()),
+            names: Sides::new("Notion".to_owned(), "SQLite".to_owned()),
+            mapping: self.mapping(&described)?,
+            filters: Sides::default(),
+            policy: self.policy.clone(),
+        };
+        let at = self.clock.now();
+        let table: Arc<dyn Peer> = Arc::clone(&self.table) as Arc<dyn Peer>;
+        Ok(Engine::new(
+            spec,
+            described.map(|description| Described { description, at }),
+            Sides::new(Arc::new(notion), table),
+            Arc::new(self.store.clone()),
+            Arc::clone(&self.clock),
+        ))
+    }
+
+    fn mapping(&self, described: &Sides<Description>) -> Result<Mapping, TableLinkError> {
+        let Sides { left, right } = described.as_ref().map(|side| &side.schema);
+        let mut mapping = Mapping::by_name(left, right);
+        let marker = self.notion.marker_field.as_deref();
+        let marker = marker.map(|name| property(left, name)).transpose()?;
+        mapping
+            .fields
+            .retain(|field| Some(&field.ids.left) != marker.as_ref());
+        if mapping.fields.is_empty() {
+            return Err(TableLinkError::NothingInCommon);
+        }
+        for name in &self.match_by {
+            let id = property(left, name)?;
+            if mapping.field(&id).is_none() {
+                return Err(TableLinkError::NoField(name.clone()));
+            }
+            mapping.match_by.push(id);
+        }
+        mapping.markers = Sides::new(marker, Some(SqliteTable::marker_field()));
+        Ok(mapping)
+    }
+}
+
+fn property(schema: &Schema, name: &str) -> Result<FieldId, TableLinkError> {
+    let field = schema.by_name(name);
+    let missing = || TableLinkError::NoField(name.to_owned());
+    field.map(|field| field.id.clone()).ok_or_else(missing)
+}

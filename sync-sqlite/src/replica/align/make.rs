@@ -1,0 +1,247 @@
+//! Making a table as it was laid out: columns, triggers, and what is remembered of them.
+
+use notion_sync_core::schema::Limits;
+use rusqlite::{Connection, OptionalExtension};
+
+use super::{Ask, Layout, column_names};
+use crate::error::{Result, failed};
+use crate::links;
+use crate::read::side_text;
+use crate::replica::column::Column;
+use crate::replica::names::{FIXED, quote, same};
+use crate::replica::{Table, triggers, uploads, with_gate};
+
+/// Makes the table, or what of it is not there yet.
+pub(super) fn make(connection: &Connection, layout: &Layout, ask: &Ask) -> Result<()> {
+    let table = &layout.table;
+    let link = links::load_or_create(connection, &ask.link)?;
+    let is_there = connection
+        .query_row(
+            "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?1 COLLATE NOCASE",
+            [&table.name],
+            |_| Ok(()),
+        )
+        .optional()?
+        .is_some();
+    if is_there {
+        refuse_unique_indexes(connection, table)?;
+        rename_columns(connection, layout)?;
+        add_columns(connection, table)?;
+        empty(connection, layout)?;
+    } else if table.exists {
+        // Made anew it would hand out row numbers that already stand for other records.
+        return Err(failed(format!(
+            "the table {} was dropped or renamed by hand; name it back, restore the file, or start \
+             with a new one",
+            table.name
+        )));
+    } else {
+        connection.execute_batch(&create_sql(table))?;
+    }
+    remember(connection, link.id, table)?;
+    remember_options(connection, table, ask)?;
+    uploads::take_in(connection, table)?;
+    if is_there && !table.stateful {
+        add_states(connection, table, link.id)?;
+    }
+    triggers::rebuild(connection, table, &ask.source_name)
+}
+
+fn own_columns(table: &Table) -> impl Iterator<Item = &Column> {
+    table
+        .columns
+        .iter()
+        .filter(|column| !FIXED.contains(&column.name.as_str()) && !column.is_body())
+}
+
+/// What a person inserts has yet to be synced.
+const STATE: &str = "_state TEXT NOT NULL DEFAULT 'pending'";
+
+fn create_sql(table: &Table) -> String {
+    let mut sql = format!(
+        "CREATE TABLE {} (\n  _id TEXT UNIQUE,\n  _url TEXT,\n  _trashed INTEGER NOT NULL DEFAULT 0,\n  \
+         _created TEXT,\n  _edited TEXT,\n  {STATE},\n",
+        table.quoted()
+    );
+    for column in own_columns(table) {
+        sql.push_str(&format!(
+            "  {} {},\n",
+            quote(&column.name),
+            column.form().sql_type()
+        ));
+    }
+    sql.push_str("  _row INTEGER PRIMARY KEY AUTOINCREMENT\n) STRICT");
+    sql
+}
+
+/// A unique index makes `INSERT OR REPLACE` delete rows that no trigger sees.
+fn refuse_unique_indexes(connection: &Connection, table: &Table) -> Result<()> {
+    let found: Option<String> = connection
+        .prepare("SELECT name FROM pragma_index_list(?1) WHERE \"unique\" AND origin = 'c'")?
+        .query_row([&table.name], |row| row.get(0))
+        .optional()?;
+    match found {
+        None => Ok(()),
+        Some(index) => Err(failed(format!(
+            "the index {index} on {} is UNIQUE, and INSERT OR REPLACE would delete rows unseen; \
+             use a plain index",
+            table.name
+        ))),
+    }
+}
+
+fn add_columns(connection: &Connection, table: &Table) -> Result<()> {
+    let there = column_names(connection, &table.name)?;
+    for column in table.columns.iter().filter(|column| !column.is_body()) {
+        if there.iter().any(|name| same(name, &column.name)) {
+            continue;
+        }
+        if column.exists && column.mapped {
+            // An empty column in its place would look like an edit that clears every value.
+            return Err(failed(format!(
+                "column {:?} of {} was renamed or dropped by hand; name it back",
+                column.name, table.name
+            )));
+        }
+        if !column.exists {
+            connection.execute_batch(&format!(
+                "ALTER TABLE {} ADD COLUMN {} {}",
+                table.quoted(),
+                quote(&column.name),
+                column.form().sql_type()
+            ))?;
+        }
+    }
+    Ok(())
+}
+
+fn rename_columns(connection: &Connection, layout: &Layout) -> Result<()> {
+    let table = &layout.table;
+    for (former, name) in &layout.renamed {
+        connection.execute_batch(&format!(
+            "ALTER TABLE {} RENAME COLUMN {} TO {}",
+            table.quoted(),
+            quote(former),
+            quote(name)
+        ))?;
+        for (private, column) in [
+            ("_sync_columns", "name"),
+            ("_sync_options", "col"),
+            ("_sync_capture", "col"),
+            ("_sync_pending", "col"),
+        ] {
+            connection.execute(
+                &format!("UPDATE {private} SET {column} = ?3 WHERE tbl = ?1 AND {column} = ?2"),
+                (&table.name, former, name),
+            )?;
+        }
+    }
+    Ok(())
+}
+
+fn empty(connection: &Connection, layout: &Layout) -> Result<()> {
+    for name in &layout.opened {
+        let (table, column) = (layout.table.quoted(), quote(name));
+        with_gate(connection, || {
+            connection.execute_batch(&format!(
+                "UPDATE {table} SET {column} = NULL WHERE {column} IS NOT NULL"
+            ))?;
+            Ok(())
+        })?;
+    }
+    Ok(())
+}
+
+/// A table from before there were states gets them, once.
+fn add_states(connection: &Connection, table: &Table, link: i64) -> Result<()> {
+    let quoted = table.quoted();
+    connection.execute_batch(&format!("ALTER TABLE {quoted} ADD COLUMN {STATE}"))?;
+    let key = side_text(table.source.other());
+    with_gate(connection, || {
+        connection.execute(
+            &format!(
+                "UPDATE {quoted} SET _state = coalesce(
+                   (SELECT p.state FROM _sync_pairs p WHERE p.link = ?1
+                      AND p.{key}_key = CAST({quoted}._row AS TEXT) AND p.state <> 'clean'),
+                   iif(EXISTS (SELECT 1 FROM _sync_pending e WHERE e.tbl = ?2
+                      AND e.row = {quoted}._row), 'pending', 'clean'))"
+            ),
+            (link, &table.name),
+        )?;
+        Ok(())
+    })?;
+    Ok(())
+}
+
+fn remember(connection: &Connection, link: i64, table: &Table) -> Result<()> {
+    connection.execute(
+        "INSERT INTO _sync_tables(name, link, source, stateful, any_option)
+         VALUES (?1, ?2, ?3, 1, ?4)
+         ON CONFLICT (name) DO UPDATE SET stateful = 1, any_option = excluded.any_option
+         WHERE stateful = 0 OR any_option <> excluded.any_option",
+        (&table.name, link, side_text(table.source), table.any_option),
+    )?;
+    let mut statement = connection.prepare_cached(
+        "INSERT INTO _sync_columns(tbl, position, name, id, field, label, kind, projected, reason,
+           limits, target, mapped)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
+         ON CONFLICT (tbl, name) DO UPDATE SET position = excluded.position, id = excluded.id,
+           label = excluded.label, kind = excluded.kind, projected = excluded.projected,
+           reason = excluded.reason, limits = excluded.limits, target = excluded.target,
+           mapped = excluded.mapped
+         WHERE (position, id, label, kind, projected, reason, limits, target, mapped) IS NOT
+           (excluded.position, excluded.id, excluded.label, excluded.kind, excluded.projected,
+            excluded.reason, excluded.limits, excluded.target, excluded.mapped)",
+    )?;
+    for (position, column) in table.columns.iter().enumerate() {
+        let limits = match column.limits == Limits::default() {
+            true => None,
+            false => Some(serde_json::to_string(&column.limits)?),
+        };
+        statement.execute(rusqlite::params![
+            &table.name,
+            i64::try_from(position).unwrap_or(i64::MAX),
+            &column.name,
+            column.id.as_str(),
+            column.field.as_str(),
+            &column.label,
+            &column.kind,
+            column.projected(),
+            &column.closed,
+            limits,
+            &column.target,
+            column.mapped,
+        ])?;
+    }
+    Ok(())
+}
+
+/// The options that the source offers now; columns that left the mapping keep theirs.
+fn remember_options(connection: &Connection, table: &Table, ask: &Ask) -> Result<()> {
+    for column in table.mapped() {
+        let field = ask.schema.field(&column.field);
+        let Some(options) = field.and_then(|field| field.ty.options()) else {
+            continue;
+        };
+        let there: Vec<String> = connection
+            .prepare_cached(
+                "SELECT name FROM _sync_options WHERE tbl = ?1 AND col = ?2 ORDER BY position",
+            )?
+            .query_map((&table.name, &column.name), |row| row.get(0))?
+            .collect::<rusqlite::Result<_>>()?;
+        let offered = options.iter().map(|option| option.name.as_str());
+        if there.iter().map(String::as_str).eq(offered.clone()) {
+            continue;
+        }
+        connection
+            .prepare_cached("DELETE FROM _sync_options WHERE tbl = ?1 AND col = ?2")?
+            .execute((&table.name, &column.name))?;
+        let mut insert = connection.prepare_cached(
+            "INSERT OR IGNORE INTO _sync_options(tbl, col, name, position) VALUES (?1, ?2, ?3, ?4)",
+        )?;
+        for (position, name) in (0_i64..).zip(offered) {
+            insert.execute((&table.name, &column.name, name, position))?;
+        }
+    }
+    Ok(())
+}

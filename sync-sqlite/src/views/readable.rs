@@ -1,0 +1,149 @@
+//! History, schema and lossless values: `runs`, `journal`, `schema_fields`, `cells`, `sync_people`.
+
+use rusqlite::Connection;
+
+use super::{LinkView, tables, title, union, view};
+use crate::ddl::ROOM;
+use crate::error::Result;
+use crate::read::side_text;
+use crate::replica::literal;
+
+/// Brings the views up to date.
+pub(super) fn rebuild(connection: &Connection, links: &[LinkView]) -> Result<()> {
+    view(connection, "runs", &runs(links))?;
+    view(connection, "journal", &journal(links))?;
+    view(connection, "schema_fields", SCHEMA_FIELDS)?;
+    view(connection, "cells", &cells(links))?;
+    view(
+        connection,
+        "sync_people",
+        "SELECT id, name, email FROM _sync_people",
+    )?;
+    Ok(())
+}
+
+/// A moment in milliseconds as UTC text that names a run, see `RunId`.
+fn moment(milliseconds: &str) -> String {
+    format!("strftime('%Y-%m-%dT%H:%M:%fZ', {milliseconds} / 1000.0, 'unixepoch')")
+}
+
+fn runs(links: &[LinkView]) -> String {
+    let parts = tables(links)
+        .map(|(link, table)| {
+            format!(
+                "SELECT {} AS run, {} AS \"table\", {} AS ended_at, outcome, settled, conflicts,
+  refused, {} AS undoes
+FROM _sync_runs WHERE link = {link}",
+                moment("started_at"),
+                literal(&table.name),
+                moment("ended_at"),
+                moment("undoes"),
+            )
+        })
+        .collect();
+    union(
+        parts,
+        &[
+            "run",
+            "table",
+            "ended_at",
+            "outcome",
+            "settled",
+            "conflicts",
+            "refused",
+            "undoes",
+        ],
+    )
+}
+
+fn journal(links: &[LinkView]) -> String {
+    let parts = links
+        .iter()
+        .filter_map(|link| {
+            let table = link.table.as_ref()?;
+            let name = literal(&table.name);
+            let shown = |what: &str| shown(&format!("json_extract(j.body, '$.{what}')"));
+            Some(format!(
+                "SELECT j.id AS id, {run} AS run, {at} AS at, {name} AS \"table\", t._row AS _row,
+  t._id AS _id, {title} AS title, {side} AS side, json_extract(j.body, '$.kind') AS kind,
+  (SELECT k.name FROM _sync_columns k WHERE k.tbl = {name} AND k.mapped = 1
+    AND k.{field} = json_extract(j.body, '$.field')) AS \"column\",
+  {before} AS before, {after} AS after, json_extract(j.body, '$.rule') AS rule
+FROM _sync_journal j
+LEFT JOIN _sync_pairs p ON p.pk = {first} + json_extract(j.body, '$.pair') {join}
+WHERE j.link = {id}",
+                run = moment("j.run"),
+                at = moment("j.at"),
+                title = title(table),
+                side = link.side_case("j.side"),
+                field = link.field_column(),
+                before = shown("before"),
+                after = shown("after"),
+                first = link.id * ROOM,
+                join = link.join_table()?,
+                id = link.id,
+            ))
+        })
+        .collect();
+    union(
+        parts,
+        &[
+            "id", "run", "at", "table", "_row", "_id", "title", "side", "kind", "column", "before",
+            "after", "rule",
+        ],
+    )
+}
+
+/// A value as `json_extract` answers it, for people to read: words, numbers and dates as they are,
+/// lists as JSON.
+fn shown(value: &str) -> String {
+    format!(
+        "(SELECT CASE WHEN v IS NULL OR v = 'empty' THEN NULL WHEN NOT json_valid(v) THEN v
+    ELSE (SELECT CASE key WHEN 'choice' THEN json_extract(value, '$.name')
+      WHEN 'choices' THEN (SELECT json_group_array(json_extract(value, '$.name')) FROM json_each(inside.value))
+      WHEN 'rich_text' THEN (SELECT group_concat(json_extract(value, '$.text'), '') FROM json_each(inside.value))
+      ELSE value END FROM json_each(v) AS inside LIMIT 1) END
+    FROM (SELECT {value} AS v))"
+    )
+}
+
+const SCHEMA_FIELDS: &str =
+    "SELECT c.tbl AS \"table\", c.name AS \"column\", c.label AS name, c.field AS field_id,
+  CASE WHEN c.kind LIKE 'other:%' THEN substr(c.kind, 7) ELSE c.kind END AS type,
+  c.mapped = 1 AND c.projected = 0 AS editable,
+  CASE WHEN c.mapped = 0 THEN 'gone from its source, or followed by a newer column'
+    WHEN c.projected = 1 THEN c.reason END AS reason,
+  (SELECT json_group_array(name) FROM (SELECT o.name AS name FROM _sync_options o
+    WHERE o.tbl = c.tbl AND o.col = c.name ORDER BY o.position) HAVING count(*) > 0) AS options,
+  c.target AS refers_to, json_extract(c.limits, '$.max_utf16') AS max_characters,
+  json_extract(c.limits, '$.max_items') AS max_elements
+FROM _sync_columns c ORDER BY c.tbl, c.position";
+
+/// What the source last showed of every cell, whole, in the form it is kept in.
+fn cells(links: &[LinkView]) -> String {
+    let parts = links
+        .iter()
+        .filter_map(|link| {
+            let table = link.table.as_ref()?;
+            let name = literal(&table.name);
+            Some(format!(
+                "SELECT {name} AS \"table\", t._row AS _row, t._id AS _id, k.name AS \"column\",
+  CASE c.type WHEN 'array' THEN 'complete' WHEN 'text' THEN c.value
+    ELSE (SELECT key FROM json_each(c.value) LIMIT 1) END AS completeness,
+  CASE c.type WHEN 'array' THEN nullif(json_extract(c.value, '$[0]'), 'empty')
+    WHEN 'object' THEN (SELECT value FROM json_each(c.value) LIMIT 1) END AS value
+FROM _sync_{source} s JOIN _sync_pairs p ON p.pk = s.pk {join}, json_each(s.content, '$[1]') c
+JOIN _sync_columns k ON k.tbl = {name} AND k.field = c.key AND k.mapped = 1
+WHERE s.pk >= {from} AND s.pk < {to} AND t._row IS NOT NULL",
+                source = side_text(table.source),
+                join = link.join_table()?,
+                from = link.id * ROOM,
+                to = (link.id + 1) * ROOM,
+            ))
+        })
+        .collect();
+    union(
+        parts,
+        &["table", "_row", "_id", "column", "completeness", "value"],
+    )
+}
