@@ -47,19 +47,18 @@ impl TablePlace {
         self.person.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A statement of the person. Returns how many rows it changed; `None` where it was refused with a
-    /// sentence.
-    fn says(&self, sql: &str, values: Vec<Sql>) -> Option<usize> {
+    /// A statement of the person. Returns how many rows it changed, or the sentence it was refused with.
+    fn says(&self, sql: &str, values: Vec<Sql>) -> Result<usize, String> {
         let person = self.person();
         let done = person
             .prepare_cached(sql)
             .and_then(|mut statement| statement.execute(params_from_iter(values)));
         match done {
-            Ok(changed) => Some(changed),
-            Err(Error::SqliteFailure(error, Some(_)))
+            Ok(changed) => Ok(changed),
+            Err(Error::SqliteFailure(error, Some(sentence)))
                 if error.code == ErrorCode::ConstraintViolation =>
             {
-                None
+                Err(sentence)
             }
             Err(error) => panic!("a person cannot work: {error} ({sql})"),
         }
@@ -147,7 +146,7 @@ impl Place for TablePlace {
         peer
     }
 
-    fn create(&self, cells: &[(FieldId, Written)]) -> Key {
+    fn create(&self, cells: &[(FieldId, Written)]) -> Option<Key> {
         let cells = cells.iter();
         let cells = cells.filter_map(|(field, written)| Some((field.as_str(), typed(written)?)));
         let (columns, values): (Vec<_>, Vec<_>) = cells.unzip();
@@ -157,8 +156,9 @@ impl Place for TablePlace {
             columns.join(", "),
             vec!["?"; columns.len()].join(", ")
         );
-        assert_eq!(self.says(&sql, values), Some(1), "refused: {sql}");
-        Key::durable(self.person().last_insert_rowid().to_string())
+        self.says(&sql, values).ok()?;
+        let row = self.person().last_insert_rowid();
+        Some(Key::durable(row.to_string()))
     }
 
     fn write(&self, key: &Key, field: &FieldId, value: &Written) -> bool {
@@ -166,19 +166,19 @@ impl Place for TablePlace {
             return false;
         };
         let sql = format!("UPDATE \"{}\" SET {field} = ? WHERE _row = ?", self.name);
-        self.says(&sql, vec![value, row_number(key)]).is_some()
+        self.says(&sql, vec![value, row_number(key)]).is_ok()
     }
 
     fn trash(&self, key: &Key, trashed: bool) {
         let sql = format!("UPDATE \"{}\" SET _trashed = ? WHERE _row = ?", self.name);
         let values = vec![Sql::Integer(i64::from(trashed)), row_number(key)];
-        assert!(self.says(&sql, values).is_some(), "refused: {sql}");
+        assert_eq!(self.says(&sql, values), Ok(1), "{sql}");
     }
 
     /// Rows are not deleted: the table refuses it.
     fn erase(&self, key: &Key) -> bool {
         let sql = format!("DELETE FROM \"{}\" WHERE _row = ?", self.name);
-        self.says(&sql, vec![row_number(key)]).is_some()
+        self.says(&sql, vec![row_number(key)]).is_ok()
     }
 
     /// The table follows its source.

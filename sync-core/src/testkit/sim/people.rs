@@ -259,8 +259,9 @@ impl People {
             cells.push((FieldId::new("tags"), self.tags()));
         }
         cells.extend(self.first_references(side));
-        let key = self.make(side, cells);
-        self.close_circle(side, key);
+        if let Some(key) = self.make(side, cells) {
+            self.close_circle(side, key);
+        }
     }
 
     /// A record that is on both sides before anything is linked: known by its title, the rest equal,
@@ -280,17 +281,17 @@ impl People {
         }
     }
 
-    pub(super) fn make(&mut self, side: Side, mut cells: Vec<(FieldId, Written)>) -> Key {
+    pub(super) fn make(&mut self, side: Side, mut cells: Vec<(FieldId, Written)>) -> Option<Key> {
         let gone = self.witness.stage.lock().gone.clone();
         cells.retain(|(field, _)| !gone.contains(&(side, field.clone())));
-        let key = self.witness.world.place(side).create(&cells);
+        let key = self.witness.world.place(side).create(&cells)?;
         let tell = || format!("person makes {side:?} {key:?} {cells:?}");
         self.witness.stage.lock().tell(tell);
         for (field, _) in &cells {
             self.record_write(side, &key, field);
         }
         self.wrote_references(side, &key, &[]);
-        key
+        Some(key)
     }
 
     fn write(&mut self, side: Side, field: &str, value: &Written) {

@@ -234,11 +234,11 @@ impl Place for ReferencePlace {
         Arc::new(self.peer.clone())
     }
 
-    fn create(&self, cells: &[(FieldId, Written)]) -> Key {
+    fn create(&self, cells: &[(FieldId, Written)]) -> Option<Key> {
         let spelled = cells
             .iter()
             .map(|(field, written)| (field.as_str(), self.spell(field, written)));
-        self.peer.person_creates(&spelled.collect::<Vec<_>>())
+        Some(self.peer.person_creates(&spelled.collect::<Vec<_>>()))
     }
 
     fn write(&self, key: &Key, field: &FieldId, value: &Written) -> bool {

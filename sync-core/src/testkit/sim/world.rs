@@ -59,8 +59,8 @@ pub trait World: Send + Sync {
 pub trait Place: Send + Sync {
     /// The place as the engine sees it.
     fn peer(&self) -> Arc<dyn Peer>;
-    /// A person makes a record.
-    fn create(&self, cells: &[(FieldId, Written)]) -> Key;
+    /// A person makes a record. `None` where the place does not let them.
+    fn create(&self, cells: &[(FieldId, Written)]) -> Option<Key>;
     /// A person writes one cell. Returns whether the place lets them.
     fn write(&self, key: &Key, field: &FieldId, value: &Written) -> bool;
     /// A person moves a record to the trash or back.
