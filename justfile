@@ -62,3 +62,5 @@ explore histories="20000":
     PROPTEST_RNG_SEED=$seed PROPTEST_CASES=20000 cargo test -p notion-sync-core --lib plan::laws
     cargo run --release -p notion-sync-core --features testkit,canary --example simulate -- \
       --seeds $((seed * 1000))..$((seed * 1000 + {{histories}})) --threads "$(nproc)"
+    cargo run --release --example simulate_sqlite -- \
+      --seeds $((seed * 1000))..$((seed * 1000 + {{histories}} / 20)) --threads "$(nproc)"

@@ -136,9 +136,11 @@ impl SqliteStore {
                 let Some(reader) = database.reader()? else {
                     return Ok(LinkMemory::default());
                 };
-                Ok(links::load(reader, &link)?
-                    .map(|row| row.memory)
-                    .unwrap_or_default())
+                let snapshot = reader.transaction()?;
+                match links::load(&snapshot, &link)? {
+                    Some(row) => links::memory(&snapshot, &row),
+                    None => Ok(LinkMemory::default()),
+                }
             })
             .await
     }

@@ -1,4 +1,4 @@
-//! The row of a link: places, serial, fence, memory.
+//! The row of a link: places, serial, fence; and apart, as it is long and seldom asked for, its memory.
 
 use notion_sync_core::link::{LinkId, LinkSpec, Side, Sides};
 use notion_sync_core::port::{LinkMemory, Serial, StoreError};
@@ -6,7 +6,8 @@ use rusqlite::{Connection, OptionalExtension};
 
 use crate::error::{Result, corrupt};
 
-/// What the file knows of a link.
+/// What the file knows of a link, without its memory: that takes longer to read than all the rest, and
+/// every commit and query reads this.
 #[derive(Debug)]
 pub(crate) struct LinkRow {
     pub(crate) id: i64,
@@ -14,38 +15,37 @@ pub(crate) struct LinkRow {
     pub(crate) serial: Serial,
     pub(crate) next_id: u64,
     pub(crate) fence: u64,
-    pub(crate) memory: LinkMemory,
 }
 
 /// Reads a link.
 pub(crate) fn load(connection: &Connection, link: &LinkId) -> Result<Option<LinkRow>> {
     let row = connection
         .prepare_cached(
-            "SELECT id, left_place, right_place, serial, next_id, fence, memory
+            "SELECT id, left_place, right_place, serial, next_id, fence
              FROM _sync_links WHERE name = ?1",
         )?
         .query_row([link.as_str()], |row| {
-            let memory: Option<String> = row.get(6)?;
-            Ok((
-                LinkRow {
-                    id: row.get(0)?,
-                    places: Sides::new(row.get(1)?, row.get(2)?),
-                    serial: Serial(row.get(3)?),
-                    next_id: row.get(4)?,
-                    fence: row.get(5)?,
-                    memory: LinkMemory::default(),
-                },
-                memory,
-            ))
+            Ok(LinkRow {
+                id: row.get(0)?,
+                places: Sides::new(row.get(1)?, row.get(2)?),
+                serial: Serial(row.get(3)?),
+                next_id: row.get(4)?,
+                fence: row.get(5)?,
+            })
         })
         .optional()?;
-    row.map(|(mut row, memory)| {
-        if let Some(memory) = memory {
-            row.memory = serde_json::from_str(&memory)?;
-        }
-        Ok(row)
+    Ok(row)
+}
+
+/// What is remembered of a link.
+pub(crate) fn memory(connection: &Connection, link: &LinkRow) -> Result<LinkMemory> {
+    let memory: Option<String> = connection
+        .prepare_cached("SELECT memory FROM _sync_links WHERE id = ?1")?
+        .query_row([link.id], |row| row.get(0))?;
+    Ok(match memory {
+        Some(memory) => serde_json::from_str(&memory)?,
+        None => LinkMemory::default(),
     })
-    .transpose()
 }
 
 /// Reads a link, making it where it is not there.

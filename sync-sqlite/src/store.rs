@@ -194,7 +194,7 @@ fn opened(
         lineage: lineage(connection)?,
         serial: row.serial,
         next_id: row.next_id,
-        memory: row.memory.clone(),
+        memory: links::memory(connection, row)?,
         counts,
         colocated: colocated(spec, planned.or(stored.as_ref())),
     })

@@ -108,6 +108,45 @@ fn p08_an_effect_gives_way_to_a_person_who_was_faster() {
     );
 }
 
+/// What was settled with it would differ from what the row shows: an edit that nobody made, and a
+/// conflict with the next one on the other side.
+#[test]
+fn e03_a_new_row_that_shows_more_than_was_written_is_looked_at_again() {
+    let world = World::new();
+    let create = |pair: u64, fields: &[(&str, Value)]| {
+        let cells = fields.iter().map(|(field, desired)| CellChange {
+            field: FieldId::new(*field),
+            expected: None,
+            desired: desired.clone(),
+        });
+        let command = Command {
+            holding: Vec::new(),
+            kind: CommandKind::Create,
+            key: None,
+            cells: cells.collect(),
+        };
+        let attend = Change::Attend {
+            pair: PairId(pair),
+            dirty: false,
+            standing: None,
+        };
+        effect(pair, command, vec![attend])
+    };
+    let name = ("Name", Value::text("one"));
+    let outcomes = world.commit(
+        Vec::new(),
+        vec![
+            // An empty checkbox is one that is not ticked.
+            create(1, std::slice::from_ref(&name)),
+            create(2, &[name.clone(), ("Done", Value::Bool(false))]),
+        ],
+    );
+    let done = |outcome: &Outcome| matches!(outcome, Outcome::Done(_));
+    assert!(outcomes.iter().all(done), "{outcomes:?}");
+    assert!(world.pair(1).dirty);
+    assert!(!world.pair(2).dirty);
+}
+
 #[test]
 fn e13_a_refused_effect_costs_itself_only() {
     let mut world = World::new();

@@ -177,7 +177,8 @@ fn counts(field: &MappedField) -> bool {
     field.lens.projects_from().is_none()
 }
 
-/// The base that an effect leads to. Effects run on peers that keep exactly what they are given.
+/// The base that an effect leads to where its record shows exactly what was written. Where it shows more
+/// ([`Effect::shows_more`](crate::port::Effect::shows_more)) the pair is looked at again.
 pub(crate) fn base_after(
     spec: &LinkSpec,
     pair: &PairState,

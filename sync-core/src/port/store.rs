@@ -16,7 +16,7 @@ use crate::conflict::{Conflict, Resolution};
 use crate::link::{LinkId, LinkSpec, OptionPairs, Side, Sides};
 use crate::outbox::Intent;
 use crate::pair::{Base, PairDigests, PairHead, PairId, PairState, SideState, Standing};
-use crate::record::{Key, Rank, RankRange, Timestamp};
+use crate::record::{Cell, Key, Rank, RankRange, Record, Timestamp};
 use crate::schema::{FieldId, Schema, SchemaChange};
 use crate::value::{Digest, Value};
 
@@ -450,8 +450,8 @@ pub struct Prune {
 /// A command for the colocated side, executed inside the commit.
 ///
 /// On `Done` the store makes the receipt's record the side's shadow (present, with its key) and
-/// applies `then`. If that record shows more than the command wrote, somebody edited the row since
-/// it was last observed: the pair stays dirty whatever `then` says.
+/// applies `then`. If that record [shows more](Effect::shows_more) than the command wrote, the pair
+/// stays dirty whatever `then` says.
 #[derive(Clone, Debug)]
 pub struct Effect {
     /// The pair.
@@ -462,6 +462,31 @@ pub struct Effect {
     pub command: Command,
     /// Changes that hold only if the command was done.
     pub then: Vec<Change>,
+}
+
+impl Effect {
+    /// Whether the record that was read back shows anything that neither the command wrote nor the
+    /// side's last observation, `before`, showed: somebody edited it since, or the place gave a value
+    /// of its own to a cell, as the default of a column. Cells that were not read do not count.
+    pub fn shows_more(&self, before: Option<&Record>, now: &Record) -> bool {
+        let patched = self.command.kind == CommandKind::Patch;
+        if patched && before.is_some_and(|before| before.lifecycle != now.lifecycle) {
+            return true;
+        }
+        now.cells.iter().any(|(field, cell)| {
+            let Cell::Complete(value) = cell else {
+                let read = before.and_then(|before| before.cells.cell(field));
+                return *cell != Cell::Unread && read.is_some_and(|before| before != cell);
+            };
+            let mut written = self.command.cells.iter();
+            let expected = match (written.find(|change| change.field == *field), before) {
+                (Some(change), _) => Some(&change.desired),
+                (None, Some(before)) => before.cells.complete(field),
+                (None, None) => Some(&Value::Empty),
+            };
+            expected != Some(value)
+        })
+    }
 }
 
 /// What a commit did.
@@ -623,6 +648,8 @@ impl StoreError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::port::CellChange;
+    use crate::record::Lifecycle;
 
     #[test]
     fn a_run_is_named_by_what_is_shown_of_it() {
@@ -632,5 +659,52 @@ mod tests {
             assert_eq!(at.to_string().parse(), Ok(run));
         }
         assert!("yesterday".parse::<RunId>().is_err());
+    }
+
+    #[test]
+    fn a_record_shows_more_where_a_cell_is_neither_what_was_written_nor_what_was_seen() {
+        let record = |cells: &[(&str, Cell)], lifecycle| Record {
+            key: Key::durable("1"),
+            lifecycle,
+            version: None,
+            edited_at: None,
+            rank: None,
+            cells: cells
+                .iter()
+                .map(|(field, cell)| (FieldId::new(*field), cell.clone()))
+                .collect(),
+        };
+        let live = |cells: &[(&str, Cell)]| record(cells, Lifecycle::Live);
+        let text = |text: &str| Cell::Complete(Value::text(text));
+        let effect = |kind| Effect {
+            pair: PairId(1),
+            side: Side::Left,
+            command: Command {
+                holding: Vec::new(),
+                kind,
+                key: None,
+                cells: vec![CellChange {
+                    field: FieldId::new("title"),
+                    expected: None,
+                    desired: Value::text("new"),
+                }],
+            },
+            then: Vec::new(),
+        };
+        let create = effect(CommandKind::Create);
+        let bare = [("title", text("new")), ("total", Cell::Unread)];
+        let empty = [("title", text("new")), ("notes", text(""))];
+        let defaulted = [("title", text("new")), ("notes", text("none yet"))];
+        assert!(!create.shows_more(None, &live(&bare)));
+        assert!(!create.shows_more(None, &live(&empty)));
+        assert!(create.shows_more(None, &live(&defaulted)));
+        assert!(create.shows_more(None, &live(&[("title", text("New"))])));
+
+        let patch = effect(CommandKind::Patch);
+        let before = live(&[("title", text("old")), ("notes", text("none yet"))]);
+        assert!(!patch.shows_more(Some(&before), &live(&defaulted)));
+        assert!(patch.shows_more(Some(&before), &live(&empty)));
+        let trashed = record(&defaulted, Lifecycle::Trashed);
+        assert!(patch.shows_more(Some(&trashed), &live(&defaulted)));
     }
 }

@@ -12,10 +12,9 @@ use crate::link::{LinkId, LinkSpec, Side, Sides};
 use crate::memory::Memory;
 use crate::pair::SideState;
 use crate::port::{
-    Bookmark, Change, Clock, CommandKind, Commit, Committed, Effect, Fence, LeaseAsk, OpenMode,
-    Opened, Outcome, Peer, PlaceId, Query, Rows, Serial, Store, StoreError,
+    Bookmark, Change, Clock, Commit, Committed, Effect, Fence, LeaseAsk, OpenMode, Opened, Outcome,
+    Peer, PlaceId, Query, Rows, Serial, Store, StoreError,
 };
-use crate::record::Cell;
 
 /// Where a commit fails, once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -251,19 +250,8 @@ fn run_effect(memory: &mut Memory, peer: Option<&MemoryPeer>, effect: Effect) ->
         .and_then(|pair| pair.sides[side].shadow.clone());
     let outcome = peer.execute(&effect.command);
     if let Outcome::Done(receipt) = &outcome {
-        let overtaken = receipt
-            .observed
-            .as_ref()
-            .zip(before)
-            .is_some_and(|(now, mut before)| {
-                for cell in &effect.command.cells {
-                    before
-                        .cells
-                        .put(cell.field.clone(), Cell::Complete(cell.desired.clone()));
-                }
-                let patched = effect.command.kind == CommandKind::Patch;
-                before.cells != now.cells || (patched && before.lifecycle != now.lifecycle)
-            });
+        let observed = receipt.observed.as_ref();
+        let shows_more = observed.is_some_and(|now| effect.shows_more(before.as_ref(), now));
         if let Some(record) = receipt.observed.clone() {
             let state = SideState::seen(record.just_written());
             memory.apply(Change::Observe {
@@ -277,7 +265,7 @@ fn run_effect(memory: &mut Memory, peer: Option<&MemoryPeer>, effect: Effect) ->
             .then
             .into_iter()
             .for_each(|change| memory.apply(change));
-        if overtaken {
+        if shows_more {
             memory.apply(Change::Attend {
                 pair,
                 dirty: true,

@@ -134,34 +134,24 @@ impl Work<'_> {
     }
 
     fn execute(&mut self, effect: Effect) -> Result<Outcome> {
-        let Effect {
-            pair,
-            side,
-            command,
-            then,
-        } = effect;
+        let (pair, side) = (effect.pair, effect.side);
         let table = self
             .table
             .as_ref()
             .filter(|table| table.source.other() == side)
             .ok_or_else(|| failed("this file holds no table for that side; align it first"))?;
-        let outcome = replica::execute(self.connection, table, &command)?;
+        let outcome = replica::execute(self.connection, table, &effect.command)?;
         let Outcome::Done(receipt) = &outcome else {
             return Ok(outcome);
         };
         let Some(observed) = receipt.observed.clone() else {
             return Ok(outcome);
         };
-        if command.kind == CommandKind::Create {
+        if effect.command.kind == CommandKind::Create {
             self.made.insert(pair);
         }
-        let overtaken = match self.pairs.pair(pair)?.shadow(side)? {
-            Some(before) => observed.cells.iter().any(|(field, cell)| {
-                command.cells.iter().all(|change| change.field != *field)
-                    && before.cells.cell(field) != Some(cell)
-            }),
-            None => false,
-        };
+        let before = self.pairs.pair(pair)?.shadow(side)?;
+        let shows_more = effect.shows_more(before, &observed);
         self.pairs.observe(
             pair,
             side,
@@ -172,12 +162,11 @@ impl Work<'_> {
             },
         )?;
         self.pairs.set_dirty(pair, true)?;
-        for change in then {
+        for change in effect.then {
             self.apply(change)?;
         }
-        if overtaken {
-            // A person edited other cells of the row since it was observed. The new shadow shows
-            // the edit already, so the feed alone would not make the planner look.
+        if shows_more {
+            // The new shadow shows it already, so the feed alone would not make the planner look.
             self.pairs.set_dirty(pair, true)?;
         }
         Ok(outcome)

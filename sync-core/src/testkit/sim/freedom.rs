@@ -3,9 +3,8 @@
 
 use std::time::Duration;
 
-use super::reference::PAUSED;
 use super::relations::PARENT;
-use super::world::World;
+use super::world::{PAUSED, World};
 use crate::link::{
     Authority, Direction, Filter, Leave, Lens, LinkSpec, MappedField, Policy, Side, Sides,
 };
@@ -123,9 +122,11 @@ impl Freedoms {
         }
     }
 
-    pub(super) fn world(&self, world: &dyn World) {
-        if self.relations {
-            world.add_references(&FieldId::new(PARENT), self.astray);
+    /// Lets the world have what these freedoms ask for. One that cannot be there is no freedom of the
+    /// history.
+    pub(super) fn world(&mut self, world: &dyn World) {
+        if self.relations && !world.add_references(&FieldId::new(PARENT), self.astray) {
+            (self.relations, self.astray) = (false, None);
         }
     }
 
@@ -141,7 +142,13 @@ impl Freedoms {
         if let Some(side) = self.pause {
             mapping.pause[side] = Some(FieldId::new(PAUSED));
         }
-        for field in &mut mapping.fields {
+        self.fields(&mut mapping.fields);
+        link.filters = self.filters();
+    }
+
+    /// Who may write what of the mapped fields.
+    pub(super) fn fields(&self, fields: &mut [MappedField]) {
+        for field in fields {
             match (field.ids.left.as_str(), self.authority, self.one_way) {
                 ("due", Some(authority), _) => field.authority = authority,
                 ("done", _, Some(side)) => field.direction = Direction::Toward(side),
@@ -149,7 +156,6 @@ impl Freedoms {
                 _ => {}
             }
         }
-        link.filters = self.filters();
     }
 
     /// The filters of the link, as long as nobody lifts them.

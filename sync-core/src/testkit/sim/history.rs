@@ -9,9 +9,10 @@ use super::peer::is_live;
 use super::people::{Deed, People};
 use super::process::Ended;
 use super::profile::{Profile, Strain};
+use super::setting::{MakeWorld, Pairs, Setting};
 use super::stage::{Stage, Tally};
 use super::witness::Witness;
-use super::world::{MakeWorld, SkewedClock, World, Written};
+use super::world::{SkewedClock, World, Written};
 use crate::conflict::{Conflict, Resolution};
 use crate::engine::{Decisions, Described, Engine, RunError};
 use crate::link::{LinkSpec, Policy, Precheck, Side, Sides};
@@ -101,10 +102,17 @@ const HAPPENINGS: [(u64, Happening); 9] = [
     (2, Happening::Refilter),
 ];
 
-/// Plays the history of a seed in a world made by `make`, and checks it.
-pub fn simulate(seed: u64, profile: Profile, make: &MakeWorld<'_>, script: Script) -> Verdict {
+/// Plays the history of a seed between two of these kinds, in a world made by `make`, and checks it.
+pub fn simulate(
+    seed: u64,
+    profile: Profile,
+    pairs: &Pairs,
+    make: &MakeWorld<'_>,
+    script: Script,
+) -> Verdict {
     let root = Entropy::new(seed).branch(profile as u64);
-    let world: Arc<dyn World> = make(&mut root.branch(1)).into();
+    let setting = Setting::draw(pairs, &mut root.branch(1));
+    let world: Arc<dyn World> = make(&setting).into();
     #[cfg(feature = "canary")]
     crate::canary::forget();
     let freedoms = Freedoms::draw(&mut root.branch(5));
@@ -126,7 +134,7 @@ impl History {
         world: Arc<dyn World>,
         profile: Profile,
         root: &Entropy,
-        freedoms: Freedoms,
+        mut freedoms: Freedoms,
     ) -> Self {
         let mut entropy = root.branch(2);
         let mut policy = Policy::default();
@@ -348,9 +356,13 @@ impl History {
         } else {
             Side::Right
         };
-        let decided = decisions.resolve(conflict.pair, &conflict.field, Resolution::Keep(keep));
-        self.world.process_died();
-        if self.finish(decided).is_ok() {
+        let decided = self.world.decide(&conflict, keep) || {
+            self.world.process_died();
+            let keep = Resolution::Keep(keep);
+            self.finish(decisions.resolve(conflict.pair, &conflict.field, keep))
+                .is_ok()
+        };
+        if decided {
             self.was_decided(&self.pairs(), &conflict, keep);
         }
     }
@@ -370,7 +382,7 @@ impl History {
             return self.people.decides_against(value);
         }
         if let Some(key) = key {
-            self.people.take_back(lost, key, None);
+            self.people.take_back(lost, key);
         }
     }
 

@@ -7,6 +7,7 @@
 //! [`World`]; [`ReferenceWorld`] is the one in memory.
 
 mod check;
+pub mod command;
 mod coverage;
 mod freedom;
 mod history;
@@ -17,6 +18,7 @@ mod process;
 mod profile;
 mod reference;
 mod relations;
+mod setting;
 mod stage;
 mod store;
 mod sweep;
@@ -28,21 +30,14 @@ use std::task::{Context, Poll};
 
 pub use history::{Script, Verdict, simulate};
 pub use profile::Profile;
-pub use reference::{Kind, ReferenceWorld};
+pub use reference::ReferenceWorld;
+pub use setting::{Kind, MakeWorld, Pairs, Setting};
 pub use stage::Tally;
-pub use sweep::{Blow, Outcome, busy_reference};
-pub use world::{MakeWorld, Place, SkewedClock, Weather, World, Written};
+pub use sweep::{Blow, Outcome, busy};
+pub use world::{MARKER, PAUSED, Place, SkewedClock, Weather, World, Written, tag_names};
 
 use crate::port::{Capabilities, Description, PeerError};
 use crate::schema::Schema;
-use crate::testkit::Entropy;
-
-/// Plays and checks the history of a seed in a world of reference parts.
-pub fn simulate_reference(seed: u64, profile: Profile, script: Script) -> Verdict {
-    let make =
-        |entropy: &mut Entropy| -> Box<dyn World> { Box::new(ReferenceWorld::draw(entropy)) };
-    simulate(seed, profile, &make, script)
-}
 
 /// Polls a future that has nothing to do with the stage to its end.
 fn finish<T>(world: &dyn World, future: impl Future<Output = T>) -> T {

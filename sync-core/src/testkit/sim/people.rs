@@ -5,11 +5,10 @@ use std::collections::BTreeSet;
 use super::freedom::is_paused;
 use super::lineage::{Fate, Write, trace};
 use super::peer::is_live;
-use super::reference::{MARKER, PAUSED, tag_names};
 use super::relations::PARENT;
 use super::stage::Inner;
 use super::witness::Witness;
-use super::world::{Weather, Written};
+use super::world::{MARKER, PAUSED, Weather, Written, tag_names};
 use crate::link::Side;
 use crate::port::Clock;
 use crate::record::{Key, Record};
@@ -260,8 +259,9 @@ impl People {
             cells.push((FieldId::new("tags"), self.tags()));
         }
         cells.extend(self.first_references(side));
-        let key = self.make(side, cells);
-        self.close_circle(side, key);
+        if let Some(key) = self.make(side, cells) {
+            self.close_circle(side, key);
+        }
     }
 
     /// A record that is on both sides before anything is linked: known by its title, the rest equal,
@@ -281,17 +281,17 @@ impl People {
         }
     }
 
-    pub(super) fn make(&mut self, side: Side, mut cells: Vec<(FieldId, Written)>) -> Key {
+    pub(super) fn make(&mut self, side: Side, mut cells: Vec<(FieldId, Written)>) -> Option<Key> {
         let gone = self.witness.stage.lock().gone.clone();
         cells.retain(|(field, _)| !gone.contains(&(side, field.clone())));
-        let key = self.witness.world.place(side).create(&cells);
+        let key = self.witness.world.place(side).create(&cells)?;
         let tell = || format!("person makes {side:?} {key:?} {cells:?}");
         self.witness.stage.lock().tell(tell);
         for (field, _) in &cells {
             self.record_write(side, &key, field);
         }
         self.wrote_references(side, &key, &[]);
-        key
+        Some(key)
     }
 
     fn write(&mut self, side: Side, field: &str, value: &Written) {
@@ -312,10 +312,13 @@ impl People {
         {
             return;
         }
-        self.take_back(side, &key, Some(&field));
+        let place = self.witness.world.place(side);
+        let seen = place.record(&key);
         let before = self.referred(side, &key);
-        let world = &self.witness.world;
-        world.place(side).write(&key, &field, value);
+        if !place.write(&key, &field, value) {
+            return;
+        }
+        self.ends(seen.as_ref(), Some(&field));
         let tell = || format!("person writes {side:?} {key:?} {field:?} {value:?}");
         self.witness.stage.lock().tell(tell);
         self.record_write(side, &key, &field);
@@ -330,11 +333,16 @@ impl People {
         }
     }
 
-    /// Whoever writes over a value has seen it.
-    pub(super) fn take_back(&self, side: Side, key: &Key, field: Option<&FieldId>) {
+    /// A person gives up all that a record holds.
+    pub(super) fn take_back(&self, side: Side, key: &Key) {
         let record = self.witness.world.place(side).record(key);
+        self.ends(record.as_ref(), None);
+    }
+
+    /// Whoever writes over a value has seen it.
+    fn ends(&self, seen: Option<&Record>, field: Option<&FieldId>) {
         let mut stage = self.witness.stage.lock();
-        for (id, cell) in record.iter().flat_map(|record| record.cells.iter()) {
+        for (id, cell) in seen.iter().flat_map(|record| record.cells.iter()) {
             if let Some(value) = cell.complete()
                 && field.is_none_or(|field| field == id)
             {
@@ -398,13 +406,9 @@ impl People {
             let referred = self.referred(side, &key);
             if self.witness.world.place(side).erase(&key) {
                 self.erased_references(side, &key, &referred);
-                let mut stage = self.witness.stage.lock();
-                stage.tell(|| format!("person erases {side:?} {key:?}"));
-                for (_, cell) in seen.iter().flat_map(|record| record.cells.iter()) {
-                    if let Some(value) = cell.complete() {
-                        stage.lineage.end(value, Fate::TakenBack);
-                    }
-                }
+                let tell = || format!("person erases {side:?} {key:?}");
+                self.witness.stage.lock().tell(tell);
+                self.ends(seen.as_ref(), None);
             }
         }
     }
@@ -532,6 +536,9 @@ impl People {
                 Weather::Moved(key, false) => stage.moved.remove(&(side, key.clone())),
                 Weather::FieldGone(field, true) => {
                     stage.estranged.insert((side, field.clone()));
+                    if stage.remaps {
+                        stage.estranged.insert((side.other(), field.clone()));
+                    }
                     stage.gone.insert((side, field.clone()))
                 }
                 Weather::FieldGone(field, false) => stage.gone.remove(&(side, field.clone())),

@@ -9,8 +9,8 @@ use futures::task::noop_waker;
 
 use super::history::History;
 use super::peer::StagedPeer;
-use super::reference::PAUSED;
 use super::store::StagedStore;
+use super::world::PAUSED;
 use crate::engine::{Described, Engine, Report, RunError, RunOptions};
 use crate::link::{Side, Sides};
 use crate::plan::{Guard, Plan};
@@ -175,15 +175,12 @@ impl History {
             return Arc::clone(engine);
         }
         let witness = self.witness();
-        let described = &self.described;
-        let described = Sides::from_fn(|side| Described {
-            description: match &described[side] {
-                Some(described) => described.description.clone(),
-                None => self.habits[side].clone(),
-            },
-            at: described[side]
-                .as_ref()
-                .map_or(now, |described| described.at),
+        let remaps = self.remap();
+        let described = Sides::from_fn(|side| {
+            self.described[side].clone().unwrap_or(Described {
+                description: self.habits[side].clone(),
+                at: now,
+            })
         });
         let peers = Sides::from_fn(|side| {
             let inner = self.world.place(side).peer();
@@ -193,7 +190,29 @@ impl History {
         });
         let store = Arc::new(StagedStore::new(witness));
         let engine = Engine::new(self.link.clone(), described, peers, store, clock);
+        let engine = if remaps { engine.remaps() } else { engine };
         Arc::clone(self.engine.insert(Arc::new(engine)))
+    }
+
+    /// Makes the mapping anew where it follows the schemas. Returns whether it does.
+    fn remap(&mut self) -> bool {
+        let schemas = Sides::from_fn(|side| match &self.described[side] {
+            Some(described) => &described.description.schema,
+            None => &self.habits[side].schema,
+        });
+        let Some(mut fields) = self.world.remap(schemas) else {
+            return false;
+        };
+        self.stage().lock().remaps = true;
+        self.freedoms().fields(&mut fields);
+        self.link.mapping.fields = fields;
+        // What follows a source was just made to do so. To look costs nothing there.
+        for side in Side::BOTH {
+            if self.habits[side].capabilities.requests_per_command == 0 {
+                self.described[side] = self.describe(side);
+            }
+        }
+        true
     }
 
     fn describe(&self, side: Side) -> Option<Described> {

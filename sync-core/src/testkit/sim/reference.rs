@@ -1,35 +1,19 @@
 //! Worlds of reference parts: two unlike peers in memory, a store in memory.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use super::world::{Place, Weather, World, Written};
+use super::setting::{Kind, Setting};
+use super::world::{MARKER, PAUSED, Place, Weather, World, Written, tag_names};
+use crate::conflict::Conflict;
 use crate::link::{Lens, LinkId, LinkSpec, MappedField, Mapping, Policy, Side, Sides};
 use crate::port::{Peer, PlaceId, Store};
 use crate::record::{Key, Record};
 use crate::schema::{Access, Field, FieldId, FieldType, Limits, Relation, Schema, SchemaChange};
-use crate::testkit::{Entropy, MemoryPeer, MemoryStore, VirtualClock};
+use crate::testkit::{MemoryPeer, MemoryStore, VirtualClock};
 use crate::value::{Choice, DatePrecision, RichText, Value};
 
-/// The field that carries markers of creates.
-pub(super) const MARKER: &str = "marker";
-/// The checkbox that pauses a record, where a link has one. Not mapped.
-pub(super) const PAUSED: &str = "paused";
 /// The longest text that a side like Notion takes.
 const LONGEST: u32 = 200;
-
-/// What a reference peer is like.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// See [`MemoryPeer::notion_like`].
-    Notion,
-    /// See [`MemoryPeer::sql_like`], outside of the store.
-    Sql,
-    /// The same inside the store, which executes its commands.
-    Replica,
-    /// See [`MemoryPeer::file_like`].
-    Files,
-}
 
 /// Two reference peers and a reference store.
 #[derive(Debug)]
@@ -49,37 +33,14 @@ struct ReferencePlace {
 }
 
 impl ReferenceWorld {
-    /// The world that a seed's entropy leads to: kinds, sides, lag and markers are left to chance.
-    pub fn draw(entropy: &mut Entropy) -> Self {
-        let kinds = [
-            (6, Sides::new(Kind::Notion, Kind::Replica)),
-            (3, Sides::new(Kind::Notion, Kind::Sql)),
-            (3, Sides::new(Kind::Notion, Kind::Files)),
-            (2, Sides::new(Kind::Sql, Kind::Files)),
-            (2, Sides::new(Kind::Files, Kind::Replica)),
-        ];
-        let kinds = entropy.weighted(&kinds).unwrap_or(kinds[0].1);
-        let kinds = if entropy.chance(500) {
-            kinds.swap()
-        } else {
-            kinds
-        };
-        let lag = Duration::from_secs(entropy.pick(&[0, 30, 60]).copied().unwrap_or(0));
-        let world = Self::new(kinds, lag, entropy.chance(850));
-        // Large enough for several pages, small enough for a history.
-        if entropy.chance(400) {
-            let page = entropy.pick(&[3, 5, 8]).copied().unwrap_or(5);
-            for place in [&world.places.left, &world.places.right] {
-                if place.kind == Kind::Notion {
-                    place.peer.slices(page);
-                }
-            }
-        }
-        world
-    }
-
-    /// A world of these kinds; what is like Notion is late by `lag`.
-    pub fn new(kinds: Sides<Kind>, lag: Duration, marker: bool) -> Self {
+    /// The world of a setting.
+    pub fn new(setting: &Setting) -> Self {
+        let Setting {
+            kinds,
+            lag,
+            marker,
+            page,
+        } = *setting;
         let clock = VirtualClock::default();
         let names = Sides::new("left", "right");
         let places = Sides::from_fn(|side| {
@@ -90,6 +51,9 @@ impl ReferenceWorld {
                 Kind::Sql | Kind::Replica => MemoryPeer::sql_like(name, schema, clock),
                 Kind::Files => MemoryPeer::file_like(name, schema, clock),
             };
+            if let Some(page) = page.filter(|_| kind == Kind::Notion) {
+                peer.slices(page);
+            }
             ReferencePlace { kind, peer }
         });
         let replica = Side::BOTH
@@ -167,7 +131,7 @@ impl World for ReferenceWorld {
         }
     }
 
-    fn add_references(&self, field: &FieldId, astray: Option<Side>) {
+    fn add_references(&self, field: &FieldId, astray: Option<Side>) -> bool {
         for side in Side::BOTH {
             let peer = &self.places[side].peer;
             let target = match astray == Some(side) {
@@ -187,6 +151,15 @@ impl World for ReferenceWorld {
                 });
             });
         }
+        true
+    }
+
+    fn remap(&self, _: Sides<&Schema>) -> Option<Vec<MappedField>> {
+        None
+    }
+
+    fn decide(&self, _: &Conflict, _: Side) -> bool {
+        false
     }
 
     fn clock(&self) -> &VirtualClock {
@@ -229,11 +202,6 @@ fn schema(kind: Kind) -> Schema {
     }
 }
 
-/// Options that exist from the beginning: more than a list shows at once.
-pub(super) fn tag_names() -> impl Iterator<Item = String> {
-    (0..30).map(|n| format!("t{n}"))
-}
-
 fn option(name: String) -> Choice {
     Choice::with_id(format!("id-{name}"), name)
 }
@@ -266,16 +234,17 @@ impl Place for ReferencePlace {
         Arc::new(self.peer.clone())
     }
 
-    fn create(&self, cells: &[(FieldId, Written)]) -> Key {
+    fn create(&self, cells: &[(FieldId, Written)]) -> Option<Key> {
         let spelled = cells
             .iter()
             .map(|(field, written)| (field.as_str(), self.spell(field, written)));
-        self.peer.person_creates(&spelled.collect::<Vec<_>>())
+        Some(self.peer.person_creates(&spelled.collect::<Vec<_>>()))
     }
 
-    fn write(&self, key: &Key, field: &FieldId, value: &Written) {
+    fn write(&self, key: &Key, field: &FieldId, value: &Written) -> bool {
         let value = self.spell(field, value);
         self.peer.person_sets(key, field.as_str(), value);
+        true
     }
 
     fn trash(&self, key: &Key, trashed: bool) {

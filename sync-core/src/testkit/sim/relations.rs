@@ -105,8 +105,9 @@ impl People {
         }
         let title = (FieldId::new("title"), self.unique_words());
         let back = (FieldId::new(PARENT), Written::Records(vec![key.clone()]));
-        let other = self.make(side, vec![title, back]);
-        self.write_to(side, key, PARENT, &Written::Records(vec![other]));
+        if let Some(other) = self.make(side, vec![title, back]) {
+            self.write_to(side, key, PARENT, &Written::Records(vec![other]));
+        }
     }
 
     /// A person sets, adds to or clears what some record refers to.

@@ -55,6 +55,8 @@ pub(super) struct Inner {
     /// Fields that were gone from a schema once, or illegible: what they hold there is no word of a
     /// person.
     pub(super) estranged: BTreeSet<(Side, FieldId)>,
+    /// The mapping follows the schemas: a field that is gone from one leaves the link.
+    pub(super) remaps: bool,
     /// Fields that are gone from a schema.
     pub(super) gone: BTreeSet<(Side, FieldId)>,
     /// Fields of which a peer makes no sense.
@@ -180,6 +182,7 @@ impl Stage {
             overlooked: BTreeSet::new(),
             moved: BTreeSet::new(),
             estranged: BTreeSet::new(),
+            remaps: false,
             gone: BTreeSet::new(),
             garbled: BTreeSet::new(),
             freedoms: Freedoms::default(),

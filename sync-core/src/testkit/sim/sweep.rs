@@ -17,8 +17,8 @@ use super::history::{History, Verdict};
 use super::people::Deed;
 use super::process::Ended;
 use super::profile::Profile;
-use super::reference::{Kind, MARKER, ReferenceWorld};
-use super::world::World;
+use super::setting::{MakeWorld, Pairs, Setting};
+use super::world::{MARKER, World};
 use crate::engine::RunError;
 use crate::link::{Side, Sides};
 use crate::pair::{PairId, PairState, Presence};
@@ -79,21 +79,15 @@ impl Outcome {
     }
 }
 
-/// The worlds that busy histories are played in: without a marker a lost create waits for a person,
-/// who is not part of these histories.
-const WORLDS: [(Kind, Kind); 5] = [
-    (Kind::Notion, Kind::Replica),
-    (Kind::Files, Kind::Replica),
-    (Kind::Notion, Kind::Sql),
-    (Kind::Sql, Kind::Files),
-    (Kind::Files, Kind::Notion),
-];
-
-/// Plays the busy history of a seed in a world of reference parts.
-pub fn busy_reference(seed: u64, blow: Option<Blow>, tell: bool) -> Outcome {
-    let (left, right) = WORLDS[usize::try_from(seed % WORLDS.len() as u64).unwrap_or(0)];
-    let lag = Duration::from_secs(30 * (seed / WORLDS.len() as u64 % 3));
-    let world: Arc<dyn World> = Arc::new(ReferenceWorld::new(Sides::new(left, right), lag, true));
+/// Plays the busy history of a seed between two of these kinds, in a world made by `make`.
+pub fn busy(
+    seed: u64,
+    pairs: &Pairs,
+    make: &MakeWorld<'_>,
+    blow: Option<Blow>,
+    tell: bool,
+) -> Outcome {
+    let world: Arc<dyn World> = make(&Setting::busy(pairs, seed)).into();
     #[cfg(feature = "canary")]
     crate::canary::forget();
     let root = Entropy::new(seed).branch(77);

@@ -1,9 +1,19 @@
 //! A few seeds of every profile; many more are played by the example `simulate`.
 
-use super::{Blow, Profile, Script, Verdict, busy_reference, simulate_reference};
+use super::{
+    Blow, Outcome, Pairs, Profile, ReferenceWorld, Script, Setting, Verdict, World, busy, simulate,
+};
+
+fn make(setting: &Setting) -> Box<dyn World> {
+    Box::new(ReferenceWorld::new(setting))
+}
 
 fn play(seed: u64, profile: Profile) -> Verdict {
-    simulate_reference(seed, profile, Script::default())
+    simulate(seed, profile, &Pairs::default(), &make, Script::default())
+}
+
+fn busy_reference(seed: u64, blow: Option<Blow>) -> Outcome {
+    busy(seed, &Pairs::default(), &make, blow, false)
 }
 
 fn assert_clean(verdict: &Verdict) {
@@ -47,7 +57,7 @@ fn e6_a_process_that_dies_at_an_input_or_output_breaks_no_law() {
             dies_at: Some(point),
             ..Script::default()
         };
-        let verdict = simulate_reference(3, Profile::Calm, script);
+        let verdict = simulate(3, Profile::Calm, &Pairs::default(), &make, script);
         assert_clean(&verdict);
         assert_eq!(
             verdict.tally.faults.get("process died"),
@@ -61,13 +71,13 @@ fn e6_a_process_that_dies_at_an_input_or_output_breaks_no_law() {
 #[test]
 fn e6_a_crash_at_any_input_or_output_leads_to_the_outcome_of_no_crash() {
     for seed in [0, 4] {
-        let calm = busy_reference(seed, None, false);
+        let calm = busy_reference(seed, None);
         assert_eq!(calm.verdict.violations, [] as [String; 0]);
         assert!(calm.verdict.tally.events >= 200);
         let mut struck = (0, 0);
         for at in (7..calm.points.min(1_000)).step_by(61) {
             for blow in [Blow::Dies(at), Blow::Torn(at)] {
-                let outcome = busy_reference(seed, Some(blow), false);
+                let outcome = busy_reference(seed, Some(blow));
                 assert_eq!(outcome.verdict.violations, [] as [String; 0], "{blow:?}");
                 assert_eq!(outcome.difference(&calm), None, "{blow:?}");
                 let met = |fault| outcome.verdict.tally.faults.contains_key(fault);

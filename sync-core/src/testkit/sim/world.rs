@@ -7,14 +7,29 @@ use std::time::Duration;
 
 use futures::future::BoxFuture;
 
-use crate::link::{LinkSpec, Policy, Side};
+use crate::conflict::Conflict;
+use crate::link::{LinkSpec, MappedField, Policy, Side, Sides};
 use crate::port::{Clock, Peer, Store};
 use crate::record::{Key, Record, Timestamp};
-use crate::schema::{FieldId, SchemaChange};
-use crate::testkit::{Entropy, VirtualClock};
+use crate::schema::{FieldId, Schema, SchemaChange};
+use crate::testkit::VirtualClock;
 use crate::value::{DateValue, Value};
 
+/// The field that carries markers of creates. Beside it and [`PAUSED`] the collections of a world have
+/// the fields `title`, `notes`, `tags`, `due` and `done`, by these ids.
+pub const MARKER: &str = "marker";
+/// The checkbox that pauses a record, where a link has one. Not mapped.
+pub const PAUSED: &str = "paused";
+
+/// Options that exist from the beginning: more than a list shows at once.
+pub fn tag_names() -> impl Iterator<Item = String> {
+    (0..30).map(|n| format!("t{n}"))
+}
+
 /// Two places, a store and a clock. The harness works on any.
+///
+/// A history is decided by its seed alone, so no future of a peer or store may wait for something that
+/// takes its own time: where another thread does the work, it is waited for within one poll.
 pub trait World: Send + Sync {
     /// One of the two places.
     fn place(&self, side: Side) -> &dyn Place;
@@ -23,11 +38,18 @@ pub trait World: Send + Sync {
     /// The link between the two places, under this policy.
     fn link(&self, policy: Policy) -> LinkSpec;
     /// Both collections get a field of references to their own records; that of one side may point
-    /// at a collection that nobody links.
-    fn add_references(&self, field: &FieldId, astray: Option<Side>);
+    /// at a collection that nobody links. Returns whether that can be done here.
+    fn add_references(&self, field: &FieldId, astray: Option<Side>) -> bool;
+    /// The fields that are mapped by these schemas, where the mapping is made from them and made anew
+    /// whenever they change. `None` where it stays as it was agreed on.
+    fn remap(&self, schemas: Sides<&Schema>) -> Option<Vec<MappedField>>;
+    /// A person decides a conflict with the means of the place where they work. Returns whether there
+    /// are any; a conflict can be decided through the store in any case.
+    fn decide(&self, conflict: &Conflict, keep: Side) -> bool;
     /// The clock of the servers.
     fn clock(&self) -> &VirtualClock;
-    /// The process that held the lease is dead, or counts as dead: the lease is free.
+    /// The process that held the lease is dead, or counts as dead: the lease is free. A store that a
+    /// process has open is closed by that and opened anew.
     fn process_died(&self);
     /// A future waits for something other than the harness. In memory that never happens.
     fn idle(&self);
@@ -37,10 +59,10 @@ pub trait World: Send + Sync {
 pub trait Place: Send + Sync {
     /// The place as the engine sees it.
     fn peer(&self) -> Arc<dyn Peer>;
-    /// A person makes a record.
-    fn create(&self, cells: &[(FieldId, Written)]) -> Key;
-    /// A person writes one cell.
-    fn write(&self, key: &Key, field: &FieldId, value: &Written);
+    /// A person makes a record. `None` where the place does not let them.
+    fn create(&self, cells: &[(FieldId, Written)]) -> Option<Key>;
+    /// A person writes one cell. Returns whether the place lets them.
+    fn write(&self, key: &Key, field: &FieldId, value: &Written) -> bool;
     /// A person moves a record to the trash or back.
     fn trash(&self, key: &Key, trashed: bool);
     /// A person destroys a record for good. Returns whether that can be done here.
@@ -138,9 +160,6 @@ impl Clock for SkewedClock {
         self.inner.sleep(span)
     }
 }
-
-/// Makes the world of a seed.
-pub type MakeWorld<'a> = dyn Fn(&mut Entropy) -> Box<dyn World> + Sync + 'a;
 
 impl fmt::Debug for dyn World {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
