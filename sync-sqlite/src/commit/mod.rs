@@ -213,6 +213,14 @@ impl Work<'_> {
             .prepare_cached("UPDATE _sync_links SET memory = ?2 WHERE id = ?1")?
             .execute((self.link.id, serde_json::to_string(&memory)?))?;
         if let Some((table, seq)) = self.seen_until(&memory) {
+            // A number below the cursor is never given again, see `Window::start`.
+            for sql in [
+                "INSERT INTO sqlite_sequence(name, seq) SELECT '_sync_capture', ?1
+                 WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = '_sync_capture')",
+                "UPDATE sqlite_sequence SET seq = ?1 WHERE name = '_sync_capture' AND seq < ?1",
+            ] {
+                self.connection.prepare_cached(sql)?.execute([seq])?;
+            }
             self.connection
                 .prepare_cached("DELETE FROM _sync_capture WHERE tbl = ?1 AND seq <= ?2")?
                 .execute((&table.name, seq))?;

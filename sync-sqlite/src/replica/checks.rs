@@ -189,7 +189,8 @@ impl Checks<'_> {
         );
     }
 
-    /// Elements that were there before may stay, whatever they are.
+    /// Elements that were there before may stay, whatever they are. Nothing is called `old` there:
+    /// `OLD."value"` would be a part of it.
     fn refuse_element(&self, body: &mut String, sentence: &str, wrong: &str) {
         let value = format!("nullif({}, '')", self.value);
         let new = match self.moment {
@@ -197,8 +198,8 @@ impl Checks<'_> {
             Moment::Update => {
                 let old = format!("nullif(OLD.{}, '')", quote(&self.column.name));
                 format!(
-                    "\n    AND NOT EXISTS (SELECT 1 FROM json_each(iif(json_valid({old}), {old}, NULL)) AS old
-      WHERE old.value IS element.value)"
+                    "\n    AND NOT EXISTS (SELECT 1 FROM json_each(iif(json_valid({old}), {old}, NULL)) AS former
+      WHERE former.value IS element.value)"
                 )
             }
         };
@@ -276,8 +277,8 @@ pub(super) fn keys(column: &Column) -> Option<String> {
     let value = format!("NEW.{}", quote(&column.name));
     let key = match (column.form(), &column.target) {
         (Form::References, Some(target)) => format!(
-            "iif(element.type = 'text',
-        (SELECT t._row FROM {} AS t WHERE t._id = element.value), element.value)",
+            "coalesce(iif(element.type = 'text',
+        (SELECT t._row FROM {} AS t WHERE t._id = element.value), NULL), element.value)",
             quote(target)
         ),
         (Form::People, _) => "coalesce(

@@ -172,7 +172,8 @@ fn insert(columns: &[(&Table, &Column)]) -> String {
     body
 }
 
-/// By what the file is, not by where it stands: one statement may take several of one cell.
+/// By what the file is, not by where it stands: one statement may take several of one cell. The column
+/// has a name of ours there: beside `json_each`, `"value"` would be the element's.
 fn delete(columns: &[(&Table, &Column)]) -> String {
     let mut body = "  SELECT 1;\n".to_owned();
     for (table, column) in columns {
@@ -180,11 +181,11 @@ fn delete(columns: &[(&Table, &Column)]) -> String {
         body.push_str(&format!(
             "  UPDATE {} SET {name} = (SELECT nullif(json_group_array(json(one)), '[]') FROM (
     SELECT iif(type = 'text', json_quote(value), value) AS one FROM (
-      SELECT e.key AS at, e.type, e.value, {FILE} FROM {} e)
+      SELECT e.key AS at, e.type, e.value, {FILE} FROM (SELECT {name} AS list) AS cell, {} e)
     WHERE name IS NOT OLD.name OR kind IS NOT OLD.kind OR url IS NOT OLD.url ORDER BY at))
     WHERE {} AND _row = OLD._row;\n",
             table.quoted(),
-            array(&name),
+            array("cell.list"),
             is_in("OLD", table, column)
         ));
     }
