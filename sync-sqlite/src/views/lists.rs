@@ -56,10 +56,15 @@ fn elements<'a>(
         Form::References => match column.target.as_deref().and_then(table_called) {
             Some(target) => (
                 format!(
-                    "r._row AS target_row, r._id AS target_id, {} AS target_title",
+                    "r._row AS target_row, coalesce(r._id, iif(e.type = 'text', e.value, NULL)) AS target_id,
+  {} AS target_title",
                     title(target).replacen("t.", "r.", 1)
                 ),
-                format!(" LEFT JOIN {} r ON r._row = e.value", target.quoted()),
+                // A column that is only read has what its source says: the records' own ids.
+                format!(
+                    " LEFT JOIN {} r ON r._row = e.value OR r._id = e.value",
+                    target.quoted()
+                ),
             ),
             None => ("e.value AS target_id".to_owned(), String::new()),
         },
