@@ -71,7 +71,7 @@ pub(crate) async fn apply(args: &Args, what: &ApplyArgs) -> Result<Exit> {
                 let error = anyhow::Error::from(error);
                 worst = worst.max(exit::of_failure(&error));
                 let message = output::sentence(&error);
-                eprintln!("error: {name}: {message}");
+                tell!("error: {name}: {message}");
                 links.push(json!({ "data_source": source, "table": name, "error": message }));
                 if halted {
                     break;
@@ -95,7 +95,7 @@ fn read(what: &ApplyArgs) -> Result<Vec<(DataSourceId, String, Plan)>> {
     let mut plans = Vec::new();
     for link in kept.links {
         let Some(plan) = link.plan else {
-            eprintln!("{}: no plan was saved", link.table);
+            tell!("{}: no plan was saved", link.table);
             continue;
         };
         let source = link.data_source.parse();

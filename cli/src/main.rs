@@ -42,7 +42,7 @@ fn main() -> std::process::ExitCode {
     let exit = match runtime {
         Ok(runtime) => runtime.block_on(dispatch(&args)),
         Err(error) => {
-            eprintln!("error: the async runtime did not start: {error}");
+            tell!("error: the async runtime did not start: {error}");
             Exit::Failed
         }
     };

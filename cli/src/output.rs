@@ -15,6 +15,19 @@ use crate::args::Args;
 /// Longer work is announced with an estimate first.
 const ANNOUNCE_ABOVE: u64 = 30;
 
+/// Prints a line on stderr, for people. Where nobody reads it any more, that stops nothing: least of
+/// all the answer to a wish to stop.
+pub(crate) fn tell(line: std::fmt::Arguments<'_>) {
+    let _ = writeln!(std::io::stderr().lock(), "{line}");
+}
+
+/// Prints a line on stderr, like `eprintln!`, without its panic.
+macro_rules! tell {
+    ($($part:tt)*) => {
+        $crate::output::tell(format_args!($($part)*))
+    };
+}
+
 /// Prints a line on stdout. A reader that has seen enough (`| head`) is no failure, and does not
 /// stop a run half-way.
 pub(crate) fn say(line: std::fmt::Arguments<'_>) {
@@ -22,7 +35,7 @@ pub(crate) fn say(line: std::fmt::Arguments<'_>) {
     if let Err(error) = written
         && error.kind() != std::io::ErrorKind::BrokenPipe
     {
-        eprintln!("error: stdout cannot be written: {error}");
+        tell!("error: stdout cannot be written: {error}");
     }
 }
 
@@ -77,7 +90,7 @@ pub(crate) fn fail(args: &Args, error: &anyhow::Error) {
     if args.json {
         print_json(&json!({ "error": message }));
     }
-    eprintln!("error: {message}");
+    tell!("error: {message}");
 }
 
 /// What helps a command on, naming it.
@@ -134,7 +147,7 @@ impl Progress {
             }
             Event::Planned(plan) if plan.estimate.requests > ANNOUNCE_ABOVE => {
                 let cost = render::cost(plan).unwrap_or_default();
-                bar.suspend(|| eprintln!("{cost}"));
+                bar.suspend(|| tell!("{cost}"));
             }
             Event::Applied { side, done, total } => {
                 bar.set_style(counted());
@@ -142,7 +155,7 @@ impl Progress {
                 bar.set_position(*done);
                 bar.set_message(format!("writing to {side}"));
             }
-            Event::Recovered { what } => bar.suspend(|| eprintln!("{what}")),
+            Event::Recovered { what } => bar.suspend(|| tell!("{what}")),
             _ => {}
         }
     }

@@ -75,7 +75,7 @@ pub(crate) async fn make(
                 let error = anyhow::Error::from(error);
                 worst = worst.max(exit::of_failure(&error));
                 let message = output::sentence(&error);
-                eprintln!("error: {name}: {message}");
+                tell!("error: {name}: {message}");
                 links.push(
                     json!({ "data_source": source.to_string(), "table": name, "error": message }),
                 );
@@ -95,7 +95,7 @@ impl Made {
     pub(crate) fn keep(&self, files: &PlanFiles) -> Result<()> {
         if let Some(file) = &files.plan_out {
             output::write_private(file, &format!("{:#}\n", self.document))?;
-            eprintln!(
+            tell!(
                 "kept in {}; `notion-sync apply` carries it out",
                 file.display()
             );

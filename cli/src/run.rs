@@ -66,7 +66,7 @@ pub(crate) async fn run(args: &Args, files: &PlanFiles) -> Result<Exit> {
                 let error = anyhow::Error::from(error);
                 worst = worst.max(exit::of_failure(&error));
                 let message = output::sentence(&error);
-                eprintln!("error: {name}: {message}");
+                tell!("error: {name}: {message}");
                 links.push(
                     json!({ "data_source": source.to_string(), "table": name, "error": message }),
                 );
@@ -138,8 +138,8 @@ pub(crate) fn cancel_on_signal(cancel: notion_sync::core::port::Cancel) {
             return;
         };
         signals.next().await;
-        eprintln!("\nstopping at the next safe point; press again to end at once");
         cancel.cancel();
+        tell!("\nstopping at the next safe point; press again to end at once");
         signals.next().await;
         std::process::exit(130);
     });

@@ -38,7 +38,7 @@ pub(crate) async fn verify(args: &Args) -> Result<Exit> {
                 let error = anyhow::Error::from(error);
                 worst = worst.max(exit::of_failure(&error));
                 let message = output::sentence(&error);
-                eprintln!("error: {name}: {message}");
+                tell!("error: {name}: {message}");
                 links.push(
                     json!({ "data_source": source.to_string(), "table": name, "error": message }),
                 );

@@ -29,7 +29,7 @@ pub(crate) async fn watch(args: &Args, what: &WatchArgs) -> Result<Exit> {
     }
     let cancel = Cancel::default();
     cancel_on_signal(cancel.clone());
-    eprintln!(
+    tell!(
         "watching {} data source(s) and {}, every {} s; Ctrl-C ends it",
         sources.len(),
         args.db.display(),
@@ -208,7 +208,7 @@ fn say_one(args: &Args, source: DataSourceId, name: &str, told: &Told) {
             } else {
                 ""
             };
-            eprintln!("error: {at} {name}: {message}{next}");
+            tell!("error: {at} {name}: {message}{next}");
         }
     }
 }

@@ -5,7 +5,7 @@
 
 mod common;
 
-use common::{TOKEN, World, rich_text};
+use common::{Going, TOKEN, World, rich_text};
 use serde_json::{Value, json};
 
 /// So rarely that only what wakes it explains a cycle.
@@ -103,6 +103,14 @@ async fn defect_14_a_trash_in_notion_is_seen_by_a_watch() {
     watch.until("the trash in the file", || {
         world.text("SELECT group_concat(Name) FROM Tasks WHERE _trashed = 1") == "two"
     });
+    watch.stop("TERM").code(130);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_stops_when_asked_though_nobody_reads_what_it_says() {
+    let world = World::pulled(&["one"]).await;
+    let mut watch = Going::start_unheard(&world, &EVERY_SECOND);
+    watch.until("a poll", || !world.sim.ledger().is_empty());
     watch.stop("TERM").code(130);
 }
 

@@ -247,6 +247,20 @@ impl World {
 }
 
 impl Going {
+    /// Stands in for a reader of stderr who goes away: `2>&1 | head -1`.
+    pub(crate) fn start_unheard(world: &World, words: &[&str]) -> Self {
+        std::fs::write(world.folder.path().join("said.out"), "").unwrap();
+        std::fs::write(world.folder.path().join("said.err"), "").unwrap();
+        let mut child = world.command(words);
+        let child = child.stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut child = child.spawn().unwrap();
+        drop(child.stderr.take());
+        Self {
+            child,
+            folder: world.folder.path().to_owned(),
+        }
+    }
+
     /// Waits for something to become so, a minute at most.
     #[track_caller]
     pub(crate) fn until(&mut self, what: &str, is_so: impl Fn() -> bool) {
