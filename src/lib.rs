@@ -5,15 +5,23 @@
 //! [`TableLink`] a data source and a table you have already; [`core::engine::Engine`] does the same for any two peers.
 
 mod clock;
+#[cfg(feature = "sqlite")]
+mod explained;
 pub mod render;
 #[cfg(feature = "sqlite")]
 mod replica;
+#[cfg(feature = "sqlite")]
+mod restore;
 #[cfg(feature = "sqlite")]
 mod table_link;
 
 pub use clock::SystemClock;
 #[cfg(feature = "sqlite")]
+pub use explained::Explained;
+#[cfg(feature = "sqlite")]
 pub use replica::{Replica, ReplicaError};
+#[cfg(feature = "sqlite")]
+pub use restore::{Restore, RestoreReport};
 #[cfg(feature = "sqlite")]
 pub use table_link::{TableLink, TableLinkError};
 

@@ -1,25 +1,33 @@
 //! One Notion data source and one table of a SQLite file, kept the same.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::{Either, select};
 use notion_sync_client::Client;
 use notion_sync_client::DataSourceId;
 use notion_sync_core::engine::{
     AppliedPlan, Budget, Described, Engine, MayPass, Report, RunError, RunOptions, Step,
     UndoOptions, UndoPlan, UndoReport, Verification, VerifyOptions, Watch,
 };
-use notion_sync_core::link::{LinkId, LinkSpec, Neighbour, OptionPolicy, Policy, Sides};
+use notion_sync_core::link::{LinkId, LinkSpec, Neighbour, OptionPolicy, Policy, Side, Sides};
 use notion_sync_core::plan::{Approval, Plan};
 use notion_sync_core::port::{Call, Clock, Peer, PeerError, RunId, RunRecord, Store, StoreError};
+use notion_sync_core::record::Key;
 use notion_sync_core::schema::{FieldId, Schema};
 use notion_sync_notion::{NotionOptions, NotionPeer};
 use notion_sync_sqlite::{SqliteReplica, SqliteStore};
 
 use crate::SystemClock;
+use crate::explained::{self, Explained};
+use crate::restore::{self, Restore, RestoreReport};
 
 /// How often a run starts over because the fields in Notion changed under it.
 const SCHEMA_RETRIES: u32 = 3;
+
+/// How often a watch looks whether another program wrote to the file.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// One Notion data source and one table of a SQLite file, kept the same.
 ///
@@ -34,6 +42,7 @@ pub struct Replica {
     marker: Option<String>,
     beside: Vec<DataSourceId>,
     follow_names: bool,
+    look_every: Option<Duration>,
     clock: Arc<dyn Clock>,
 }
 
@@ -104,6 +113,7 @@ impl Replica {
             marker: None,
             beside: Vec::new(),
             follow_names: false,
+            look_every: Some(LOOK_EVERY),
             clock: Arc::new(SystemClock::default()),
         }
     }
@@ -144,6 +154,14 @@ impl Replica {
     #[must_use]
     pub fn follow_names(mut self, follow: bool) -> Self {
         self.follow_names = follow;
+        self
+    }
+
+    /// How often [`Replica::watch`] looks whether another program wrote to the file: one small read
+    /// each time. Every second unless told; with `None` never, then only the clock and the bell wake it.
+    #[must_use]
+    pub fn look_every(mut self, every: Option<Duration>) -> Self {
+        self.look_every = every;
         self
     }
 
@@ -214,8 +232,9 @@ impl Replica {
         }
     }
 
-    /// Runs cycles until `options.cancel` is set: by the clock, and whenever the watch's bell rings.
-    /// What each cycle did is told by `told`.
+    /// Runs cycles until `options.cancel` is set: by the clock, whenever the watch's bell rings, and
+    /// soon after another connection wrote to the file ([`Replica::look_every`]). What each cycle did is
+    /// told by `told`. Between cycles nothing is held: other processes get their turn.
     ///
     /// # Errors
     /// The first failure that will not pass by itself, as refused credentials.
@@ -226,7 +245,16 @@ impl Replica {
         told: impl FnMut(&Result<Report, ReplicaError>),
     ) -> Result<(), ReplicaError> {
         let cycle = || self.run(options);
-        watch.run(&*self.clock, &options.cancel, cycle, told).await
+        let cycles = watch.run(&*self.clock, &options.cancel, cycle, told);
+        let Some(every) = self.look_every else {
+            return cycles.await;
+        };
+        let bell = watch.bell();
+        let looks = self.store.ring_on_edits(&bell, &*self.clock, every);
+        match select(pin!(cycles), pin!(looks)).await {
+            Either::Left((ended, _)) => ended,
+            Either::Right((never, _)) => match never {},
+        }
     }
 
     /// Plans one cycle and writes nothing anywhere.
@@ -290,6 +318,38 @@ impl Replica {
         Ok(engine.plan_undo(run, options).await?)
     }
 
+    /// Brings records back from the trash: their rows first, which is an edit as any other, then one
+    /// cycle carries it to Notion, together with whatever else waits. Journal, guards and undo are
+    /// those of that cycle; if it fails, the next goes on with it. A record that Notion trashed since
+    /// the last run is not in the trash here yet: run first.
+    ///
+    /// # Errors
+    /// As [`Replica::run`], and when there is no such run or its journal is gone.
+    pub async fn restore(
+        &self,
+        what: &Restore,
+        options: &RunOptions,
+    ) -> Result<RestoreReport, ReplicaError> {
+        let link = self.link();
+        let rows = match what {
+            Restore::Rows(rows) => rows.clone(),
+            Restore::Run(run) => restore::trashed_by(&self.store, &link, *run).await?,
+        };
+        let restored = self.store.replica(&link).build().restore(&rows).await?;
+        let mut not_in_trash = rows;
+        not_in_trash.retain(|row| !restored.contains(row));
+        let report = if restored.is_empty() {
+            None
+        } else {
+            Some(self.run(options).await?)
+        };
+        Ok(RestoreReport {
+            restored,
+            not_in_trash,
+            report,
+        })
+    }
+
     /// Runs that are remembered, newest first, at most `limit`. Reads the file only.
     ///
     /// # Errors
@@ -305,6 +365,17 @@ impl Replica {
     pub async fn verify(&self, options: &VerifyOptions) -> Result<Verification, ReplicaError> {
         let engine = self.engine(Intent::Read, true).await?;
         Ok(engine.verify(options).await?)
+    }
+
+    /// Why a record is as it is: the page with this id, or the row with this number. From what was
+    /// last observed and the file; `None` if neither knows the record.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or Notion cannot be asked for its fields, which are remembered
+    /// for a while ([`Policy::describe_every`]).
+    pub async fn explain(&self, side: Side, key: &Key) -> Result<Option<Explained>, ReplicaError> {
+        let engine = self.inspect().await?;
+        explained::explain(&engine, &self.store, &self.link(), side, key).await
     }
 
     /// The engine of this link, for everything else it can do: explain, conflicts, decisions.

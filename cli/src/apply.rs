@@ -16,7 +16,7 @@ use crate::exit::{self, Exit, UsageError};
 use crate::output::{self, Progress};
 use crate::run::cancel_on_signal;
 
-/// What `plan --save` keeps; plans are read on their own, by the version they carry.
+/// What `--plan-out` keeps; plans are read on their own, by the version they carry.
 #[derive(Deserialize)]
 struct Kept {
     links: Vec<KeptLink>,

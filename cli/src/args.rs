@@ -80,7 +80,7 @@ pub(crate) struct Args {
     #[arg(long, global = true, value_enum, default_value_t)]
     pub(crate) direction: DirectionArg,
 
-    /// Print one JSON document on stdout and nothing else there.
+    /// Print one JSON document on stdout and nothing else there; `watch` prints an object a line.
     #[arg(long, global = true)]
     pub(crate) json: bool,
 }
@@ -104,7 +104,9 @@ pub(crate) enum Command {
     /// Play the whole story against the embedded simulator, step by step. Needs no token.
     Demo,
     /// Carry changes both ways, once.
-    Run,
+    Run(PlanFiles),
+    /// Carry changes both ways again and again, until you stop it.
+    Watch(WatchArgs),
     /// Show what a run would do, and write nothing to either side.
     Plan(PlanArgs),
     /// Carry out a saved plan, or some of its commands; nothing else is done to either side.
@@ -117,6 +119,17 @@ pub(crate) enum Command {
     Runs,
     /// Take back what a run wrote, as far as nobody edited it since. An undo can be undone.
     Undo(UndoArgs),
+    /// Bring records back from the trash on both sides. A restore can be undone.
+    Restore(RestoreArgs),
+    /// Say why a record is as it is: both sides, what was last agreed, and each field's decision.
+    Explain(ExplainArgs),
+    /// Write rows of the file as NDJSON, JSON or CSV. Asks nobody but the file.
+    Export(ExportArgs),
+    /// Say what is wrong with file, token or tables, and what to do about it. Writes nothing.
+    Doctor,
+    /// Drop what the file remembers of a data source. Pages and rows stay; the table becomes an
+    /// ordinary one that nothing keeps in step.
+    Forget(ForgetArgs),
     /// Read both sides whole and account for every record. Writes nothing.
     Verify,
     /// Decide a conflict, or what became of a create whose answer was lost.
@@ -124,29 +137,116 @@ pub(crate) enum Command {
 }
 
 #[derive(Debug, ClapArgs)]
-pub(crate) struct PlanArgs {
-    /// Exit with 5 if there is anything to do.
+pub(crate) struct WatchArgs {
+    /// Longest rest between two looks at Notion. Edits of the file are noticed within a second.
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) every: u64,
+}
+
+/// What becomes of a plan beside showing it.
+#[derive(Clone, Debug, Default, ClapArgs)]
+pub(crate) struct PlanFiles {
+    /// Only plan, write nothing to either side, and exit with 5 if there is anything to do.
     #[arg(long)]
     pub(crate) check: bool,
+    /// Keep the plan in this file before anything is done, for `notion-sync apply`.
+    #[arg(long, value_name = "FILE", visible_alias = "save")]
+    pub(crate) plan_out: Option<PathBuf>,
+    /// Show the plan as one HTML page in this file before anything is done.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) plan_html: Option<PathBuf>,
+}
+
+#[derive(Debug, Default, ClapArgs)]
+pub(crate) struct PlanArgs {
+    #[command(flatten)]
+    pub(crate) files: PlanFiles,
     /// How the plan is shown.
     #[arg(long, value_enum, value_name = "FORMAT", default_value = "text")]
     pub(crate) format: Format,
     /// Show the plan in this file instead of on stdout.
     #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
-    /// Keep the plan for `notion-sync apply`.
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct RestoreArgs {
+    /// Pages by URL or id, or rows by their numbers (`_row`).
+    #[arg(
+        value_name = "PAGE-URL-OR-ID|ROW",
+        required_unless_present = "run",
+        conflicts_with = "run"
+    )]
+    pub(crate) records: Vec<String>,
+    /// Every record that this run trashed, as `notion-sync runs` shows it.
+    #[arg(long, value_name = "RUN")]
+    pub(crate) run: Option<RunId>,
+    /// The table, where the file has several.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) table: Option<String>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ExportArgs {
+    /// The table; all of them without it.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) table: Option<String>,
+    /// How rows are written.
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t)]
+    pub(crate) format: RowFormat,
+    /// Write into this file instead of on stdout. It appears once it is complete.
     #[arg(long, value_name = "FILE")]
-    pub(crate) save: Option<PathBuf>,
+    pub(crate) out: Option<PathBuf>,
+    /// Rows in the trash as well.
+    #[arg(long)]
+    pub(crate) trashed: bool,
+}
+
+/// How exported rows are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum RowFormat {
+    /// A JSON object a line: the row with `--table`, else `{"table": …, "row": …}`.
+    #[default]
+    Ndjson,
+    /// One document: an array with `--table`, else an object with an array for each table.
+    Json,
+    /// Comma-separated with a head line, for one table. Nothing and an empty text are alike.
+    Csv,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ForgetArgs {
+    /// The table; or name its data source with `--data-source`.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) table: Option<String>,
+    /// Do it. Without, only what would be forgotten is said.
+    #[arg(long)]
+    pub(crate) yes: bool,
+    /// Also while commands are on their way: what they make is then nobody's, and pulled as a new
+    /// row if the data source is ever synced again.
+    #[arg(long)]
+    pub(crate) force: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ExplainArgs {
+    /// A page by URL or id, or a row by its number (`_row`).
+    #[arg(value_name = "PAGE-URL-OR-ID|ROW")]
+    pub(crate) record: String,
+    /// The table, where the file has several.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) table: Option<String>,
 }
 
 /// How a plan is shown.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
     /// A table for a terminal.
+    #[default]
     Text,
     /// For a pull request or a chat.
     Markdown,
-    /// The document of `--json`, which is also what `--save` keeps.
+    /// The document of `--json`, which is also what `--plan-out` keeps.
     Json,
     /// One page that needs nothing beside itself.
     Html,
@@ -154,7 +254,7 @@ pub(crate) enum Format {
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct ApplyArgs {
-    /// A plan kept with `notion-sync plan --save FILE`.
+    /// A plan kept with `--plan-out FILE` of `notion-sync plan` or `run`.
     pub(crate) file: PathBuf,
     /// Only these commands of the plan, by the names beside them; all without it.
     #[arg(long, value_name = "ID", value_delimiter = ',')]

@@ -24,7 +24,7 @@ pub(crate) struct Connection {
 
 /// Refuses combinations that would be dangerous or do nothing. Not left to clap, which compares
 /// flags before the command only with each other, and those after it likewise.
-fn check(args: &Args) -> Result<()> {
+pub(crate) fn check(args: &Args) -> Result<()> {
     let elsewhere = args.sim || args.base_url.is_some();
     let message = if args.sim && args.base_url.is_some() {
         "--sim and --base-url name two places: choose one"
@@ -36,6 +36,11 @@ fn check(args: &Args) -> Result<()> {
         return Ok(());
     };
     Err(UsageError(message.to_owned()).into())
+}
+
+/// Whether there is somebody to ask and something to ask with.
+pub(crate) fn has_place(args: &Args) -> bool {
+    args.sim || token_from_environment().is_some()
 }
 
 /// Connects to the simulator, to another address, or to Notion.

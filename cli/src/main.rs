@@ -7,14 +7,21 @@ mod args;
 mod conflicts;
 mod connect;
 mod demo;
+mod doctor;
 mod exit;
+mod explain;
+mod export;
+mod forget;
 mod plan;
 mod resolve;
+mod restore;
 mod run;
 mod runs;
 mod status;
+mod tables;
 mod undo;
 mod verify;
+mod watch;
 
 use clap::Parser;
 
@@ -45,13 +52,19 @@ fn main() -> std::process::ExitCode {
 async fn dispatch(args: &Args) -> Exit {
     let result = match &args.command {
         Command::Demo => demo::demo(args).await,
-        Command::Run => run::run(args).await,
+        Command::Run(files) => run::run(args, files).await,
+        Command::Watch(what) => watch::watch(args, what).await,
         Command::Plan(what) => plan::plan(args, what).await,
         Command::Apply(what) => apply::apply(args, what).await,
         Command::Status => status::status(args).await,
         Command::Conflicts => conflicts::conflicts(args).await,
         Command::Runs => runs::runs(args).await,
         Command::Undo(what) => undo::undo(args, what).await,
+        Command::Restore(what) => restore::restore(args, what).await,
+        Command::Explain(what) => explain::explain(args, what).await,
+        Command::Export(what) => export::export(args, what).await,
+        Command::Doctor => doctor::doctor(args).await,
+        Command::Forget(what) => forget::forget(args, what).await,
         Command::Verify => verify::verify(args).await,
         Command::Resolve(what) => resolve::resolve(args, what).await,
     };

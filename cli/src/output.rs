@@ -38,22 +38,31 @@ pub(crate) fn print_json(document: &serde_json::Value) {
     say!("{document:#}");
 }
 
-/// Writes a file with contents of records: nobody else may read it, as with the store's own.
-pub(crate) fn write_private(file: &Path, text: &str) -> anyhow::Result<()> {
+/// Makes a file for contents of records, empty: nobody else may read it, as with the store's own.
+pub(crate) fn open_private(file: &Path) -> anyhow::Result<std::fs::File> {
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create(true).truncate(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let written = options
-        .open(file)
-        .and_then(|mut open| open.write_all(text.as_bytes()));
+    let open = options.open(file);
+    open.with_context(|| format!("{} cannot be written", file.display()))
+}
+
+/// Writes a file with contents of records.
+pub(crate) fn write_private(file: &Path, text: &str) -> anyhow::Result<()> {
+    let written = open_private(file)?.write_all(text.as_bytes());
     written.with_context(|| format!("{} cannot be written", file.display()))
 }
 
 /// An error with its causes, one sentence; never with values.
 pub(crate) fn sentence(error: &anyhow::Error) -> String {
+    sentence_of(error.as_ref())
+}
+
+/// As [`sentence`], of an error that nobody needs to own.
+pub(crate) fn sentence_of(error: &(dyn std::error::Error + 'static)) -> String {
     let mut parts: Vec<String> = Vec::new();
-    for cause in error.chain() {
+    for cause in anyhow::Chain::new(error) {
         let text = cause.to_string();
         if !parts.iter().any(|part| part.contains(&text)) {
             parts.push(text);

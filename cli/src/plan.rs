@@ -1,11 +1,14 @@
-//! `notion-sync plan`: what a run would do. Writes nothing to either side, not even an empty file.
+//! `notion-sync plan`: what a run would do, and plans of other commands. Writes nothing to either
+//! side, not even an empty file.
 
 use anyhow::Result;
+use notion_sync::client::DataSourceId;
+use notion_sync::sqlite::SqliteStore;
 use notion_sync::{Plan, render};
 use serde_json::json;
 
-use crate::args::{Args, Format, PlanArgs};
-use crate::connect;
+use crate::args::{Args, Format, PlanArgs, PlanFiles};
+use crate::connect::{self, Connection};
 use crate::exit::{self, Exit, UsageError};
 use crate::output;
 
@@ -20,11 +23,39 @@ pub(crate) async fn plan(args: &Args, what: &PlanArgs) -> Result<Exit> {
     let connection = connect::connect(args).await?;
     let store = connect::open_to_read(args)?;
     let sources = connection.data_sources(args, &store).await?;
+    let made = make(args, &connection, &store, &sources).await?;
+    made.keep(&what.files)?;
+    show(args, what, &made.plans, &made.document)?;
+    let found = made.plans.iter().any(|plan| !plan.is_empty());
+    Ok(if what.files.check && found {
+        made.worst.max(Exit::PlanFound)
+    } else {
+        made.worst
+    })
+}
+
+/// Plans of several data sources.
+pub(crate) struct Made {
+    plans: Vec<Plan>,
+    document: serde_json::Value,
+    /// The data sources that could be planned.
+    pub(crate) sources: Vec<DataSourceId>,
+    /// How the worst of them went.
+    pub(crate) worst: Exit,
+}
+
+/// Plans each data source and writes nothing to either side.
+pub(crate) async fn make(
+    args: &Args,
+    connection: &Connection,
+    store: &SqliteStore,
+    sources: &[DataSourceId],
+) -> Result<Made> {
     let mut worst = Exit::Clean;
     let mut links = Vec::new();
-    let mut plans = Vec::new();
+    let (mut plans, mut planned) = (Vec::new(), Vec::new());
     for source in sources {
-        let replica = connection.replica(args, source, &store);
+        let replica = connection.replica(args, *source, store);
         let options = args.run_options();
         let result = replica.plan(&options).await;
         let table = store.table_of(&replica.link()).await?;
@@ -36,6 +67,7 @@ pub(crate) async fn plan(args: &Args, what: &PlanArgs) -> Result<Exit> {
                     json!({ "data_source": source.to_string(), "table": name, "plan": plan }),
                 );
                 plans.push(plan);
+                planned.push(*source);
             }
             // One failing data source does not hide the plans of the rest; refused credentials do.
             Err(error) if error.is_unauthorized() => return Err(error.into()),
@@ -50,21 +82,30 @@ pub(crate) async fn plan(args: &Args, what: &PlanArgs) -> Result<Exit> {
             }
         }
     }
-    let found = plans.iter().any(|plan| !plan.is_empty());
-    let document = json!({ "command": "plan", "links": links });
-    if let Some(file) = &what.save {
-        output::write_private(file, &format!("{document:#}\n"))?;
-        eprintln!(
-            "kept in {}; `notion-sync apply` carries it out",
-            file.display()
-        );
-    }
-    show(args, what, &plans, &document)?;
-    Ok(if what.check && found {
-        worst.max(Exit::PlanFound)
-    } else {
-        worst
+    Ok(Made {
+        plans,
+        document: json!({ "command": "plan", "links": links }),
+        sources: planned,
+        worst,
     })
+}
+
+impl Made {
+    /// Writes the files that were asked for.
+    pub(crate) fn keep(&self, files: &PlanFiles) -> Result<()> {
+        if let Some(file) = &files.plan_out {
+            output::write_private(file, &format!("{:#}\n", self.document))?;
+            eprintln!(
+                "kept in {}; `notion-sync apply` carries it out",
+                file.display()
+            );
+        }
+        if let Some(file) = &files.plan_html {
+            let page = rendered(Format::Html, &self.plans, &self.document, usize::MAX);
+            output::write_private(file, &format!("{page}\n"))?;
+        }
+        Ok(())
+    }
 }
 
 /// The plans where they were asked for; `--json` has stdout for itself.

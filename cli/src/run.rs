@@ -6,19 +6,34 @@ use anyhow::Result;
 use notion_sync::{Replica, Report, RunOptions};
 use serde_json::json;
 
-use crate::args::Args;
+use crate::args::{Args, PlanArgs, PlanFiles};
 use crate::connect;
 use crate::exit::{self, Exit};
 use crate::output::{self, Progress};
+use crate::plan;
 
-pub(crate) async fn run(args: &Args) -> Result<Exit> {
+pub(crate) async fn run(args: &Args, files: &PlanFiles) -> Result<Exit> {
+    if files.check {
+        let what = PlanArgs {
+            files: files.clone(),
+            ..PlanArgs::default()
+        };
+        return plan::plan(args, &what).await;
+    }
     let connection = connect::connect(args).await?;
     let store = connect::open(args)?;
-    let sources = connection.data_sources(args, &store).await?;
+    let mut sources = connection.data_sources(args, &store).await?;
+    let mut worst = Exit::Clean;
+    if files.plan_out.is_some() || files.plan_html.is_some() {
+        let made = plan::make(args, &connection, &store, &sources).await?;
+        made.keep(files)?;
+        // Nothing is done of which no plan was kept.
+        sources = made.sources;
+        worst = made.worst;
+    }
     let cancel = notion_sync::core::port::Cancel::default();
     cancel_on_signal(cancel.clone());
 
-    let mut worst = Exit::Clean;
     let mut links = Vec::new();
     for source in sources {
         let replica: Replica = connection.replica(args, source, &store);
@@ -115,15 +130,53 @@ pub(crate) fn print_report(name: &str, report: &Report) {
     }
 }
 
-/// The first signal asks the run to stop at the next safe point; the second ends the process.
+/// The first signal (Ctrl-C or SIGTERM) asks the run to stop at the next safe point; the second ends
+/// the process.
 pub(crate) fn cancel_on_signal(cancel: notion_sync::core::port::Cancel) {
     tokio::spawn(async move {
-        if tokio::signal::ctrl_c().await.is_ok() {
-            eprintln!("\nstopping at the next safe point; press again to end at once");
-            cancel.cancel();
-            if tokio::signal::ctrl_c().await.is_ok() {
-                std::process::exit(130);
-            }
-        }
+        let Ok(mut signals) = Signals::listen() else {
+            return;
+        };
+        signals.next().await;
+        eprintln!("\nstopping at the next safe point; press again to end at once");
+        cancel.cancel();
+        signals.next().await;
+        std::process::exit(130);
     });
+}
+
+/// Wishes of the outside to stop; one that comes between two calls is not missed.
+#[cfg(unix)]
+struct Signals(tokio::signal::unix::Signal, tokio::signal::unix::Signal);
+
+#[cfg(unix)]
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self(
+            signal(SignalKind::interrupt())?,
+            signal(SignalKind::terminate())?,
+        ))
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.0.recv() => {}
+            _ = self.1.recv() => {}
+        }
+    }
+}
+
+#[cfg(windows)]
+struct Signals(tokio::signal::windows::CtrlC);
+
+#[cfg(windows)]
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
+        tokio::signal::windows::ctrl_c().map(Self)
+    }
+
+    async fn next(&mut self) {
+        self.0.recv().await;
+    }
 }

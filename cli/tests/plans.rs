@@ -7,6 +7,7 @@ mod common;
 use std::path::PathBuf;
 
 use common::{TOKEN, World, rich_text};
+use notion_sync_sim::{Fault, FaultRule};
 use serde_json::{Value, json};
 
 /// Four rows, a change each way, a delete and a new row; the plan is in `plan.json`.
@@ -196,4 +197,76 @@ async fn a_kept_plan_is_for_its_owner_alone() {
     let world = planned().await;
     let mode = std::fs::metadata(file(&world, "plan.json")).unwrap();
     assert_eq!(mode.permissions().mode() & 0o077, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_keeps_its_plan_before_it_does_it() {
+    let world = planned().await;
+    let words = ["run", "--plan-out", "run.json", "--plan-html", "run.html"];
+    world.say(&words).code(0);
+    assert_eq!(world.page("one")["properties"]["Count"]["number"], 9);
+    let text = std::fs::read_to_string(file(&world, "run.json")).unwrap();
+    let kept: Value = serde_json::from_str(&text).unwrap();
+    let counts = &kept["links"][0]["plan"]["counts"];
+    assert_eq!(counts["create"], json!({ "left": 1, "right": 0 }));
+    assert_eq!(counts["trash"], json!({ "left": 1, "right": 0 }));
+    let page = std::fs::read_to_string(file(&world, "run.html")).unwrap();
+    assert!(page.starts_with("<!DOCTYPE html>"));
+    assert!(page.contains("from there"));
+    // Of the plan that was done nothing is left to apply.
+    world.sim.clear_ledger();
+    world.say(&["apply", "run.json"]).code(3);
+    assert_eq!(world.writes(), Vec::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_died_after_its_plan_was_kept_is_carried_out_by_apply() {
+    let world = planned().await;
+    world
+        .say(&["run", "--plan-out", "run.json", "--check"])
+        .code(5);
+    assert_eq!(world.writes(), Vec::new(), "--check writes nothing");
+    world.say(&["apply", "run.json"]).code(0);
+    assert_eq!(world.pages("new").len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_done_of_which_no_plan_could_be_kept() {
+    let world = planned().await;
+    world
+        .say(&["run", "--plan-out", "nowhere/run.json"])
+        .code(1);
+    assert_eq!(world.writes(), Vec::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_data_source_that_could_not_be_planned_is_not_run_either() {
+    let world = planned().await;
+    let refused = Fault::Status {
+        status: 400,
+        code: None,
+        message: None,
+        retry_after: None,
+        reason: None,
+    };
+    // The plan meets it, a run after it would not.
+    world.sim.inject(FaultRule::next(refused).path("/query"));
+    world.say(&["run", "--plan-out", "run.json"]).code(1);
+    assert_eq!(world.writes(), Vec::new());
+    world.say(&["run", "--plan-out", "run.json"]).code(0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn check_exits_5_when_a_plan_is_not_empty_and_0_when_it_is() {
+    let world = planned().await;
+    for command in ["run", "plan"] {
+        world.say(&[command, "--check"]).code(5).says("TRASH");
+        let found = world.say(&[command, "--check", "--json"]).code(5).json();
+        assert_eq!(found["command"], "plan");
+    }
+    assert_eq!(world.writes(), Vec::new());
+    world.run().code(0);
+    for command in ["run", "plan"] {
+        world.say(&[command, "--check"]).code(0);
+    }
 }

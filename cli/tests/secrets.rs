@@ -118,8 +118,64 @@ async fn e11_no_token_and_no_signed_address_in_files_or_words() {
     run(&["run", "--json"]).code(3);
     run(&["conflicts", "--json"]).code(3);
     run(&["status", "--json"]).code(3);
+    run(&["run", "--plan-out", "run.json", "--plan-html", "run.html"]).code(3);
     clean_files(folder.path());
     drop(file);
+    clean_files(folder.path());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn e11_what_is_told_of_a_file_tells_no_secret() {
+    let tape = tempfile::tempdir().unwrap();
+    recording(tape.path());
+    let sim = builder().load(tape.path()).start().await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let run = |words: &[&str]| {
+        let mut command = bare(folder.path());
+        command
+            .env("NOTION_TOKEN", TOKEN)
+            .args(["--db", "a.sqlite"]);
+        command.args(["--base-url", sim.base_url(), "--rate-limit", "off"]);
+        let said = said(command.args(["--data-source", SOURCE]).args(words));
+        clean_words(&said);
+        said
+    };
+    run(&["run"]).code(0);
+    run(&["explain", PAGE]).code(0).says("Paper: ");
+    run(&["explain", "1", "--json"]).code(0).says("report.pdf");
+    run(&["doctor"]).code(0);
+    run(&["doctor", "--json"]).code(0);
+    for format in ["ndjson", "json", "csv"] {
+        let rows = ["export", "--format", format];
+        run(&rows).code(0).says("report.pdf");
+        run(&[&rows[..], &["--out", format]].concat()).code(0);
+    }
+    let file = rusqlite::Connection::open(folder.path().join("a.sqlite")).unwrap();
+    file.execute("UPDATE records SET _trashed = 1", []).unwrap();
+    run(&["restore", PAGE, "--json"]).code(0);
+    sim.set_token(TOKEN, false);
+    for command in ["doctor", "watch"] {
+        run(&[command]).code(4);
+        run(&[command, "--json"]).code(4);
+    }
+    clean_files(folder.path());
+    sim.set_token(TOKEN, true);
+    let words = ["doctor", "explain 1", "restore 1"];
+    let echoed = format!("Authorization `Bearer {TOKEN}` is bad, instead was `{SIGNED}`");
+    for words in words {
+        let refusal = Fault::Status {
+            status: 400,
+            code: None,
+            message: Some(echoed.clone()),
+            retry_after: None,
+            reason: None,
+        };
+        sim.inject(FaultRule::next(refusal).times(9));
+        let words: Vec<&str> = words.split(' ').collect();
+        run(&words);
+        sim.clear_faults();
+    }
+    run(&["forget", "--yes", "--json"]).code(0);
     clean_files(folder.path());
 }
 

@@ -6,6 +6,8 @@
 //! control characters and characters that turn the direction of writing are shown as a dot.
 
 mod applied;
+#[cfg(feature = "sqlite")]
+mod explained;
 mod html;
 mod markdown;
 mod text;
@@ -60,4 +62,14 @@ pub fn cost(plan: &Plan) -> Option<String> {
 /// What became of a saved plan, as plain text.
 pub fn applied(plan: &Plan, applied: &AppliedPlan) -> String {
     applied::text(plan, applied)
+}
+
+/// Why a record is as it is, as plain text: the decision about every field in words, with the
+/// rule beside it. `names` are what people call the sides.
+#[cfg(feature = "sqlite")]
+pub fn explained(
+    explained: &crate::Explained,
+    names: &notion_sync_core::link::Sides<String>,
+) -> String {
+    explained::text(explained, names)
 }

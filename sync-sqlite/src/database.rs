@@ -94,6 +94,11 @@ impl Database {
         Ok(self.connection.as_mut().filter(|_| self.format.is_some()))
     }
 
+    /// The format of the private tables, as far as they were looked for.
+    pub(crate) fn format(&self) -> Option<u32> {
+        self.format
+    }
+
     /// The connection for writing; makes the file and the private tables where they are missing, and
     /// brings those of an older format up to date.
     pub(crate) fn writer(&mut self) -> Result<&mut Connection> {

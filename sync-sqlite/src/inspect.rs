@@ -11,7 +11,7 @@ use rusqlite::{OptionalExtension, Row};
 use serde::Serialize;
 
 use crate::links;
-use crate::replica::{place_of, uploads};
+use crate::replica::{literal, place_of, quote, uploads};
 use crate::store::SqliteStore;
 
 /// One table and how it stands.
@@ -52,6 +52,23 @@ pub struct UnsettledRow {
     pub state: String,
     /// Why, in a sentence.
     pub reason: String,
+}
+
+/// An edit that no run has carried out yet.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct PendingChange {
+    /// Its table.
+    pub table: String,
+    /// Its `_row`.
+    pub row: i64,
+    /// The column; `None` for a new row.
+    pub column: Option<String>,
+    /// insert, update, trash or restore.
+    pub kind: String,
+    /// What was last settled.
+    pub base: Option<String>,
+    /// What the cell holds now; of a new row, its title.
+    pub current: Option<String>,
 }
 
 /// An open conflict, readable.
@@ -215,6 +232,46 @@ impl SqliteStore {
             })
         })
         .await
+    }
+
+    /// Edits of a row that no run has carried out yet.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub async fn pending_changes(
+        &self,
+        table: &str,
+        row: i64,
+    ) -> Result<Vec<PendingChange>, StoreError> {
+        let sql = format!(
+            "SELECT * FROM changes WHERE \"table\" = {} AND _row = {row}",
+            literal(table)
+        );
+        self.select(&sql, |row| {
+            Ok(PendingChange {
+                table: row.get("table")?,
+                row: row.get("_row")?,
+                column: row.get("column")?,
+                kind: row.get("kind")?,
+                base: readable(row.get_ref("base")?),
+                current: readable(row.get_ref("current")?),
+            })
+        })
+        .await
+    }
+
+    /// The row of a table that shows the record with this id in its source.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub async fn row_with_id(&self, table: &str, id: &str) -> Result<Option<i64>, StoreError> {
+        let sql = format!(
+            "SELECT _row FROM {} WHERE _id = {}",
+            quote(table),
+            literal(id)
+        );
+        let rows = self.select(&sql, |row| row.get(0)).await?;
+        Ok(rows.into_iter().next())
     }
 
     /// Open conflicts of all tables.

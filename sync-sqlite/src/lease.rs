@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use notion_sync_core::link::LinkId;
 use notion_sync_core::port::StoreError;
 
-use crate::error::{Result, file_failed};
+use crate::error::{Fault, Result, file_failed};
 
 /// The leases this handle holds.
 pub(crate) struct Leases {
@@ -72,19 +72,33 @@ impl Leases {
                 self.lock = Some(file);
                 Ok(())
             }
-            Err(TryLockError::WouldBlock) => {
-                let mut owner = String::new();
-                // Where locks are mandatory the name cannot be read, and need not be.
-                let _ = file.read_to_string(&mut owner);
-                if owner.is_empty() {
-                    owner = "another process".to_owned();
-                }
-                Err(StoreError::Busy { owner }.into())
+            Err(TryLockError::WouldBlock) => Err(StoreError::Busy {
+                owner: owner_in(&mut file),
             }
-            Err(TryLockError::Error(error)) => Err(file_failed(
-                "the file system cannot lock; put the store on a local disk",
-                error,
-            )),
+            .into()),
+            Err(TryLockError::Error(error)) => Err(cannot_lock(error)),
+        }
+    }
+
+    /// Who holds the file right now, as far as known. Takes nothing and makes no file.
+    pub(crate) fn holder(&self) -> Result<Option<String>> {
+        if let Some(held) = self.held.values().next() {
+            return Ok(Some(held.owner.clone()));
+        }
+        let Some(mut file) = self
+            .lock_path
+            .as_ref()
+            .and_then(|path| File::open(path).ok())
+        else {
+            return Ok(None);
+        };
+        match file.try_lock_shared() {
+            Ok(()) => {
+                let_go(&file);
+                Ok(None)
+            }
+            Err(TryLockError::WouldBlock) => Ok(Some(owner_in(&mut file))),
+            Err(TryLockError::Error(error)) => Err(cannot_lock(error)),
         }
     }
 
@@ -107,8 +121,35 @@ impl Leases {
     /// Lets other processes in when nothing is held here.
     pub(crate) fn unlock_if_idle(&mut self) {
         if self.held.is_empty() {
-            // Closing the file releases the lock. The file stays: removing it would race.
-            self.lock = None;
+            // The file stays: removing it would race.
+            if let Some(lock) = self.lock.take() {
+                let_go(&lock);
+            }
         }
     }
+}
+
+/// Releases a lock by name. Closing the file would do as well, but not at once where a child process
+/// was being started in that moment: until it is another program it holds the file open too.
+fn let_go(lock: &File) {
+    // What cannot be released is released with the file.
+    let _ = lock.unlock();
+}
+
+/// Who wrote their name into a locked file.
+fn owner_in(file: &mut File) -> String {
+    let mut owner = String::new();
+    // Where locks are mandatory the name cannot be read, and need not be.
+    let _ = file.read_to_string(&mut owner);
+    if owner.is_empty() {
+        owner = "another process".to_owned();
+    }
+    owner
+}
+
+fn cannot_lock(error: std::io::Error) -> Fault {
+    file_failed(
+        "the file system cannot lock; put the store on a local disk",
+        error,
+    )
 }

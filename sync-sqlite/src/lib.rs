@@ -6,10 +6,14 @@
 //! SQL note what people edit and refuse what cannot be synced. No async runtime is named here.
 
 mod base;
+mod checkup;
 mod commit;
 mod database;
 mod ddl;
+mod edits;
 mod error;
+mod export;
+mod forget;
 mod inspect;
 mod lease;
 mod links;
@@ -21,8 +25,11 @@ mod table;
 mod views;
 mod worker;
 
+pub use checkup::Checkup;
 pub use database::StoreOptions;
-pub use inspect::{ConflictRow, TableStatus, UnresolvedCommand, UnsettledRow};
+pub use export::{Exported, RowSink};
+pub use forget::{ForgetError, Forgotten};
+pub use inspect::{ConflictRow, PendingChange, TableStatus, UnresolvedCommand, UnsettledRow};
 pub use replica::{ReplicaBuilder, SqliteReplica};
 pub use store::SqliteStore;
 pub use table::{NewKey, SqliteTable, SqliteTableBuilder, TableError};

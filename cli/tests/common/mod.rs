@@ -4,7 +4,8 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use notion_sync_sim::{Builder, LedgerEntry, NotionSim};
 use serde_json::{Value, json};
@@ -223,4 +224,86 @@ pub(crate) fn recordings(name: &str) -> Option<PathBuf> {
         return None;
     }
     Some(folder)
+}
+
+/// A process that goes on until it is told to stop; it is killed with its handle.
+pub(crate) struct Going {
+    child: Child,
+    folder: PathBuf,
+}
+
+impl World {
+    /// Starts the command; what it says goes into files.
+    pub(crate) fn start(&self, words: &[&str]) -> Going {
+        // What a process before this one said is read before.
+        let file = |name: &str| std::fs::File::create(self.folder.path().join(name)).unwrap();
+        let mut command = self.command(words);
+        let command = command.stdout(file("said.out")).stderr(file("said.err"));
+        Going {
+            child: command.spawn().unwrap(),
+            folder: self.folder.path().to_owned(),
+        }
+    }
+}
+
+impl Going {
+    /// Waits for something to become so, a minute at most.
+    #[track_caller]
+    pub(crate) fn until(&mut self, what: &str, is_so: impl Fn() -> bool) {
+        for _ in 0..6_000 {
+            if is_so() {
+                return;
+            }
+            let ended = self.child.try_wait().unwrap();
+            assert!(
+                ended.is_none(),
+                "ended before {what}: {:#?}",
+                self.said(None)
+            );
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        panic!("{what} never came: {:#?}", self.said(None));
+    }
+
+    /// What it said so far.
+    pub(crate) fn so_far(&self) -> String {
+        self.said(None).out
+    }
+
+    /// Tells it to stop, as a terminal or a service manager does, and waits for its end.
+    #[cfg(unix)]
+    pub(crate) fn stop(self, signal: &str) -> Said {
+        let pid = self.child.id().to_string();
+        let sent = Command::new("kill").args(["-s", signal, &pid]).status();
+        assert!(sent.unwrap().success());
+        self.end()
+    }
+
+    /// Waits for its end.
+    pub(crate) fn end(mut self) -> Said {
+        let code = self.child.wait().unwrap().code();
+        self.said(code)
+    }
+
+    /// Ends it as a power cut would.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    fn said(&self, code: Option<i32>) -> Said {
+        let read = |name: &str| std::fs::read_to_string(self.folder.join(name)).unwrap();
+        Said {
+            code,
+            out: read("said.out"),
+            err: read("said.err"),
+        }
+    }
+}
+
+impl Drop for Going {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
 }

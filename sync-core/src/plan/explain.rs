@@ -7,7 +7,8 @@ use super::pair::{InFlight, PairContext, PairPlan, trace_pair};
 use super::rows::RowRule;
 use super::status::{BaseState, SeenField, SideStatus};
 use crate::link::Sides;
-use crate::pair::PairState;
+use crate::pair::{PairState, Standing};
+use crate::record::Key;
 use crate::schema::FieldId;
 use crate::value::Value;
 
@@ -16,6 +17,10 @@ use crate::value::Value;
 pub struct Explanation {
     /// The record's title.
     pub label: String,
+    /// Its keys; `None` on a side that has none yet.
+    pub keys: Sides<Option<Key>>,
+    /// How it stands since the last run; `None` if clean.
+    pub standing: Option<Standing>,
     /// What was settled before.
     pub base: BaseState,
     /// How each side compares with it.
@@ -35,6 +40,8 @@ pub struct Explanation {
 pub struct FieldExplanation {
     /// The pair of fields.
     pub name: FieldId,
+    /// What people call it on the left side.
+    pub label: String,
     /// The rule of the field table.
     pub rule: FieldRule,
     /// What that rule says.
@@ -58,7 +65,10 @@ pub fn explain(context: &PairContext<'_>, pair: &PairState, flight: &InFlight<'_
             let shadow = pair.sides[side].shadow.as_ref()?;
             shadow.cells.complete(&mapped?.ids[side]).cloned()
         });
+        let schema = &context.described.left.schema;
+        let field = mapped.and_then(|mapped| schema.field(&mapped.ids.left));
         FieldExplanation {
+            label: field.map_or_else(|| name.to_string(), |field| field.name.clone()),
             name,
             rule,
             reason: rule.reason(),
@@ -69,6 +79,8 @@ pub fn explain(context: &PairContext<'_>, pair: &PairState, flight: &InFlight<'_
     let seen = SeenField::of(pair, &context.spec.mapping);
     Explanation {
         label: plan.label.clone(),
+        keys: pair.sides.as_ref().map(|side| side.key.clone()),
+        standing: pair.standing.clone(),
         base: BaseState::of(pair.base.as_ref()),
         statuses: Sides::from_fn(|side| {
             SideStatus::of(pair, &seen, side, context, flight.presumed[side])

@@ -253,7 +253,7 @@ fn choose_name(
 }
 
 /// The columns that the file's table has.
-fn column_names(connection: &Connection, table: &str) -> Result<Vec<String>> {
+pub(crate) fn column_names(connection: &Connection, table: &str) -> Result<Vec<String>> {
     let mut statement = connection.prepare("SELECT name FROM pragma_table_info(?1)")?;
     let names = statement.query_map([table], |row| row.get(0))?;
     Ok(names.collect::<rusqlite::Result<_>>()?)

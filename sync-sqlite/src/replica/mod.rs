@@ -8,17 +8,20 @@ mod exec;
 mod files;
 mod names;
 mod peer;
+mod restore;
 mod rows;
 mod table;
 mod triggers;
 pub(crate) mod uploads;
 
+pub(crate) use align::column_names;
 pub(crate) use cells::{Form, WrongKind, decode, encode};
 pub(crate) use column::{Column, place_of};
 pub(crate) use exec::{execute, with_gate};
-pub(crate) use names::{literal, quote, same};
+pub(crate) use names::{column_name, literal, quote, same};
 pub(crate) use rows::{record, row_of};
 pub(crate) use table::Table;
+pub(crate) use triggers::rebuild as rebuild_triggers;
 
 use std::sync::OnceLock;
 
@@ -154,6 +157,19 @@ impl std::fmt::Debug for SqliteReplica {
 }
 
 impl SqliteReplica {
+    pub(crate) fn worker(&self) -> &Worker {
+        &self.worker
+    }
+
+    pub(crate) fn link(&self) -> &LinkId {
+        &self.link
+    }
+
+    /// What people call the source.
+    pub(crate) fn source_name(&self) -> &str {
+        &self.source_name
+    }
+
     /// Lays the table out after the source's schema and says which field is which column.
     ///
     /// With `write` the table, new columns and triggers are made; without, nothing is written, and

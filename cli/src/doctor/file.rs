@@ -1,0 +1,107 @@
+//! The file: there, whole, private, of a known format, free.
+
+use notion_sync::core::port::StoreError;
+use notion_sync::sqlite::SqliteStore;
+
+use super::Findings;
+use crate::args::Args;
+use crate::output;
+
+const FILE: &str = "file";
+
+/// Looks at the file; the store in it, where there is one to look into.
+pub(super) async fn look(args: &Args, findings: &mut Findings) -> Option<SqliteStore> {
+    let name = args.db.display();
+    if !args.db.exists() {
+        let said = format!("{name} is not there yet");
+        findings.warning(FILE, said, "`notion-sync run` makes it");
+        return None;
+    }
+    look_at_permissions(args, findings);
+    let store = match SqliteStore::open(&args.db, Default::default()) {
+        Ok(store) => store,
+        Err(error) => {
+            unusable(args, findings, &error);
+            return None;
+        }
+    };
+    match store.checkup().await {
+        Err(error) => {
+            unusable(args, findings, &error);
+            return None;
+        }
+        Ok(checkup) => {
+            let Some(format) = checkup.format else {
+                let said = format!("{name} holds nothing of notion-sync yet");
+                findings.warning(FILE, said, "`notion-sync run` makes its tables");
+                return None;
+            };
+            for damage in &checkup.damage {
+                let said = format!("SQLite finds it damaged: {damage}");
+                findings.problem(FILE, said, RESTORE);
+            }
+            if checkup.damage.is_empty() {
+                findings.ok(FILE, format!("{name} is whole, of format {format}"));
+            }
+            if format < checkup.newest_format {
+                let newest = checkup.newest_format;
+                let said = format!("it is read as it is; the next run makes format {newest} of it");
+                findings.ok(FILE, said);
+            }
+            match checkup.held_by {
+                None => findings.ok(FILE, "no run holds it"),
+                Some(owner) => {
+                    findings.ok(FILE, format!("held by {owner}: other runs wait for it"));
+                }
+            }
+        }
+    }
+    Some(store)
+}
+
+const RESTORE: &str =
+    "keep it, restore a backup beside it, then `notion-sync run --adopt --db BACKUP`";
+
+fn unusable(args: &Args, findings: &mut Findings, error: &StoreError) {
+    let remedy = match error {
+        StoreError::Newer { .. } => "update notion-sync",
+        StoreError::Corrupt(_) => RESTORE,
+        StoreError::Busy { .. } => "wait for that program, or end it",
+        StoreError::Full => "make room on the disk",
+        _ => "make the file and its folder readable and writable, on a local disk",
+    };
+    let said = format!(
+        "{} cannot be used: {}",
+        args.db.display(),
+        output::sentence_of(error)
+    );
+    findings.problem(FILE, said, remedy);
+}
+
+#[cfg(unix)]
+fn look_at_permissions(args: &Args, findings: &mut Findings) {
+    use std::os::unix::fs::PermissionsExt;
+    let Ok(metadata) = std::fs::metadata(&args.db) else {
+        return;
+    };
+    let mode = metadata.permissions().mode();
+    let name = args.db.display();
+    if mode & 0o077 != 0 {
+        let said = format!(
+            "others on this machine may open it (mode {:03o})",
+            mode & 0o777
+        );
+        findings.warning(FILE, said, format!("chmod 600 {name}"));
+    }
+    if metadata.permissions().readonly() {
+        findings.problem(FILE, "it is read-only", format!("chmod 600 {name}"));
+    }
+}
+
+#[cfg(not(unix))]
+fn look_at_permissions(args: &Args, findings: &mut Findings) {
+    let metadata = std::fs::metadata(&args.db);
+    if metadata.is_ok_and(|metadata| metadata.permissions().readonly()) {
+        findings.problem(FILE, "it is read-only", "take the read-only mark away");
+    }
+}

@@ -1,0 +1,41 @@
+//! `notion-sync explain`: why a record is as it is.
+
+use anyhow::Result;
+use notion_sync::core::link::Sides;
+use notion_sync::{Explained, render};
+use serde_json::json;
+
+use crate::args::{Args, ExplainArgs};
+use crate::connect;
+use crate::exit::Exit;
+use crate::output;
+use crate::tables::{self, Named};
+
+pub(crate) async fn explain(args: &Args, what: &ExplainArgs) -> Result<Exit> {
+    let named = Named::parse(&what.record)?;
+    let store = connect::open_to_read(args)?;
+    let linked = tables::meant(args, &store, what.table.as_deref()).await?;
+    tables::one_for_rows(&linked, named)?;
+    let connection = connect::connect(args).await?;
+    let (side, key) = named.key();
+    for linked in linked {
+        let replica = connection.replica(args, linked.source, &store);
+        if let Some(told) = replica.explain(side, &key).await? {
+            say_it(args, &linked.source.to_string(), &told);
+            return Ok(Exit::Clean);
+        }
+    }
+    let record = &what.record;
+    anyhow::bail!("no run has seen {record}: `notion-sync run`, then ask again")
+}
+
+fn say_it(args: &Args, source: &str, told: &Explained) {
+    if args.json {
+        output::print_json(
+            &json!({ "command": "explain", "data_source": source, "explained": told }),
+        );
+        return;
+    }
+    let names = Sides::new("Notion".to_owned(), "SQLite".to_owned());
+    say!("{}", render::explained(told, &names).trim_end());
+}

@@ -1,0 +1,181 @@
+//! `watch` as a process: what wakes it, what it says, how it ends.
+
+#![cfg(unix)]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod common;
+
+use common::{TOKEN, World, rich_text};
+use serde_json::{Value, json};
+
+/// So rarely that only what wakes it explains a cycle.
+const HARDLY_EVER: [&str; 3] = ["watch", "--every", "100000"];
+const EVERY_SECOND: [&str; 3] = ["watch", "--every", "1"];
+
+fn count_in_notion(world: &World, name: &str) -> Value {
+    world.page(name)["properties"]["Count"]["number"].clone()
+}
+
+fn has_table(world: &World, rows: u32) -> bool {
+    let count = "SELECT count(*) FROM Tasks";
+    let file = rusqlite::Connection::open_with_flags(
+        world.file(),
+        rusqlite::OpenFlags::SQLITE_OPEN_READ_WRITE,
+    );
+    file.and_then(|file| file.query_row(count, [], |row| row.get::<_, u32>(0)))
+        .is_ok_and(|found| found == rows)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_edit_of_the_file_wakes_it_and_ctrl_c_ends_it_with_130() {
+    let world = World::new(&["one", "two"]).await;
+    let mut watch = world.start(&HARDLY_EVER);
+    watch.until("the first pull", || has_table(&world, 2));
+    watch.until("its line", || watch_line(&world).contains("2 created"));
+    world.sql("UPDATE Tasks SET Count = 3 WHERE Name = 'one'");
+    watch.until("the edit in Notion", || {
+        count_in_notion(&world, "one") == json!(3)
+    });
+    watch.until("its line", || watch_line(&world).contains("1 changed"));
+    let said = watch.stop("INT").code(130);
+    said.says("watching 1 data source");
+    // The lease was given back: others run at once.
+    world.run().code(0);
+}
+
+/// What the process in the world has said on stdout.
+fn watch_line(world: &World) -> String {
+    std::fs::read_to_string(world.folder.path().join("said.out")).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_decision_in_the_view_of_conflicts_wakes_it() {
+    let world = World::pulled(&["one"]).await;
+    world.conflict();
+    let mut watch = world.start(&HARDLY_EVER);
+    watch.until("its line", || watch_line(&world).contains("1 conflict(s)"));
+    world.sql("UPDATE conflicts SET resolution = 'sqlite'");
+    watch.until("the decision in Notion", || {
+        common::words(&world.page("one"), "Notes") == "ours"
+    });
+    watch.stop("TERM").code(130);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_polls_notion_and_says_a_json_object_a_line_and_nothing_for_quiet_cycles() {
+    let world = World::pulled(&["one", "two"]).await;
+    let mut watch = world.start(&["watch", "--every", "1", "--json"]);
+    let polls = || {
+        let ledger = world.sim.ledger();
+        let queries = ledger.iter().filter(|entry| entry.path.ends_with("/query"));
+        queries.count()
+    };
+    watch.until("three polls", || polls() >= 3);
+    assert_eq!(watch.so_far(), "", "nothing happened");
+    world.edit("one", json!({ "Notes": rich_text("there") }));
+    watch.until("the edit in the file", || {
+        world.text("SELECT Notes FROM Tasks WHERE Name = 'one'") == "there"
+    });
+    watch.until("its line", || watch_line(&world).ends_with('\n'));
+    let before = polls();
+    watch.until("two more polls", || polls() >= before + 2);
+    let said = watch.stop("TERM").code(130);
+    let lines: Vec<Value> = said
+        .out
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(lines.len(), 1, "{lines:#?}");
+    assert_eq!(lines[0]["command"], "watch");
+    assert_eq!(lines[0]["table"], "tasks");
+    assert_eq!(lines[0]["data_source"], world.data_source.as_str());
+    assert!(lines[0]["at"].as_str().unwrap().ends_with('Z'));
+    assert_eq!(lines[0]["report"]["settled"]["right"]["patched"], 1);
+    assert_eq!(world.writes(), Vec::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn defect_14_a_trash_in_notion_is_seen_by_a_watch() {
+    let world = World::pulled(&["one", "two"]).await;
+    let mut watch = world.start(&EVERY_SECOND);
+    watch.until("a poll", || !world.sim.ledger().is_empty());
+    world.sim.trash_as_person(&world.id("two"), true).unwrap();
+    watch.until("the trash in the file", || {
+        world.text("SELECT group_concat(Name) FROM Tasks WHERE _trashed = 1") == "two"
+    });
+    watch.stop("TERM").code(130);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_and_started_again_it_goes_on() {
+    let world = World::pulled(&["one", "two", "three"]).await;
+    let mut watch = world.start(&EVERY_SECOND);
+    world.sql("UPDATE Tasks SET Count = 1");
+    watch.until("a first write", || !world.writes().is_empty());
+    watch.kill();
+    world.sql("UPDATE Tasks SET Notes = 'dead meanwhile' WHERE Name = 'two'");
+    world.edit("three", json!({ "Notes": rich_text("there") }));
+    let mut watch = world.start(&EVERY_SECOND);
+    watch.until("what was left", || {
+        let names = ["one", "two", "three"];
+        names
+            .iter()
+            .all(|name| count_in_notion(&world, name) == json!(1))
+            && common::words(&world.page("two"), "Notes") == "dead meanwhile"
+            && world.text("SELECT Notes FROM Tasks WHERE Name = 'three'") == "there"
+    });
+    watch.stop("TERM").code(130);
+    // It may have been stopped between the last write and its settlement.
+    world.run().code(0);
+    world.say(&["verify"]).code(0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_another_process_holds_is_told_once_and_tried_again() {
+    let world = World::pulled(&["one"]).await;
+    let other = std::fs::File::options()
+        .write(true)
+        .open(world.folder.path().join("tasks.sqlite-lock"))
+        .unwrap();
+    other.lock().unwrap();
+    let mut watch = world.start(&EVERY_SECOND);
+    let errors = || std::fs::read_to_string(world.folder.path().join("said.err")).unwrap();
+    watch.until("the error", || errors().contains("tried again later"));
+    other.unlock().unwrap();
+    world.edit("one", json!({ "Notes": rich_text("later") }));
+    watch.until("the edit in the file", || {
+        world.text("SELECT Notes FROM Tasks") == "later"
+    });
+    let said = watch.stop("TERM").code(130);
+    said.says("another run holds this link");
+    assert_eq!(
+        said.err.matches("tried again later").count(),
+        1,
+        "{said:#?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn refused_credentials_end_it_with_4() {
+    let world = World::pulled(&["one"]).await;
+    let mut watch = world.start(&EVERY_SECOND);
+    let asked = || world.sim.ledger().len();
+    watch.until("a poll", || asked() > 0);
+    world.sim.set_token(TOKEN, false);
+    watch.end().code(4).says("error");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_meant_for_one_run_is_refused() {
+    let world = World::pulled(&["one"]).await;
+    for flags in [
+        vec!["--adopt"],
+        vec!["--full"],
+        vec!["--approve", "all-changed"],
+        vec!["--max-deletes", "9"],
+    ] {
+        let words = [&["watch"], &flags[..]].concat();
+        world.say(&words).code(2).says("meant for one run");
+    }
+    world.say(&["watch", "--every", "0"]).code(2);
+}
