@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::builder::Builder;
 use crate::clock::Clock;
-use crate::endpoint::{containers, pages};
+use crate::endpoint::{self, containers, pages};
 use crate::error::ApiError;
 use crate::faults::FaultRule;
 use crate::front::Simulation;
@@ -21,6 +21,7 @@ use crate::knobs::Knobs;
 use crate::ledger::LedgerEntry;
 use crate::limiter::Limiter;
 use crate::load::LoadReport;
+use crate::model::World;
 use crate::model::container::Database;
 use crate::model::row::Parent;
 use crate::server;
@@ -214,6 +215,17 @@ impl NotionSim {
             .map(|_| ())
     }
 
+    /// Moves a page into a data source, in place of a person. It keeps its id, and its values where
+    /// the data source has a property of the same name and type.
+    ///
+    /// # Errors
+    /// As the API would refuse it: a page in the trash, or one that is there already.
+    pub fn move_as_person(&self, page: &str, data_source: &str) -> Result<(), SimError> {
+        let to = json!({"data_source_id": data_source});
+        self.edit_in_place(&json!({"page_id": page, "parent": to}))
+            .map(|_| ())
+    }
+
     /// Creates a page in place of a person; gives its id.
     ///
     /// # Errors
@@ -274,11 +286,11 @@ impl NotionSim {
         let id = id_of(data_source)?;
         self.with(|simulation| {
             let world = &simulation.world;
-            let source = world
-                .data_sources
-                .get(&id)
-                .ok_or_else(|| world.not_found("data_source", data_source))?;
-            let pages = source.order.values().filter_map(|id| world.pages.get(id));
+            if !world.data_sources.contains_key(&id) {
+                return Err(world.not_found("data_source", data_source).into());
+            }
+            let pages = world.pages_in(id).into_iter();
+            let pages = pages.filter_map(|id| world.pages.get(&id));
             Ok(pages.map(|page| world.page_value(page.row())).collect())
         })
     }
@@ -331,13 +343,21 @@ fn body(fields: &[(&str, &Value)]) -> Map<String, Value> {
         .collect()
 }
 
-/// Carries out `{page_id, properties?, in_trash?}` or `{create: {data_source_id, properties}}` in the
-/// person's name; gives the page's id.
+/// Carries out `{page_id, properties?, in_trash?}`, `{page_id, parent}` or
+/// `{create: {data_source_id, properties}}` in the person's name; gives the page's id. A person sees
+/// what the connection was not given, too.
 pub(crate) fn edit_as_person(
     simulation: &mut Simulation,
     edit: &Value,
 ) -> Result<String, SimError> {
     let world = &mut simulation.world;
+    let unshared = std::mem::take(&mut world.unshared);
+    let edited = edit_seeing_all(world, edit);
+    world.unshared = unshared;
+    edited
+}
+
+fn edit_seeing_all(world: &mut World, edit: &Value) -> Result<String, SimError> {
     let person = world.person;
     if let Some(create) = edit.get("create") {
         let source = id_of(create["data_source_id"].as_str().unwrap_or_default())?;
@@ -349,6 +369,12 @@ pub(crate) fn edit_as_person(
         return Ok(id.to_string());
     }
     let id = id_of(edit["page_id"].as_str().unwrap_or_default())?;
+    if edit.get("parent").is_some() {
+        let fields = edit.as_object().cloned().unwrap_or_default();
+        let to = endpoint::parent(world, &fields)?;
+        world.move_page(id, to, person)?;
+        return Ok(id.to_string());
+    }
     let fields: Map<String, Value> = edit
         .as_object()
         .into_iter()

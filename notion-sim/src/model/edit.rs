@@ -161,7 +161,7 @@ impl World {
         }
     }
 
-    fn take_number(&mut self, parent: &Parent) -> Value {
+    pub(super) fn take_number(&mut self, parent: &Parent) -> Value {
         let Parent::DataSource(id) = parent else {
             return Value::Null;
         };
@@ -174,7 +174,7 @@ impl World {
     }
 
     /// Keeps the other side of a two-way relation in step.
-    fn mirror(&mut self, id: Uuid, property: &Property, old: &[Uuid], new: &[Uuid]) {
+    pub(super) fn mirror(&mut self, id: Uuid, property: &Property, old: &[Uuid], new: &[Uuid]) {
         if property.kind != Kind::Relation {
             return;
         }
