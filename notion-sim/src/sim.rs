@@ -226,6 +226,16 @@ impl NotionSim {
             .map(|_| ())
     }
 
+    /// Changes the properties of a data source in place of a person: `{"Name": {"name": "Title"}}`
+    /// renames, `null` removes, another type retypes.
+    ///
+    /// # Errors
+    /// As the API would refuse it.
+    pub fn alter_as_person(&self, data_source: &str, properties: &Value) -> Result<(), SimError> {
+        self.edit_in_place(&json!({"data_source_id": data_source, "properties": properties}))
+            .map(|_| ())
+    }
+
     /// Creates a page in place of a person; gives its id.
     ///
     /// # Errors
@@ -343,9 +353,9 @@ fn body(fields: &[(&str, &Value)]) -> Map<String, Value> {
         .collect()
 }
 
-/// Carries out `{page_id, properties?, in_trash?}`, `{page_id, parent}` or
-/// `{create: {data_source_id, properties}}` in the person's name; gives the page's id. A person sees
-/// what the connection was not given, too.
+/// Carries out `{page_id, properties?, in_trash?}`, `{page_id, parent}`,
+/// `{create: {data_source_id, properties}}` or `{data_source_id, properties}` in the person's name;
+/// gives the id of the page or data source. A person sees what the connection was not given, too.
 pub(crate) fn edit_as_person(
     simulation: &mut Simulation,
     edit: &Value,
@@ -367,6 +377,11 @@ fn edit_seeing_all(world: &mut World, edit: &Value) -> Result<String, SimError> 
         let change = pages::change(&body(&[("properties", properties)]))?;
         let id = world.create_page(Parent::DataSource(source), change, person)?;
         return Ok(id.to_string());
+    }
+    if let Some(source) = edit["data_source_id"].as_str() {
+        let properties = edit["properties"].as_object().cloned();
+        world.patch_schema(id_of(source)?, &properties.unwrap_or_default())?;
+        return Ok(source.to_owned());
     }
     let id = id_of(edit["page_id"].as_str().unwrap_or_default())?;
     if edit.get("parent").is_some() {
