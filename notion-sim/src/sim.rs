@@ -236,6 +236,16 @@ impl NotionSim {
             .map(|_| ())
     }
 
+    /// Sets what a formula or rollup of a page shows from now on, as `{"type": "number", "number": 3}`.
+    /// Computed anew, it counts as nobody's edit.
+    ///
+    /// # Errors
+    /// When there is no such page, or no such formula or rollup.
+    pub fn compute(&self, page: &str, property: &str, shown: &Value) -> Result<(), SimError> {
+        let id = id_of(page)?;
+        self.with(|simulation| Ok(simulation.world.compute(id, property, shown)?))
+    }
+
     /// Creates a page in place of a person; gives its id.
     ///
     /// # Errors
