@@ -57,7 +57,7 @@ const FIFTEEN: [(&str, &str); 15] = [
         "defects",
         "defect_07_what_was_does_not_move_with_the_clock_or_with_what_comes_after",
     ),
-    // The cost grows with the square of the history.
+    // The cost grows with the square of the history. Steps inside SQLite: `sync-sqlite/src/cost.rs`.
     (
         "defects",
         "defect_08_ten_times_the_rows_cost_ten_times_the_work",
