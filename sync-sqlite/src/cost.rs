@@ -143,7 +143,10 @@ fn ticks_of(records: u64) -> [u64; 3] {
 fn defect_08_ten_times_the_records_take_ten_times_the_steps() {
     let (few, many) = (ticks_of(300), ticks_of(3_000));
     for (few, many) in few.into_iter().zip(many) {
-        assert!(few > 100 && many <= few * 11, "{few} and {many} ticks of {TICK} steps");
+        assert!(
+            few > 100 && many <= few * 11,
+            "{few} and {many} ticks of {TICK} steps"
+        );
     }
 }
 
