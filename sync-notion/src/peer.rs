@@ -222,7 +222,7 @@ impl NotionPeer {
     }
 
     /// Where a page lives, if not here.
-    fn elsewhere(&self, page: &Page) -> Option<PlaceId> {
+    pub(crate) fn elsewhere(&self, page: &Page) -> Option<PlaceId> {
         match &page.parent {
             Parent::DataSource { data_source, .. } if *data_source == self.data_source => None,
             Parent::DataSource { data_source, .. } => Some(place(*data_source)),
