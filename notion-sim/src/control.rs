@@ -94,7 +94,14 @@ fn carry_out(simulation: &mut Simulation, request: &Inbound) -> Reply {
             simulation.faults.clear();
             Ok(json!({}))
         }
-        ("POST", "edit") => Ok(json!({"page_id": edit_as_person(simulation, &body)?})),
+        ("POST", "edit") => {
+            let edited = edit_as_person(simulation, &body)?;
+            let what = match body.get("data_source_id") {
+                Some(_) => "data_source_id",
+                None => "page_id",
+            };
+            Ok(json!({what: edited}))
+        }
         ("POST", "share") => {
             let id = id_of(body["id"].as_str().unwrap_or_default())?;
             let shared = body["shared"]

@@ -12,6 +12,8 @@ pub struct Knobs {
     pub mirror_is_edit: bool,
     /// Whether writing the value that is already there counts as an edit.
     pub same_value_is_edit: bool,
+    /// Whether moving a page counts as editing it.
+    pub move_is_edit: bool,
     /// Whether a schema change counts as an edit of every page.
     pub schema_change_is_edit: bool,
     /// Whether `status: null` gives the first option instead of no value.
@@ -25,6 +27,7 @@ impl Default for Knobs {
         Self {
             mirror_is_edit: false,
             same_value_is_edit: true,
+            move_is_edit: true,
             schema_change_is_edit: false,
             status_null_is_default: false,
             relation_has_more: true,

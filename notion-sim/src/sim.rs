@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::builder::Builder;
 use crate::clock::Clock;
-use crate::endpoint::{containers, pages};
+use crate::endpoint::{self, containers, pages};
 use crate::error::ApiError;
 use crate::faults::FaultRule;
 use crate::front::Simulation;
@@ -21,6 +21,7 @@ use crate::knobs::Knobs;
 use crate::ledger::LedgerEntry;
 use crate::limiter::Limiter;
 use crate::load::LoadReport;
+use crate::model::World;
 use crate::model::container::Database;
 use crate::model::row::Parent;
 use crate::server;
@@ -214,6 +215,37 @@ impl NotionSim {
             .map(|_| ())
     }
 
+    /// Moves a page into a data source, in place of a person. It keeps its id, and its values where
+    /// the data source has a property of the same name and type.
+    ///
+    /// # Errors
+    /// As the API would refuse it: a page in the trash, or one that is there already.
+    pub fn move_as_person(&self, page: &str, data_source: &str) -> Result<(), SimError> {
+        let to = json!({"data_source_id": data_source});
+        self.edit_in_place(&json!({"page_id": page, "parent": to}))
+            .map(|_| ())
+    }
+
+    /// Changes the properties of a data source in place of a person: `{"Name": {"name": "Title"}}`
+    /// renames, `null` removes, another type retypes.
+    ///
+    /// # Errors
+    /// As the API would refuse it.
+    pub fn alter_as_person(&self, data_source: &str, properties: &Value) -> Result<(), SimError> {
+        self.edit_in_place(&json!({"data_source_id": data_source, "properties": properties}))
+            .map(|_| ())
+    }
+
+    /// Sets what a formula or rollup of a page shows from now on, as `{"type": "number", "number": 3}`.
+    /// Computed anew, it counts as nobody's edit.
+    ///
+    /// # Errors
+    /// When there is no such page, or no such formula or rollup.
+    pub fn compute(&self, page: &str, property: &str, shown: &Value) -> Result<(), SimError> {
+        let id = id_of(page)?;
+        self.with(|simulation| Ok(simulation.world.compute(id, property, shown)?))
+    }
+
     /// Creates a page in place of a person; gives its id.
     ///
     /// # Errors
@@ -274,11 +306,11 @@ impl NotionSim {
         let id = id_of(data_source)?;
         self.with(|simulation| {
             let world = &simulation.world;
-            let source = world
-                .data_sources
-                .get(&id)
-                .ok_or_else(|| world.not_found("data_source", data_source))?;
-            let pages = source.order.values().filter_map(|id| world.pages.get(id));
+            if !world.data_sources.contains_key(&id) {
+                return Err(world.not_found("data_source", data_source).into());
+            }
+            let pages = world.pages_in(id).into_iter();
+            let pages = pages.filter_map(|id| world.pages.get(&id));
             Ok(pages.map(|page| world.page_value(page.row())).collect())
         })
     }
@@ -331,13 +363,21 @@ fn body(fields: &[(&str, &Value)]) -> Map<String, Value> {
         .collect()
 }
 
-/// Carries out `{page_id, properties?, in_trash?}` or `{create: {data_source_id, properties}}` in the
-/// person's name; gives the page's id.
+/// Carries out `{page_id, properties?, in_trash?}`, `{page_id, parent}`,
+/// `{create: {data_source_id, properties}}` or `{data_source_id, properties}` in the person's name;
+/// gives the id of the page or data source. A person sees what the connection was not given, too.
 pub(crate) fn edit_as_person(
     simulation: &mut Simulation,
     edit: &Value,
 ) -> Result<String, SimError> {
     let world = &mut simulation.world;
+    let unshared = std::mem::take(&mut world.unshared);
+    let edited = edit_seeing_all(world, edit);
+    world.unshared = unshared;
+    edited
+}
+
+fn edit_seeing_all(world: &mut World, edit: &Value) -> Result<String, SimError> {
     let person = world.person;
     if let Some(create) = edit.get("create") {
         let source = id_of(create["data_source_id"].as_str().unwrap_or_default())?;
@@ -348,7 +388,18 @@ pub(crate) fn edit_as_person(
         let id = world.create_page(Parent::DataSource(source), change, person)?;
         return Ok(id.to_string());
     }
+    if let Some(source) = edit["data_source_id"].as_str() {
+        let properties = edit["properties"].as_object().cloned();
+        world.patch_schema(id_of(source)?, &properties.unwrap_or_default())?;
+        return Ok(source.to_owned());
+    }
     let id = id_of(edit["page_id"].as_str().unwrap_or_default())?;
+    if edit.get("parent").is_some() {
+        let fields = edit.as_object().cloned().unwrap_or_default();
+        let to = endpoint::parent(world, &fields)?;
+        world.move_page(id, to, person)?;
+        return Ok(id.to_string());
+    }
     let fields: Map<String, Value> = edit
         .as_object()
         .into_iter()

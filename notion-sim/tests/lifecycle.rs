@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use notion_sync_sim::{Fault, FaultRule};
 use serde_json::{Value, json};
-use support::{api, builder, ids, with};
+use support::{api, builder, ids, title, with};
 
 #[tokio::test]
 async fn the_trash_hides_rows_and_refuses_edits_until_restored() {
@@ -342,4 +342,111 @@ async fn the_state_file_brings_everything_back() {
     assert!(pages.iter().all(|page| page["id"] != new["id"]));
     let state: Value = second.get("/_sim/state").await.ok();
     assert_eq!(state["pages"].as_array().unwrap().len(), 6);
+}
+
+#[tokio::test]
+async fn a_moved_page_is_gone_from_its_query_and_reads_with_another_parent() {
+    let api = api().await;
+    let pick = json!({"select": {"options": [{"name": "Yes"}]}});
+    let other_pick = json!({"select": {"options": [{"name": "No"}]}});
+    let from = api.table(json!({"N": {"number": {}}, "Only here": {"rich_text": {}}, "P": pick}));
+    let to = api.table(json!({"N": {"number": {}}, "P": other_pick}));
+    let values =
+        json!({"Name": title("one"), "N": {"number": 4}, "P": {"select": {"name": "Yes"}}});
+    let id = api.sim.create_page(&from, &values).unwrap();
+    let path = format!("/v1/pages/{id}");
+    let before = api.get(&path).await.ok();
+
+    api.sim.move_as_person(&id, &to).unwrap();
+    assert!(ids(&api.query(&from, json!({})).await).is_empty());
+    assert_eq!(
+        ids(&api.query(&to, json!({})).await),
+        std::slice::from_ref(&id)
+    );
+    assert!(api.sim.pages(&from).unwrap().is_empty());
+    let page = api.get(&path).await.ok();
+    assert_eq!(page["parent"]["data_source_id"], json!(to));
+    assert_ne!(
+        page["parent"]["database_id"],
+        before["parent"]["database_id"]
+    );
+    assert_eq!(page["properties"]["N"]["number"], 4);
+    assert_eq!(page["properties"]["P"]["select"], Value::Null);
+    assert_eq!(page["properties"].get("Only here"), None);
+    assert_eq!(page["created_time"], before["created_time"]);
+
+    // What it was written by is no property of it any more.
+    let old = before["properties"]["N"]["id"].as_str().unwrap();
+    let reply = api
+        .patch(&path, json!({"properties": {old: {"number": 5}}}))
+        .await;
+    assert_eq!(reply.status, 400);
+    api.patch(&path, json!({"properties": {"N": {"number": 5}}}))
+        .await
+        .ok();
+
+    let here = json!({"parent": {"data_source_id": to}});
+    let reply = api.post(&format!("{path}/move"), here).await;
+    assert_eq!(reply.status, 400);
+    assert_eq!(
+        reply.message(),
+        "New parent must be different from the current parent."
+    );
+    let back = json!({"parent": {"type": "data_source_id", "data_source_id": from}});
+    let page = api.post(&format!("{path}/move"), back).await.ok();
+    assert_eq!(page["properties"]["N"]["number"], 5);
+    assert_eq!(ids(&api.query(&from, json!({})).await), [id]);
+    assert!(ids(&api.query(&to, json!({})).await).is_empty());
+}
+
+#[tokio::test]
+async fn what_lies_in_the_trash_and_what_would_be_its_own_parent_is_not_moved() {
+    let api = api().await;
+    let (from, to) = (api.table(json!({})), api.table(json!({})));
+    let id = api.sim.create_page(&from, &json!({})).unwrap();
+    let move_it = json!({"page_id": id, "parent": {"page_id": id}});
+    assert_eq!(api.post("/_sim/edit", move_it).await.status, 400);
+    api.sim.trash_as_person(&id, true).unwrap();
+    let refused = api.sim.move_as_person(&id, &to).unwrap_err();
+    assert!(refused.message.contains("archived"), "{refused}");
+}
+
+#[tokio::test]
+async fn an_index_that_lags_shows_a_moved_page_where_it_was() {
+    let api = with(builder().index_lag(Duration::from_secs(30))).await;
+    let (from, to) = (api.table(json!({})), api.table(json!({})));
+    let id = api.sim.create_page(&from, &json!({})).unwrap();
+    api.sim.advance(Duration::from_secs(30));
+    api.sim.move_as_person(&id, &to).unwrap();
+    assert_eq!(
+        ids(&api.query(&from, json!({})).await),
+        std::slice::from_ref(&id)
+    );
+    assert!(ids(&api.query(&to, json!({})).await).is_empty());
+    let direct = api.get(&format!("/v1/pages/{id}")).await.ok();
+    assert_eq!(direct["parent"]["data_source_id"], json!(to));
+    api.sim.advance(Duration::from_secs(30));
+    assert!(ids(&api.query(&from, json!({})).await).is_empty());
+    assert_eq!(ids(&api.query(&to, json!({})).await), [id]);
+}
+
+#[tokio::test]
+async fn a_page_taken_away_alone_is_absent_and_a_person_still_edits_it() {
+    let api = api().await;
+    let source = api.table(json!({"N": {"number": {}}}));
+    let id = api.sim.create_page(&source, &json!({})).unwrap();
+    let other = api.sim.create_page(&source, &json!({})).unwrap();
+    let path = format!("/v1/pages/{id}");
+    api.sim.share(&id, false).unwrap();
+    assert_eq!(ids(&api.query(&source, json!({})).await), [other]);
+    let number = json!({"N": {"number": 3}});
+    assert_eq!(api.get(&path).await.status, 404);
+    let reply = api.patch(&path, json!({"properties": number})).await;
+    assert_eq!(
+        (reply.status, &reply.body["code"]),
+        (404, &json!("object_not_found"))
+    );
+    api.sim.edit_as_person(&id, &number).unwrap();
+    api.sim.share(&id, true).unwrap();
+    assert_eq!(api.get(&path).await.ok()["properties"]["N"]["number"], 3);
 }

@@ -272,3 +272,19 @@ async fn hosted_files_rotate_their_signature() {
         "2026-09-04T15:30:41.000Z"
     );
 }
+
+#[tokio::test]
+async fn what_is_computed_changes_without_an_edit() {
+    let api = api().await;
+    let source = api.table(json!({"F": {"formula": {"expression": "1"}}, "N": {"number": {}}}));
+    let id = api.sim.create_page(&source, &json!({})).unwrap();
+    let path = format!("/v1/pages/{id}");
+    let before = api.get(&path).await.ok();
+    api.sim.advance(std::time::Duration::from_secs(600));
+    let three = json!({"type": "number", "number": 3});
+    api.sim.compute(&id, "F", &three).unwrap();
+    let after = api.get(&path).await.ok();
+    assert_eq!(after["properties"]["F"]["formula"], three);
+    assert_eq!(after["last_edited_time"], before["last_edited_time"]);
+    assert!(api.sim.compute(&id, "N", &three).is_err());
+}

@@ -104,7 +104,9 @@ impl NotionPeer {
         };
         let selection = known.decoder.select(&FieldSet::All);
         let record = known.decoder.record(&page, &selection).record;
-        // A receipt must show what was written, whole; else the engine reads it itself.
+        // A receipt must show what was written, whole, and here: else the engine reads it itself. A
+        // page that was moved a moment ago answers from where it is now.
+        let here = self.elsewhere(&page).is_none();
         let whole = command
             .cells
             .iter()
@@ -112,7 +114,7 @@ impl NotionPeer {
         Ok(Outcome::Done(Receipt {
             key: record.key.clone(),
             version: Some(Version(page.last_edited_time)),
-            observed: whole.then_some(record),
+            observed: (here && whole).then_some(record),
         }))
     }
 }

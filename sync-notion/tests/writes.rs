@@ -496,3 +496,23 @@ async fn texts_that_notion_cuts_are_read_whole() {
     assert!(receipt.observed.is_none());
     assert_eq!(runs(&world.here(&key).await), 40);
 }
+
+/// Notion takes a title wherever the page is, and answers with it: that proves nothing of this place.
+#[tokio::test]
+async fn an_answer_from_a_page_that_moved_away_is_no_observation() {
+    let world = world().await;
+    let key = world.row("one");
+    world.field("Name").await;
+    let other = json!({"Name": {"title": {}}});
+    let other = world.sim.create_data_source("Other", &other).unwrap();
+    world.sim.move_as_person(key.as_str(), &other).unwrap();
+    let edit = [("Name", rich("ours"))];
+    let receipt = done(
+        world
+            .command(CommandKind::Patch, Some(&key), &edit)
+            .await
+            .unwrap(),
+    );
+    assert_eq!(receipt.observed, None);
+    assert!(matches!(world.fetch(&key).await, Lookup::Elsewhere(_)));
+}

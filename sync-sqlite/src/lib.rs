@@ -8,6 +8,8 @@
 mod base;
 mod checkup;
 mod commit;
+#[cfg(test)]
+mod cost;
 mod database;
 mod ddl;
 mod edits;

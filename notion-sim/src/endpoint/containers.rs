@@ -256,11 +256,11 @@ pub(crate) fn update_data_source(
 }
 
 fn move_data_source(world: &mut World, id: Uuid, target: Uuid) {
+    let pages = world.pages_in(id);
     let Some(source) = world.data_sources.get_mut(&id) else {
         return;
     };
     let from = std::mem::replace(&mut source.database, target);
-    let pages: Vec<Uuid> = source.order.values().copied().collect();
     if let Some(database) = world.databases.get_mut(&from) {
         database.data_sources.retain(|other| *other != id);
     }

@@ -1,14 +1,14 @@
-//! Pages: create, retrieve, update, and their trash.
+//! Pages: create, retrieve, update, move, and their trash.
 
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::{Answer, Call, filter_properties, flag, object_field, only, parent, shown_positions};
 use crate::clock::minute_text;
-use crate::error::ApiResult;
+use crate::error::{ApiError, ApiResult};
 use crate::model::World;
 use crate::model::edit::PageChange;
-use crate::model::row::{parent_wire, user_reference};
+use crate::model::row::{Parent, parent_wire, user_reference};
 
 /// `GET /v1/pages/{id}`
 pub(crate) fn retrieve(world: &World, id: Uuid, call: &Call<'_>) -> ApiResult<Answer> {
@@ -76,6 +76,20 @@ pub(crate) fn update(world: &mut World, id: Uuid, call: &Call<'_>) -> ApiResult<
     } else {
         Answer::read(text)
     })
+}
+
+/// `POST /v1/pages/{id}/move`
+pub(crate) fn move_to(world: &mut World, id: Uuid, call: &Call<'_>) -> ApiResult<Answer> {
+    only(call.body, &["parent"])?;
+    let to = parent(world, call.body)?;
+    if to == Parent::Workspace {
+        let expected = "a page or a data source";
+        let given = call.body.get("parent");
+        return Err(ApiError::body("body.parent", expected, given));
+    }
+    let author = world.bot;
+    world.move_page(id, to, author)?;
+    Ok(Answer::saved(body(world, id, call)?, id))
 }
 
 /// Reads what a create and an update have in common.

@@ -50,6 +50,7 @@ pub(crate) fn dispatch(
         ("POST", ["pages"]) => pages::create(world, call),
         ("GET", ["pages", id]) => pages::retrieve(world, path_id(id)?, call),
         ("PATCH", ["pages", id]) => pages::update(world, path_id(id)?, call),
+        ("POST", ["pages", id, "move"]) => pages::move_to(world, path_id(id)?, call),
         ("GET", ["pages", id, "properties", property]) => {
             property_item::retrieve(world, path_id(id)?, &percent_decode(property), call)
         }

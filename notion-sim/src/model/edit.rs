@@ -125,6 +125,24 @@ impl World {
         Ok(())
     }
 
+    /// Changes what a computed property shows; no edit.
+    pub(crate) fn compute(&mut self, id: Uuid, property: &str, shown: &Value) -> ApiResult<()> {
+        let before = self.page(id)?.clone();
+        let schema = self.schema_of(&before);
+        let found = super::property::find(schema, property).map(|at| &schema[at]);
+        let computed = |found: &&Property| matches!(found.kind, Kind::Formula | Kind::Rollup);
+        let found = found.filter(computed).cloned().ok_or_else(|| {
+            ApiError::validation(format!("{property} is no formula or rollup of the page."))
+        })?;
+        let (now, lag) = (self.now, self.index_lag);
+        if let Some(page) = self.pages.get_mut(&id) {
+            let cell = Cell::new(&found.id, &found.kind, shown);
+            page.change(now, lag).set_cell(&found.id, cell);
+        }
+        self.touched(&before.parent);
+        Ok(())
+    }
+
     /// Notes a change that queries of the parent could see.
     pub(crate) fn touched(&mut self, parent: &Parent) {
         self.revision += 1;
@@ -161,7 +179,7 @@ impl World {
         }
     }
 
-    fn take_number(&mut self, parent: &Parent) -> Value {
+    pub(super) fn take_number(&mut self, parent: &Parent) -> Value {
         let Parent::DataSource(id) = parent else {
             return Value::Null;
         };
@@ -174,7 +192,7 @@ impl World {
     }
 
     /// Keeps the other side of a two-way relation in step.
-    fn mirror(&mut self, id: Uuid, property: &Property, old: &[Uuid], new: &[Uuid]) {
+    pub(super) fn mirror(&mut self, id: Uuid, property: &Property, old: &[Uuid], new: &[Uuid]) {
         if property.kind != Kind::Relation {
             return;
         }

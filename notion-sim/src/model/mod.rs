@@ -1,10 +1,11 @@
 //! The workspace: everything the simulator remembers, and finding things in it. Changes are in
-//! `edit`, rendering in `render`.
+//! `edit` and `moving`, rendering in `render`.
 
 pub(crate) mod cell;
 pub(crate) mod container;
 pub(crate) mod edit;
 pub(crate) mod kind;
+pub(crate) mod moving;
 pub(crate) mod property;
 pub(crate) mod render;
 pub(crate) mod row;

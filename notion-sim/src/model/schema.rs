@@ -90,7 +90,7 @@ impl World {
         source.edited = now;
         source.edited_by = bot;
         source.touch(now);
-        let pages: Vec<Uuid> = source.order.values().copied().collect();
+        let pages = self.pages_in(id);
         for property in &draft.retyped {
             self.recreate_values(&pages, id, property);
         }

@@ -122,11 +122,19 @@ impl Cycle<'_> {
             Ok(Some(Outcome::Done(receipt))) => {
                 let mut intent = intent;
                 intent.command.key = Some(receipt.key.clone());
-                let record = self.read_back(&intent, receipt).await;
-                match record {
-                    Ok(Some(record)) => self.judge(intent, pair, record, Answer::Taken).await?,
+                let answer = self.read_back(&intent, receipt).await;
+                let is_create = intent.command.kind == CommandKind::Create;
+                match answer {
+                    Ok(Some(Lookup::Here(record))) => {
+                        self.judge(intent, pair, record, Answer::Taken).await?;
+                    }
+                    // It was moved away a moment ago: nothing is agreed on with what lives elsewhere.
+                    Ok(Some(moved @ Lookup::Elsewhere(_))) if !is_create => {
+                        let seen = self.classified(pair, intent.side, moved);
+                        self.withdraw(intent, vec![seen]).await?;
+                    }
                     // It was done; the next lookup will show it.
-                    Ok(None) => {
+                    Ok(_) => {
                         self.advance(intent, IntentEvent::OutcomeUnknown, Vec::new())
                             .await?
                     }
@@ -198,17 +206,14 @@ impl Cycle<'_> {
         &mut self,
         intent: &Intent,
         receipt: Receipt,
-    ) -> Result<Option<Record>, PeerError> {
+    ) -> Result<Option<Lookup>, PeerError> {
         if let Some(record) = receipt.observed {
-            return Ok(Some(record));
+            return Ok(Some(Lookup::Here(record)));
         }
         let call = Call::new(&self.options.cancel);
         let peer = &self.engine.peers[intent.side];
         let answers = peer.fetch(&call, &[receipt.key], &FieldSet::All).await?;
-        Ok(answers.into_iter().find_map(|answer| match answer {
-            Lookup::Here(record) => Some(record),
-            _ => None,
-        }))
+        Ok(answers.into_iter().next())
     }
 
     async fn rejected(
