@@ -1,5 +1,8 @@
 //! The `notion-sync` command: argument parsing, dispatch, exit codes. The work is done elsewhere.
 
+// `say!` and `tell!` instead, which do not panic where nobody reads.
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
 #[macro_use]
 mod output;
 mod apply;

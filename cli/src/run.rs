@@ -128,7 +128,7 @@ async fn keep_catalog(
         }
         Err(error) => {
             let error = anyhow::Error::from(error);
-            eprintln!(
+            tell!(
                 "error: what is told of data sources: {}",
                 output::sentence(&error)
             );
