@@ -4,6 +4,8 @@
 //! together. [`Replica`] keeps one Notion data source and one table of a SQLite file the same,
 //! [`TableLink`] a data source and a table you have already; [`core::engine::Engine`] does the same for any two peers.
 
+#[cfg(feature = "sqlite")]
+mod catalog;
 mod clock;
 #[cfg(feature = "sqlite")]
 mod explained;
@@ -15,6 +17,8 @@ mod restore;
 #[cfg(feature = "sqlite")]
 mod table_link;
 
+#[cfg(feature = "sqlite")]
+pub use catalog::Catalog;
 pub use clock::SystemClock;
 #[cfg(feature = "sqlite")]
 pub use explained::Explained;

@@ -164,6 +164,16 @@ async fn a_month_later_the_journal_is_gone_and_the_plan_is_the_same() {
 }
 
 #[tokio::test]
+async fn verify_needs_no_word_about_the_markers_of_the_runs_before() {
+    let mut world = World::pulled(&["one"]).await;
+    world.marker = true;
+    world.sql("INSERT INTO Tasks (Name) VALUES ('two')");
+    world.settle().await;
+    world.marker = false;
+    assert!(world.verify().await.is_in_agreement());
+}
+
+#[tokio::test]
 async fn verify_tells_edits_that_wait_from_agreement_and_sends_nothing() {
     let world = World::pulled(&["one", "two", "three"]).await;
     assert!(world.verify().await.is_in_agreement());

@@ -8,7 +8,7 @@ use notion_sync::client::url::NotionUrl;
 use notion_sync::client::{Client, DataSourceId, Token};
 use notion_sync::core::link::MaxDelete;
 use notion_sync::sqlite::SqliteStore;
-use notion_sync::{Policy, Replica};
+use notion_sync::{Catalog, Policy, Replica};
 use notion_sync_sim::NotionSim;
 
 use crate::args::{Args, RateLimitArg};
@@ -206,6 +206,17 @@ impl Connection {
             Some(name) => replica.marker_field(name),
             None => replica,
         }
+    }
+}
+
+impl Connection {
+    /// The tables about these data sources themselves.
+    pub(crate) fn catalog(
+        &self,
+        sources: impl IntoIterator<Item = DataSourceId>,
+        store: &SqliteStore,
+    ) -> Catalog {
+        Catalog::new(self.client.clone(), sources, store)
     }
 }
 

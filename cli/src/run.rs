@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use anyhow::Result;
+use notion_sync::sqlite::SqliteStore;
 use notion_sync::{Replica, Report, RunOptions};
 use serde_json::json;
 
 use crate::args::{Args, PlanArgs, PlanFiles};
-use crate::connect;
+use crate::connect::{self, Connection};
 use crate::exit::{self, Exit};
 use crate::output::{self, Progress};
 use crate::plan;
@@ -76,6 +77,13 @@ pub(crate) async fn run(args: &Args, files: &PlanFiles) -> Result<Exit> {
             }
         }
     }
+    if worst < Exit::Halted {
+        let options = RunOptions {
+            cancel: cancel.clone(),
+            ..args.run_options()
+        };
+        worst = worst.max(keep_catalog(args, &connection, &store, &options).await?);
+    }
     if args.json {
         output::print_json(&json!({ "command": "run", "links": links }));
     } else if links.is_empty() {
@@ -92,6 +100,41 @@ pub(crate) async fn run(args: &Args, files: &PlanFiles) -> Result<Exit> {
         }
     }
     Ok(worst)
+}
+
+/// What is told of the data sources themselves: once an hour, and when somebody edited it.
+async fn keep_catalog(
+    args: &Args,
+    connection: &Connection,
+    store: &SqliteStore,
+    options: &RunOptions,
+) -> Result<Exit> {
+    let links = store.links().await?;
+    let sources = links.iter().filter_map(|link| link.as_str().parse().ok());
+    let catalog = connection.catalog(sources, store);
+    if !catalog.is_due().await? {
+        return Ok(Exit::Clean);
+    }
+    match catalog.run(options).await {
+        Ok(reports) => {
+            let mut worst = Exit::Clean;
+            for (subject, report) in &reports {
+                worst = worst.max(exit::of_report(report));
+                if !args.json && exit::of_report(report) != Exit::Clean {
+                    print_report(subject.name(), report);
+                }
+            }
+            Ok(worst)
+        }
+        Err(error) => {
+            let error = anyhow::Error::from(error);
+            eprintln!(
+                "error: what is told of data sources: {}",
+                output::sentence(&error)
+            );
+            Ok(exit::of_failure(&error))
+        }
+    }
 }
 
 pub(crate) fn print_report(name: &str, report: &Report) {

@@ -1,6 +1,8 @@
 //! `notion-sync status`: every table of the file. Asks nobody but the file.
 
 use anyhow::Result;
+use notion_sync::notion::Subject;
+use notion_sync::sqlite::TableStatus;
 use serde_json::json;
 
 use crate::args::Args;
@@ -11,9 +13,21 @@ use crate::output;
 /// Rows listed one by one; the rest is counted.
 const LISTED: u32 = 50;
 
+fn is_catalog(table: &TableStatus) -> bool {
+    Subject::ALL
+        .iter()
+        .any(|subject| subject.name() == table.table)
+}
+
+fn something_is_left(table: &TableStatus) -> bool {
+    table.pending + table.conflicts + table.parked + table.blocked > 0
+}
+
 pub(crate) async fn status(args: &Args) -> Result<Exit> {
     let store = connect::open_to_read(args)?;
-    let tables = store.status().await?;
+    let mut tables = store.status().await?;
+    // Tables about the data sources themselves are worth a line only where there is something to tell.
+    tables.retain(|table| !is_catalog(table) || something_is_left(table));
     let unsettled = store.unsettled_rows(LISTED).await?;
     let commands = store.unresolved_commands().await?;
     let left = tables

@@ -38,6 +38,8 @@ pub(crate) struct TableSpec {
     pub(crate) link: LinkId,
     /// The side the source stands on.
     pub(crate) source: Side,
+    /// The source as a place: rows refer to rows of this table as its records do to one another.
+    pub(crate) place: PlaceId,
     /// Whether creates at the source carry a marker.
     pub(crate) marker: bool,
     /// The source's schema as it was last known.
@@ -96,6 +98,15 @@ impl StoreFile {
         Ok(Some((mapping, table.place().clone())))
     }
 
+    /// As [`Self::align`], by the schema that is known.
+    pub(crate) fn mapping(&self) -> Result<Option<(Mapping, PlaceId)>, StoreError> {
+        let known = self.table.as_ref().map(|spec| {
+            let schema = spec.schema.lock();
+            schema.unwrap_or_else(PoisonError::into_inner).clone()
+        });
+        self.align(&known.unwrap_or_default())
+    }
+
     /// A person decides a conflict in the view of that name. Returns whether it is there.
     pub(crate) fn decide(&self, conflict: &Conflict, keep: &str) -> bool {
         let decided = Connection::open(self.path()).and_then(|person| {
@@ -124,6 +135,7 @@ impl StoreFile {
             Some(spec) => {
                 // People write an option that nobody offers, here as at the source.
                 let table = store.replica(&spec.link).source(spec.source);
+                let table = table.collection(spec.place.clone(), spec.link.clone());
                 let table = table.any_option(true).build();
                 let schema = spec.schema.lock().unwrap_or_else(PoisonError::into_inner);
                 spec.align(&table, &schema)?;

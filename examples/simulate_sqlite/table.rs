@@ -1,13 +1,14 @@
 //! A table of the store file as people use it: with SQL, over a connection of their own, and read by
 //! that connection when the truth is asked for.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use notion_sync_core::port::{Peer, PlaceId};
 use notion_sync_core::record::{Cell, Key, Lifecycle, Record};
 use notion_sync_core::schema::{FieldId, SchemaChange};
-use notion_sync_core::testkit::sim::{MARKER, PAUSED, Place, Weather, Written};
-use notion_sync_core::value::{Choice, DateValue, RawJson, Value};
+use notion_sync_core::testkit::sim::{MARKER, PARENT, PAUSED, Place, Weather, Written};
+use notion_sync_core::value::{Choice, DateValue, RawJson, Reference, Value};
 use rusqlite::types::{Value as Sql, ValueRef};
 use rusqlite::{Connection, Error, ErrorCode, Row, params_from_iter};
 
@@ -21,6 +22,8 @@ pub(crate) struct TablePlace {
     peer: Arc<FileTable>,
     name: String,
     person: Mutex<Connection>,
+    /// Whether there is a column of references.
+    refers: AtomicBool,
 }
 
 impl TablePlace {
@@ -36,7 +39,18 @@ impl TablePlace {
             }),
             name,
             person: Mutex::new(person),
+            refers: AtomicBool::new(false),
         })
+    }
+
+    /// There is a column of references from now on.
+    pub(crate) fn refers(&self) {
+        self.refers.store(true, Ordering::Relaxed);
+    }
+
+    fn columns(&self) -> impl Iterator<Item = &'static str> + Clone {
+        let refers = self.refers.load(Ordering::Relaxed);
+        COLUMNS.into_iter().chain(refers.then_some(PARENT))
     }
 
     pub(crate) fn place(&self) -> &PlaceId {
@@ -67,12 +81,13 @@ impl TablePlace {
     fn read(&self, condition: &str, values: Vec<Sql>) -> Vec<Record> {
         let sql = format!(
             "SELECT _row, _trashed, {} FROM \"{}\" {condition}",
-            COLUMNS.join(", "),
+            self.columns().collect::<Vec<_>>().join(", "),
             self.name
         );
         let person = self.person();
         let records = person.prepare_cached(&sql).and_then(|mut statement| {
-            let records = statement.query_map(params_from_iter(values), record)?;
+            let read = |row: &Row<'_>| record(row, self.columns());
+            let records = statement.query_map(params_from_iter(values), read)?;
             records.collect::<rusqlite::Result<Vec<_>>>()
         });
         records.unwrap_or_else(|error| panic!("the truth cannot be read: {error} ({sql})"))
@@ -83,9 +98,9 @@ fn row_number(key: &Key) -> Sql {
     key.as_str().parse().map_or(Sql::Null, Sql::Integer)
 }
 
-fn record(row: &Row<'_>) -> rusqlite::Result<Record> {
-    let mut cells = Vec::with_capacity(COLUMNS.len());
-    for (at, column) in COLUMNS.into_iter().enumerate() {
+fn record(row: &Row<'_>, columns: impl Iterator<Item = &'static str>) -> rusqlite::Result<Record> {
+    let mut cells = Vec::new();
+    for (at, column) in columns.enumerate() {
         cells.push((FieldId::new(column), shown(column, row.get_ref(at + 2)?)));
     }
     let trashed: bool = row.get(1)?;
@@ -113,6 +128,7 @@ fn shown(column: &str, sql: ValueRef<'_>) -> Cell {
             .ok()
             .and_then(|text| match column {
                 "tags" => names(text),
+                PARENT => rows(text),
                 "due" => text.parse::<DateValue>().ok().map(Value::Date),
                 _ => Some(Value::text(text)),
             }),
@@ -128,16 +144,26 @@ fn names(json: &str) -> Option<Value> {
     Some(Value::choices(names.collect()))
 }
 
-/// A value as a person types it; `None` for what no column takes.
-fn typed(written: &Written) -> Option<Sql> {
-    Some(match written {
+fn rows(json: &str) -> Option<Value> {
+    let rows: Vec<i64> = serde_json::from_str(json).ok()?;
+    let rows = rows.into_iter();
+    let rows = rows.map(|row| Reference::new(Key::durable(row.to_string())));
+    Some(Value::references(rows.collect()))
+}
+
+/// A value as a person types it.
+fn typed(written: &Written) -> Sql {
+    match written {
         Written::Nothing => Sql::Null,
         Written::Words(words) => Sql::Text(words.clone()),
         Written::Options(names) => Sql::Text(serde_json::Value::from(names.clone()).to_string()),
         Written::Tick(tick) => Sql::Integer(i64::from(*tick)),
         Written::Date(date) => Sql::Text(date.to_string()),
-        Written::Records(_) => return None,
-    })
+        Written::Records(keys) => {
+            let rows = keys.iter().map(Key::as_str).collect::<Vec<_>>();
+            Sql::Text(format!("[{}]", rows.join(",")))
+        }
+    }
 }
 
 impl Place for TablePlace {
@@ -148,7 +174,7 @@ impl Place for TablePlace {
 
     fn create(&self, cells: &[(FieldId, Written)]) -> Option<Key> {
         let cells = cells.iter();
-        let cells = cells.filter_map(|(field, written)| Some((field.as_str(), typed(written)?)));
+        let cells = cells.map(|(field, written)| (field.as_str(), typed(written)));
         let (columns, values): (Vec<_>, Vec<_>) = cells.unzip();
         let sql = format!(
             "INSERT INTO \"{}\" ({}) VALUES ({})",
@@ -162,11 +188,8 @@ impl Place for TablePlace {
     }
 
     fn write(&self, key: &Key, field: &FieldId, value: &Written) -> bool {
-        let Some(value) = typed(value) else {
-            return false;
-        };
         let sql = format!("UPDATE \"{}\" SET {field} = ? WHERE _row = ?", self.name);
-        self.says(&sql, vec![value, row_number(key)]).is_ok()
+        self.says(&sql, vec![typed(value), row_number(key)]).is_ok()
     }
 
     fn trash(&self, key: &Key, trashed: bool) {

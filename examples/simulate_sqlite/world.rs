@@ -8,10 +8,10 @@ use std::sync::{Arc, Mutex};
 use futures::executor::block_on;
 use notion_sync_core::conflict::Conflict;
 use notion_sync_core::link::{LinkSpec, MappedField, Mapping, Policy, Side, Sides};
-use notion_sync_core::port::{Call, Cancel, Store};
+use notion_sync_core::port::{Call, Cancel, Peer, PeerError, Store};
 use notion_sync_core::schema::{FieldId, Schema};
 use notion_sync_core::testkit::VirtualClock;
-use notion_sync_core::testkit::sim::{Kind, Place, ReferenceWorld, Setting, World};
+use notion_sync_core::testkit::sim::{Kind, PARENT, Place, ReferenceWorld, Setting, World};
 
 use super::file::{FileStore, StoreFile, TableSpec};
 use super::table::TablePlace;
@@ -27,7 +27,11 @@ pub(crate) struct SqliteWorld {
 struct Table {
     side: Side,
     place: TablePlace,
-    mapping: Mapping,
+}
+
+fn schema_of(source: &dyn Peer) -> Result<Schema, PeerError> {
+    let cancel = Cancel::default();
+    Ok(block_on(source.describe(&Call::new(&cancel)))?.schema)
 }
 
 impl SqliteWorld {
@@ -37,27 +41,23 @@ impl SqliteWorld {
         let mut sides = Side::BOTH.into_iter();
         let side = sides.find(|side| setting.kinds[*side] == Kind::Replica);
         let link = reference.link(Policy::default());
-        let source = match side {
-            None => Schema::default(),
-            Some(side) => {
-                let source = reference.place(side.other()).peer();
-                let cancel = Cancel::default();
-                block_on(source.describe(&Call::new(&cancel)))?.schema
-            }
-        };
-        let spec = side.map(|side| TableSpec {
-            link: link.id.clone(),
-            source: side.other(),
-            marker: setting.marker,
-            schema: Mutex::new(source.clone()),
+        let spec = side.map(|side| {
+            let source = reference.place(side.other()).peer();
+            Ok::<_, PeerError>(TableSpec {
+                link: link.id.clone(),
+                source: side.other(),
+                place: source.place().clone(),
+                marker: setting.marker,
+                schema: Mutex::new(schema_of(&*source)?),
+            })
         });
-        let file = Arc::new(StoreFile::new(below, &link, spec)?);
-        let table = match (side, file.align(&source)?) {
-            (Some(side), Some((mapping, place))) => Some(Table {
-                side,
-                place: TablePlace::open(&file, place, setting.page.unwrap_or(u32::MAX))?,
-                mapping,
-            }),
+        let file = Arc::new(StoreFile::new(below, &link, spec.transpose()?)?);
+        let table = match (side, file.mapping()?) {
+            (Some(side), Some((_, place))) => {
+                let page = setting.page.unwrap_or(u32::MAX);
+                let place = TablePlace::open(&file, place, page)?;
+                Some(Table { side, place })
+            }
             _ => None,
         };
         Ok(Self {
@@ -73,7 +73,8 @@ impl SqliteWorld {
     fn linked(&self, mapping: Mapping) -> Vec<MappedField> {
         let mut fields = mapping.fields;
         let linked = self.reference.link(Policy::default()).mapping;
-        fields.retain(|field| linked.field(field.name()).is_some());
+        let is_linked = |name: &FieldId| name.as_str() == PARENT || linked.field(name).is_some();
+        fields.retain(|field| is_linked(field.name()));
         fields
     }
 }
@@ -94,14 +95,26 @@ impl World for SqliteWorld {
         let mut link = self.reference.link(policy);
         if let Some(table) = &self.table {
             link.places[table.side] = table.place.place().clone();
-            link.mapping.fields = self.linked(table.mapping.clone());
+            if let Ok(Some((mapping, _))) = self.file.mapping() {
+                link.mapping.fields = self.linked(mapping);
+            }
         }
         link
     }
 
-    /// Columns of references are read-only.
+    /// The table refers where its source does: where that points at what nobody links it is only read.
     fn add_references(&self, field: &FieldId, astray: Option<Side>) -> bool {
-        self.table.is_none() && self.reference.add_references(field, astray)
+        let Some(table) = &self.table else {
+            return self.reference.add_references(field, astray);
+        };
+        let source = self.reference.place(table.side.other()).peer();
+        let made = astray.is_none()
+            && self.reference.add_references(field, None)
+            && schema_of(&*source).is_ok_and(|schema| self.file.align(&schema).is_ok());
+        if made {
+            table.place.refers();
+        }
+        made
     }
 
     /// As a program does that keeps a table after its source.

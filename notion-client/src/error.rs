@@ -7,6 +7,7 @@ use serde_json::value::RawValue;
 
 use crate::json::{DecodeError, Fields, open_enum};
 use crate::retry::Safety;
+use crate::signed::unsigned;
 use crate::token::Token;
 use crate::transport::{Sent, TransportError, TransportErrorKind};
 
@@ -326,11 +327,7 @@ impl ApiError {
             path: context.path.to_owned(),
             status: context.status,
             code: ErrorCode::from(&*code),
-            // A proxy may echo what was sent to it.
-            message: fields
-                .string("message")
-                .unwrap_or_default()
-                .replace(context.token.secret(), "…"),
+            message: told(&fields.string("message").unwrap_or_default(), context),
             request_id: fields
                 .string("request_id")
                 .or_else(|| context.request_id.map(str::to_owned)),
@@ -340,6 +337,12 @@ impl ApiError {
             token: context.token.to_string(),
         })
     }
+}
+
+/// A message without the token and without what signs an address: a proxy may echo what was sent to
+/// it, and Notion quotes what it refuses.
+fn told(message: &str, context: &Context<'_>) -> String {
+    unsigned(&message.replace(context.token.secret(), "…")).into_owned()
 }
 
 impl std::error::Error for ApiError {}

@@ -11,6 +11,7 @@ mod number;
 pub mod object;
 mod paging;
 pub mod retry;
+mod signed;
 mod timer;
 mod token;
 pub mod transport;
@@ -31,6 +32,7 @@ pub use paging::{
     IncompleteReason, Item, List, Object, Odd, PageGuard, Paged, Pager, Partial, RequestStatus,
 };
 pub use retry::{RetryPolicy, Safety};
+pub use signed::unsigned;
 pub use timer::Timer;
 #[cfg(feature = "tokio")]
 pub use timer::TokioTimer;

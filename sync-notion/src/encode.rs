@@ -103,7 +103,8 @@ fn option(field: &Field, options: &[Choice], choice: &Choice) -> Result<OptionRe
         })
 }
 
-fn text(field: &Field, value: &Value) -> Result<Vec<RichTextWrite>, Rejection> {
+/// A formatted text as pieces that Notion takes.
+pub(crate) fn text(field: &Field, value: &Value) -> Result<Vec<RichTextWrite>, Rejection> {
     let mut writes = Vec::new();
     match value {
         Value::Empty => {}

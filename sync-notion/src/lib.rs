@@ -2,6 +2,7 @@
 
 mod alter;
 mod apply;
+mod catalog;
 mod decode;
 mod describe;
 mod discover;
@@ -12,6 +13,7 @@ mod options;
 mod peer;
 mod scan;
 
+pub use catalog::{NotionCatalog, Subject};
 pub use describe::{CREATED, EDITED, ID, URL};
 pub use discover::{DataSourceChoice, DataSourceSummary, ResolveError, list_data_sources, resolve};
 pub use options::NotionOptions;

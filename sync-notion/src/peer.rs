@@ -139,11 +139,7 @@ impl NotionPeer {
 
     /// Stops before a request when the caller wants to.
     pub(crate) fn go_on(&self, call: &Call<'_>) -> Result<(), PeerError> {
-        if call.cancel.is_cancelled() {
-            let why = "stopped before the next request";
-            return Err(PeerError::new(&self.place, PeerErrorKind::Cancelled, why));
-        }
-        Ok(())
+        go_on(&self.place, call)
     }
 
     /// Reads texts whole that an answer may have cut, as far as `budget` requests go. What cannot be
@@ -255,6 +251,15 @@ impl NotionPeer {
         };
         Err(PeerError::new(&self.place, PeerErrorKind::Local, problem))
     }
+}
+
+/// Stops before a request when the caller wants to.
+pub(crate) fn go_on(place: &PlaceId, call: &Call<'_>) -> Result<(), PeerError> {
+    if call.cancel.is_cancelled() {
+        let why = "stopped before the next request";
+        return Err(PeerError::new(place, PeerErrorKind::Cancelled, why));
+    }
+    Ok(())
 }
 
 /// A data source as a place.

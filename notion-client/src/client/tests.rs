@@ -222,6 +222,21 @@ async fn pain_29_a_503_after_the_commit_says_what_was_saved() {
 }
 
 #[tokio::test]
+async fn e11_a_refusal_that_quotes_a_signed_address_does_not_show_what_signs_it() {
+    let body = r#"{"object":"error","status":400,"code":"validation_error",
+        "message":"no file at \"https://s3.example/a.png?X-Amz-Signature=s3cret\" was found"}"#;
+    let (client, ..) = client([Answer::Is(400, &[], body.into())]);
+    let page = RetrievePage::new(ID.parse().unwrap());
+    let error = client.send(&page).await.unwrap_err();
+    let shown = format!(
+        "{error} {error:?} {:?}",
+        error.api().map(|api| &api.message)
+    );
+    assert!(shown.contains("https://s3.example/a.png"), "{shown}");
+    assert!(!shown.contains("s3cret"), "{shown}");
+}
+
+#[tokio::test]
 async fn pain_34_errors_say_what_to_do_and_nothing_secret() {
     let (client, ..) = client([
         api(401, "unauthorized"),

@@ -1,5 +1,6 @@
 //! Elements of lists: related pages, people, files.
 
+use notion_sync_client::unsigned;
 use notion_sync_core::record::Key;
 use notion_sync_core::value::{FileRef, Person, Reference};
 use serde::Deserialize;
@@ -70,14 +71,14 @@ struct Address<'a> {
 }
 
 impl Attachment<'_> {
-    /// The file, without what signs the address of a hosted one; `None` for kinds that are not known.
+    /// The file, without what signs its address; `None` for kinds that are not known.
     pub(super) fn file(self) -> Option<FileRef> {
         let name = self
             .name
             .map(|name| name.0.into_owned())
             .unwrap_or_default();
         match (&*self.kind.0, self.external, self.file) {
-            ("external", Some(at), _) => Some(FileRef::external(name, at.url.0)),
+            ("external", Some(at), _) => Some(FileRef::external(name, unsigned(&at.url.0))),
             ("file", _, Some(at)) => Some(FileRef::hosted(name, &at.url.0)),
             _ => None,
         }

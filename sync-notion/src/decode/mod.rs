@@ -8,7 +8,7 @@ mod value;
 use std::sync::Arc;
 
 use notion_sync_client::PropertyId;
-use notion_sync_client::object::{Page, PropertyValue};
+use notion_sync_client::object::{Page, PropertyValue, RichText as NotionRun};
 use notion_sync_core::port::FieldSet;
 use notion_sync_core::record::{Cell, Key, Lifecycle, Record, Timestamp, Version};
 use notion_sync_core::schema::{Access, FieldId, FieldType, Schema};
@@ -175,6 +175,16 @@ impl Selection {
             named
         }
     }
+}
+
+/// Runs of a text as the client read them.
+pub(crate) fn words_of(runs: &[NotionRun]) -> Value {
+    Value::rich_text(text::from_runs(runs).text)
+}
+
+/// A moment as Notion writes it.
+pub(crate) fn moment_of(moment: &str) -> Option<Value> {
+    value::moment(moment)
 }
 
 /// The cell of a text that was read whole, element by element.

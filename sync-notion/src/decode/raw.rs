@@ -3,16 +3,13 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use notion_sync_client::RawValue;
+use notion_sync_client::{RawValue, unsigned};
 use notion_sync_core::value::RawJson;
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
 /// Deeper values are cut: no value of Notion is, and recursion has to end.
 const MAX_DEPTH: usize = 64;
-
-/// What the query of a signed URL holds, in lower case.
-const MARKS: [&str; 3] = ["x-amz-", "signature=", "expires="];
 
 /// The compact JSON text, without signed queries and without `expiry_time`.
 pub(crate) fn clean(text: &str) -> RawJson {
@@ -26,30 +23,6 @@ pub(crate) fn clean(text: &str) -> RawJson {
     let mut out = String::with_capacity(text.len());
     write(&mut out, text.trim(), 0);
     RawJson::new(out)
-}
-
-/// The text without the queries of signed URLs in it.
-pub(crate) fn unsigned(text: &str) -> Cow<'_, str> {
-    if !text.contains('?') || !is_marked(text) {
-        return Cow::Borrowed(text);
-    }
-    let mut out = String::with_capacity(text.len());
-    for piece in text.split_inclusive(char::is_whitespace) {
-        let word = piece.trim_end();
-        match word.split_once('?') {
-            Some((stem, query)) if stem.contains("://") && is_marked(query) => {
-                out.push_str(stem);
-                out.push_str(&piece[word.len()..]);
-            }
-            _ => out.push_str(piece),
-        }
-    }
-    Cow::Owned(out)
-}
-
-fn is_marked(text: &str) -> bool {
-    let lower = text.to_ascii_lowercase();
-    MARKS.iter().any(|mark| lower.contains(mark))
 }
 
 fn write(out: &mut String, text: &str, depth: usize) {
@@ -148,10 +121,6 @@ mod tests {
         assert_eq!(
             clean(icon).as_str(),
             r#"{"custom_emoji":{"url":"https://s3.example/x"}}"#
-        );
-        assert_eq!(
-            unsigned("see https://s3.example/x?x-amz-date=1 there? yes"),
-            "see https://s3.example/x there? yes"
         );
     }
 

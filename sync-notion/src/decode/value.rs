@@ -2,15 +2,15 @@
 
 use std::fmt;
 
-use notion_sync_client::RawValue;
 use notion_sync_client::object::PropertyType;
+use notion_sync_client::{RawValue, unsigned};
 use notion_sync_core::record::Cell;
 use notion_sync_core::value::{Choice, DateValue, FileRef, Number, Person, Reference, Value};
 use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use super::element::{Attachment, RelatedPage, User};
-use super::raw::{Word, clean, unsigned};
+use super::raw::{Word, clean};
 use super::text;
 
 /// References a page's answer shows of one property (NOTION_API 3.4).

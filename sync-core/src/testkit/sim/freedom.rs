@@ -3,8 +3,7 @@
 
 use std::time::Duration;
 
-use super::relations::PARENT;
-use super::world::{PAUSED, World};
+use super::world::{PARENT, PAUSED, World};
 use crate::link::{
     Authority, Direction, Filter, Leave, Lens, LinkSpec, MappedField, Policy, Side, Sides,
 };
@@ -132,8 +131,8 @@ impl Freedoms {
 
     pub(super) fn link(&self, link: &mut LinkSpec) {
         let mapping = &mut link.mapping;
-        if self.relations {
-            let ids = Sides::from_fn(|_| FieldId::new(PARENT));
+        let ids = Sides::from_fn(|_| FieldId::new(PARENT));
+        if self.relations && mapping.field(&ids.left).is_none() {
             mapping.fields.push(MappedField::new(ids, Lens::References));
         }
         if self.matching {

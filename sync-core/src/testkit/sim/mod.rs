@@ -34,7 +34,7 @@ pub use reference::ReferenceWorld;
 pub use setting::{Kind, MakeWorld, Pairs, Setting};
 pub use stage::Tally;
 pub use sweep::{Blow, Outcome, busy};
-pub use world::{MARKER, PAUSED, Place, SkewedClock, Weather, World, Written, tag_names};
+pub use world::{MARKER, PARENT, PAUSED, Place, SkewedClock, Weather, World, Written, tag_names};
 
 use crate::port::{Capabilities, Description, PeerError};
 use crate::schema::Schema;

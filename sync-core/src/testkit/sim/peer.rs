@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::relations::PARENT;
 use super::stage::{Made, Sending};
 use super::witness::Witness;
+use super::world::PARENT;
 use crate::link::Side;
 use crate::port::{
     Absence, BadItem, Batch, Call, Capabilities, ChangeFeed, Clock, Command, CommandKind, Coverage,

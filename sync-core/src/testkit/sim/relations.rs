@@ -11,16 +11,13 @@ use super::lineage::{Fate, Write};
 use super::people::People;
 use super::stage::{Inner, Sending};
 use super::witness::Witness;
-use super::world::Written;
+use super::world::{PARENT, Written};
 use crate::link::{Counterparts, MappedField, Side, Sides};
 use crate::pair::{PairState, Presence};
 use crate::port::{CellChange, Clock, Command, Query, Rows, UpdateSafety};
 use crate::record::{Key, Record};
 use crate::schema::FieldId;
 use crate::value::{Reference, Value};
-
-/// The field of references, where a history has one: each record refers to others of its side.
-pub(super) const PARENT: &str = "parent";
 
 /// The records that a value refers to.
 fn targets(value: Option<&Value>) -> Vec<Key> {

@@ -5,9 +5,8 @@ use std::time::Duration;
 
 use super::freedom::is_outside;
 use super::lineage::{Fate, Write};
-use super::relations::PARENT;
 use super::stage::{Sending, Stage};
-use super::world::World;
+use super::world::{PARENT, World};
 use crate::link::{Authority, Leave, LinkSpec, Precheck, Side};
 use crate::pair::PairState;
 use crate::port::{CellChange, Clock, Command, CommandKind, Query, Rows, Store, UpdateSafety};

@@ -21,6 +21,9 @@ pub const MARKER: &str = "marker";
 /// The checkbox that pauses a record, where a link has one. Not mapped.
 pub const PAUSED: &str = "paused";
 
+/// The field of references, where a history has one: each record refers to others of its side.
+pub const PARENT: &str = "parent";
+
 /// Options that exist from the beginning: more than a list shows at once.
 pub fn tag_names() -> impl Iterator<Item = String> {
     (0..30).map(|n| format!("t{n}"))

@@ -1,0 +1,129 @@
+//! Tables about the data sources of a file themselves: `data_sources`, `databases`, `views`.
+
+use std::sync::Arc;
+
+use notion_sync_client::{Client, DataSourceId};
+use notion_sync_core::engine::{Described, Engine, Report, RunOptions};
+use notion_sync_core::link::{LinkId, LinkSpec, Policy, Sides};
+use notion_sync_core::port::{Call, Clock, Peer, Store, StoreError};
+use notion_sync_notion::{NotionCatalog, Subject};
+use notion_sync_sqlite::SqliteStore;
+
+use crate::{ReplicaError, SystemClock};
+
+/// What is to be known of data sources beside their rows: titles, descriptions, icons, and the
+/// databases they are in, each kept as a row of a table. The title of a data source can be edited
+/// there; the rest is only read by this version, and views are not read yet.
+pub struct Catalog {
+    client: Client,
+    data_sources: Vec<DataSourceId>,
+    store: SqliteStore,
+    policy: Policy,
+    clock: Arc<dyn Clock>,
+}
+
+impl std::fmt::Debug for Catalog {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Catalog")
+            .field("data_sources", &self.data_sources)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Catalog {
+    /// The tables about these data sources in this file, with the safe defaults of [`Policy`].
+    pub fn new(
+        client: Client,
+        data_sources: impl IntoIterator<Item = DataSourceId>,
+        store: &SqliteStore,
+    ) -> Self {
+        Self {
+            client,
+            data_sources: data_sources.into_iter().collect(),
+            store: store.clone(),
+            policy: Policy::default(),
+            clock: Arc::new(SystemClock::default()),
+        }
+    }
+
+    /// Another clock, for tests.
+    #[must_use]
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Whether a run is worth its requests, one per data source and one per database: once in
+    /// [`Policy::sweep_every`], and when somebody edited one of the tables.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub async fn is_due(&self) -> Result<bool, StoreError> {
+        let read = self.store.memory(&link(Subject::DataSources)).await?;
+        let age = read
+            .sides
+            .left
+            .full_scan_at
+            .map(|at| self.clock.now().since(at));
+        if age.is_none_or(|age| age >= self.policy.sweep_every) {
+            return Ok(true);
+        }
+        let tables = self.store.status().await?;
+        let ours = |name: &str| Subject::ALL.iter().any(|subject| subject.name() == name);
+        Ok(tables
+            .iter()
+            .any(|table| table.pending > 0 && ours(&table.table)))
+    }
+
+    /// Runs one cycle of each table, made where it is not there.
+    ///
+    /// # Errors
+    /// As [`Replica::run`](crate::Replica::run).
+    pub async fn run(&self, options: &RunOptions) -> Result<Vec<(Subject, Report)>, ReplicaError> {
+        let mut reports = Vec::new();
+        for subject in Subject::ALL {
+            let engine = self.engine(subject).await?;
+            // The table stands for what is read of views one day; until then there is nothing to run.
+            if subject != Subject::Views {
+                reports.push((subject, engine.run(options).await?));
+            }
+        }
+        Ok(reports)
+    }
+
+    async fn engine(&self, subject: Subject) -> Result<Engine, ReplicaError> {
+        let cancel = notion_sync_core::port::Cancel::default();
+        let call = Call::new(&cancel);
+        let sources = self.data_sources.iter().copied();
+        let catalog = NotionCatalog::new(self.client.clone(), subject, sources);
+        let mut replica = self
+            .store
+            .replica(&link(subject))
+            .table_name(subject.name());
+        for other in Subject::ALL {
+            replica = replica.collection(other.place(), link(other));
+        }
+        let replica = replica.build();
+        let at = self.clock.now();
+        let description = catalog.describe(&call).await?;
+        let mapping = replica.align(&description.schema, None, true).await?;
+        let table = replica.describe(&call).await?;
+        let described =
+            Sides::new(description, table).map(|description| Described { description, at });
+        let spec = LinkSpec {
+            id: link(subject),
+            places: Sides::new(catalog.place().clone(), replica.place().clone()),
+            names: Sides::new("Notion".to_owned(), "SQLite".to_owned()),
+            mapping,
+            filters: Sides::default(),
+            policy: self.policy.clone(),
+        };
+        let peers: Sides<Arc<dyn Peer>> = Sides::new(Arc::new(catalog), Arc::new(replica));
+        let store: Arc<dyn Store> = Arc::new(self.store.clone());
+        Ok(Engine::new(spec, described, peers, store, Arc::clone(&self.clock)).remaps())
+    }
+}
+
+fn link(subject: Subject) -> LinkId {
+    LinkId::new(subject.name())
+}

@@ -1,0 +1,105 @@
+//! Data sources and databases themselves, as rows of tables, over HTTP.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod common;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use common::World;
+use notion_sync::{Catalog, RunOptions};
+use rusqlite::types::Value;
+
+fn catalog(world: &World) -> Catalog {
+    let source = world.data_source.parse().unwrap();
+    Catalog::new(world.client(), [source], &world.store()).clock(Arc::new(world.clock.clone()))
+}
+
+async fn run(world: &World) {
+    for (subject, report) in catalog(world).run(&RunOptions::default()).await.unwrap() {
+        assert!(report.refusals.is_empty(), "{subject:?}: {report:?}");
+    }
+    world.pass(Duration::from_secs(180));
+}
+
+fn text(world: &World, query: &str) -> String {
+    match world.cell(query) {
+        Value::Text(text) => text,
+        other => panic!("{query}: {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_title_is_edited_in_sql_and_what_notion_does_not_take_is_refused_at_once() {
+    let world = World::pulled(&["one"]).await;
+    run(&world).await;
+    assert_eq!(text(&world, "SELECT title FROM data_sources"), "Tasks");
+    let id = format!(
+        "SELECT count(*) FROM data_sources WHERE _id = '{}'",
+        world.data_source
+    );
+    assert_eq!(world.number(&id), 1);
+    // Its database, by the id that the data source names.
+    let database = text(&world, "SELECT target_id FROM data_sources__database");
+    assert_eq!(text(&world, "SELECT _id FROM databases"), database);
+    assert_eq!(world.number("SELECT count(*) FROM views"), 0);
+
+    world.sql("UPDATE data_sources SET title = 'Chores'");
+    run(&world).await;
+    let title = world.sim.state()["data_sources"].to_string();
+    assert!(title.contains("Chores"), "{title}");
+    assert_eq!(text(&world, "SELECT _state FROM data_sources"), "clean");
+    // The table of its rows keeps its name.
+    assert_eq!(world.live_rows(), 1);
+    world.quiet().await;
+
+    for statement in [
+        "UPDATE data_sources SET description = 'x'",
+        "UPDATE data_sources SET icon = '🏠'",
+        "UPDATE databases SET title = 'x'",
+    ] {
+        let refused = world
+            .person()
+            .execute(statement, [])
+            .unwrap_err()
+            .to_string();
+        assert!(
+            refused.contains("not written to Notion by this version"),
+            "{refused}"
+        );
+    }
+    let requests = world.requests();
+    run(&world).await;
+    assert!(
+        world.requests() - requests <= 3,
+        "one read each, and one to find the database"
+    );
+}
+
+#[tokio::test]
+async fn a_catalog_is_due_once_an_hour_and_when_somebody_edited_it() {
+    let world = World::pulled(&["one"]).await;
+    assert!(catalog(&world).is_due().await.unwrap());
+    run(&world).await;
+    assert!(!catalog(&world).is_due().await.unwrap());
+    world.sql("UPDATE data_sources SET title = 'Chores'");
+    assert!(catalog(&world).is_due().await.unwrap());
+    run(&world).await;
+    assert!(!catalog(&world).is_due().await.unwrap());
+    world.pass(Duration::from_secs(3_600));
+    assert!(catalog(&world).is_due().await.unwrap());
+}
+
+#[tokio::test]
+async fn a_data_source_that_is_not_shared_any_more_keeps_its_row() {
+    let world = World::pulled(&["one"]).await;
+    run(&world).await;
+    world.sim.share(&world.data_source, false).unwrap();
+    catalog(&world).run(&RunOptions::default()).await.unwrap();
+    assert_eq!(text(&world, "SELECT title FROM data_sources"), "Tasks");
+    assert_eq!(world.number("SELECT _trashed FROM data_sources"), 0);
+    world.sim.share(&world.data_source, true).unwrap();
+    run(&world).await;
+    assert_eq!(text(&world, "SELECT _state FROM data_sources"), "clean");
+}
