@@ -204,7 +204,7 @@ impl RowSink for Sink {
                 *names = columns.to_vec();
                 out.write_all(b"[")?;
             }
-            Self::Csv(writer) => writer.write_record(columns)?,
+            Self::Csv(writer) => writer.write_record(columns).map_err(plain)?,
         }
         Ok(())
     }
@@ -235,12 +235,20 @@ impl RowSink for Sink {
             }
             Self::Csv(writer) => {
                 for cell in cells {
-                    writer.write_field(cell.to_string())?;
+                    writer.write_field(cell.to_string()).map_err(plain)?;
                 }
                 // Ends the record.
-                Ok(writer.write_record(None::<&[u8]>)?)
+                writer.write_record(None::<&[u8]>).map_err(plain)
             }
         }
+    }
+}
+
+/// What kept the writer from writing, as it was told: by itself it says that something else did.
+fn plain(error: csv::Error) -> io::Error {
+    match error.into_kind() {
+        csv::ErrorKind::Io(error) => error,
+        other => io::Error::other(format!("{other:?}")),
     }
 }
 

@@ -168,15 +168,17 @@ async fn a_reader_that_has_seen_enough_is_no_failure() {
          SELECT i + 1 FROM n WHERE i < 500) SELECT i, '{long}' FROM n"
     );
     world.sql(&rows);
-    let mut command = world.command(&["export"]);
-    let mut child = command
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut few = [0; 10];
-    child.stdout.take().unwrap().read_exact(&mut few).unwrap();
-    let output = child.wait_with_output().unwrap();
-    assert_eq!(output.status.code(), Some(0), "{output:?}");
-    assert_eq!(String::from_utf8(output.stderr).unwrap(), "");
+    for format in ["ndjson", "json", "csv"] {
+        let mut command = world.command(&["export", "--format", format]);
+        let mut child = command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut few = [0; 10];
+        child.stdout.take().unwrap().read_exact(&mut few).unwrap();
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        assert_eq!(String::from_utf8(output.stderr).unwrap(), "");
+    }
 }

@@ -537,6 +537,11 @@ impl<'a> WorkingSet<'a> {
             .collect()
     }
 
+    /// Lets go of all pairs. Only after they were written back.
+    pub(crate) fn clear(&mut self) {
+        self.pairs.clear();
+    }
+
     /// Writes back what changed.
     pub(crate) fn flush(&mut self) -> Result<()> {
         for (id, stored) in &mut self.pairs {

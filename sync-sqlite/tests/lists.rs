@@ -178,6 +178,33 @@ fn what_is_no_row_of_the_related_table_is_refused_at_once() {
 }
 
 #[test]
+fn a_relation_that_is_only_read_joins_by_the_ids_it_shows() {
+    let mut link = relation("p", "Project", "Projects");
+    link.access = Access::Unsupported;
+    let id = field("_id", "_id", FieldType::Text, Access::Computed);
+    let world = Linked::new(&[
+        ("Tasks", vec![title(), link]),
+        ("Projects", vec![id, title()]),
+    ]);
+    let house = world.sources[1].person_creates(&[named("House"), ("_id", Value::text("page-1"))]);
+    let known = Reference::new(Key::durable("page-1"));
+    let unknown = Reference::new(Key::durable("page-9"));
+    world.sources[0].person_creates(&[
+        named("Roof"),
+        ("p", Value::references(vec![known, unknown])),
+    ]);
+    world.settle();
+    assert_eq!(
+        rows(
+            &world.person(),
+            "SELECT target_row, target_id, target_title FROM tasks__Project ORDER BY 1"
+        ),
+        ["|page-9|", "1|page-1|House"],
+        "{house}"
+    );
+}
+
+#[test]
 fn a_relation_to_a_collection_outside_the_file_shows_its_keys_and_is_filled_in_when_that_comes() {
     let mut world = tasks_and_projects();
     let client = Key::durable("0192f3a1-7c4e-7b1a-9d55-0242ac120002");

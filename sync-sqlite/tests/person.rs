@@ -8,7 +8,7 @@ use common::{World, refusal, rows};
 use notion_sync_core::port::Coverage;
 use notion_sync_core::record::{Cell, Lifecycle};
 use notion_sync_core::schema::FieldId;
-use notion_sync_core::value::{Choice, Value};
+use notion_sync_core::value::{Choice, DateValue, Value};
 
 #[test]
 fn every_refusal_has_its_sentence() {
@@ -143,6 +143,37 @@ fn every_refusal_has_its_sentence() {
     assert_eq!(rows(&person, "SELECT count(*), Name FROM tasks"), ["1|one"]);
     assert_eq!(rows(&person, "SELECT * FROM changes"), [""; 0]);
     assert!(world.scan(None).0.len() == 1);
+}
+
+#[test]
+fn the_triggers_take_the_dates_that_sync_reads() {
+    let mut world = World::new();
+    world.pull("one", "3");
+    let person = world.person();
+    let seconds = [
+        "",
+        ":00",
+        ":59",
+        ":60",
+        ":61",
+        ":7",
+        ":00.5",
+        ":00.123456789",
+        ":00.1234567890",
+    ];
+    let odd = [
+        "...", ":00:00", ":ZZ", ".5", ":00.", "+-", "-", ":00.5.5", ":",
+    ];
+    let offsets = [
+        "Z", "z", "+09", "+0930", "-09:30", "+23:59", "+24:00", "+09:60", "",
+    ];
+    for second in seconds.into_iter().chain(odd) {
+        for offset in offsets {
+            let text = format!("2026-06-15T14:30{second}{offset}");
+            let taken = person.execute("UPDATE tasks SET Due = ?1", [&text]);
+            assert_eq!(taken.is_ok(), text.parse::<DateValue>().is_ok(), "{text}");
+        }
+    }
 }
 
 #[test]

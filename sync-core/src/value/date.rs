@@ -192,7 +192,11 @@ fn split_offset(text: &str) -> Result<(&str, Offset), ParseDateError> {
         None if offset.len() == 5 => offset[1..].split_at(2),
         None => (&offset[1..], "0"),
     };
-    let part = |text: &str| text.parse::<i32>().map_err(|_| ParseDateError::Malformed);
+    let part = |text: &str| match text.bytes().all(|byte| byte.is_ascii_digit()) {
+        true => text.parse::<i32>().map_err(|_| ParseDateError::Malformed),
+        // A sign of its own is a number to Rust.
+        false => Err(ParseDateError::Malformed),
+    };
     let (hours, minutes) = (part(hours)?, part(minutes)?);
     if hours > 23 || minutes > 59 {
         return Err(ParseDateError::Malformed);

@@ -23,6 +23,9 @@ use crate::pairs::{WorkingSet, id_of};
 use crate::read::side_text;
 use crate::replica::{self, Table, with_gate};
 
+/// Edited rows that are looked at together.
+const TAKEN_UP: usize = 1_000;
+
 /// Executes a commit for the holder of the lease.
 pub(crate) fn commit(database: &mut Database, fence: &Fence, commit: Commit) -> Result<Committed> {
     if !database.leases.is_held(&fence.link, fence.number) {
@@ -117,10 +120,10 @@ impl Work<'_> {
                     .collect::<Result<_>>()
             })?
         };
-        self.take_up_seen_edits()?;
         let pending = self.settle_pending()?;
         self.pairs.flush()?;
         self.show_states(pending)?;
+        self.take_up_seen_edits()?;
         let serial = Serial(self.link.serial.0 + 1);
         self.connection
             .prepare_cached("UPDATE _sync_links SET serial = ?2, next_id = ?3 WHERE id = ?1")?
@@ -180,7 +183,8 @@ impl Work<'_> {
     }
 
     /// Edits that the scan found to say what was there already, written another way or taken back,
-    /// touch no pair: their rows are looked at here, before the feed forgets them.
+    /// touch no pair: their rows are looked at here, before the feed forgets them. They can be all there
+    /// are, and nothing of them changes, so they are not held together.
     fn take_up_seen_edits(&mut self) -> Result<()> {
         let Some((table, seq)) = self
             .memory
@@ -199,8 +203,13 @@ impl Work<'_> {
             ))?
             .query_map((&table.name, seq, self.link.id), |row| row.get(0))?
             .collect::<rusqlite::Result<_>>()?;
-        for pk in rows {
-            self.pairs.pair(PairId(id_of(pk)))?;
+        for some in rows.chunks(TAKEN_UP) {
+            self.pairs.clear();
+            for pk in some {
+                self.pairs.pair(PairId(id_of(*pk)))?;
+            }
+            let pending = self.settle_pending()?;
+            self.show_states(pending)?;
         }
         Ok(())
     }
@@ -213,6 +222,14 @@ impl Work<'_> {
             .prepare_cached("UPDATE _sync_links SET memory = ?2 WHERE id = ?1")?
             .execute((self.link.id, serde_json::to_string(&memory)?))?;
         if let Some((table, seq)) = self.seen_until(&memory) {
+            // A number below the cursor is never given again, see `Window::start`.
+            for sql in [
+                "INSERT INTO sqlite_sequence(name, seq) SELECT '_sync_capture', ?1
+                 WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = '_sync_capture')",
+                "UPDATE sqlite_sequence SET seq = ?1 WHERE name = '_sync_capture' AND seq < ?1",
+            ] {
+                self.connection.prepare_cached(sql)?.execute([seq])?;
+            }
             self.connection
                 .prepare_cached("DELETE FROM _sync_capture WHERE tbl = ?1 AND seq <= ?2")?
                 .execute((&table.name, seq))?;

@@ -189,7 +189,8 @@ impl Checks<'_> {
         );
     }
 
-    /// Elements that were there before may stay, whatever they are.
+    /// Elements that were there before may stay, whatever they are. Nothing is called `old` there:
+    /// `OLD."value"` would be a part of it.
     fn refuse_element(&self, body: &mut String, sentence: &str, wrong: &str) {
         let value = format!("nullif({}, '')", self.value);
         let new = match self.moment {
@@ -197,8 +198,8 @@ impl Checks<'_> {
             Moment::Update => {
                 let old = format!("nullif(OLD.{}, '')", quote(&self.column.name));
                 format!(
-                    "\n    AND NOT EXISTS (SELECT 1 FROM json_each(iif(json_valid({old}), {old}, NULL)) AS old
-      WHERE old.value IS element.value)"
+                    "\n    AND NOT EXISTS (SELECT 1 FROM json_each(iif(json_valid({old}), {old}, NULL)) AS former
+      WHERE former.value IS element.value)"
                 )
             }
         };
@@ -276,8 +277,8 @@ pub(super) fn keys(column: &Column) -> Option<String> {
     let value = format!("NEW.{}", quote(&column.name));
     let key = match (column.form(), &column.target) {
         (Form::References, Some(target)) => format!(
-            "iif(element.type = 'text',
-        (SELECT t._row FROM {} AS t WHERE t._id = element.value), element.value)",
+            "coalesce(iif(element.type = 'text',
+        (SELECT t._row FROM {} AS t WHERE t._id = element.value), NULL), element.value)",
             quote(target)
         ),
         (Form::People, _) => "coalesce(
@@ -312,6 +313,7 @@ fn date_check(name: &str, value: &str, changed: &str) -> String {
     let no_offset = literal(&format!(
         "{name} needs an offset with a time: write 2026-06-15T14:30:00+09:00, or Z for UTC"
     ));
+    // What follows the minutes is seconds, `s`, and an offset of `z` characters.
     format!(
         "  SELECT CASE
     WHEN substr(p, 1, 10) NOT GLOB '{day}' OR date(substr(p, 1, 10), '+0 days') IS NOT substr(p, 1, 10)
@@ -320,14 +322,22 @@ fn date_check(name: &str, value: &str, changed: &str) -> String {
     WHEN p NOT GLOB '??????????[Tt ][0-2][0-9]:[0-5][0-9]*' OR time(substr(p, 12, 5)) IS NULL
       OR substr(p, 17) GLOB '*[^0-9:.Zz+-]*'
       THEN RAISE(ABORT, {malformed})
-    WHEN p NOT GLOB '*[Zz]' AND substr(p, 17) NOT GLOB '*[+-][0-9][0-9]'
-      AND substr(p, 17) NOT GLOB '*[+-][0-9][0-9][0-9][0-9]'
-      AND substr(p, 17) NOT GLOB '*[+-][0-9][0-9]:[0-9][0-9]'
-      THEN RAISE(ABORT, {no_offset})
-  END FROM (
-    SELECT trim(CASE WHEN instr({value}, '/') > 0
-      THEN substr({value}, 1, instr({value}, '/') - 1) ELSE {value} END) AS p
-    UNION ALL SELECT trim(substr({value}, instr({value}, '/') + 1)) WHERE instr({value}, '/') > 0
-  ) WHERE {value} <> '' AND {changed};\n"
+    WHEN z = 0 THEN RAISE(ABORT, {no_offset})
+    WHEN s NOT IN ('', ':60') AND s NOT GLOB ':[0-5][0-9]'
+      AND (s NOT GLOB ':[0-5][0-9].[0-9]*' OR substr(s, 5) GLOB '*[^0-9]*' OR length(s) > 13)
+      THEN RAISE(ABORT, {malformed})
+    WHEN z > 1 AND (substr(p, 1 - z, 2) > '23' OR z > 3 AND substr(p, -2) > '59')
+      THEN RAISE(ABORT, {malformed})
+  END FROM (SELECT p, z, substr(p, 17, length(p) - 16 - z) AS s FROM (
+    SELECT p, CASE WHEN p GLOB '*[Zz]' THEN 1
+      WHEN substr(p, 17) GLOB '*[+-][0-9][0-9]' THEN 3
+      WHEN substr(p, 17) GLOB '*[+-][0-9][0-9][0-9][0-9]' THEN 5
+      WHEN substr(p, 17) GLOB '*[+-][0-9][0-9]:[0-9][0-9]' THEN 6 ELSE 0 END AS z
+    FROM (
+      SELECT trim(CASE WHEN instr({value}, '/') > 0
+        THEN substr({value}, 1, instr({value}, '/') - 1) ELSE {value} END) AS p
+      UNION ALL SELECT trim(substr({value}, instr({value}, '/') + 1)) WHERE instr({value}, '/') > 0
+    )
+  )) WHERE {value} <> '' AND {changed};\n"
     )
 }

@@ -232,12 +232,14 @@ struct Window {
 
 impl Window {
     fn start(connection: &Connection, since: Option<&Cursor>) -> Result<Self> {
-        // Not `max(seq)`: entries are removed once they are settled, numbers are not used again.
+        // Entries are removed once they are settled, numbers are not used again. The sequence alone is
+        // behind where a statement failed and kept what it did (`OR FAIL`): SQLite writes it at the end.
         let until = connection
-            .prepare_cached("SELECT seq FROM sqlite_sequence WHERE name = '_sync_capture'")?
-            .query_row([], |row| row.get(0))
-            .optional()?
-            .unwrap_or(0);
+            .prepare_cached(
+                "SELECT max(coalesce((SELECT seq FROM sqlite_sequence WHERE name = '_sync_capture'), 0),
+                   coalesce((SELECT max(seq) FROM _sync_capture), 0))",
+            )?
+            .query_row([], |row| row.get(0))?;
         let since = match since {
             Some(cursor) => Some(cursor.0.parse().map_err(|_| bad_token())?),
             None => None,

@@ -3,7 +3,8 @@
 //! Plain SQL only, so that they work in every tool. Three things of SQLite shape them. BEFORE
 //! INSERT triggers fire for upserts too, so an INSERT is judged before and refused after. REPLACE
 //! deletes without firing delete triggers, so it is noticed by what was there before. An outer
-//! `OR` clause overrides conflict clauses inside triggers, so none is used here.
+//! `OR` clause overrides conflict clauses inside triggers, so none is used here; and with `OR FAIL` a
+//! statement can end in the middle of a trigger and keep what it did, so nothing here opens the gate.
 
 use rusqlite::Connection;
 
@@ -100,13 +101,13 @@ impl Writer<'_> {
                 &format!("NEW.{} IS NOT NULL", quote(name)),
             ));
         }
-        body.push_str(&self.consequences(|_| "1".to_owned()));
         let table = literal(&self.table.name);
         body.push_str(&format!(
             "  INSERT INTO _sync_capture(tbl, row, col) VALUES ({table}, NEW._row, '_row');
   INSERT INTO _sync_pending(tbl, row, col) SELECT {table}, NEW._row, '_row'
     WHERE NOT EXISTS (SELECT 1 FROM _sync_pending WHERE tbl = {table} AND row = NEW._row AND col = '_row');\n"
         ));
+        body.push_str(&self.keys(|_| "1".to_owned()));
         body
     }
 
@@ -115,9 +116,14 @@ impl Writer<'_> {
             "_row is the row's own number and cannot be edited",
             "NEW._row IS NOT OLD._row",
         );
+        let table = literal(&self.table.name);
+        // The trigger after an edit writes this one.
         body.push_str(&refuse(
             "_state is kept by sync and cannot be edited",
-            "NEW._state IS NOT OLD._state",
+            &format!(
+                "NEW._state IS NOT OLD._state AND NOT (OLD._state = 'clean' AND NEW._state = 'pending'
+    AND EXISTS (SELECT 1 FROM _sync_pending WHERE tbl = {table} AND row = OLD._row))"
+            ),
         ));
         for (name, why) in self.closed() {
             let column = quote(&name);
@@ -127,12 +133,8 @@ impl Writer<'_> {
             ));
         }
         checks::write(&mut body, self.table, Moment::Update);
-        body
-    }
-
-    fn after_update(&self) -> String {
-        let mut body = self.consequences(|name| format!("NEW.{name} IS NOT OLD.{name}"));
-        let table = literal(&self.table.name);
+        // Before, not after: what a trigger of the person's own edits while the trigger below runs
+        // does not make that one run again. An edit that is then refused is found to be none.
         let columns = self.editable().map(|column| column.name.as_str());
         for name in columns.chain(["_trashed"]) {
             let (column, name) = (quote(name), literal(name));
@@ -147,6 +149,17 @@ impl Writer<'_> {
         body
     }
 
+    fn after_update(&self) -> String {
+        let mut body = format!(
+            "  UPDATE {} SET _state = 'pending' WHERE _row = NEW._row AND _state = 'clean'
+    AND EXISTS (SELECT 1 FROM _sync_pending WHERE tbl = {} AND row = NEW._row);\n",
+            self.table.quoted(),
+            literal(&self.table.name)
+        );
+        body.push_str(&self.keys(|name| format!("NEW.{name} IS NOT OLD.{name}")));
+        body
+    }
+
     fn before_delete(&self) -> String {
         format!(
             "  SELECT RAISE(ABORT, {});\n",
@@ -154,13 +167,11 @@ impl Writer<'_> {
         )
     }
 
-    /// Opens the gate for what an edit brings with it: the row's state, and keys where people may
-    /// write something else for them.
-    fn consequences(&self, changed: impl Fn(&str) -> String) -> String {
+    /// Puts keys where people may write something else for them. That is an update by itself, judged
+    /// and noted like the edit that brought it.
+    fn keys(&self, changed: impl Fn(&str) -> String) -> String {
         let table = self.table.quoted();
-        let mut updates = format!(
-            "  UPDATE {table} SET _state = 'pending' WHERE _row = NEW._row AND _state = 'clean';\n"
-        );
+        let mut updates = String::new();
         for column in self.editable() {
             if let Some(keys) = checks::keys(column) {
                 let name = quote(&column.name);
@@ -171,9 +182,7 @@ impl Writer<'_> {
                 ));
             }
         }
-        format!(
-            "  UPDATE _sync_gate SET applying = 1;\n{updates}  UPDATE _sync_gate SET applying = 0;\n"
-        )
+        updates
     }
 }
 

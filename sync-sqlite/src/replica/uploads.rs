@@ -53,13 +53,15 @@ pub(crate) fn take_in(connection: &Connection, table: &Table) -> Result<()> {
 /// not read the cell.
 fn name_by_digest(connection: &Connection, table: &Table, column: &Column) -> Result<()> {
     let (quoted, name) = (table.quoted(), quote(&column.name));
-    // Only edited rows can hold one: looking at all would cost every run.
+    // Only edited rows can hold one: looking at all would cost every run. The column has a name of ours
+    // beside `json_each` and uploads, which have columns too.
+    // A plain address is no JSON to look into, whatever order SQLite compares in.
+    let upload = "u.id = iif(e.type = 'object', json_extract(e.value, '$.upload'), NULL)";
     let ready = format!(
         "_row IN (SELECT row FROM _sync_pending WHERE tbl = {} AND col IN ({}, '_row'))
          AND instr({name}, '\"upload\"') > 0 AND json_valid({name}) AND EXISTS (
-           SELECT 1 FROM json_each({name}) e JOIN _sync_uploads u
-             ON u.id = json_extract(e.value, '$.upload')
-           WHERE e.type = 'object' AND u.digest IS NOT NULL)",
+           SELECT 1 FROM (SELECT {name} AS list) AS cell, json_each(cell.list) e
+             JOIN _sync_uploads u ON {upload} WHERE u.digest IS NOT NULL)",
         literal(&table.name),
         literal(&column.name)
     );
@@ -70,8 +72,8 @@ fn name_by_digest(connection: &Connection, table: &Table, column: &Column) -> Re
              UPDATE {quoted} SET {name} = (SELECT json_group_array(json(one)) FROM (
                SELECT CASE WHEN u.digest IS NULL THEN iif(e.type = 'text', json_quote(e.value), e.value)
                  ELSE json_object('name', json_extract(e.value, '$.name'), 'blob', u.digest) END AS one
-               FROM json_each({name}) e LEFT JOIN _sync_uploads u ON e.type = 'object'
-                 AND u.id = json_extract(e.value, '$.upload') ORDER BY e.key))
+               FROM (SELECT {name} AS list) AS cell, json_each(cell.list) e
+                 LEFT JOIN _sync_uploads u ON {upload} ORDER BY e.key))
              WHERE {ready}",
             literal(&table.name),
             literal(&column.name)

@@ -36,13 +36,11 @@ BEGIN
   SELECT RAISE(ABORT, 'only markdown can be edited here') WHERE {MOVED};
   SELECT RAISE(ABORT, 'this body is only read; its reason says why') WHERE OLD.reason IS NOT NULL;
   SELECT RAISE(ABORT, 'markdown takes text') WHERE typeof(NEW.markdown) NOT IN ('text', 'null');
-  UPDATE _sync_gate SET applying = 1;
-{states}  UPDATE _sync_gate SET applying = 0;
   INSERT INTO _sync_capture(tbl, row, col) VALUES (OLD.\"table\", OLD._row, '_body');
   INSERT INTO _sync_pending(tbl, row, col, base) SELECT OLD.\"table\", OLD._row, '_body', OLD.markdown
     WHERE NOT EXISTS (SELECT 1 FROM _sync_pending
       WHERE tbl = OLD.\"table\" AND row = OLD._row AND col = '_body');
-  INSERT INTO _sync_bodies(tbl, row) SELECT OLD.\"table\", OLD._row
+{states}  INSERT INTO _sync_bodies(tbl, row) SELECT OLD.\"table\", OLD._row
     WHERE NOT EXISTS (SELECT 1 FROM _sync_bodies WHERE tbl = OLD.\"table\" AND row = OLD._row);
   UPDATE _sync_bodies SET markdown = NEW.markdown WHERE tbl = OLD.\"table\" AND row = OLD._row;
 END",

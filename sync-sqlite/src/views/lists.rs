@@ -56,10 +56,15 @@ fn elements<'a>(
         Form::References => match column.target.as_deref().and_then(table_called) {
             Some(target) => (
                 format!(
-                    "r._row AS target_row, r._id AS target_id, {} AS target_title",
+                    "r._row AS target_row, coalesce(r._id, iif(e.type = 'text', e.value, NULL)) AS target_id,
+  {} AS target_title",
                     title(target).replacen("t.", "r.", 1)
                 ),
-                format!(" LEFT JOIN {} r ON r._row = e.value", target.quoted()),
+                // A column that is only read has what its source says: the records' own ids.
+                format!(
+                    " LEFT JOIN {} r ON r._row = e.value OR r._id = e.value",
+                    target.quoted()
+                ),
             ),
             None => ("e.value AS target_id".to_owned(), String::new()),
         },
@@ -172,7 +177,8 @@ fn insert(columns: &[(&Table, &Column)]) -> String {
     body
 }
 
-/// By what the file is, not by where it stands: one statement may take several of one cell.
+/// By what the file is, not by where it stands: one statement may take several of one cell. The column
+/// has a name of ours there: beside `json_each`, `"value"` would be the element's.
 fn delete(columns: &[(&Table, &Column)]) -> String {
     let mut body = "  SELECT 1;\n".to_owned();
     for (table, column) in columns {
@@ -180,11 +186,11 @@ fn delete(columns: &[(&Table, &Column)]) -> String {
         body.push_str(&format!(
             "  UPDATE {} SET {name} = (SELECT nullif(json_group_array(json(one)), '[]') FROM (
     SELECT iif(type = 'text', json_quote(value), value) AS one FROM (
-      SELECT e.key AS at, e.type, e.value, {FILE} FROM {} e)
+      SELECT e.key AS at, e.type, e.value, {FILE} FROM (SELECT {name} AS list) AS cell, {} e)
     WHERE name IS NOT OLD.name OR kind IS NOT OLD.kind OR url IS NOT OLD.url ORDER BY at))
     WHERE {} AND _row = OLD._row;\n",
             table.quoted(),
-            array(&name),
+            array("cell.list"),
             is_in("OLD", table, column)
         ));
     }
