@@ -7,7 +7,7 @@ use notion_sync::client::limiter::RateLimit;
 use notion_sync::client::url::NotionUrl;
 use notion_sync::client::{Client, DataSourceId, Token};
 use notion_sync::core::link::MaxDelete;
-use notion_sync::sqlite::SqliteStore;
+use notion_sync::sqlite::{SqliteStore, StoreOptions};
 use notion_sync::{Catalog, Policy, Replica};
 use notion_sync_sim::NotionSim;
 
@@ -222,7 +222,7 @@ impl Connection {
 
 /// Opens the file of a command that writes.
 pub(crate) fn open(args: &Args) -> Result<SqliteStore> {
-    SqliteStore::open(&args.db, Default::default())
+    SqliteStore::open(&args.db, StoreOptions::default().adopt(args.adopt))
         .with_context(|| format!("{} cannot be used", args.db.display()))
 }
 

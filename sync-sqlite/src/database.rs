@@ -20,12 +20,17 @@ use crate::replica::Table;
 pub struct StoreOptions {
     /// How long to wait while another program writes to the file. Five seconds unless told.
     pub busy_timeout: Duration,
+    /// Whether a file that is a copy of another, or was restored, is taken as it is. Without, nothing
+    /// is written to one: [`StoreError::NotAdopted`]. Runs over it should not believe its memory
+    /// either, see `RunOptions::adopt`.
+    pub adopt: bool,
 }
 
 impl Default for StoreOptions {
     fn default() -> Self {
         Self {
             busy_timeout: Duration::from_secs(5),
+            adopt: false,
         }
     }
 }
@@ -35,6 +40,13 @@ impl StoreOptions {
     #[must_use]
     pub fn busy_timeout(mut self, wait: Duration) -> Self {
         self.busy_timeout = wait;
+        self
+    }
+
+    /// The same options, for a file that is a copy or was restored.
+    #[must_use]
+    pub fn adopt(mut self, adopt: bool) -> Self {
+        self.adopt = adopt;
         self
     }
 }
@@ -48,6 +60,8 @@ pub(crate) struct Database {
     opened: Option<FileId>,
     /// The format of the private tables, once they were found.
     format: Option<u32>,
+    /// Whether the file was found to be the one it says it is.
+    is_home: bool,
     /// Mappings of links opened here; they tell how to store a base short.
     pub(crate) mappings: BTreeMap<LinkId, Mapping>,
     /// Tables that a dry run laid out and nobody has made yet.
@@ -65,6 +79,7 @@ impl Database {
             connection: None,
             opened: None,
             format: None,
+            is_home: false,
             mappings: BTreeMap::new(),
             planned: BTreeMap::new(),
             leases: Leases::new(path),
@@ -117,7 +132,39 @@ impl Database {
             }
             self.format = Some(FORMAT);
         }
+        self.check_home()?;
         self.connected()
+    }
+
+    /// Two copies of a file would both send what waits in it.
+    fn check_home(&mut self) -> Result<()> {
+        if self.is_home {
+            return Ok(());
+        }
+        let Some(here) = self.path.as_deref().and_then(home) else {
+            return Ok(());
+        };
+        let adopt = self.options.adopt;
+        let connection = self.connected()?;
+        let known: Option<String> =
+            connection.query_row("SELECT home FROM _sync_meta", [], |row| row.get(0))?;
+        match known {
+            Some(known) if known == here => {}
+            None => {
+                connection.execute("UPDATE _sync_meta SET home = ?1", [&here])?;
+            }
+            Some(_) if adopt => {
+                // Markers of the other file are not this one's.
+                let lineage = uuid::Uuid::new_v4().simple().to_string();
+                connection.execute(
+                    "UPDATE _sync_meta SET home = ?1, lineage = ?2",
+                    [&here, &lineage],
+                )?;
+            }
+            Some(_) => return Err(StoreError::NotAdopted.into()),
+        }
+        self.is_home = true;
+        Ok(())
     }
 
     /// The layouts of bases together with the connection.
@@ -237,6 +284,23 @@ fn create_tables(connection: &mut Connection) -> Result<()> {
 
 /// Tells a file from another that has its name later: device and number.
 type FileId = (u64, u64);
+
+/// Which file this is, for as long as it lives, moves within its disk included: its number and when it
+/// was made. Not its device, whose number may be another one tomorrow.
+#[cfg(unix)]
+fn home(path: &Path) -> Option<String> {
+    use std::os::unix::fs::MetadataExt;
+    let metadata = std::fs::metadata(path).ok()?;
+    let made = metadata.created().ok();
+    let made = made.and_then(|made| made.duration_since(std::time::UNIX_EPOCH).ok());
+    let made = made.map_or(0, |made| made.as_nanos());
+    Some(format!("{}:{made}", metadata.ino()))
+}
+
+#[cfg(not(unix))]
+fn home(_: &Path) -> Option<String> {
+    None
+}
 
 /// `None` where there is no file. Systems without such numbers keep an open file where it is.
 #[cfg(unix)]

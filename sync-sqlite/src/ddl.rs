@@ -24,7 +24,9 @@ CREATE INDEX _sync_pairs_right_rank ON _sync_pairs(link, right_rank)
 
 /// What people read and edit beside values: states, options, caps, related tables, people.
 const READABLE: &str = "
+-- Which file this is: a copy is another one.
 -- Whether the table has a column `_state`, and takes options that the source does not offer.
+ALTER TABLE _sync_meta ADD COLUMN home TEXT;
 ALTER TABLE _sync_tables ADD COLUMN stateful INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE _sync_tables ADD COLUMN any_option INTEGER NOT NULL DEFAULT 0;
 -- What a column is known by for its whole life: its first name where this is empty.

@@ -166,6 +166,55 @@ fn a_run_dropped_without_release_does_not_lock_out_the_next_of_its_owner() {
 }
 
 #[test]
+fn pain_40_a_copy_of_a_file_is_refused_unless_adopted_and_a_file_that_moved_is_not() {
+    let mut world = World::new();
+    world.pull("a", "1");
+    let path = world.path();
+    let World {
+        store,
+        replica,
+        dir,
+        spec,
+        ..
+    } = world;
+    drop((store, replica));
+    let (copy, moved) = (
+        dir.path().join("copy.sqlite"),
+        dir.path().join("moved.sqlite"),
+    );
+    std::fs::copy(&path, &copy).unwrap();
+    let before = std::fs::read(&copy).unwrap();
+    let lineage = |store: &SqliteStore| {
+        let opened = block_on(store.open(&spec, OpenMode::Write));
+        opened.map(|opened| opened.lineage)
+    };
+    let first = lineage(&open(&path).unwrap()).unwrap();
+
+    let store = open(&copy).unwrap();
+    assert!(matches!(lineage(&store), Err(StoreError::NotAdopted)));
+    assert!(matches!(take(&store, "test"), Err(StoreError::NotAdopted)));
+    block_on(store.open(&spec, OpenMode::Read)).unwrap();
+    drop(store);
+    assert_eq!(
+        std::fs::read(&copy).unwrap(),
+        before,
+        "nothing was written to it"
+    );
+    let adopting = SqliteStore::open(&copy, StoreOptions::default().adopt(true)).unwrap();
+    let second = lineage(&adopting).unwrap();
+    assert_ne!(first, second, "markers of one are not the other's");
+    drop(adopting);
+    assert_eq!(
+        lineage(&open(&copy).unwrap()).unwrap(),
+        second,
+        "said once is enough"
+    );
+
+    std::fs::rename(&path, &moved).unwrap();
+    assert_eq!(lineage(&open(&moved).unwrap()).unwrap(), first);
+}
+
+#[test]
 fn a_later_format_is_refused_untouched() {
     let world = World::new();
     world
@@ -187,7 +236,7 @@ fn as_format_1(world: &World) {
     }
     let sql = "DROP INDEX _sync_pairs_left_rank; DROP INDEX _sync_pairs_right_rank;
         ALTER TABLE _sync_pairs DROP COLUMN left_rank; ALTER TABLE _sync_pairs DROP COLUMN right_rank;
-        ALTER TABLE _sync_tables DROP COLUMN stateful; ALTER TABLE _sync_tables DROP COLUMN any_option;
+        ALTER TABLE _sync_meta DROP COLUMN home; ALTER TABLE _sync_tables DROP COLUMN stateful; ALTER TABLE _sync_tables DROP COLUMN any_option;
         ALTER TABLE _sync_columns DROP COLUMN id; ALTER TABLE _sync_columns DROP COLUMN reason;
         ALTER TABLE _sync_columns DROP COLUMN limits; ALTER TABLE _sync_columns DROP COLUMN target;
         ALTER TABLE tasks DROP COLUMN _state; DROP TABLE _sync_options; DROP TABLE _sync_people;

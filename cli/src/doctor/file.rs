@@ -68,6 +68,7 @@ fn unusable(args: &Args, findings: &mut Findings, error: &StoreError) {
         StoreError::Corrupt(_) => RESTORE,
         StoreError::Busy { .. } => "wait for that program, or end it",
         StoreError::Full => "make room on the disk",
+        StoreError::NotAdopted => "`notion-sync run --adopt` once, if no other copy goes on",
         _ => "make the file and its folder readable and writable, on a local disk",
     };
     let said = format!(

@@ -621,6 +621,12 @@ pub enum StoreError {
         /// What it was opened for.
         found: String,
     },
+    /// The store is a copy of one that may go on elsewhere, or was restored, and nobody said so.
+    #[error(
+        "the store was copied or restored: two that go on would both send what waits, and make \
+         records twice; if no other goes on, say so (`adopt`)"
+    )]
+    NotAdopted,
     /// No room.
     #[error("no room is left where the store lives; nothing was lost, make room and run again")]
     Full,
