@@ -10,7 +10,8 @@ use std::time::Duration;
 use common::{World, rich_text, schema, words};
 use notion_sync::core::engine::MayPass;
 use notion_sync::core::link::OptionPolicy;
-use notion_sync::sqlite::SqliteStore;
+use notion_sync::core::port::StoreError;
+use notion_sync::sqlite::{SqliteStore, StoreOptions};
 use notion_sync::{Replica, ReplicaError, Report, RunOptions, RunOutcome};
 use notion_sync_sim::{Fault, FaultRule};
 use rusqlite::types::Value as Cell;
@@ -177,10 +178,10 @@ async fn pain_35_a_run_that_was_not_whole_never_looks_clean() {
     assert_eq!(world.held("row 2", "Count"), json!(2));
 }
 
-/// Rows belong to the data source they came from: a copy for trying things, pointed at another one,
-/// gets a table for that and leaves what it brought along alone.
+/// A copy for trying things is refused until somebody says what it is. Pointed at another data source
+/// then, it gets a table for that and leaves what it brought along alone.
 #[tokio::test]
-async fn pain_40_a_copied_file_for_another_data_source_carries_no_row_anywhere() {
+async fn pain_40_a_copied_file_writes_nothing_to_production_and_carries_no_row_elsewhere() {
     let world = World::pulled(&["one", "two"]).await;
     let copy = world.file.with_file_name("copy.sqlite");
     let copied = copy.to_str().unwrap();
@@ -190,7 +191,16 @@ async fn pain_40_a_copied_file_for_another_data_source_carries_no_row_anywhere()
     person.execute(edit, []).unwrap();
     let trial = world.sim.create_data_source("Trial", &schema()).unwrap();
     world.sim.clear_ledger();
-    let store = SqliteStore::open(&copy, Default::default()).unwrap();
+    for source in [&world.data_source, &trial] {
+        let store = SqliteStore::open(&copy, StoreOptions::default()).unwrap();
+        let replica = Replica::new(world.client(), source.parse().unwrap(), &store);
+        let refused = replica.run(&RunOptions::default()).await.unwrap_err();
+        let refused = matches!(refused, ReplicaError::Store(StoreError::NotAdopted));
+        assert!(refused, "{source}");
+    }
+    assert_eq!(world.writes(), Vec::new());
+    let adopted = StoreOptions::default().adopt(true);
+    let store = SqliteStore::open(&copy, adopted).unwrap();
     let report = run_in(&world, &store, &trial).await;
     assert!(report.is_quiet(), "{report:?}");
     assert_eq!(world.writes(), Vec::new());
