@@ -152,6 +152,7 @@ async fn defect_14_pain_26_a_day_of_watching_misses_nothing_and_keeps_its_budget
         let store = world.store();
         let replica: Replica = world
             .replica(world.client(), &store)
+            .look_every(None)
             .clock(Arc::new(clock.clone()));
         let mut rhythm = Rhythm::default();
         rhythm.poll_every = POLL;

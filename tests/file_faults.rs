@@ -131,12 +131,16 @@ async fn a_program_that_takes_the_file_in_the_middle_of_a_run_costs_no_edit_and_
     }
 }
 
-/// Puts a copy in the place of the file and of what belongs to the old one.
-fn restore(world: &World, copy: &[u8]) {
+/// Puts a copy in the place of the file and of what belongs to the old one, and says so.
+async fn restore(world: &World, copy: &[u8]) {
     for suffix in ["", "-wal", "-shm"] {
         let _ = std::fs::remove_file(beside(&world.file, suffix));
     }
     std::fs::write(&world.file, copy).unwrap();
+    let adopted = StoreOptions::default().adopt(true);
+    let store = SqliteStore::open(&world.file, adopted).unwrap();
+    let replica = world.replica(world.client(), &store);
+    replica.prepare().await.unwrap();
 }
 
 /// Overwrites bytes of the file.
@@ -183,7 +187,7 @@ async fn a_damaged_file_is_said_and_a_backup_of_it_goes_on() {
         );
         assert!(error.to_string().contains("restore a backup"), "{error}");
         assert_eq!(world.writes(), [], "{place}");
-        restore(&world, &good);
+        restore(&world, &good).await;
         arrives(&world).await;
     }
 }
@@ -201,7 +205,7 @@ async fn a_file_damaged_in_the_middle_of_a_run_ends_it() {
     assert!(matches!(error, StoreError::Corrupt(_)), "{error:?}");
     assert_eq!(world.writes(), []);
     drop(store);
-    restore(&world, &good);
+    restore(&world, &good).await;
     arrives(&world).await;
 }
 
@@ -258,7 +262,7 @@ async fn a_file_deleted_or_replaced_under_an_open_store_ends_its_runs_before_any
         assert!(error.to_string().contains("open the file again"), "{error}");
         assert_eq!(world.writes(), []);
         drop((store, replica));
-        restore(&world, &backup);
+        restore(&world, &backup).await;
         arrives(&world).await;
     }
 }

@@ -27,6 +27,9 @@ const READABLE: &str = "
 -- Which file this is: a copy is another one.
 -- Whether the table has a column `_state`, and takes options that the source does not offer.
 ALTER TABLE _sync_meta ADD COLUMN home TEXT;
+-- The one row that may pass while `applying` is 1, where it is not all of them.
+ALTER TABLE _sync_gate ADD COLUMN tbl TEXT;
+ALTER TABLE _sync_gate ADD COLUMN row INTEGER;
 ALTER TABLE _sync_tables ADD COLUMN stateful INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE _sync_tables ADD COLUMN any_option INTEGER NOT NULL DEFAULT 0;
 -- What a column is known by for its whole life: its first name where this is empty.

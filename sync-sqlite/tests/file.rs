@@ -236,7 +236,8 @@ fn as_format_1(world: &World) {
     }
     let sql = "DROP INDEX _sync_pairs_left_rank; DROP INDEX _sync_pairs_right_rank;
         ALTER TABLE _sync_pairs DROP COLUMN left_rank; ALTER TABLE _sync_pairs DROP COLUMN right_rank;
-        ALTER TABLE _sync_meta DROP COLUMN home; ALTER TABLE _sync_tables DROP COLUMN stateful; ALTER TABLE _sync_tables DROP COLUMN any_option;
+        ALTER TABLE _sync_meta DROP COLUMN home; ALTER TABLE _sync_gate DROP COLUMN tbl;
+        ALTER TABLE _sync_gate DROP COLUMN row; ALTER TABLE _sync_tables DROP COLUMN stateful; ALTER TABLE _sync_tables DROP COLUMN any_option;
         ALTER TABLE _sync_columns DROP COLUMN id; ALTER TABLE _sync_columns DROP COLUMN reason;
         ALTER TABLE _sync_columns DROP COLUMN limits; ALTER TABLE _sync_columns DROP COLUMN target;
         ALTER TABLE tasks DROP COLUMN _state; DROP TABLE _sync_options; DROP TABLE _sync_people;

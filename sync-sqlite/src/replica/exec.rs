@@ -21,7 +21,7 @@ pub(crate) fn with_gate<T>(
 ) -> Result<T> {
     let gate = |open: bool| -> Result<()> {
         connection
-            .prepare_cached("UPDATE _sync_gate SET applying = ?1")?
+            .prepare_cached("UPDATE _sync_gate SET applying = ?1, tbl = NULL, row = NULL")?
             .execute([open])?;
         Ok(())
     };

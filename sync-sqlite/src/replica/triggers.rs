@@ -26,10 +26,17 @@ pub(crate) fn rebuild(connection: &Connection, table: &Table, source: &str) -> R
         ("before_delete", "BEFORE DELETE", writer.before_delete()),
     ] {
         let name = format!("_sync_{}_{suffix}", table.name);
+        let row = if suffix == "before_delete" {
+            "OLD"
+        } else {
+            "NEW"
+        };
         let sql = format!(
-            "CREATE TRIGGER {} {event} ON {} WHEN (SELECT applying FROM _sync_gate) = 0\nBEGIN\n{body}END",
+            "CREATE TRIGGER {} {event} ON {}\nWHEN (SELECT applying FROM _sync_gate
+  WHERE tbl IS NULL OR (tbl = {} AND row = {row}._row)) IS NOT 1\nBEGIN\n{body}END",
             quote(&name),
             table.quoted(),
+            literal(&table.name),
         );
         ensure(connection, "trigger", &name, &sql)?;
     }
