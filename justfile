@@ -43,10 +43,15 @@ advisories:
 bench-smoke:
     cargo bench -p notion-sync --bench first_pull -- --test
     cargo bench -p notion-sync-core --features testkit --bench plan -- --test
+    cargo bench -p notion-sync-sqlite --bench replica -- --test
 
 # Planning and first pulls of up to a million records: ratios, exponents, peaks, times (release).
 measure-plan:
     cargo bench -p notion-sync-core --features testkit --bench plan
+
+# A SQLite file of up to a million records: ratios to bare inserts, exponents, where time goes (release).
+measure-replica:
+    cargo bench -p notion-sync-sqlite --bench replica -- --million
 
 # Ten thousand rows, counted and timed (release).
 measure:

@@ -345,6 +345,9 @@ impl Base {
     }
 
     fn put(&mut self, field: BaseField) {
+        if self.fields.last().is_none_or(|last| last.name < field.name) {
+            return Arc::make_mut(&mut self.fields).push(field);
+        }
         let at = self.position(&field.name);
         let fields = Arc::make_mut(&mut self.fields);
         match at {

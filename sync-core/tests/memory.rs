@@ -65,10 +65,23 @@ fn a_first_pull_holds_a_page_however_many_records_there_are() {
 
 #[test]
 fn twice_as_many_records_cost_twice_as_many_allocations() {
-    // From where every list has its length: a plan lists a thousand creates.
+    // From where every list has its length.
     let [first, second, third] = [2_000, 4_000, 6_000].map(|records| pull(records).count_total);
     let (one, other) = (second - first, third - second);
     assert!(one.abs_diff(other) < one / 50, "{first}, {second}, {third}");
+}
+
+#[test]
+fn a_plan_that_nobody_looks_at_lists_and_digests_no_command() {
+    // A plan that is shown lists a thousand creates.
+    let [none, some, more, most] =
+        [500, 1_000, 4_000, 4_500].map(|records| pull(records).count_total);
+    let (early, late) = ((some - none) / 500, (most - more) / 500);
+    assert!(
+        early <= late + 1,
+        "{early} allocations for one of the first records, {late} later"
+    );
+    assert!(late < 40, "{late} allocations for a record of three fields");
 }
 
 /// A dry run over so many tracked records, of which every hundredth was edited, and what it cost.

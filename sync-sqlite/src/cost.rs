@@ -164,3 +164,12 @@ fn defect_08_a_long_history_takes_no_more_steps() {
     let (early, late) = (taken[2], taken[59]);
     assert!(late <= early + early / 10, "{taken:?}");
 }
+
+#[test]
+fn a_record_takes_the_steps_of_writing_it_and_of_nothing_else() {
+    let (few, many) = (ticks_of(1_000), ticks_of(3_000));
+    let [first, again, _] = [0, 1, 2].map(|at| (many[at] - few[at]) * 100 / 2_000);
+    // Five rows and their indexes, two triggers that find the gate open; one look at each side.
+    assert!(first <= 318, "{first} steps for a record made");
+    assert!(again <= 156, "{again} steps for a record looked at");
+}

@@ -19,6 +19,7 @@ use crate::error::{Result, corrupt, failed};
 use crate::links;
 use crate::pairs::{
     DIGESTS, FROM, HEAD, Stored, WHOLE, bounds, digests, head, id_of, key_text, load, pk,
+    prepare_load,
 };
 
 /// The word a side is stored by.
@@ -249,8 +250,9 @@ impl Reader<'_> {
         ids.sort_unstable();
         ids.dedup();
         let mut pairs = Vec::new();
+        let mut statement = prepare_load(self.connection)?;
         for id in ids {
-            if let Some(stored) = load(self.connection, pk(self.link, id.0)?)? {
+            if let Some(stored) = load(&mut statement, pk(self.link, id.0)?)? {
                 pairs.push(stored.into_state(id, self.connection, self.layouts)?);
             }
         }

@@ -5,8 +5,11 @@ mod common;
 
 use common::{World, field, link, refusal, rows, schema};
 use futures::executor::block_on;
-use notion_sync_core::link::LinkId;
+use notion_sync_core::link::{LinkId, Side};
+use notion_sync_core::pair::PairId;
+use notion_sync_core::port::{CommandKind, Effect, Outcome};
 use notion_sync_core::schema::{Access, FieldId, FieldType, Schema};
+use notion_sync_core::value::Value;
 use notion_sync_sqlite::{SqliteStore, StoreOptions};
 
 fn align(world: &World, schema: &Schema) -> Result<(), String> {
@@ -161,5 +164,43 @@ fn titles_that_sqlite_keeps_for_itself_still_get_a_table() {
             block_on(store.table_of(&link)).unwrap().as_deref(),
             Some(table)
         );
+    }
+}
+
+#[test]
+fn what_is_remembered_of_a_written_row_is_what_stands_in_it_whatever_triggers_people_have() {
+    let shouts = |event: &str| {
+        format!(
+            "CREATE TRIGGER \"mine {event}\" AFTER {event} ON Tasks
+             BEGIN UPDATE tasks SET Name = upper(Name) WHERE _row = NEW._row; END;"
+        )
+    };
+    for triggers in [
+        String::new(),
+        shouts("INSERT"),
+        shouts("UPDATE OF Name, _trashed"),
+    ] {
+        let mut world = World::new();
+        world.person().execute_batch(&triggers).unwrap();
+        let (id, row) = world.pull("one", "3.50");
+        let is_remembered = |after: &str| {
+            let stands = world.scan(None).0.remove(0);
+            let shadow = world.pair(id).sides.right.shadow;
+            assert_eq!(shadow, Some(stands), "{after}: {triggers}");
+        };
+        is_remembered("made");
+        let mut command = world.patch(row, "Name", None, Value::text("two"));
+        for kind in [CommandKind::Patch, CommandKind::Trash, CommandKind::Untrash] {
+            command.kind = kind;
+            let effect = Effect {
+                pair: PairId(id),
+                side: Side::Right,
+                command: command.clone(),
+                then: Vec::new(),
+            };
+            let outcomes = world.commit(Vec::new(), vec![effect]);
+            assert!(matches!(outcomes[..], [Outcome::Done(_)]), "{outcomes:?}");
+            is_remembered(&format!("{kind:?}"));
+        }
     }
 }

@@ -240,7 +240,7 @@ impl Cycle<'_> {
             chunk.effects.push(Effect {
                 pair: id,
                 side,
-                command: command.to_command(),
+                command: command.into_command(),
                 then,
             });
         }

@@ -329,7 +329,11 @@ impl Cycle<'_> {
         }
         let decided = self.decide(pair);
         if decided.only_creates(to) {
-            self.at_sight.add_under_way(pair, &decided);
+            if self.is_plan_shown() {
+                self.at_sight.add_under_way(pair, &decided);
+            } else {
+                self.at_sight.add_sum(&decided);
+            }
             self.tried.mark(pair.id);
             self.write_pair(pair, decided, &Held::default(), chunk);
         }

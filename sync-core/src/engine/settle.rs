@@ -211,9 +211,15 @@ pub(crate) fn base_after(
         for mapped in &spec.mapping.fields {
             // What the target computes is known only after it was read.
             let computed = mapped.lens.projects_from() == Some(to);
-            let empty = source.cells.complete(&mapped.ids[to.other()]) == Some(&Value::Empty)
-                && mapped.lens.empties_agree();
-            if empty && !computed && base.field(mapped).is_none() {
+            let mut written = planned.fields.iter();
+            if computed
+                || !mapped.lens.empties_agree()
+                || written.any(|field| field.name == *mapped.name())
+            {
+                continue;
+            }
+            let empty = source.cells.complete(&mapped.ids[to.other()]) == Some(&Value::Empty);
+            if empty && base.field(mapped).is_none() {
                 base.settle(mapped, Sides::new(Value::Empty, Value::Empty));
             }
         }

@@ -196,20 +196,22 @@ impl PlannedCommand {
 
     /// The command as the peer gets it.
     pub fn to_command(&self) -> Command {
-        let cells = self
-            .fields
-            .iter()
-            .map(|field| CellChange {
-                field: field.target.clone(),
-                expected: field.expected.clone(),
-                desired: field.desired.clone(),
-            })
-            .collect();
+        self.clone().into_command()
+    }
+
+    /// As [`PlannedCommand::to_command`], without a copy of any value.
+    pub(crate) fn into_command(self) -> Command {
+        let fields = self.fields.into_iter();
+        let cells = fields.map(|field| CellChange {
+            field: field.target,
+            expected: field.expected,
+            desired: field.desired,
+        });
         Command {
             kind: self.kind,
-            key: self.key.clone(),
-            cells,
-            holding: self.holding.clone(),
+            key: self.key,
+            cells: cells.collect(),
+            holding: self.holding,
         }
     }
 }

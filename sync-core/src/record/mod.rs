@@ -95,10 +95,10 @@ impl Record {
         self
     }
 
-    /// What [`Record::digest`] is the digest of, as JSON: a store that writes this text can digest
-    /// it on the way.
-    pub fn content(&self) -> (Lifecycle, &Cells) {
-        (self.lifecycle, &self.cells)
+    /// What [`Record::digest`] is the digest of: `[lifecycle, cells]` as canonical JSON. A store
+    /// that writes this text can digest it on the way.
+    pub fn content(&self) -> String {
+        self.cells.content(self.lifecycle)
     }
 }
 

@@ -61,9 +61,21 @@ impl Digest {
     /// Reads the form written by [`Digest::to_text`].
     pub fn parse(text: &str) -> Option<Self> {
         let (version, hex) = text.split_once(':')?;
+        let digits: &[u8; 32] = hex.as_bytes().try_into().ok()?;
+        // Looked up: a look at everything reads eight of them a record.
+        let value = |digit: u8| VALUES[usize::from(digit)];
+        let (mut bits, mut any) = ([0; 16], 0);
+        for (byte, pair) in bits.iter_mut().zip(digits.as_chunks::<2>().0) {
+            let (high, low) = (value(pair[0]), value(pair[1]));
+            *byte = high << 4 | low;
+            any |= high | low;
+        }
+        if any == NO_DIGIT {
+            return None;
+        }
         Some(Self {
             version: version.parse().ok()?,
-            bits: u128::from_str_radix(hex, 16).ok()?.to_be_bytes(),
+            bits,
         })
     }
 
@@ -80,6 +92,21 @@ impl Digest {
         u128::from_be_bytes(self.bits)
     }
 }
+
+/// The value of what is no digit: no digit has any of its upper bits.
+const NO_DIGIT: u8 = 0xff;
+
+/// The value of each hexadecimal digit.
+const VALUES: [u8; 256] = {
+    let mut values = [NO_DIGIT; 256];
+    let digits = b"0123456789abcdef";
+    let mut at = 0;
+    while at < 16 {
+        values[digits[at as usize] as usize] = at;
+        at += 1;
+    }
+    values
+};
 
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -113,7 +140,18 @@ mod tests {
     #[test]
     fn text_form_round_trips_and_versions_differ() {
         let digest = Digest::of(b"abc");
-        assert_eq!(Digest::parse(&digest.to_text()), Some(digest));
+        let text = digest.to_text();
+        assert_eq!(Digest::parse(&text), Some(digest));
+        for odd in [
+            "",
+            "1:",
+            &text[..33],
+            &format!("{text}0"),
+            &text.replace(':', ";"),
+        ] {
+            assert_eq!(Digest::parse(odd), None, "{odd}");
+        }
+        assert_eq!(Digest::parse(&text.replace(['a', '0'], "g")), None);
         let later = Digest {
             version: Digest::CANON + 1,
             ..digest

@@ -1,5 +1,6 @@
 //! Peer-neutral values. Canonical by construction: one way to be empty, one way to write a number.
 
+mod canonical;
 mod choice;
 mod date;
 mod digest;
@@ -13,6 +14,7 @@ mod reference;
 mod rich_text;
 mod verification;
 
+pub(crate) use canonical::{write_json, write_text, write_value};
 pub use choice::Choice;
 pub use date::{DatePoint, DatePrecision, DateValue, ParseDateError};
 pub use digest::Digest;

@@ -7,6 +7,7 @@ mod prune;
 mod states;
 
 use std::collections::BTreeSet;
+use std::rc::Rc;
 
 use notion_sync_core::link::Side;
 use notion_sync_core::pair::{PairId, Presence, SideState};
@@ -21,7 +22,7 @@ use crate::error::{Result, failed};
 use crate::links::{self, LinkRow};
 use crate::pairs::{WorkingSet, id_of};
 use crate::read::side_text;
-use crate::replica::{self, Table, with_gate};
+use crate::replica::{Executor, Table, with_gate};
 
 /// Edited rows that are looked at together.
 const TAKEN_UP: usize = 1_000;
@@ -75,10 +76,10 @@ fn transact(parts: Parts<'_>, fence: &Fence, commit: Commit) -> Result<Committed
         return Err(StoreError::SerialMoved.into());
     }
     let committed = {
-        let table = Table::load(&transaction, &fence.link)?;
+        let table = Table::load(&transaction, &fence.link)?.map(Rc::new);
         let mut work = Work {
             connection: &transaction,
-            people: people::fields(table.as_ref()),
+            people: people::fields(table.as_deref()),
             table,
             made: BTreeSet::new(),
             pairs: WorkingSet::new(link.id, &transaction, layouts, mappings.get(&fence.link)),
@@ -95,7 +96,7 @@ fn transact(parts: Parts<'_>, fence: &Fence, commit: Commit) -> Result<Committed
 struct Work<'a> {
     connection: &'a Connection,
     link: &'a LinkRow,
-    table: Option<Table>,
+    table: Option<Rc<Table>>,
     /// The source's fields that name people.
     people: Vec<FieldId>,
     /// Pairs whose rows this commit made.
@@ -112,11 +113,13 @@ impl Work<'_> {
         let effects = if commit.effects.is_empty() {
             Vec::new()
         } else {
+            let table = self.table.clone();
+            let table = table.as_deref().ok_or_else(no_table)?;
             with_gate(self.connection, || {
-                commit
-                    .effects
-                    .into_iter()
-                    .map(|effect| self.execute(effect))
+                let mut executor = Executor::new(self.connection, table)?;
+                let effects = commit.effects.into_iter();
+                effects
+                    .map(|effect| self.execute(effect, table, &mut executor))
                     .collect::<Result<_>>()
             })?
         };
@@ -136,14 +139,17 @@ impl Work<'_> {
         Ok(Committed { serial, effects })
     }
 
-    fn execute(&mut self, effect: Effect) -> Result<Outcome> {
+    fn execute(
+        &mut self,
+        effect: Effect,
+        table: &Table,
+        executor: &mut Executor<'_>,
+    ) -> Result<Outcome> {
         let (pair, side) = (effect.pair, effect.side);
-        let table = self
-            .table
-            .as_ref()
-            .filter(|table| table.source.other() == side)
-            .ok_or_else(|| failed("this file holds no table for that side; align it first"))?;
-        let outcome = replica::execute(self.connection, table, &effect.command)?;
+        if table.source.other() != side {
+            return Err(no_table());
+        }
+        let outcome = executor.execute(&effect.command)?;
         let Outcome::Done(receipt) = &outcome else {
             return Ok(outcome);
         };
@@ -240,7 +246,11 @@ impl Work<'_> {
     /// The table people edit and the side it stands on.
     fn replica(&self) -> Option<(&Table, Side)> {
         self.table
-            .as_ref()
+            .as_deref()
             .map(|table| (table, table.source.other()))
     }
+}
+
+fn no_table() -> crate::error::Fault {
+    failed("this file holds no table for that side; align it first")
 }

@@ -13,7 +13,7 @@ impl Work<'_> {
     /// Compares the pending edits of all touched rows with their bases as they are now. Whether there
     /// were any in the table.
     pub(super) fn settle_pending(&mut self) -> Result<bool> {
-        let Some(table) = self.table.take() else {
+        let Some(table) = self.table.clone() else {
             return Ok(false);
         };
         let any: bool = self
@@ -25,7 +25,6 @@ impl Work<'_> {
                 self.settle_row(&table, pair)?;
             }
         }
-        self.table = Some(table);
         Ok(any)
     }
 

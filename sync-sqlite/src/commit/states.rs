@@ -10,7 +10,7 @@ impl Work<'_> {
     /// Writes the state of every touched row where it is another one: what stands in the way of the
     /// record, else whether an edit of the row waits.
     pub(super) fn show_states(&mut self, any_pending: bool) -> Result<()> {
-        let Some(table) = self.table.take_if(|table| table.stateful) else {
+        let Some(table) = self.table.clone().filter(|table| table.stateful) else {
             return Ok(());
         };
         let side = table.source.other();
@@ -48,8 +48,6 @@ impl Work<'_> {
                 write.execute((row, state))?;
             }
             Ok(())
-        })?;
-        self.table = Some(table);
-        Ok(())
+        })
     }
 }

@@ -293,5 +293,40 @@ mod tests {
                 prop_assert_eq!(reads_back(form, &value), Cell::Complete(value));
             }
         }
+
+        /// A row just written is not read back: the table has to keep what it is given.
+        #[test]
+        fn a_strict_table_keeps_every_value_as_it_is_written(
+            value in notion_sync_core::testkit::strategies::value(), text in any::<String>(),
+        ) {
+            let connection = rusqlite::Connection::open_in_memory().unwrap();
+            for value in [value, Value::text(text)] {
+                for form in ALL {
+                    let Ok(written) = encode(form, &value) else { continue };
+                    let table = format!("CREATE TABLE IF NOT EXISTS \"{form:?}\"(c {}) STRICT", form.sql_type());
+                    connection.execute_batch(&table).unwrap();
+                    let insert = format!("INSERT INTO \"{form:?}\" VALUES (?1) RETURNING rowid");
+                    let row: i64 = connection.query_row(&insert, [&written], |row| row.get(0)).unwrap();
+                    let select = format!("SELECT c FROM \"{form:?}\" WHERE rowid = ?1");
+                    let kept: Sql = connection.query_row(&select, [row], |row| row.get(0)).unwrap();
+                    prop_assert_eq!(kept, written);
+                }
+            }
+        }
     }
+
+    const ALL: [Form; 12] = [
+        Form::Text,
+        Form::Choice,
+        Form::Number,
+        Form::Checkbox,
+        Form::Choices,
+        Form::Date,
+        Form::References,
+        Form::People,
+        Form::Files,
+        Form::Place,
+        Form::Verification,
+        Form::Any,
+    ];
 }

@@ -7,10 +7,11 @@ use notion_sync_core::record::{Lifecycle, Record};
 use notion_sync_core::schema::FieldId;
 use notion_sync_core::value::Value;
 use rusqlite::types::Value as Sql;
-use rusqlite::{Connection, ErrorCode, params_from_iter};
+use rusqlite::{CachedStatement, Connection, ErrorCode, params_from_iter};
 
+use super::cells::decode;
 use super::names::quote;
-use super::rows::{key_of, record, row_of};
+use super::rows::{of_values, record, row_of};
 use super::table::Table;
 use crate::error::{Result, corrupt};
 
@@ -31,50 +32,126 @@ pub(crate) fn with_gate<T>(
     Ok(done)
 }
 
-/// Executes a command, comparing the expected cells with what the row holds.
-pub(crate) fn execute(
-    connection: &Connection,
-    table: &Table,
-    command: &Command,
-) -> Result<Outcome> {
-    let cells = match encoded(table, &command.cells) {
-        Ok(cells) => cells,
-        Err(rejection) => return Ok(Outcome::Rejected(rejection)),
-    };
-    let row = match (command.kind, &command.key) {
-        (CommandKind::Create, _) => match insert(connection, table, cells) {
-            Ok(row) => row,
-            Err(error) => return refused(error),
-        },
-        (_, None) => {
-            return Ok(rejected(RejectionKind::Invalid, "the command names no row"));
-        }
-        (kind, Some(key)) => {
-            let Some(row) = row_of(key) else {
-                return Ok(rejected(
-                    RejectionKind::NotFound,
-                    "the key is no row of this table",
-                ));
-            };
-            let Some(current) = record(connection, table, row)? else {
-                return Ok(Outcome::Stale(None));
-            };
-            if !is_expected(table, command, &current) {
-                return Ok(Outcome::Stale(Some(current)));
+/// Executes commands on a table: inside one transaction, behind [`with_gate`].
+pub(crate) struct Executor<'a> {
+    connection: &'a Connection,
+    table: &'a Table,
+    insert: Option<CachedStatement<'a>>,
+    /// Whether a row may be another one than was written: somebody's trigger changes it.
+    reads_back: bool,
+}
+
+impl<'a> Executor<'a> {
+    pub(crate) fn new(connection: &'a Connection, table: &'a Table) -> Result<Self> {
+        // Ours let the engine's own writes pass as they are.
+        let foreign = "SELECT 1 FROM sqlite_master WHERE type = 'trigger'
+            AND tbl_name = ?1 COLLATE NOCASE AND name NOT GLOB '_sync_*'";
+        Ok(Self {
+            reads_back: connection.prepare_cached(foreign)?.exists([&table.name])?,
+            connection,
+            table,
+            insert: None,
+        })
+    }
+
+    /// Executes a command, comparing the expected cells with what the row holds.
+    pub(crate) fn execute(&mut self, command: &Command) -> Result<Outcome> {
+        let (connection, table) = (self.connection, self.table);
+        let cells = match encoded(table, &command.cells) {
+            Ok(cells) => cells,
+            Err(rejection) => return Ok(Outcome::Rejected(rejection)),
+        };
+        let written = match (command.kind, &command.key) {
+            (CommandKind::Create, _) => match self.insert(cells) {
+                Ok(written) => written,
+                Err(error) => return refused(error),
+            },
+            (_, None) => {
+                return Ok(rejected(RejectionKind::Invalid, "the command names no row"));
             }
-            if let Err(error) = update(connection, table, kind, row, cells) {
-                return refused(error);
+            (kind, Some(key)) => {
+                let Some(row) = row_of(key) else {
+                    return Ok(rejected(
+                        RejectionKind::NotFound,
+                        "the key is no row of this table",
+                    ));
+                };
+                let Some(mut current) = record(connection, table, row)? else {
+                    return Ok(Outcome::Stale(None));
+                };
+                if !is_expected(table, command, &current) {
+                    return Ok(Outcome::Stale(Some(current)));
+                }
+                write_over(&mut current, table, kind, &cells);
+                if let Err(error) = update(connection, table, kind, row, cells) {
+                    return refused(error);
+                }
+                current
             }
-            row
+        };
+        let observed = match row_of(&written.key).filter(|_| self.reads_back) {
+            Some(row) => record(connection, table, row)?
+                .ok_or_else(|| corrupt("a row just written is not there"))?,
+            None => written,
+        };
+        Ok(Outcome::Done(Receipt {
+            key: observed.key.clone(),
+            version: None,
+            observed: Some(observed),
+        }))
+    }
+
+    /// Inserts a row. All mapped columns are named, so that every row of a commit is one statement.
+    fn insert(&mut self, cells: Vec<(usize, Sql)>) -> rusqlite::Result<Record> {
+        let table = self.table;
+        let is_body = |(place, _): &&(usize, Sql)| table.columns[*place].is_body();
+        let body = cells.iter().find(is_body).map(|(_, body)| body.clone());
+        let mut values = vec![Sql::Null; table.columns.len()];
+        for (place, value) in cells {
+            values[place] = value;
         }
-    };
-    let observed = record(connection, table, row)?
-        .ok_or_else(|| corrupt("a row just written is not there"))?;
-    Ok(Outcome::Done(Receipt {
-        key: key_of(row),
-        version: None,
-        observed: Some(observed),
-    }))
+        let own = table.columns.iter().zip(&values);
+        let own = own.filter(|(column, _)| column.mapped && !column.is_body());
+        let statement = match &mut self.insert {
+            Some(statement) => statement,
+            none => none.insert(self.connection.prepare_cached(&insert_sql(table))?),
+        };
+        let row = statement.insert(params_from_iter(own.map(|(_, value)| value)))?;
+        write_body(self.connection, table, row, body)?;
+        Ok(of_values(table, row, &values))
+    }
+}
+
+fn insert_sql(table: &Table) -> String {
+    let mut names: Vec<String> = table.own().map(|column| quote(&column.name)).collect();
+    let mut values = vec!["?"; names.len()];
+    if table.stateful {
+        names.push("_state".to_owned());
+        values.push("'clean'");
+    }
+    if names.is_empty() {
+        return format!("INSERT INTO {} DEFAULT VALUES", table.quoted());
+    }
+    format!(
+        "INSERT INTO {} ({}) VALUES ({})",
+        table.quoted(),
+        names.join(", "),
+        values.join(", ")
+    )
+}
+
+/// A record as it reads after these cells were written over it.
+fn write_over(record: &mut Record, table: &Table, kind: CommandKind, cells: &[(usize, Sql)]) {
+    if kind.changes_life() {
+        record.lifecycle = kind.leads_to();
+    }
+    for (place, value) in cells {
+        let column = &table.columns[*place];
+        if !column.projected() {
+            let cell = decode(column.form(), value.into());
+            record.cells.put(column.id.clone(), cell);
+        }
+    }
 }
 
 /// The cells in SQL, each with the place of its column.
@@ -124,48 +201,6 @@ fn is_expected(table: &Table, command: &Command, current: &Record) -> bool {
             Some(expected) => current.cells.complete(&change.field) == Some(expected),
         }
     })
-}
-
-/// Inserts a row. All mapped columns are named, so that every row of a commit is one statement.
-fn insert(
-    connection: &Connection,
-    table: &Table,
-    cells: Vec<(usize, Sql)>,
-) -> rusqlite::Result<i64> {
-    let sql = table.cache.insert_sql.get_or_init(|| {
-        let mut names: Vec<String> = table.own().map(|column| quote(&column.name)).collect();
-        let mut values = vec!["?"; names.len()];
-        if table.stateful {
-            names.push("_state".to_owned());
-            values.push("'clean'");
-        }
-        if names.is_empty() {
-            return format!("INSERT INTO {} DEFAULT VALUES", table.quoted());
-        }
-        format!(
-            "INSERT INTO {} ({}) VALUES ({})",
-            table.quoted(),
-            names.join(", "),
-            values.join(", ")
-        )
-    });
-    let mut values = vec![Sql::Null; table.columns.len()];
-    let mut body = None;
-    for (place, value) in cells {
-        match table.columns[place].is_body() {
-            true => body = Some(value),
-            false => values[place] = value,
-        }
-    }
-    let columns = table.columns.iter().zip(values);
-    let values = columns
-        .filter(|(column, _)| column.mapped && !column.is_body())
-        .map(|(_, value)| value);
-    let row = connection
-        .prepare_cached(sql)?
-        .insert(params_from_iter(values))?;
-    write_body(connection, table, row, body)?;
-    Ok(row)
 }
 
 fn write_body(

@@ -17,7 +17,7 @@ pub(crate) mod uploads;
 pub(crate) use align::column_names;
 pub(crate) use cells::{Form, WrongKind, decode, encode};
 pub(crate) use column::{Column, place_of};
-pub(crate) use exec::{execute, with_gate};
+pub(crate) use exec::{Executor, with_gate};
 pub(crate) use names::{column_name, literal, quote, same};
 pub(crate) use rows::{record, row_of};
 pub(crate) use table::Table;

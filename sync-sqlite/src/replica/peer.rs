@@ -13,7 +13,7 @@ use notion_sync_core::value::Value;
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 use std::time::Duration;
 
-use super::exec::{execute, with_gate};
+use super::exec::{Executor, with_gate};
 use super::rows::{key_of, read, row_of, select};
 use super::{SqliteReplica, Table};
 use crate::database::Database;
@@ -140,10 +140,10 @@ impl Peer for SqliteReplica {
                     .transaction_with_behavior(TransactionBehavior::Immediate)?;
                 let table = Table::load(&transaction, &link)?.ok_or_else(not_aligned)?;
                 let mut outcomes = with_gate(&transaction, || {
-                    batch
-                        .commands
-                        .iter()
-                        .map(|command| execute(&transaction, &table, command))
+                    let mut executor = Executor::new(&transaction, &table)?;
+                    let commands = batch.commands.iter();
+                    commands
+                        .map(|command| executor.execute(command))
                         .collect::<Result<Vec<_>>>()
                 })?;
                 let is_done = |outcome: &Outcome| matches!(outcome, Outcome::Done(_));

@@ -2,6 +2,8 @@
 
 use notion_sync_core::port::FieldSet;
 use notion_sync_core::record::{Cell, Key, Lifecycle, Record};
+use notion_sync_core::schema::FieldId;
+use rusqlite::types::Value as Sql;
 use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::cells::decode;
@@ -24,7 +26,7 @@ pub(crate) fn key_of(row: i64) -> Key {
 /// `SELECT` of what [`read`] reads, without conditions.
 pub(crate) fn select(table: &Table) -> String {
     let mut sql = "SELECT _row, _trashed".to_owned();
-    for column in table.mapped().filter(|column| !column.projected()) {
+    for (_, column) in (table.in_order()).filter(|(_, column)| !column.projected()) {
         sql.push_str(", ");
         if column.exists {
             sql.push_str(&column.expression(&table.name));
@@ -41,7 +43,7 @@ pub(crate) fn select(table: &Table) -> String {
 pub(crate) fn read(table: &Table, fields: &FieldSet, row: &Row<'_>) -> rusqlite::Result<Record> {
     let mut at = 2;
     let mut cells = Vec::with_capacity(table.columns.len());
-    for column in table.mapped() {
+    for (_, column) in table.in_order() {
         let mut cell = Cell::Unread;
         if !column.projected() {
             let wanted = match fields {
@@ -55,18 +57,39 @@ pub(crate) fn read(table: &Table, fields: &FieldSet, row: &Row<'_>) -> rusqlite:
         }
         cells.push((column.id.clone(), cell));
     }
-    Ok(Record {
-        key: key_of(row.get(0)?),
-        lifecycle: if row.get::<_, i64>(1)? == 0 {
-            Lifecycle::Live
-        } else {
-            Lifecycle::Trashed
-        },
+    let lifecycle = match row.get(1)? {
+        0_i64 => Lifecycle::Live,
+        _ => Lifecycle::Trashed,
+    };
+    Ok(as_record(row.get(0)?, lifecycle, cells))
+}
+
+/// A live row as it reads once these values are written to it: one for each column of the table, in
+/// their order. A STRICT table keeps what [`encode`](super::cells::encode) makes as it is.
+pub(crate) fn of_values(table: &Table, row: i64, values: &[Sql]) -> Record {
+    let cells = table.in_order().map(|(at, column)| {
+        let cell = match column.projected() {
+            true => Cell::Unread,
+            false => decode(column.form(), (&values[at]).into()),
+        };
+        (column.id.clone(), cell)
+    });
+    as_record(row, Lifecycle::Live, cells)
+}
+
+fn as_record(
+    row: i64,
+    lifecycle: Lifecycle,
+    cells: impl IntoIterator<Item = (FieldId, Cell)>,
+) -> Record {
+    Record {
+        key: key_of(row),
+        lifecycle,
         version: None,
         edited_at: None,
         rank: None,
         cells: cells.into_iter().collect(),
-    })
+    }
 }
 
 /// One record, whole.

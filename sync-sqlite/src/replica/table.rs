@@ -1,6 +1,5 @@
 //! The layout of a replica table as it is stored, and what follows from it for a link.
 
-use std::collections::HashMap;
 use std::sync::OnceLock;
 
 use notion_sync_core::link::{LinkId, MappedField, Mapping, Side, Sides};
@@ -36,10 +35,8 @@ pub(crate) struct Table {
 pub(crate) struct Cache {
     /// The statement that reads one row.
     pub(crate) read_sql: OnceLock<String>,
-    /// The statement that inserts a row with all mapped columns.
-    pub(crate) insert_sql: OnceLock<String>,
-    /// Places of the mapped columns in [`Table::columns`], by id.
-    places: OnceLock<HashMap<FieldId, usize>>,
+    /// Places of the mapped columns in [`Table::columns`], in the order of their ids.
+    order: OnceLock<Vec<usize>>,
 }
 
 impl Table {
@@ -130,12 +127,25 @@ impl Table {
 
     /// Where in [`Table::columns`] the mapped column with this id stands.
     pub(crate) fn place_of(&self, id: &FieldId) -> Option<usize> {
-        let places = self.cache.places.get_or_init(|| {
+        let order = self.order();
+        let found = order.binary_search_by(|at| self.columns[*at].id.cmp(id));
+        found.ok().map(|at| order[at])
+    }
+
+    /// Mapped columns in the order of their ids, which is that of a record's cells, each with its
+    /// place in [`Table::columns`].
+    pub(crate) fn in_order(&self) -> impl Iterator<Item = (usize, &Column)> {
+        self.order().iter().map(|at| (*at, &self.columns[*at]))
+    }
+
+    fn order(&self) -> &[usize] {
+        self.cache.order.get_or_init(|| {
             let columns = self.columns.iter().enumerate();
             let mapped = columns.filter(|(_, column)| column.mapped);
-            mapped.map(|(at, column)| (column.id.clone(), at)).collect()
-        });
-        places.get(id).copied()
+            let mut order: Vec<usize> = mapped.map(|(at, _)| at).collect();
+            order.sort_by_key(|at| &self.columns[*at].id);
+            order
+        })
     }
 
     /// The column with the records' titles.
