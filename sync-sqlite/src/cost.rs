@@ -170,6 +170,6 @@ fn a_record_takes_the_steps_of_writing_it_and_of_nothing_else() {
     let (few, many) = (ticks_of(1_000), ticks_of(3_000));
     let [first, again, _] = [0, 1, 2].map(|at| (many[at] - few[at]) * 100 / 2_000);
     // Five rows and their indexes, two triggers that find the gate open; one look at each side.
-    assert!(first <= 318, "{first} steps for a record made");
+    assert!(first <= 330, "{first} steps for a record made");
     assert!(again <= 156, "{again} steps for a record looked at");
 }

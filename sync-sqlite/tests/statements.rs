@@ -171,6 +171,32 @@ fn what_a_trigger_of_ones_own_edits_is_an_edit() {
 }
 
 #[test]
+fn what_a_trigger_of_ones_own_makes_of_a_write_of_sync_is_an_edit_too() {
+    let (world, [one, two, three]) = tasks();
+    let person = world.person();
+    person
+        .execute_batch(
+            "CREATE TRIGGER mine AFTER UPDATE OF Note ON tasks WHEN NEW.Name = 'one' BEGIN
+               UPDATE tasks SET Extra = 'seen ' || NEW.Note WHERE Name = 'two';
+             END;
+             CREATE TRIGGER fresh AFTER INSERT ON tasks WHEN NEW.Name = 'four' BEGIN
+               UPDATE tasks SET Extra = 'four came' WHERE Name = 'three';
+               UPDATE tasks SET Extra = 'welcome' WHERE _row = NEW._row;
+             END;",
+        )
+        .unwrap();
+    let extra = |key: &Key| world.value(0, key, "e").display();
+    world.edits(0, &one, "n", text("new"));
+    world.settle();
+    assert_eq!(extra(&two), "seen new");
+    let four = world.sources[0].person_creates(&[("title", text("four"))]);
+    world.settle();
+    assert_eq!(extra(&three), "four came");
+    assert_eq!(extra(&four), "welcome");
+    assert_eq!(states(&person), [] as [&str; 0], "all are clean");
+}
+
+#[test]
 fn columns_of_files_may_be_called_as_the_parts_of_json_are() {
     for name in ["value", "Key", "path", "Digest", "json"] {
         let world = Linked::new(&[(

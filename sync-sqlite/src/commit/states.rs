@@ -19,6 +19,7 @@ impl Work<'_> {
             table.quoted()
         );
         let (connection, made) = (self.connection, &self.made);
+        let watched = replica::has_foreign_triggers(connection, &table)?;
         let pairs = &mut self.pairs;
         with_gate(connection, || {
             let mut write = connection.prepare_cached(&sql)?;
@@ -45,6 +46,9 @@ impl Work<'_> {
                     }
                     None => RecordState::Clean.as_str(),
                 };
+                if watched {
+                    replica::narrow(connection, &table, row)?;
+                }
                 write.execute((row, state))?;
             }
             Ok(())

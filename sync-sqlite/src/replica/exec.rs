@@ -10,44 +10,26 @@ use rusqlite::types::Value as Sql;
 use rusqlite::{CachedStatement, Connection, ErrorCode, params_from_iter};
 
 use super::cells::decode;
+use super::gate::{has_foreign_triggers, narrow};
 use super::names::quote;
 use super::rows::{of_values, record, row_of};
 use super::table::Table;
 use crate::error::{Result, corrupt};
-
-/// Runs writes that the triggers let pass and do not note. Only inside a transaction.
-pub(crate) fn with_gate<T>(
-    connection: &Connection,
-    writes: impl FnOnce() -> Result<T>,
-) -> Result<T> {
-    let gate = |open: bool| -> Result<()> {
-        connection
-            .prepare_cached("UPDATE _sync_gate SET applying = ?1, tbl = NULL, row = NULL")?
-            .execute([open])?;
-        Ok(())
-    };
-    gate(true)?;
-    let done = writes()?;
-    gate(false)?;
-    Ok(done)
-}
 
 /// Executes commands on a table: inside one transaction, behind [`with_gate`].
 pub(crate) struct Executor<'a> {
     connection: &'a Connection,
     table: &'a Table,
     insert: Option<CachedStatement<'a>>,
-    /// Whether a row may be another one than was written: somebody's trigger changes it.
-    reads_back: bool,
+    /// Whether somebody's own triggers see what is written: a row may be another one than was written,
+    /// and what they write to other rows is an edit.
+    watched: bool,
 }
 
 impl<'a> Executor<'a> {
     pub(crate) fn new(connection: &'a Connection, table: &'a Table) -> Result<Self> {
-        // Ours let the engine's own writes pass as they are.
-        let foreign = "SELECT 1 FROM sqlite_master WHERE type = 'trigger'
-            AND tbl_name = ?1 COLLATE NOCASE AND name NOT GLOB '_sync_*'";
         Ok(Self {
-            reads_back: connection.prepare_cached(foreign)?.exists([&table.name])?,
+            watched: has_foreign_triggers(connection, table)?,
             connection,
             table,
             insert: None,
@@ -62,10 +44,13 @@ impl<'a> Executor<'a> {
             Err(rejection) => return Ok(Outcome::Rejected(rejection)),
         };
         let written = match (command.kind, &command.key) {
-            (CommandKind::Create, _) => match self.insert(cells) {
-                Ok(written) => written,
-                Err(error) => return refused(error),
-            },
+            (CommandKind::Create, _) => {
+                let number = self.number()?;
+                match self.insert(cells, number) {
+                    Ok(written) => written,
+                    Err(error) => return refused(error),
+                }
+            }
             (_, None) => {
                 return Ok(rejected(RejectionKind::Invalid, "the command names no row"));
             }
@@ -83,13 +68,16 @@ impl<'a> Executor<'a> {
                     return Ok(Outcome::Stale(Some(current)));
                 }
                 write_over(&mut current, table, kind, &cells);
+                if self.watched {
+                    narrow(connection, table, row)?;
+                }
                 if let Err(error) = update(connection, table, kind, row, cells) {
                     return refused(error);
                 }
                 current
             }
         };
-        let observed = match row_of(&written.key).filter(|_| self.reads_back) {
+        let observed = match row_of(&written.key).filter(|_| self.watched) {
             Some(row) => record(connection, table, row)?
                 .ok_or_else(|| corrupt("a row just written is not there"))?,
             None => written,
@@ -101,8 +89,27 @@ impl<'a> Executor<'a> {
         }))
     }
 
-    /// Inserts a row. All mapped columns are named, so that every row of a commit is one statement.
-    fn insert(&mut self, cells: Vec<(usize, Sql)>) -> rusqlite::Result<Record> {
+    /// The number of the row that is inserted next, where only that row may pass.
+    fn number(&self) -> Result<Option<i64>> {
+        if !self.watched {
+            return Ok(None);
+        }
+        let next = "SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = ?1), 0) + 1";
+        let row = self
+            .connection
+            .prepare_cached(next)?
+            .query_row([&self.table.name], |row| row.get(0))?;
+        narrow(self.connection, self.table, row)?;
+        Ok(Some(row))
+    }
+
+    /// Inserts a row, counted by SQLite unless a number is given. All mapped columns are named, so that
+    /// every row of a commit is one statement.
+    fn insert(
+        &mut self,
+        cells: Vec<(usize, Sql)>,
+        number: Option<i64>,
+    ) -> rusqlite::Result<Record> {
         let table = self.table;
         let is_body = |(place, _): &&(usize, Sql)| table.columns[*place].is_body();
         let body = cells.iter().find(is_body).map(|(_, body)| body.clone());
@@ -116,7 +123,9 @@ impl<'a> Executor<'a> {
             Some(statement) => statement,
             none => none.insert(self.connection.prepare_cached(&insert_sql(table))?),
         };
-        let row = statement.insert(params_from_iter(own.map(|(_, value)| value)))?;
+        let number = number.map_or(Sql::Null, Sql::Integer);
+        let own = own.map(|(_, value)| value).chain([&number]);
+        let row = statement.insert(params_from_iter(own))?;
         write_body(self.connection, table, row, body)?;
         Ok(of_values(table, row, &values))
     }
@@ -125,12 +134,12 @@ impl<'a> Executor<'a> {
 fn insert_sql(table: &Table) -> String {
     let mut names: Vec<String> = table.own().map(|column| quote(&column.name)).collect();
     let mut values = vec!["?"; names.len()];
+    // Empty, it is counted.
+    names.push("_row".to_owned());
+    values.push("?");
     if table.stateful {
         names.push("_state".to_owned());
         values.push("'clean'");
-    }
-    if names.is_empty() {
-        return format!("INSERT INTO {} DEFAULT VALUES", table.quoted());
     }
     format!(
         "INSERT INTO {} ({}) VALUES ({})",

@@ -13,7 +13,8 @@ use notion_sync_core::value::Value;
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 use std::time::Duration;
 
-use super::exec::{Executor, with_gate};
+use super::exec::Executor;
+use super::gate::with_gate;
 use super::rows::{key_of, read, row_of, select};
 use super::{SqliteReplica, Table};
 use crate::database::Database;

@@ -1,0 +1,39 @@
+//! The gate in the file through which writes of the engine pass the triggers, unjudged and unnoted.
+
+use rusqlite::Connection;
+
+use super::Table;
+use crate::error::Result;
+
+/// Runs writes that the triggers let pass. Only inside a transaction, so that a failure closes it.
+pub(crate) fn with_gate<T>(
+    connection: &Connection,
+    writes: impl FnOnce() -> Result<T>,
+) -> Result<T> {
+    let gate = |open: bool| -> Result<()> {
+        connection
+            .prepare_cached("UPDATE _sync_gate SET applying = ?1, tbl = NULL, row = NULL")?
+            .execute([open])?;
+        Ok(())
+    };
+    gate(true)?;
+    let done = writes()?;
+    gate(false)?;
+    Ok(done)
+}
+
+/// Lets nothing but this row pass from now on, while the gate is open: what a trigger of somebody's own
+/// makes of the engine's write to other rows is their edit.
+pub(crate) fn narrow(connection: &Connection, table: &Table, row: i64) -> Result<()> {
+    connection
+        .prepare_cached("UPDATE _sync_gate SET tbl = ?1, row = ?2")?
+        .execute((&table.name, row))?;
+    Ok(())
+}
+
+/// Whether the table has triggers that are not ours.
+pub(crate) fn has_foreign_triggers(connection: &Connection, table: &Table) -> Result<bool> {
+    let foreign = "SELECT 1 FROM sqlite_master WHERE type = 'trigger'
+        AND tbl_name = ?1 COLLATE NOCASE AND name NOT GLOB '_sync_*'";
+    Ok(connection.prepare_cached(foreign)?.exists([&table.name])?)
+}
