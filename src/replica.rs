@@ -363,7 +363,7 @@ impl Replica {
     /// # Errors
     /// When the data source or the file cannot be read.
     pub async fn verify(&self, options: &VerifyOptions) -> Result<Verification, ReplicaError> {
-        let engine = self.engine(Intent::Verify, true).await?;
+        let engine = self.engine(Intent::Read, true).await?;
         Ok(engine.verify(options).await?)
     }
 
@@ -407,11 +407,7 @@ impl Replica {
             Some((schema, at)) => (peer.describe_from(schema)?, at),
             None => (peer.describe(&call).await?, now),
         };
-        let marker = match self.marker_id(&description.schema)? {
-            // What is there is compared as the runs that wrote it saw it.
-            None if intent == Intent::Verify => self.store.marker_of(&link).await?,
-            marker => marker,
-        };
+        let marker = self.marker_id(&description.schema)?;
 
         let others = self.others().await?;
         let adds = self.policy.unknown_options != OptionPolicy::Deny;
@@ -487,6 +483,5 @@ impl Replica {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Intent {
     Read,
-    Verify,
     Write,
 }

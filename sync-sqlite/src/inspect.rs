@@ -5,14 +5,13 @@ use notion_sync_core::link::LinkId;
 use notion_sync_core::outbox::{Intent, IntentId, IntentState, NextStep};
 use notion_sync_core::port::{LinkMemory, PlaceId, Query, Rows, RunRecord, Store, StoreError};
 use notion_sync_core::record::{Key, Timestamp};
-use notion_sync_core::schema::FieldId;
 use notion_sync_core::value::Digest;
 use rusqlite::types::ValueRef;
 use rusqlite::{OptionalExtension, Row};
 use serde::Serialize;
 
 use crate::links;
-use crate::replica::{Table, literal, place_of, quote, uploads};
+use crate::replica::{literal, place_of, quote, uploads};
 use crate::store::SqliteStore;
 
 /// One table and how it stands.
@@ -179,25 +178,6 @@ impl SqliteStore {
     pub async fn place_of(&self, link: &LinkId) -> Result<Option<PlaceId>, StoreError> {
         let table = self.table_of(link).await?;
         Ok(table.map(|table| place_of(&table)))
-    }
-
-    /// The source's field that carries markers of creates, as the last run had it.
-    ///
-    /// # Errors
-    /// When the file cannot be read.
-    pub async fn marker_of(&self, link: &LinkId) -> Result<Option<FieldId>, StoreError> {
-        let link = link.clone();
-        self.worker()
-            .ask(move |database| {
-                let Some(reader) = database.reader()? else {
-                    return Ok(None);
-                };
-                let table = Table::load(reader, &link)?;
-                let columns = table.iter().flat_map(Table::mapped);
-                let mut markers = columns.filter(|column| column.is_marker());
-                Ok(markers.next().map(|column| column.field.clone()))
-            })
-            .await
     }
 
     /// The bytes of a file that somebody put into `files`, for the peer that uploads them; `None` where

@@ -283,13 +283,18 @@ fn people_are_written_by_address_and_kept_by_id() {
         0,
         &roof,
         "t",
-        Value::people(vec![Person::with_id("u2"), ada()]),
+        Value::people(vec![Person::with_id("u2").called("Eve B"), ada()]),
     );
     person
         .execute_batch("UPDATE tasks SET Team = NULL")
         .unwrap();
     world.settle();
     assert_eq!(world.value(0, &roof, "t"), Value::people(vec![ada()]));
+    // The source told no address of u2 this time: the one that was known stays.
+    assert_eq!(
+        rows(&person, "SELECT * FROM sync_people WHERE id = 'u2'"),
+        ["u2|Eve B|eve@x.org"]
+    );
     assert_eq!(
         refusal(&person, "UPDATE tasks SET Team = '[\"bob@x.org\"]'"),
         "Team names somebody who is not in sync_people"

@@ -247,6 +247,12 @@ fn columns_follow_a_rename_only_where_that_was_asked_for() {
         .unwrap();
     world.sources[0].change_schema(|schema| schema.fields[3].name = "Remarks".into());
     world.follow_names = true;
+    // Laid out anew and not run yet: the edit goes by the new name.
+    world.engine(0);
+    assert_eq!(
+        rows(&person, "SELECT \"column\", base, current FROM changes"),
+        ["Remarks|slate|tin"]
+    );
     world.settle();
     assert_eq!(
         rows(&person, "SELECT Remarks, _state FROM tasks"),

@@ -7,7 +7,7 @@ use notion_sync_core::port::PlaceId;
 use notion_sync_core::schema::{Access, Field, FieldId, FieldType, Schema};
 use rusqlite::{Connection, TransactionBehavior};
 
-use super::column::{BY_SYNC, Column, form_of, kind_of};
+use super::column::{Column, form_of, kind_of};
 use super::names::{BODY, FIXED, column_name, same, table_name};
 use super::table::{Cache, Table};
 use crate::database::Database;
@@ -214,7 +214,7 @@ fn target(
 fn closed(field: &Field, ask: &Ask, target: Option<&str>, fixed: bool) -> Option<String> {
     let source = &ask.source_name;
     if ask.marker.as_ref() == Some(&field.id) {
-        return Some(BY_SYNC.to_owned());
+        return Some("written by sync".to_owned());
     }
     if fixed {
         return Some(format!("computed by {source}"));

@@ -45,11 +45,6 @@ impl Column {
         self.closed.is_some()
     }
 
-    /// Whether it carries markers of creates.
-    pub(crate) fn is_marker(&self) -> bool {
-        self.closed.as_deref() == Some(BY_SYNC)
-    }
-
     /// Whether it is the text of the row, which stands in a table of its own.
     pub(crate) fn is_body(&self) -> bool {
         self.kind == "body"
@@ -130,9 +125,6 @@ impl Column {
         }
     }
 }
-
-/// Why nobody edits a column that carries markers.
-pub(crate) const BY_SYNC: &str = "written by sync";
 
 /// A table as a place.
 pub(crate) fn place_of(table: &str) -> PlaceId {
