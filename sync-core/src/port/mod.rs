@@ -7,8 +7,10 @@ mod call;
 mod clock;
 mod peer;
 mod store;
+mod store_error;
 
 pub use call::{Call, Cancel, Lane};
 pub use clock::Clock;
 pub use peer::*;
 pub use store::*;
+pub use store_error::StoreError;

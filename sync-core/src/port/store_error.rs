@@ -1,0 +1,65 @@
+//! What a store answers when it cannot do what was asked.
+
+use std::error::Error as StdError;
+
+/// A store cannot do what was asked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// Another process holds the link.
+    #[error("another run holds this link ({owner}); wait for it, or end that process")]
+    Busy {
+        /// Who, as far as known.
+        owner: String,
+    },
+    /// A later owner took the lease.
+    #[error("a later run took over this link; this one stops")]
+    Fenced,
+    /// Somebody committed in between.
+    #[error("the store moved on since it was read")]
+    SerialMoved,
+    /// Written by a later version.
+    #[error("the store has format {found}, this program knows up to {known}; update the program")]
+    Newer {
+        /// Format found.
+        found: u32,
+        /// Format known.
+        known: u32,
+    },
+    /// The store belongs to another collection.
+    #[error("the store was made for {expected}, not for {found}; use another file")]
+    Copied {
+        /// What it was made for.
+        expected: String,
+        /// What it was opened for.
+        found: String,
+    },
+    /// The store is a copy of one that may go on elsewhere, or was restored, and nobody said so.
+    #[error(
+        "the store was copied or restored: two that go on would both send what waits, and make \
+         records twice; if no other goes on, say so (`adopt`)"
+    )]
+    NotAdopted,
+    /// No room.
+    #[error("no room is left where the store lives; nothing was lost, make room and run again")]
+    Full,
+    /// The file is damaged.
+    #[error("the store is damaged: {0}")]
+    Corrupt(String),
+    /// Anything else underneath.
+    #[error("the store failed: {message}")]
+    Io {
+        /// What failed.
+        message: String,
+        /// What was underneath.
+        #[source]
+        source: Option<Box<dyn StdError + Send + Sync>>,
+    },
+}
+
+impl StoreError {
+    /// Whether another try may fare better.
+    pub fn may_pass(&self) -> bool {
+        matches!(self, Self::Busy { .. } | Self::Full)
+    }
+}
