@@ -260,6 +260,7 @@ impl Store for CountingStore {
         let rows = self.inner.read(link, query, after, limit).await?;
         let read = match &rows {
             Rows::Heads(rows) => rows.len(),
+            Rows::Ids(rows) => rows.len(),
             Rows::Digests(rows) => rows.len(),
             Rows::Pairs(rows) => rows.len(),
             Rows::Intents(rows) => rows.len(),

@@ -231,11 +231,11 @@ impl Memory {
                 let named = named.filter_map(|key| self.keys[*side].get(key));
                 Rows::Heads(self.named(named, start).map(head).collect())
             }
-            Query::Live(_) | Query::LiveWithin(..) | Query::LiveUnranked(_) => Rows::Heads(
+            Query::Live(_) | Query::LiveWithin(..) | Query::LiveUnranked(_) => Rows::Ids(
                 range()
                     .filter(|pair| is_among_live(pair, query))
                     .take(limit)
-                    .map(head)
+                    .map(|pair| pair.id)
                     .collect(),
             ),
             Query::Digests => Rows::Digests(range().take(limit).map(digests).collect()),

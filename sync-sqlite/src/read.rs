@@ -5,7 +5,7 @@ use std::ops::Bound;
 use notion_sync_core::conflict::{Conflict, Resolution};
 use notion_sync_core::link::{LinkId, Side, Sides};
 use notion_sync_core::outbox::Intent;
-use notion_sync_core::pair::{PairHead, PairId, PairState};
+use notion_sync_core::pair::{PairId, PairState};
 use notion_sync_core::port::{Bookmark, Query, Rows, RunId, RunRecord, Wait};
 use notion_sync_core::record::{RankRange, Timestamp};
 use notion_sync_core::schema::FieldId;
@@ -71,9 +71,8 @@ pub(crate) fn read(
 
 fn empty(query: &Query) -> Result<Rows> {
     Ok(match query {
-        Query::Heads(..) | Query::Live(_) | Query::LiveWithin(..) | Query::LiveUnranked(_) => {
-            Rows::Heads(Vec::new())
-        }
+        Query::Heads(..) => Rows::Heads(Vec::new()),
+        Query::Live(_) | Query::LiveWithin(..) | Query::LiveUnranked(_) => Rows::Ids(Vec::new()),
         Query::Digests => Rows::Digests(Vec::new()),
         Query::Pairs(_) | Query::All | Query::Dirty | Query::Standing => Rows::Pairs(Vec::new()),
         Query::Intents { .. } => Rows::Intents(Vec::new()),
@@ -119,21 +118,19 @@ impl Reader<'_> {
             Query::Live(side) => {
                 let column = side_text(*side);
                 let sql = format!(
-                    "SELECT {HEAD} FROM _sync_pairs p WHERE p.pk > ?1 AND p.pk < ?2
-                     AND p.{column}_live = 1 ORDER BY p.pk LIMIT ?3"
+                    "SELECT pk FROM _sync_pairs WHERE pk > ?1 AND pk < ?2
+                     AND {column}_live = 1 ORDER BY pk LIMIT ?3"
                 );
-                Rows::Heads(self.list(&sql, &[&from, &to, &self.limit], |row| Ok(head(row)?))?)
+                Rows::Ids(self.list(&sql, &[&from, &to, &self.limit], id)?)
             }
-            Query::LiveWithin(side, range) => {
-                Rows::Heads(self.live_within(*side, range, from, to)?)
-            }
+            Query::LiveWithin(side, range) => Rows::Ids(self.live_within(*side, range, from, to)?),
             Query::LiveUnranked(side) => {
                 let column = side_text(*side);
                 let sql = format!(
-                    "SELECT {HEAD} FROM _sync_pairs p WHERE p.pk > ?1 AND p.pk < ?2
-                     AND p.{column}_live = 1 AND p.{column}_rank IS NULL ORDER BY p.pk LIMIT ?3"
+                    "SELECT pk FROM _sync_pairs WHERE pk > ?1 AND pk < ?2
+                     AND {column}_live = 1 AND {column}_rank IS NULL ORDER BY pk LIMIT ?3"
                 );
-                Rows::Heads(self.list(&sql, &[&from, &to, &self.limit], |row| Ok(head(row)?))?)
+                Rows::Ids(self.list(&sql, &[&from, &to, &self.limit], id)?)
             }
             Query::Digests => {
                 let sql = format!(
@@ -216,7 +213,7 @@ impl Reader<'_> {
         range: &RankRange,
         from: i64,
         to: i64,
-    ) -> Result<Vec<PairHead>> {
+    ) -> Result<Vec<PairId>> {
         let column = side_text(side);
         // No rank is a blob, and every text stands before the first of those.
         let (above, start) = match &range.from {
@@ -232,12 +229,12 @@ impl Reader<'_> {
         // The plus keeps the number of the row from being searched by: a slice is small, and its index
         // holds nothing else.
         let sql = format!(
-            "SELECT {HEAD} FROM _sync_pairs p WHERE p.link = ?1 AND p.{column}_live = 1
-             AND p.{column}_rank {above} ?2 AND p.{column}_rank {below} ?3
-             AND +p.pk > ?4 AND +p.pk < ?5 ORDER BY +p.pk LIMIT ?6"
+            "SELECT pk FROM _sync_pairs WHERE link = ?1 AND {column}_live = 1
+             AND {column}_rank {above} ?2 AND {column}_rank {below} ?3
+             AND +pk > ?4 AND +pk < ?5 ORDER BY +pk LIMIT ?6"
         );
         let arguments: [&dyn ToSql; 6] = [&self.link, &start, &end, &from, &to, &self.limit];
-        self.list(&sql, &arguments, |row| Ok(head(row)?))
+        self.list(&sql, &arguments, id)
     }
 
     /// As many as were named: the caller bounds the answer by the question.
@@ -340,6 +337,10 @@ fn run(row: &Row<'_>) -> Result<RunRecord> {
             .get::<_, Option<i64>>(6)?
             .map(|run| RunId(Timestamp(run))),
     })
+}
+
+fn id(row: &Row<'_>) -> Result<PairId> {
+    Ok(PairId(id_of(row.get(0)?)))
 }
 
 fn json_row<T: DeserializeOwned>(row: &Row<'_>) -> Result<T> {

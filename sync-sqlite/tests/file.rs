@@ -279,10 +279,10 @@ fn e09_a_file_of_an_older_format_is_read_as_it_is_and_brought_up_to_date_by_the_
     let all = read(Query::All);
     assert!(matches!(&all, Rows::Pairs(pairs) if pairs.len() == 2));
     let unranked = read(Query::LiveUnranked(Side::Left));
-    assert!(matches!(&unranked, Rows::Heads(heads) if heads.len() == 2));
+    assert!(matches!(&unranked, Rows::Ids(ids) if ids.len() == 2));
     let everywhere = RankRange::starting(Bound::Unbounded);
     let within = Query::LiveWithin(Side::Left, everywhere);
-    assert_eq!(read(within.clone()), Rows::Heads(Vec::new()));
+    assert_eq!(read(within.clone()), Rows::Ids(Vec::new()));
     let same = folder(dir.path());
     assert_eq!(
         same["db.sqlite"], before["db.sqlite"],
@@ -310,7 +310,7 @@ fn e09_a_file_of_an_older_format_is_read_as_it_is_and_brought_up_to_date_by_the_
         ..Commit::default()
     };
     block_on(store.commit(&fence, commit)).unwrap();
-    assert!(matches!(read(within), Rows::Heads(heads) if heads.len() == 1));
+    assert!(matches!(read(within), Rows::Ids(ids) if ids.len() == 1));
     assert!(matches!(
         read(Query::Pairs(vec![pair.id])),
         Rows::Pairs(pairs) if pairs[0].sides.left == state
@@ -318,7 +318,7 @@ fn e09_a_file_of_an_older_format_is_read_as_it_is_and_brought_up_to_date_by_the_
     drop(store);
     let again = open(&dir.path().join("db.sqlite")).unwrap();
     let unranked = block_on(again.read(&link(), &Query::LiveUnranked(Side::Left), None, 10));
-    assert!(matches!(unranked.unwrap(), Rows::Heads(heads) if heads.len() == 1));
+    assert!(matches!(unranked.unwrap(), Rows::Ids(ids) if ids.len() == 1));
 }
 
 #[test]

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::pin::pin;
 use std::sync::Arc;
 
+use futures::future::join;
 use tracing::Instrument;
 
 use super::commit::Chunk;
-use super::cycle::Cycle;
+use super::cycle::{CHUNK, Cycle};
 use super::guarding::Held;
 use super::marks::Marks;
 use super::slices::{Way, highest};
@@ -25,6 +26,8 @@ use crate::record::{Key, Lifecycle, Record};
 
 /// Records asked for per page of a scan.
 const SCAN_LIMIT: u32 = 1_000;
+/// Ids of live records read at a time.
+const IDS: u32 = 10_000;
 /// Direct reads of missing records per run at a remote side; the rest wait for the next.
 const PROBE_BUDGET: usize = 100;
 /// If all of the first so many missing records turn out to be there, the scan was at fault.
@@ -91,7 +94,7 @@ impl Cycle<'_> {
                     let from = ScanFrom::Next(token);
                     let next = self.scan(side, &from, lane);
                     let remember = self.remember(side, page.items, &mut marks);
-                    let (remembered, next) = futures::future::join(remember, next).await;
+                    let (next, remembered) = join(next, remember).await;
                     remembered?;
                     page = next?;
                 }
@@ -192,7 +195,17 @@ impl Cycle<'_> {
         marks: &mut Marks,
     ) -> Result<Chunk, RunError> {
         let keys: Vec<Key> = items.iter().filter_map(key_of).cloned().collect();
-        let heads = self.heads(side, keys).await?;
+        let remembers = self.opened.counts.pairs > 0;
+        // While the store looks up the keys.
+        let digests = async {
+            let digest = |item: &Sighting| match item {
+                Sighting::Seen(record) if remembers => Some(record.digest()),
+                _ => None,
+            };
+            items.iter().map(digest).collect::<Vec<_>>()
+        };
+        let (heads, digests) = join(self.heads(side, keys), digests).await;
+        let heads = heads?;
         let head = |key: &Key| {
             heads
                 .binary_search_by(|head| head.keys[side].as_ref().cmp(&Some(key)))
@@ -215,7 +228,7 @@ impl Cycle<'_> {
         let mut tombstones = Vec::new();
         let mut unread = Vec::new();
         let mut fresh: BTreeMap<Key, PairId> = BTreeMap::new();
-        for (item, known) in items.into_iter().zip(known) {
+        for ((item, known), digest) in items.into_iter().zip(known).zip(digests) {
             match item {
                 Sighting::Seen(record) => {
                     let known = known.map(|head| (head.id, head.seen[side], head.ranked[side]));
@@ -224,7 +237,7 @@ impl Cycle<'_> {
                     match (known, again) {
                         (Some((pair, seen, ranked)), _) => {
                             marks.mark(pair);
-                            let content = record.digest();
+                            let content = digest.unwrap_or_else(|| record.digest());
                             let unchanged = seen == Some(content);
                             if !(unchanged && (ranked || record.rank.is_none()))
                                 && !canary::seen_before(pair.0 * 2 + side as u64, content)
@@ -420,29 +433,27 @@ impl Cycle<'_> {
         let at_once = matches!(query, Query::Live(_));
         let mut after = None;
         loop {
-            let limit = super::cycle::CHUNK;
             let rows = self
                 .store
-                .read(&self.engine.spec.id, &query, after, limit)
+                .read(&self.engine.spec.id, &query, after, IDS)
                 .await?;
-            let Rows::Heads(heads) = rows else {
+            let Rows::Ids(live) = rows else {
                 return Ok(());
             };
-            let missing: Vec<PairId> = heads
+            let missing: Vec<PairId> = live
                 .iter()
-                .map(|head| head.id)
+                .copied()
                 .filter(|id| !marks.is_marked(*id))
                 .filter(|id| at_once || !self.is_ahead_of_index(side, *id))
                 .collect();
-            let mut changes = Vec::new();
-            if !missing.is_empty() {
-                for state in self.pairs(&Query::Pairs(missing), None).await? {
-                    changes.push(gone(&state, side, Presence::Gone));
-                }
-                self.commit(changes, Vec::new()).await?;
+            for missing in missing.chunks(CHUNK as usize) {
+                let states = self.pairs(&Query::Pairs(missing.to_vec()), None).await?;
+                let gone = |state: &PairState| gone(state, side, Presence::Gone);
+                self.commit(states.iter().map(gone).collect(), Vec::new())
+                    .await?;
             }
-            match heads.last() {
-                Some(last) if heads.len() >= limit as usize => after = Some(Bookmark(last.id.0)),
+            match live.last() {
+                Some(last) if live.len() >= IDS as usize => after = Some(Bookmark(last.0)),
                 _ => return Ok(()),
             }
         }
@@ -455,7 +466,7 @@ impl Cycle<'_> {
             let capabilities = self.described[side].capabilities.clone();
             let remote = capabilities.requests_per_command > 0;
             let mut missing: Vec<PairState> = Vec::new();
-            for chunk in pairs.chunks(super::cycle::CHUNK as usize) {
+            for chunk in pairs.chunks(CHUNK as usize) {
                 let states = self.pairs(&Query::Pairs(chunk.to_vec()), None).await?;
                 missing.extend(states.into_iter().filter(|pair| {
                     let unproved = [Presence::Gone, Presence::Denied, Presence::Unread];

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 
 use crate::link::{LinkId, LinkSpec};
-use crate::memory::{Memory, digests, head, is_among_live};
+use crate::memory::{Memory, digests, is_among_live};
 use crate::pair::{PairDigests, PairId, PairState};
 use crate::port::{
     Bookmark, Change, Commit, Committed, Fence, LeaseAsk, OpenMode, Opened, Outcome, Query, Rows,
@@ -213,26 +213,24 @@ impl Store for Overlay {
                 Ok(Rows::Heads(heads))
             }
             Query::Live(_) | Query::LiveWithin(..) | Query::LiveUnranked(_) => {
-                let Rows::Heads(heads) = self.inner.read(link, query, after, limit).await? else {
-                    return Ok(Rows::Heads(Vec::new()));
+                let Rows::Ids(mut found) = self.inner.read(link, query, after, limit).await? else {
+                    return Ok(Rows::Ids(Vec::new()));
                 };
                 let most = usize::try_from(limit).unwrap_or(usize::MAX);
-                let last = heads.len() < most;
-                let upto = heads.last().map(|head| head.id);
+                let last = found.len() < most;
+                let upto = found.last().copied();
                 let low = PairId(after.map_or(0, |Bookmark(id)| id.saturating_add(1)));
-                let mut found = heads;
                 self.with(|state| {
                     let ours = state.memory.pairs_from(low);
                     let ours = ours.filter(|pair| last || Some(pair.id) <= upto);
                     // A pair this layer holds and finds dead stays in the page as the lower layer
                     // shows it: the page must not look short. Callers skip what they have seen.
                     let ours = ours.filter(|pair| is_among_live(pair, query));
-                    let ours: Vec<_> = ours.map(head).collect();
-                    found.retain(|h| ours.binary_search_by_key(&h.id, |our| our.id).is_err());
-                    found.extend(ours);
+                    found.extend(ours.map(|pair| pair.id));
                 });
-                found.sort_by_key(|head| head.id);
-                Ok(Rows::Heads(found))
+                found.sort_unstable();
+                found.dedup();
+                Ok(Rows::Ids(found))
             }
             Query::Pairs(ids) => {
                 let (ours, theirs): (Vec<_>, Vec<_>) =

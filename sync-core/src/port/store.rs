@@ -253,7 +253,7 @@ pub enum Query {
     /// Heads of the pairs that have these keys on a side, whatever the limit. Unknown keys are not
     /// answered.
     Heads(Side, Vec<Key>),
-    /// Heads of all pairs whose record on a side is present and live.
+    /// Ids of all pairs whose record on a side is present and live.
     Live(Side),
     /// Of those, the ones whose rank lies in this range.
     LiveWithin(Side, RankRange),
@@ -299,8 +299,10 @@ pub struct Bookmark(pub u64);
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Rows {
-    /// For [`Query::Heads`], [`Query::Live`], [`Query::LiveWithin`] and [`Query::LiveUnranked`].
+    /// For [`Query::Heads`].
     Heads(Vec<PairHead>),
+    /// For [`Query::Live`], [`Query::LiveWithin`] and [`Query::LiveUnranked`].
+    Ids(Vec<PairId>),
     /// For [`Query::Digests`].
     Digests(Vec<PairDigests>),
     /// For [`Query::Pairs`], [`Query::All`], [`Query::Dirty`] and [`Query::Standing`].

@@ -2,7 +2,7 @@
 
 use std::ops::Bound;
 
-use super::bench::{ALL, Bench, Setup, pairs, queries, within};
+use super::bench::{ALL, Bench, Setup, key, pairs, queries, within};
 use crate::conflict::{Conflict, Resolution};
 use crate::link::{LinkId, Side, Sides};
 use crate::outbox::{Intent, IntentId, IntentState};
@@ -67,7 +67,7 @@ pub fn a_slice_answers_those_whose_rank_lies_in_it(setup: Setup<'_>) {
         bench.commit(&fence, vec![bench.seen(pair, Side::Left, "a")]);
     }
     let found = |query: Query| match bench.read(&query, None, ALL) {
-        Rows::Heads(heads) => heads.iter().map(|head| head.id.0).collect::<Vec<_>>(),
+        Rows::Ids(ids) => ids.iter().map(|id| id.0).collect::<Vec<_>>(),
         other => panic!("{query:?} is answered with {other:?}"),
     };
     let slice = |side, from, to| found(Query::LiveWithin(side, within(from, to)));
@@ -88,7 +88,8 @@ pub fn a_slice_answers_those_whose_rank_lies_in_it(setup: Setup<'_>) {
     assert_eq!(slice(side, Bound::Unbounded, Bound::Excluded("1")), [1]);
     assert_eq!(found(Query::LiveUnranked(side)), [4]);
     assert!(slice(Side::Right, Bound::Unbounded, Bound::Unbounded).is_empty());
-    match bench.read(&Query::Live(side), None, ALL) {
+    let keys = pairs().map(|pair| key(side, pair)).collect();
+    match bench.read(&Query::Heads(side, keys), None, ALL) {
         Rows::Heads(heads) => {
             let ranked = heads.iter().filter(|head| head.ranked[side]);
             assert_eq!(ranked.count(), 4, "a head says whether a rank is known");

@@ -383,6 +383,7 @@ fn rows(rows: &Rows) -> Vec<(u64, String)> {
     }
     match rows {
         Rows::Heads(heads) => listed(heads, |head| head.id.0),
+        Rows::Ids(ids) => listed(ids, |id| id.0),
         Rows::Digests(digests) => listed(digests, |digests| digests.id.0),
         Rows::Pairs(pairs) => listed(pairs, |pair| pair.id.0),
         Rows::Intents(intents) => listed(intents, |intent| intent.id.0),
