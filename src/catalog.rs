@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use notion_sync_client::{Client, DataSourceId};
-use notion_sync_core::engine::{Described, Engine, Report, RunOptions};
+use notion_sync_core::engine::{Described, Engine, Report, RunOptions, Watch};
 use notion_sync_core::link::{LinkId, LinkSpec, Policy, Sides};
 use notion_sync_core::port::{Call, Clock, Peer, Store, StoreError};
 use notion_sync_notion::{NotionCatalog, Subject};
 use notion_sync_sqlite::SqliteStore;
 
+use crate::watch::{LOOK_EVERY, Watched};
 use crate::{ReplicaError, SystemClock};
 
 /// What is to be known of data sources beside their rows: titles, descriptions, icons, and the
@@ -60,12 +61,10 @@ impl Catalog {
     /// When the file cannot be read.
     pub async fn is_due(&self) -> Result<bool, StoreError> {
         let read = self.store.memory(&link(Subject::DataSources)).await?;
-        let age = read
-            .sides
-            .left
-            .full_scan_at
-            .map(|at| self.clock.now().since(at));
-        if age.is_none_or(|age| age >= self.policy.sweep_every) {
+        let now = self.clock.now();
+        // What lies in the future was dated by a clock that has jumped back since.
+        let last = read.sides.left.full_scan_at.filter(|at| *at <= now);
+        if last.is_none_or(|at| now.since(at) >= self.policy.sweep_every) {
             return Ok(true);
         }
         let tables = self.store.status().await?;
@@ -89,6 +88,31 @@ impl Catalog {
             }
         }
         Ok(reports)
+    }
+
+    /// Runs whenever a run is worth its requests ([`Catalog::is_due`]), until `options.cancel` is set;
+    /// `told` hears of nothing where none was.
+    ///
+    /// # Errors
+    /// The first failure that will not pass by itself.
+    pub async fn watch(
+        &self,
+        options: &RunOptions,
+        watch: &Watch,
+        told: impl FnMut(&Result<Vec<(Subject, Report)>, ReplicaError>),
+    ) -> Result<(), ReplicaError> {
+        let file = Watched {
+            store: &self.store,
+            clock: &*self.clock,
+            look_every: Some(LOOK_EVERY),
+        };
+        let cycle = || async {
+            match self.is_due().await? {
+                true => self.run(options).await,
+                false => Ok(Vec::new()),
+            }
+        };
+        file.run(watch, &options.cancel, cycle, told).await
     }
 
     async fn engine(&self, subject: Subject) -> Result<Engine, ReplicaError> {

@@ -16,6 +16,7 @@ mod replica;
 mod restore;
 #[cfg(feature = "sqlite")]
 mod table_link;
+mod watch;
 
 #[cfg(feature = "sqlite")]
 pub use catalog::Catalog;

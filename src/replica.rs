@@ -1,10 +1,8 @@
 //! One Notion data source and one table of a SQLite file, kept the same.
 
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::future::{Either, select};
 use notion_sync_client::Client;
 use notion_sync_client::DataSourceId;
 use notion_sync_core::engine::{
@@ -22,12 +20,10 @@ use notion_sync_sqlite::{SqliteReplica, SqliteStore};
 use crate::SystemClock;
 use crate::explained::{self, Explained};
 use crate::restore::{self, Restore, RestoreReport};
+use crate::watch::{LOOK_EVERY, Watched};
 
 /// How often a run starts over because the fields in Notion changed under it.
 const SCHEMA_RETRIES: u32 = 3;
-
-/// How often a watch looks whether another program wrote to the file.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// One Notion data source and one table of a SQLite file, kept the same.
 ///
@@ -244,17 +240,13 @@ impl Replica {
         watch: &Watch,
         told: impl FnMut(&Result<Report, ReplicaError>),
     ) -> Result<(), ReplicaError> {
-        let cycle = || self.run(options);
-        let cycles = watch.run(&*self.clock, &options.cancel, cycle, told);
-        let Some(every) = self.look_every else {
-            return cycles.await;
+        let file = Watched {
+            store: &self.store,
+            clock: &*self.clock,
+            look_every: self.look_every,
         };
-        let bell = watch.bell();
-        let looks = self.store.ring_on_edits(&bell, &*self.clock, every);
-        match select(pin!(cycles), pin!(looks)).await {
-            Either::Left((ended, _)) => ended,
-            Either::Right((never, _)) => match never {},
-        }
+        file.run(watch, &options.cancel, || self.run(options), told)
+            .await
     }
 
     /// Plans one cycle and writes nothing anywhere.

@@ -1,5 +1,6 @@
 //! `notion-sync watch`: run again and again, until somebody says stop.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -8,7 +9,9 @@ use notion_sync::client::DataSourceId;
 use notion_sync::core::engine::MayPass;
 use notion_sync::core::port::{Cancel, Clock};
 use notion_sync::sqlite::SqliteStore;
-use notion_sync::{ReplicaError, Report, Rhythm, RunOptions, RunOutcome, SystemClock, Watch};
+use notion_sync::{
+    Catalog, ReplicaError, Report, Rhythm, RunOptions, RunOutcome, SystemClock, Watch,
+};
 use serde_json::json;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
@@ -39,9 +42,12 @@ pub(crate) async fn watch(args: &Args, what: &WatchArgs) -> Result<Exit> {
     rhythm.poll_every = Duration::from_secs(what.every);
     rhythm.gather = rhythm.gather.min(rhythm.poll_every);
     let watched = sources
-        .into_iter()
-        .map(|source| one(args, &connection, &store, source, rhythm, &cancel));
-    let ended = join_all(watched).await;
+        .iter()
+        .map(|source| one(args, &connection, &store, *source, rhythm, &cancel));
+    let catalog = connection.catalog(sources.iter().copied(), &store);
+    let catalog = keep_catalog(args, &catalog, rhythm, &cancel);
+    let (mut ended, catalog) = join(join_all(watched), catalog).await;
+    ended.push(catalog);
     // The others were only stopped because of it.
     if ended.contains(&Exit::Halted) {
         return Ok(Exit::Halted);
@@ -106,6 +112,41 @@ async fn one(
     exit
 }
 
+/// What is told of the data sources themselves, for as long as they are watched.
+async fn keep_catalog(args: &Args, catalog: &Catalog, rhythm: Rhythm, cancel: &Cancel) -> Exit {
+    let options = RunOptions {
+        cancel: cancel.clone(),
+        ..args.run_options()
+    };
+    let mut before: BTreeMap<&str, Told> = BTreeMap::new();
+    let mut say = |name, now: Told| {
+        // Nobody asked for these tables: what went well is not worth a line.
+        let is_clean = matches!(&now, Told::Done(report) if exit::of_report(report) == Exit::Clean);
+        if !is_clean && !now.says_nothing_after(before.get(name)) {
+            say_one(args, None, name, &now);
+        }
+        before.insert(name, now);
+    };
+    let ended = catalog
+        .watch(&options, &Watch::new(rhythm), |result| match result {
+            Ok(reports) => {
+                for (subject, report) in reports {
+                    say(subject.name(), Told::Done(Box::new(report.clone())));
+                }
+            }
+            Err(error) => {
+                if let Some(told) = Told::of_failure(error) {
+                    say("data_sources", told);
+                }
+            }
+        })
+        .await;
+    match ended {
+        Ok(()) => Exit::Cancelled,
+        Err(error) => exit::of_failure(&error.into()),
+    }
+}
+
 /// What a cycle came to.
 #[derive(PartialEq)]
 enum Told {
@@ -118,12 +159,15 @@ impl Told {
     fn of(result: &std::result::Result<Report, ReplicaError>) -> Option<Self> {
         match result {
             Ok(report) => Some(Self::Done(Box::new(report.clone()))),
-            Err(error) if error.is_cancelled() => None,
-            Err(error) => Some(Self::Failed {
-                message: output::sentence_of(error),
-                is_passing: error.is_passing(),
-            }),
+            Err(error) => Self::of_failure(error),
         }
+    }
+
+    fn of_failure(error: &ReplicaError) -> Option<Self> {
+        (!error.is_cancelled()).then(|| Self::Failed {
+            message: output::sentence_of(error),
+            is_passing: error.is_passing(),
+        })
     }
 
     fn wrote(&self) -> bool {
@@ -175,15 +219,15 @@ async fn say_what_is_new(
         if !now.says_nothing_after(before.as_ref()) {
             let table = store.table_of(&link).await.ok().flatten();
             let name = table.unwrap_or_else(|| source.to_string());
-            say_one(args, source, &name, &now);
+            say_one(args, Some(source), &name, &now);
         }
         before = Some(now);
     }
 }
 
-fn say_one(args: &Args, source: DataSourceId, name: &str, told: &Told) {
+fn say_one(args: &Args, source: Option<DataSourceId>, name: &str, told: &Told) {
     let at = SystemClock::default().now().to_string();
-    let source = source.to_string();
+    let source = source.map(|source| source.to_string());
     match told {
         Told::Done(report) if args.json => say!(
             "{}",

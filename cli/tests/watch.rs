@@ -17,13 +17,17 @@ fn count_in_notion(world: &World, name: &str) -> Value {
 }
 
 fn has_table(world: &World, rows: u32) -> bool {
-    let count = "SELECT count(*) FROM Tasks";
+    answers(world, "SELECT count(*) FROM Tasks", &rows)
+}
+
+/// What a query answers with, in a file that may not be there yet.
+fn answers<T: rusqlite::types::FromSql + PartialEq>(world: &World, query: &str, what: &T) -> bool {
     let file = rusqlite::Connection::open_with_flags(
         world.file(),
         rusqlite::OpenFlags::SQLITE_OPEN_READ_WRITE,
     );
-    file.and_then(|file| file.query_row(count, [], |row| row.get::<_, u32>(0)))
-        .is_ok_and(|found| found == rows)
+    file.and_then(|file| file.query_row(query, [], |row| row.get::<_, T>(0)))
+        .is_ok_and(|found| found == *what)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -59,6 +63,29 @@ async fn a_decision_in_the_view_of_conflicts_wakes_it() {
         common::words(&world.page("one"), "Notes") == "ours"
     });
     watch.stop("TERM").code(130);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_told_of_data_sources_is_kept_too_without_a_line() {
+    let world = World::new(&["one"]).await;
+    let mut watch = world.start(&HARDLY_EVER);
+    watch.until("the title in the file", || {
+        let title = "SELECT title FROM data_sources";
+        answers(&world, title, &"Tasks".to_owned())
+    });
+    world.sql("UPDATE data_sources SET title = 'Chores'");
+    watch.until("the title in Notion", || {
+        let ledger = world.sim.ledger();
+        let data_source = format!("/v1/data_sources/{}", world.data_source);
+        ledger
+            .iter()
+            .any(|entry| entry.method == "PATCH" && entry.path == data_source)
+    });
+    watch.until("the end of that", || {
+        world.text("SELECT _state FROM data_sources") == "clean"
+    });
+    let said = watch.stop("TERM").code(130);
+    assert_eq!(said.out.lines().count(), 1, "the first pull: {said:#?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

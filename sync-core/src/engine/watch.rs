@@ -10,7 +10,7 @@ use futures::FutureExt;
 use futures::future::{Either, select};
 use futures::task::AtomicWaker;
 
-use super::{Report, RunError};
+use super::RunError;
 use crate::port::{Cancel, Clock};
 
 /// When a watch runs a cycle.
@@ -121,15 +121,15 @@ impl Watch {
     ///
     /// # Errors
     /// The first failure that will not pass by itself. Being asked to stop is not one.
-    pub async fn run<F, E>(
+    pub async fn run<F, T, E>(
         &self,
         clock: &dyn Clock,
         cancel: &Cancel,
         mut cycle: impl FnMut() -> F,
-        mut told: impl FnMut(&Result<Report, E>),
+        mut told: impl FnMut(&Result<T, E>),
     ) -> Result<(), E>
     where
-        F: Future<Output = Result<Report, E>>,
+        F: Future<Output = Result<T, E>>,
         E: MayPass,
     {
         let mut failures = 0;

@@ -354,7 +354,7 @@ pub(super) fn intent(id: u64, pair: PairId) -> Intent {
         rule: "R02".into(),
         command: Command {
             kind: CommandKind::Patch,
-            key: Some(super::bench::key(Side::Left, pair)),
+            key: Some(key(Side::Left, pair)),
             cells: Vec::new(),
             holding: Vec::new(),
         },
