@@ -6,7 +6,7 @@ mod people;
 mod prune;
 mod states;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use notion_sync_core::link::Side;
@@ -22,7 +22,7 @@ use crate::error::{Result, failed};
 use crate::links::{self, LinkRow};
 use crate::pairs::{WorkingSet, id_of};
 use crate::read::side_text;
-use crate::replica::{Executor, Table, with_gate};
+use crate::replica::{Executor, Table, has_foreign_triggers, with_gate};
 
 /// Edited rows that are looked at together.
 const TAKEN_UP: usize = 1_000;
@@ -32,15 +32,14 @@ pub(crate) fn commit(database: &mut Database, fence: &Fence, commit: Commit) -> 
     if !database.leases.is_held(&fence.link, fence.number) {
         return Err(StoreError::Fenced.into());
     }
-    let parts = database.parts()?;
     // Intents have to survive the machine: their effects do. Not to be set inside a transaction.
     let durable = holds_intents(&commit);
     if durable {
-        parts
-            .connection
+        database
+            .writer()?
             .execute_batch("PRAGMA synchronous = FULL")?;
     }
-    let done = transact(parts, fence, commit);
+    let done = until_nothing_is_undone(database, fence, commit);
     if durable {
         database
             .writer()?
@@ -61,7 +60,40 @@ fn holds_intents(commit: &Commit) -> bool {
             .any(|effect| effect.then.iter().any(is_intent))
 }
 
-fn transact(parts: Parts<'_>, fence: &Fence, commit: Commit) -> Result<Committed> {
+/// Commits, without the effects that somebody's own trigger would undo together with all others.
+fn until_nothing_is_undone(
+    database: &mut Database,
+    fence: &Fence,
+    mut commit: Commit,
+) -> Result<Committed> {
+    let mut undone = BTreeMap::new();
+    loop {
+        match transact(database.parts()?, fence, commit, &undone)? {
+            Tried::Committed(committed) => return Ok(committed),
+            Tried::Undone { again, by } => {
+                database.layouts.clear();
+                commit = again;
+                undone.extend([by]);
+            }
+        }
+    }
+}
+
+enum Tried {
+    Committed(Committed),
+    /// By the effect of this number in the commit, which is refused with this when it is tried again.
+    Undone {
+        again: Commit,
+        by: (usize, Outcome),
+    },
+}
+
+fn transact(
+    parts: Parts<'_>,
+    fence: &Fence,
+    commit: Commit,
+    undone: &BTreeMap<usize, Outcome>,
+) -> Result<Tried> {
     let Parts {
         connection,
         layouts,
@@ -85,11 +117,20 @@ fn transact(parts: Parts<'_>, fence: &Fence, commit: Commit) -> Result<Committed
             pairs: WorkingSet::new(link.id, &transaction, layouts, mappings.get(&fence.link)),
             memory: None,
             link: &link,
+            undone: None,
         };
-        work.run(commit)?
+        let watched = match (&work.table, commit.effects.is_empty()) {
+            (Some(table), false) => has_foreign_triggers(&transaction, table)?,
+            _ => false,
+        };
+        let again = watched.then(|| commit.clone());
+        match (work.run(commit, undone), work.undone.take(), again) {
+            (Err(_), Some(by), Some(again)) => return Ok(Tried::Undone { again, by }),
+            (done, ..) => done?,
+        }
     };
     transaction.commit()?;
-    Ok(committed)
+    Ok(Tried::Committed(committed))
 }
 
 /// A commit under way.
@@ -103,10 +144,12 @@ struct Work<'a> {
     made: BTreeSet<PairId>,
     pairs: WorkingSet<'a>,
     memory: Option<LinkMemory>,
+    /// The effect that took the whole transaction with it.
+    undone: Option<(usize, Outcome)>,
 }
 
 impl Work<'_> {
-    fn run(&mut self, commit: Commit) -> Result<Committed> {
+    fn run(&mut self, commit: Commit, undone: &BTreeMap<usize, Outcome>) -> Result<Committed> {
         for change in commit.changes {
             self.apply(change)?;
         }
@@ -117,9 +160,16 @@ impl Work<'_> {
             let table = table.as_deref().ok_or_else(no_table)?;
             with_gate(self.connection, || {
                 let mut executor = Executor::new(self.connection, table)?;
-                let effects = commit.effects.into_iter();
+                let effects = commit.effects.into_iter().enumerate();
                 effects
-                    .map(|effect| self.execute(effect, table, &mut executor))
+                    .map(|(at, effect)| match undone.get(&at) {
+                        Some(outcome) => Ok(outcome.clone()),
+                        None => {
+                            let done = self.execute(effect, table, &mut executor);
+                            self.undone = executor.undone().map(|outcome| (at, outcome));
+                            done
+                        }
+                    })
                     .collect::<Result<_>>()
             })?
         };

@@ -4,7 +4,7 @@ use notion_sync_core::pair::RecordState;
 
 use super::Work;
 use crate::error::Result;
-use crate::replica::{self, with_gate};
+use crate::replica;
 
 impl Work<'_> {
     /// Writes the state of every touched row where it is another one: what stands in the way of the
@@ -21,7 +21,7 @@ impl Work<'_> {
         let (connection, made) = (self.connection, &self.made);
         let watched = replica::has_foreign_triggers(connection, &table)?;
         let pairs = &mut self.pairs;
-        with_gate(connection, || {
+        replica::in_private(connection, watched, || {
             let mut write = connection.prepare_cached(&sql)?;
             let mut waits = connection.prepare_cached(
                 "SELECT EXISTS (SELECT 1 FROM _sync_pending WHERE tbl = ?1 AND row = ?2)",
@@ -46,9 +46,6 @@ impl Work<'_> {
                     }
                     None => RecordState::Clean.as_str(),
                 };
-                if watched {
-                    replica::narrow(connection, &table, row)?;
-                }
                 write.execute((row, state))?;
             }
             Ok(())

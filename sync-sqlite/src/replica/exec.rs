@@ -14,7 +14,7 @@ use super::gate::{has_foreign_triggers, narrow};
 use super::names::quote;
 use super::rows::{of_values, record, row_of};
 use super::table::Table;
-use crate::error::{Result, corrupt};
+use crate::error::{Result, corrupt, failed};
 
 /// Executes commands on a table: inside one transaction, behind [`with_gate`].
 pub(crate) struct Executor<'a> {
@@ -24,6 +24,7 @@ pub(crate) struct Executor<'a> {
     /// Whether somebody's own triggers see what is written: a row may be another one than was written,
     /// and what they write to other rows is an edit.
     watched: bool,
+    undone: Option<Outcome>,
 }
 
 impl<'a> Executor<'a> {
@@ -33,11 +34,40 @@ impl<'a> Executor<'a> {
             connection,
             table,
             insert: None,
+            undone: None,
         })
     }
 
-    /// Executes a command, comparing the expected cells with what the row holds.
+    /// Executes a command, comparing the expected cells with what the row holds. What somebody's own
+    /// trigger refuses, in whatever way, is one refused command.
     pub(crate) fn execute(&mut self, command: &Command) -> Result<Outcome> {
+        if !self.watched {
+            return self.carry_out(command);
+        }
+        let connection = self.connection;
+        let run = |sql: &str| connection.prepare_cached(sql)?.execute([]);
+        run("SAVEPOINT _sync_command")?;
+        let done = self.carry_out(command);
+        if connection.is_autocommit() {
+            // Not to be undone alone: nothing of the transaction is left.
+            let outcome =
+                done.unwrap_or_else(|fault| rejected(RejectionKind::Invalid, &fault.0.to_string()));
+            self.undone = Some(outcome);
+            return Err(failed("a trigger rolled the transaction back"));
+        }
+        if !matches!(done, Ok(Outcome::Done(_))) {
+            run("ROLLBACK TO _sync_command")?;
+        }
+        run("RELEASE _sync_command")?;
+        done
+    }
+
+    /// What came of the command that took the whole transaction with it, if one did.
+    pub(crate) fn undone(&mut self) -> Option<Outcome> {
+        self.undone.take()
+    }
+
+    fn carry_out(&mut self, command: &Command) -> Result<Outcome> {
         let (connection, table) = (self.connection, self.table);
         let cells = match encoded(table, &command.cells) {
             Ok(cells) => cells,
@@ -48,7 +78,7 @@ impl<'a> Executor<'a> {
                 let number = self.number()?;
                 match self.insert(cells, number) {
                     Ok(written) => written,
-                    Err(error) => return refused(error),
+                    Err(error) => return refused(error, self.watched),
                 }
             }
             (_, None) => {
@@ -72,7 +102,7 @@ impl<'a> Executor<'a> {
                     narrow(connection, table, row)?;
                 }
                 if let Err(error) = update(connection, table, kind, row, cells) {
-                    return refused(error);
+                    return refused(error, self.watched);
                 }
                 current
             }
@@ -265,10 +295,13 @@ fn update(
         sets.join(", ")
     );
     values.push(Sql::Integer(row));
-    connection
+    match connection
         .prepare_cached(&sql)?
-        .execute(params_from_iter(values))?;
-    Ok(())
+        .execute(params_from_iter(values))?
+    {
+        0 => Err(rusqlite::Error::StatementChangedRows(0)),
+        _ => Ok(()),
+    }
 }
 
 fn rejected(kind: RejectionKind, message: &str) -> Outcome {
@@ -278,10 +311,19 @@ fn rejected(kind: RejectionKind, message: &str) -> Outcome {
     })
 }
 
-/// A constraint refuses one command; anything else ends the transaction.
-fn refused(error: rusqlite::Error) -> Result<Outcome> {
+/// A constraint refuses one command, and so does whatever is wrong with a trigger of somebody's own;
+/// anything else ends the transaction.
+fn refused(error: rusqlite::Error, watched: bool) -> Result<Outcome> {
+    if matches!(error, rusqlite::Error::StatementChangedRows(0)) {
+        let message = "a trigger of the table left the row as it was (RAISE(IGNORE))";
+        return Ok(rejected(RejectionKind::Invalid, message));
+    }
     match error.sqlite_error_code() {
         Some(ErrorCode::ConstraintViolation | ErrorCode::TypeMismatch | ErrorCode::TooBig) => {
+            Ok(rejected(RejectionKind::Invalid, &error.to_string()))
+        }
+        // What it calls is not there, or does not parse.
+        Some(ErrorCode::Unknown) if watched => {
             Ok(rejected(RejectionKind::Invalid, &error.to_string()))
         }
         _ => Err(error.into()),

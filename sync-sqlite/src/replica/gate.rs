@@ -1,6 +1,7 @@
 //! The gate in the file through which writes of the engine pass the triggers, unjudged and unnoted.
 
 use rusqlite::Connection;
+use rusqlite::config::DbConfig;
 
 use super::Table;
 use crate::error::Result;
@@ -20,6 +21,24 @@ pub(crate) fn with_gate<T>(
     let done = writes()?;
     gate(false)?;
     Ok(done)
+}
+
+/// Runs writes to what nobody but sync keeps, as states of rows: where the table is `watched` by
+/// somebody's own triggers, these do not see them, and cannot refuse them.
+pub(crate) fn in_private<T>(
+    connection: &Connection,
+    watched: bool,
+    writes: impl FnOnce() -> Result<T>,
+) -> Result<T> {
+    if !watched {
+        return with_gate(connection, writes);
+    }
+    let triggers =
+        |enabled: bool| connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, enabled);
+    triggers(false)?;
+    let done = writes();
+    triggers(true)?;
+    done
 }
 
 /// Lets nothing but this row pass from now on, while the gate is open: what a trigger of somebody's own

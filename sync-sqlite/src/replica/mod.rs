@@ -19,7 +19,7 @@ pub(crate) use align::column_names;
 pub(crate) use cells::{Form, WrongKind, decode, encode};
 pub(crate) use column::{Column, place_of};
 pub(crate) use exec::Executor;
-pub(crate) use gate::{has_foreign_triggers, narrow, with_gate};
+pub(crate) use gate::{has_foreign_triggers, in_private, with_gate};
 pub(crate) use names::{column_name, literal, quote, same};
 pub(crate) use rows::{record, row_of};
 pub(crate) use table::Table;

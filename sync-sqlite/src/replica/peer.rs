@@ -1,5 +1,8 @@
 //! The table as a peer.
 
+use std::collections::BTreeMap;
+use std::time::Duration;
+
 use async_trait::async_trait;
 use notion_sync_core::link::LinkId;
 use notion_sync_core::port::{
@@ -11,7 +14,6 @@ use notion_sync_core::record::{Key, Record};
 use notion_sync_core::schema::{FieldId, FieldIds, SchemaChange, SchemaVersion};
 use notion_sync_core::value::Value;
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
-use std::time::Duration;
 
 use super::exec::Executor;
 use super::gate::with_gate;
@@ -136,27 +138,13 @@ impl Peer for SqliteReplica {
         let applied = self
             .worker
             .ask(move |database| {
-                let transaction = database
-                    .writer()?
-                    .transaction_with_behavior(TransactionBehavior::Immediate)?;
-                let table = Table::load(&transaction, &link)?.ok_or_else(not_aligned)?;
-                let mut outcomes = with_gate(&transaction, || {
-                    let mut executor = Executor::new(&transaction, &table)?;
-                    let commands = batch.commands.iter();
-                    commands
-                        .map(|command| executor.execute(command))
-                        .collect::<Result<Vec<_>>>()
-                })?;
-                let is_done = |outcome: &Outcome| matches!(outcome, Outcome::Done(_));
-                if batch.mode == Atomicity::AllOrNothing && !outcomes.iter().all(is_done) {
-                    transaction.rollback()?;
-                    for outcome in outcomes.iter_mut().filter(|outcome| is_done(outcome)) {
-                        *outcome = Outcome::NotSent;
+                let mut undone = BTreeMap::new();
+                loop {
+                    match execute(database.writer()?, &link, &batch, &undone)? {
+                        Ok(outcomes) => return Ok(outcomes),
+                        Err(by) => undone.extend([by]),
                     }
-                } else {
-                    transaction.commit()?;
                 }
-                Ok(outcomes)
             })
             .await;
         // A transaction that failed left nothing behind.
@@ -204,6 +192,47 @@ impl SqliteReplica {
             ..PeerError::new(self.place(), kind, "the file could not be used")
         }
     }
+}
+
+/// Executes a batch in one transaction, without the commands that were undone before. The error is the
+/// one that took the transaction with it, by its number in the batch.
+fn execute(
+    connection: &mut Connection,
+    link: &LinkId,
+    batch: &Batch,
+    undone: &BTreeMap<usize, Outcome>,
+) -> Result<std::result::Result<Vec<Outcome>, (usize, Outcome)>> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let table = Table::load(&transaction, link)?.ok_or_else(not_aligned)?;
+    let mut by = None;
+    let outcomes = with_gate(&transaction, || {
+        let mut executor = Executor::new(&transaction, &table)?;
+        let commands = batch.commands.iter().enumerate();
+        commands
+            .map(|(at, command)| match undone.get(&at) {
+                Some(outcome) => Ok(outcome.clone()),
+                None => {
+                    let done = executor.execute(command);
+                    by = executor.undone().map(|outcome| (at, outcome));
+                    done
+                }
+            })
+            .collect::<Result<Vec<_>>>()
+    });
+    if let Some(by) = by {
+        return Ok(Err(by));
+    }
+    let mut outcomes = outcomes?;
+    let is_done = |outcome: &Outcome| matches!(outcome, Outcome::Done(_));
+    if batch.mode == Atomicity::AllOrNothing && !outcomes.iter().all(is_done) {
+        transaction.rollback()?;
+        for outcome in outcomes.iter_mut().filter(|outcome| is_done(outcome)) {
+            *outcome = Outcome::NotSent;
+        }
+    } else {
+        transaction.commit()?;
+    }
+    Ok(Ok(outcomes))
 }
 
 /// The table as it is, or as a dry run laid it out.
