@@ -22,6 +22,7 @@ mod run;
 mod runs;
 mod status;
 mod tables;
+mod targets;
 mod undo;
 mod verify;
 mod watch;
@@ -53,7 +54,15 @@ fn main() -> std::process::ExitCode {
 }
 
 async fn dispatch(args: &Args) -> Exit {
-    let result = match &args.command {
+    carry_out(args).await.unwrap_or_else(|failure| {
+        output::fail(args, &failure);
+        exit::of_failure(&failure)
+    })
+}
+
+async fn carry_out(args: &Args) -> anyhow::Result<Exit> {
+    targets::check(args)?;
+    match &args.command {
         Command::Demo => demo::demo(args).await,
         Command::Run(files) => run::run(args, files).await,
         Command::Watch(what) => watch::watch(args, what).await,
@@ -70,9 +79,5 @@ async fn dispatch(args: &Args) -> Exit {
         Command::Forget(what) => forget::forget(args, what).await,
         Command::Verify => verify::verify(args).await,
         Command::Resolve(what) => resolve::resolve(args, what).await,
-    };
-    result.unwrap_or_else(|failure| {
-        output::fail(args, &failure);
-        exit::of_failure(&failure)
-    })
+    }
 }

@@ -270,3 +270,41 @@ async fn check_exits_5_when_a_plan_is_not_empty_and_0_when_it_is() {
         world.say(&[command, "--check"]).code(0);
     }
 }
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn no_command_writes_over_the_database_or_its_own_output() {
+    let world = World::pulled(&["one"]).await;
+    world.sql("UPDATE Tasks SET Count = 3");
+    let database = world.file();
+    let folder = world.folder.path();
+    std::fs::hard_link(&database, folder.join("hard")).unwrap();
+    std::os::unix::fs::symlink(&database, folder.join("soft")).unwrap();
+    let before = std::fs::read(&database).unwrap();
+    for name in [
+        "tasks.sqlite",
+        "./tasks.sqlite",
+        "tasks.sqlite-lock",
+        "tasks.sqlite-wal",
+        "hard",
+        "soft",
+    ] {
+        for words in [
+            &["plan", "--plan-out"][..],
+            &["plan", "--plan-html"],
+            &["plan", "--out"],
+            &["run", "--plan-out"],
+            &["run", "--check", "--plan-html"],
+            &["export", "--out"],
+        ] {
+            let words = [words, &[name]].concat();
+            let said = world.say(&words).code(2);
+            said.says("would write over the database");
+            assert!(before == std::fs::read(&database).unwrap(), "{words:?}");
+        }
+    }
+    let said = world.say(&["plan", "--plan-out", "same", "--out", "./same"]);
+    said.code(2).says("name the same file");
+    assert!(!folder.join("same").exists());
+    world.run().code(0);
+}
