@@ -95,6 +95,11 @@ fn plan(source: &DataSource, change: &SchemaChange) -> Result<Plan, Rejection> {
             if source.property_named(name).is_some() {
                 return Err(invalid(format!("there is a property {name:?} already")));
             }
+            if source.properties.iter().any(|one| one.id.as_str() == name) {
+                let why =
+                    format!("{name:?} is the id of another property, which Notion would change");
+                return Err(invalid(why));
+            }
             let set = PropertyChange::set(new_config(ty)?);
             Ok(Plan::Send(name.clone(), set))
         }
@@ -106,10 +111,8 @@ fn plan(source: &DataSource, change: &SchemaChange) -> Result<Plan, Rejection> {
             if source.property_named(name).is_some() {
                 return Err(invalid(format!("there is a property {name:?} already")));
             }
-            Ok(Plan::Send(
-                field.to_string(),
-                PropertyChange::Rename(name.clone()),
-            ))
+            let rename = PropertyChange::Rename(name.clone());
+            Ok(Plan::Send(called(source, property).to_owned(), rename))
         }
         SchemaChange::AddOptions { field, names } => {
             let property = property(source, field.as_str())?;
@@ -144,7 +147,8 @@ fn plan(source: &DataSource, change: &SchemaChange) -> Result<Plan, Rejection> {
                 PropertyConfig::MultiSelect { .. } => PropertyConfigWrite::MultiSelect(all),
                 _ => PropertyConfigWrite::Status(Some(all)),
             };
-            Ok(Plan::Send(field.to_string(), PropertyChange::set(config)))
+            let set = PropertyChange::set(config);
+            Ok(Plan::Send(called(source, property).to_owned(), set))
         }
         SchemaChange::SetTitle { title } if plain_text(&source.title) == *title => {
             Ok(Plan::Nothing(String::new()))
@@ -180,6 +184,11 @@ fn property<'a>(source: &'a DataSource, id: &str) -> Result<&'a PropertySchema, 
         .iter()
         .find(|property| property.id.as_str() == id)
         .ok_or_else(|| invalid("the property is not there any more"))
+}
+
+fn called<'a>(source: &'a DataSource, property: &'a PropertySchema) -> &'a str {
+    let names = source.properties.iter().map(|other| other.name.as_str());
+    describe::called(property.id.as_str(), &property.name, names)
 }
 
 fn options(property: &PropertySchema) -> Option<&[OptionSchema]> {

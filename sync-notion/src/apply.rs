@@ -10,6 +10,7 @@ use notion_sync_core::port::{
 };
 use notion_sync_core::record::{Key, Version};
 
+use crate::describe;
 use crate::encode::{self, invalid};
 use crate::failure;
 use crate::peer::{Known, NotionPeer};
@@ -129,7 +130,8 @@ fn writes(known: &Known, cells: &[CellChange]) -> Result<PropertyWrites, Rejecti
                 change.field.as_str()
             ))
         })?;
-        writes.set(field.id.as_str(), encode::write(field, &change.desired)?);
+        let called = describe::called_in(&known.schema, field);
+        writes.set(called, encode::write(field, &change.desired)?);
     }
     Ok(writes)
 }

@@ -49,6 +49,25 @@ pub(crate) fn schema(source: &DataSource) -> Schema {
     }
 }
 
+/// What a request calls a property: by its id, which no rename touches. Notion takes names in the same
+/// place, so where another property is called like that id, as a text called `title` is, by its name.
+pub(crate) fn called<'a>(
+    id: &'a str,
+    name: &'a str,
+    mut names: impl Iterator<Item = &'a str>,
+) -> &'a str {
+    match names.any(|other| other == id && other != name) {
+        true => name,
+        false => id,
+    }
+}
+
+/// As [`called`], of a field of a schema.
+pub(crate) fn called_in<'a>(schema: &'a Schema, field: &'a Field) -> &'a str {
+    let names = schema.fields.iter().map(|other| other.name.as_str());
+    called(field.id.as_str(), &field.name, names)
+}
+
 fn field(property: &PropertySchema) -> Field {
     let (ty, access) = kind(property);
     Field {

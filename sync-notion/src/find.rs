@@ -8,6 +8,7 @@ use notion_sync_core::schema::{FieldId, FieldType};
 use notion_sync_core::value::Value;
 use serde_json::json;
 
+use crate::describe;
 use crate::peer::NotionPeer;
 
 /// Most values per query.
@@ -21,7 +22,8 @@ impl NotionPeer {
         values: &[Value],
     ) -> Result<Found, PeerError> {
         let known = self.ensure_known().await?;
-        let kind = match known.schema.field(field).map(|field| &field.ty) {
+        let property = known.schema.field(field);
+        let kind = match property.map(|field| &field.ty) {
             Some(FieldType::Title) => PropertyType::Title,
             Some(FieldType::RichText) => PropertyType::RichText,
             Some(FieldType::Url) if field.as_str() != crate::describe::URL => PropertyType::Url,
@@ -32,6 +34,9 @@ impl NotionPeer {
             }
             None => return Err(self.protocol("there is no such property to find rows by")),
         };
+        let called = property.map_or(field.as_str(), |property| {
+            describe::called_in(&known.schema, property)
+        });
         let wanted: Vec<Option<String>> = values.iter().map(words).collect();
         let mut found = Found {
             records: vec![Vec::new(); values.len()],
@@ -43,7 +48,7 @@ impl NotionPeer {
             self.go_on(call)?;
             let mut filters = Vec::with_capacity(chunk.len());
             for text in chunk {
-                let filter = json!({"property": field.as_str(), kind.as_str(): {"equals": text}});
+                let filter = json!({"property": called, kind.as_str(): {"equals": text}});
                 let filter = Filter::json(filter.to_string());
                 filters.push(filter.map_err(|_| self.protocol("a value has no text form"))?);
             }

@@ -14,7 +14,7 @@ use notion_sync_core::value::{Choice, RichText, Run, RunKind, Style, Value};
 use notion_sync_notion::NotionOptions;
 use notion_sync_sim::{Fault, FaultRule};
 use serde_json::json;
-use support::{World, builder, done, with, world};
+use support::{World, builder, done, of, with, world};
 
 fn date(text: &str) -> Value {
     Value::Date(text.parse().unwrap())
@@ -515,4 +515,57 @@ async fn an_answer_from_a_page_that_moved_away_is_no_observation() {
     );
     assert_eq!(receipt.observed, None);
     assert!(matches!(world.fetch(&key).await, Lookup::Elsewhere(_)));
+}
+
+#[tokio::test]
+async fn a_property_that_is_called_like_the_id_of_another_is_not_taken_for_it() {
+    let properties = json!({ "Name": { "title": {} }, "title": { "rich_text": {} } });
+    let world = of(builder(), NotionOptions::default(), &properties).await;
+    let (name, twin) = (world.field("Name").await, world.field("title").await);
+    assert_eq!(name.as_str(), "title");
+    let made = world
+        .create(&[("Name", rich("one")), ("title", rich("a text"))])
+        .await;
+    let receipt = done(world.patch(&made.key, &[("Name", rich("two"))]).await);
+    let record = receipt.observed.unwrap();
+    assert_eq!(record.cells.complete(&name), Some(&rich("two")));
+    assert_eq!(record.cells.complete(&twin), Some(&rich("a text")));
+    let found = world.find("Name", &[rich("two"), rich("a text")]).await;
+    assert_eq!(found.iter().map(Vec::len).collect::<Vec<_>>(), [1, 0]);
+
+    let rename = |field, name: &str| SchemaChange::RenameField {
+        field,
+        name: name.to_owned(),
+    };
+    let cancel = Cancel::default();
+    let alter = async |change: SchemaChange| {
+        let schema = world
+            .peer
+            .describe(&Call::new(&cancel))
+            .await
+            .unwrap()
+            .schema;
+        let changes = [change];
+        let outcomes = world
+            .peer
+            .alter(&Call::new(&cancel), &schema.version(), &changes)
+            .await;
+        outcomes.unwrap().remove(0)
+    };
+    done(alter(rename(name.clone(), "Heading")).await);
+    assert_eq!(world.field("Heading").await, name);
+    assert_eq!(world.field("title").await, twin);
+    done(alter(rename(twin.clone(), "Text")).await);
+    let add = SchemaChange::AddField {
+        name: "title".into(),
+        ty: FieldType::RichText,
+    };
+    let refused = alter(add).await;
+    let Outcome::Rejected(rejection) = &refused else {
+        panic!("{refused:?}");
+    };
+    assert!(
+        rejection.message.contains("the id of another property"),
+        "{rejection:?}"
+    );
 }

@@ -51,19 +51,19 @@ fn a_dropped_table_is_not_made_again_with_row_numbers_of_other_records() {
 
 #[test]
 fn e14_a_column_that_a_person_added_stays_theirs() {
-    let world = World::new();
-    world
-        .person()
-        .execute_batch("ALTER TABLE tasks ADD COLUMN Priv TEXT")
-        .unwrap();
-    let mut grown = schema();
-    grown
-        .fields
-        .push(field("x1", "Priv", FieldType::RichText, Access::Writable));
-    let marker = FieldId::new("m1");
-    let mapping = block_on(world.replica.align(&grown, Some(&marker), true)).unwrap();
-    let mapped = mapping.field(&FieldId::new("x1")).unwrap();
-    assert_ne!(mapped.ids.right.as_str(), "Priv");
+    for column in ["Priv TEXT", "Priv TEXT AS (Name || '!')"] {
+        let world = World::new();
+        let add = format!("ALTER TABLE tasks ADD COLUMN {column}");
+        world.person().execute_batch(&add).unwrap();
+        let mut grown = schema();
+        grown
+            .fields
+            .push(field("x1", "Priv", FieldType::RichText, Access::Writable));
+        let marker = FieldId::new("m1");
+        let mapping = block_on(world.replica.align(&grown, Some(&marker), true)).unwrap();
+        let mapped = mapping.field(&FieldId::new("x1")).unwrap();
+        assert_ne!(mapped.ids.right.as_str(), "Priv", "{column}");
+    }
 }
 
 #[test]

@@ -48,8 +48,12 @@ pub(crate) async fn world() -> World {
 }
 
 pub(crate) async fn with(builder: Builder, options: NotionOptions) -> World {
+    of(builder, options, &all_types()).await
+}
+
+pub(crate) async fn of(builder: Builder, options: NotionOptions, properties: &Json) -> World {
     let sim = builder.start().await.unwrap();
-    let source = sim.create_data_source("Tasks", &all_types()).unwrap();
+    let source = sim.create_data_source("Tasks", properties).unwrap();
     let peer = peer(&sim, &source, options);
     World { sim, source, peer }
 }

@@ -252,9 +252,9 @@ fn choose_name(
     }
 }
 
-/// The columns that the file's table has.
+/// The columns that the file's table has, generated ones included.
 pub(crate) fn column_names(connection: &Connection, table: &str) -> Result<Vec<String>> {
-    let mut statement = connection.prepare("SELECT name FROM pragma_table_info(?1)")?;
+    let mut statement = connection.prepare("SELECT name FROM pragma_table_xinfo(?1)")?;
     let names = statement.query_map([table], |row| row.get(0))?;
     Ok(names.collect::<rusqlite::Result<_>>()?)
 }
