@@ -26,7 +26,7 @@ impl NotionPeer {
         let kind = match property.map(|field| &field.ty) {
             Some(FieldType::Title) => PropertyType::Title,
             Some(FieldType::RichText) => PropertyType::RichText,
-            Some(FieldType::Url) if field.as_str() != crate::describe::URL => PropertyType::Url,
+            Some(FieldType::Url) if field.as_str() != describe::URL => PropertyType::Url,
             Some(FieldType::Email) => PropertyType::Email,
             Some(FieldType::Phone) => PropertyType::PhoneNumber,
             Some(_) => {

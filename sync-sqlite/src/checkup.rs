@@ -63,8 +63,8 @@ fn damage(connection: &Connection) -> Result<Vec<String>> {
 
 impl SqliteReplica {
     /// What of the table, its columns, its triggers and the views is not as it should be, a sentence
-    /// each: changed or dropped by hand. Triggers and views are made anew by the next run; what was
-    /// edited while they were missing is found by a full one.
+    /// each: changed or dropped by hand. Triggers and views are made anew by the next run, which looks at
+    /// every row if triggers were missing.
     ///
     /// # Errors
     /// When the file cannot be read, or is locked or not writable: what should be there is laid out in

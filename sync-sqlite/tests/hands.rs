@@ -3,6 +3,7 @@
 
 mod common;
 
+use common::linked::Linked;
 use common::{World, field, link, refusal, rows, schema};
 use futures::executor::block_on;
 use notion_sync_core::link::{LinkId, Side};
@@ -203,4 +204,46 @@ fn what_is_remembered_of_a_written_row_is_what_stands_in_it_whatever_triggers_pe
             is_remembered(&format!("{kind:?}"));
         }
     }
+}
+
+#[test]
+fn what_was_edited_while_a_trigger_was_missing_is_found_once_it_is_made_anew() {
+    let title = || field("title", "Name", FieldType::Title, Access::Writable);
+    let world = Linked::new(&[("Tasks", vec![title()])]);
+    let source = &world.sources[0];
+    let made =
+        ["one", "two", "three"].map(|name| source.person_creates(&[("title", Value::text(name))]));
+    world.settle();
+    let person = world.person();
+    for event in [
+        "before_insert",
+        "after_insert",
+        "before_update",
+        "after_update",
+        "before_delete",
+    ] {
+        let drop = format!("DROP TRIGGER _sync_tasks_{event}");
+        person.execute_batch(&drop).unwrap();
+    }
+    person
+        .execute_batch(
+            "UPDATE tasks SET Name = 'first' WHERE Name = 'one';
+             DELETE FROM tasks WHERE Name = 'two';
+             INSERT INTO tasks (Name) VALUES ('new');",
+        )
+        .unwrap();
+    world.settle();
+    assert_eq!(world.value(0, &made[0], "title").display(), "first");
+    assert_eq!(world.value(0, &made[2], "title").display(), "three");
+    world.titled(0, "new");
+    let live = source.live();
+    assert_eq!(live.len(), 3, "{live:?}");
+    assert!(live.iter().all(|record| record.key != made[1]));
+    // One that is missing is enough, and all are there again.
+    person
+        .execute_batch("DROP TRIGGER _sync_tasks_before_update; UPDATE tasks SET Name = 'third' WHERE Name = 'three'")
+        .unwrap();
+    world.settle();
+    assert_eq!(world.value(0, &made[2], "title").display(), "third");
+    assert!(refusal(&person, "DELETE FROM tasks").contains("_trashed"));
 }

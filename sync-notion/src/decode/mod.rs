@@ -158,7 +158,8 @@ impl Decoder {
 }
 
 impl Selection {
-    /// The properties to ask Notion for; empty when all are wanted or too many to name.
+    /// The properties to ask Notion for; empty when all are wanted, too many to
+    /// name, or one would be mistaken for another.
     pub(crate) fn properties(&self, decoder: &Decoder) -> Vec<PropertyId> {
         const NAMEABLE: usize = 60;
         let wanted = decoder
@@ -169,7 +170,12 @@ impl Selection {
         let named: Vec<PropertyId> = wanted
             .map(|(plan, _)| PropertyId::from(plan.id.as_str()))
             .collect();
-        if self.0.iter().all(|asked| *asked) || named.len() > NAMEABLE {
+        // Notion takes names in the same place.
+        let mistaken = named.iter().any(|id| {
+            let mut others = decoder.fields.iter();
+            others.any(|plan| &*plan.name == id.as_str() && plan.id.as_str() != id.as_str())
+        });
+        if mistaken || self.0.iter().all(|asked| *asked) || named.len() > NAMEABLE {
             Vec::new()
         } else {
             named

@@ -15,17 +15,44 @@ use super::table::Table;
 use crate::error::Result;
 use crate::views::ensure;
 
+const SUFFIXES: [&str; 5] = [
+    "before_insert",
+    "after_insert",
+    "before_update",
+    "after_update",
+    "before_delete",
+];
+
+fn name_of(table: &Table, suffix: &str) -> String {
+    format!("_sync_{}_{suffix}", table.name)
+}
+
+/// Whether the table has all of its triggers, however they read.
+pub(crate) fn are_there(connection: &Connection, table: &Table) -> Result<bool> {
+    let mut named = connection.prepare_cached(
+        "SELECT 1 FROM sqlite_master WHERE type = 'trigger' AND name = ?1 COLLATE NOCASE",
+    )?;
+    for suffix in SUFFIXES {
+        if !named.exists([name_of(table, suffix)])? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
 /// Makes or replaces the triggers of a table, where they differ.
 pub(crate) fn rebuild(connection: &Connection, table: &Table, source: &str) -> Result<()> {
     let writer = Writer { table, source };
-    for (suffix, event, body) in [
-        ("before_insert", "BEFORE INSERT", writer.before_insert()),
-        ("after_insert", "AFTER INSERT", writer.after_insert()),
-        ("before_update", "BEFORE UPDATE", writer.before_update()),
-        ("after_update", "AFTER UPDATE", writer.after_update()),
-        ("before_delete", "BEFORE DELETE", writer.before_delete()),
-    ] {
-        let name = format!("_sync_{}_{suffix}", table.name);
+    for suffix in SUFFIXES {
+        let event = suffix.replace('_', " ").to_uppercase();
+        let body = match suffix {
+            "before_insert" => writer.before_insert(),
+            "after_insert" => writer.after_insert(),
+            "before_update" => writer.before_update(),
+            "after_update" => writer.after_update(),
+            _ => writer.before_delete(),
+        };
+        let name = name_of(table, suffix);
         let row = if suffix == "before_delete" {
             "OLD"
         } else {

@@ -44,7 +44,30 @@ pub(super) fn make(connection: &Connection, layout: &Layout, ask: &Ask) -> Resul
     if is_there && !table.stateful {
         add_states(connection, table, link.id)?;
     }
-    triggers::rebuild(connection, table, &ask.source_name)
+    let unwatched = is_there && !triggers::are_there(connection, table)?;
+    triggers::rebuild(connection, table, &ask.source_name)?;
+    if unwatched {
+        look_at_all(connection, table, link.id)?;
+    }
+    Ok(())
+}
+
+/// While a trigger was missing anything may have been edited: the next scan reads every row, and those
+/// that are gone.
+fn look_at_all(connection: &Connection, table: &Table, link: i64) -> Result<()> {
+    let (quoted, key) = (table.quoted(), side_text(table.source.other()));
+    connection.execute(
+        &format!(
+            "INSERT INTO _sync_capture(tbl, row, col)
+             SELECT ?1, _row, '_row' FROM {quoted}
+             UNION ALL
+             SELECT ?1, CAST({key}_key AS INTEGER), '_row' FROM _sync_pairs
+             WHERE link = ?2 AND {key}_live = 1
+               AND CAST({key}_key AS INTEGER) NOT IN (SELECT _row FROM {quoted})"
+        ),
+        (&table.name, link),
+    )?;
+    Ok(())
 }
 
 fn own_columns(table: &Table) -> impl Iterator<Item = &Column> {
