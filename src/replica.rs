@@ -189,7 +189,9 @@ impl Replica {
     pub async fn run(&self, options: &RunOptions) -> Result<Report, ReplicaError> {
         let mut tries = 0;
         loop {
-            let engine = self.engine(Intent::Write, options.full).await?;
+            let engine = self
+                .engine(Intent::Write, options.full || tries > 0)
+                .await?;
             match engine.run(options).await {
                 Err(RunError::SchemaChanged(_)) if tries < SCHEMA_RETRIES => tries += 1,
                 result => return Ok(result?),
@@ -220,7 +222,7 @@ impl Replica {
     pub async fn step(&self, options: &RunOptions, budget: Budget) -> Result<Step, ReplicaError> {
         let mut tries = 0;
         loop {
-            let engine = self.engine(Intent::Write, false).await?;
+            let engine = self.engine(Intent::Write, tries > 0).await?;
             match engine.step(options, budget).await {
                 Err(RunError::SchemaChanged(_)) if tries < SCHEMA_RETRIES => tries += 1,
                 result => return Ok(result?),
@@ -254,8 +256,14 @@ impl Replica {
     /// # Errors
     /// As [`Replica::run`].
     pub async fn plan(&self, options: &RunOptions) -> Result<Plan, ReplicaError> {
-        let engine = self.engine(Intent::Read, options.full).await?;
-        Ok(engine.plan(options).await?)
+        let mut tries = 0;
+        loop {
+            let engine = self.engine(Intent::Read, options.full || tries > 0).await?;
+            match engine.plan(options).await {
+                Err(RunError::SchemaChanged(_)) if tries < SCHEMA_RETRIES => tries += 1,
+                result => return Ok(result?),
+            }
+        }
     }
 
     /// Carries out what was approved of a saved plan, see [`Engine::apply_plan`].
@@ -270,7 +278,9 @@ impl Replica {
     ) -> Result<AppliedPlan, ReplicaError> {
         let mut tries = 0;
         loop {
-            let engine = self.engine(Intent::Write, options.full).await?;
+            let engine = self
+                .engine(Intent::Write, options.full || tries > 0)
+                .await?;
             match engine.apply_plan(plan, approval, options).await {
                 Err(RunError::SchemaChanged(_)) if tries < SCHEMA_RETRIES => tries += 1,
                 result => return Ok(result?),
@@ -289,7 +299,7 @@ impl Replica {
     ) -> Result<UndoReport, ReplicaError> {
         let mut tries = 0;
         loop {
-            let engine = self.engine(Intent::Write, false).await?;
+            let engine = self.engine(Intent::Write, tries > 0).await?;
             match engine.undo(run, options).await {
                 Err(RunError::SchemaChanged(_)) if tries < SCHEMA_RETRIES => tries += 1,
                 result => return Ok(result?),

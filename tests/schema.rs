@@ -1,7 +1,10 @@
 //! What changes in Notion's schema does to the table.
 
+mod common;
+
 use std::time::Duration;
 
+use common::World;
 use notion_sync::client::api::UpdateDataSource;
 use notion_sync::client::write::{PropertyChange, PropertyConfigWrite};
 use notion_sync::client::{Client, RateLimit, Token};
@@ -94,4 +97,38 @@ async fn pain_20_a_new_property_arrives_and_a_rename_changes_no_column() {
             .unwrap()
             .is_quiet()
     );
+}
+
+/// A schema is asked for every ten minutes; a page that does not fit it is a reason to ask at once.
+#[tokio::test]
+async fn a_property_that_was_retyped_or_removed_is_noticed_by_the_run_that_sees_a_page() {
+    let world = World::pulled(&["one", "two"]).await;
+    let replica = world.replica(world.client(), &world.store());
+    for (properties, column) in [
+        (json!({ "Count": { "rich_text": {} } }), "Count"),
+        (json!({ "Notes": null }), "Notes"),
+    ] {
+        world
+            .sim
+            .alter_as_person(&world.data_source, &properties)
+            .unwrap();
+        world.pass(Duration::from_secs(1));
+        let plan = replica.plan(&RunOptions::default()).await.unwrap();
+        assert!(plan.is_empty(), "{plan:#?}");
+        let report = world.run().await;
+        assert!(
+            report.is_quiet() && report.refusals.is_empty(),
+            "{report:#?}"
+        );
+        let stuck = "SELECT count(*) FROM sync_rows";
+        assert_eq!(world.number(stuck), 0, "{column}");
+        let editable = format!("SELECT editable FROM schema_fields WHERE \"column\" = '{column}'");
+        assert_eq!(world.number(&editable), 0, "{column}");
+    }
+    world.sql("UPDATE Tasks SET \"Count 2\" = 'many' WHERE Name = 'one'");
+    world.settle().await;
+    assert_eq!(common::words(&world.page("one"), "Count"), "many");
+    // Nothing strange is left to ask for.
+    world.quiet().await;
+    assert_eq!(world.requests(), 1);
 }

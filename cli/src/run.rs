@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::Result;
+use notion_sync::core::schema::SchemaEvent;
 use notion_sync::sqlite::SqliteStore;
 use notion_sync::{Replica, Report, RunOptions};
 use serde_json::json;
@@ -51,8 +52,15 @@ pub(crate) async fn run(args: &Args, files: &PlanFiles) -> Result<Exit> {
         match result {
             Ok(report) => {
                 worst = worst.max(exit::of_report(&report));
+                let standing = standing(&store, &name).await?;
+                if standing.is_some() {
+                    worst = worst.max(Exit::Left);
+                }
                 if !args.json {
                     print_report(&name, &report);
+                    if let Some(what) = standing {
+                        say!("  {what}: `notion-sync status` says why");
+                    }
                 }
                 links.push(
                     json!({ "data_source": source.to_string(), "table": name, "report": report }),
@@ -100,6 +108,19 @@ pub(crate) async fn run(args: &Args, files: &PlanFiles) -> Result<Exit> {
         }
     }
     Ok(worst)
+}
+
+/// Rows that stand still until somebody does something, those of earlier runs included.
+async fn standing(store: &SqliteStore, name: &str) -> Result<Option<String>> {
+    let tables = store.status().await?;
+    let table = tables.into_iter().find(|table| table.table == name);
+    let counts = table.map_or([0, 0], |table| [table.blocked, table.parked]);
+    let counts = counts.into_iter().zip(["blocked", "parked"]);
+    let said: Vec<String> = counts
+        .filter(|(rows, _)| *rows > 0)
+        .map(|(rows, state)| format!("{rows} row(s) {state}"))
+        .collect();
+    Ok((!said.is_empty()).then(|| said.join(", ")))
 }
 
 /// What is told of the data sources themselves: once an hour, and when somebody edited it.
@@ -158,6 +179,14 @@ pub(crate) fn print_report(name: &str, report: &Report) {
         side(&report.settled.right),
         side(&report.settled.left)
     );
+    for drift in &report.drift {
+        if let SchemaEvent::Removed { field } = &drift.event {
+            let name = &field.name;
+            say!(
+                "  {name} is gone from Notion; its column keeps what it holds, and takes no edits"
+            );
+        }
+    }
     for problem in &report.problems {
         say!("  ! {problem}");
     }

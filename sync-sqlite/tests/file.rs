@@ -443,8 +443,13 @@ fn names_are_frozen_and_new_fields_append() {
             "_id,_url,_trashed,_created,_edited,_state,Name,Note,Price,Done,Stage,Tags,Due,Total,Refs,Marker,_row,Stage 2,PRICE 2"
         ]
     );
+    let said = common::refusal(
+        &person,
+        "INSERT INTO tasks(Name, Note) VALUES ('x', 'lost')",
+    );
+    assert!(said.contains("Note is gone from its source"), "{said}");
     person
-        .execute_batch("INSERT INTO tasks(Name, Note, \"PRICE 2\") VALUES ('x', 'kept', 5)")
+        .execute_batch("INSERT INTO tasks(Name, \"PRICE 2\") VALUES ('x', 5)")
         .unwrap();
     let again = block_on(world.replica.align(&common::schema(), None, true)).unwrap();
     assert_eq!(

@@ -10,7 +10,7 @@ use notion_sync_core::link::{LinkId, Side};
 use notion_sync_core::pair::PairId;
 use notion_sync_core::port::{CommandKind, Effect, Outcome};
 use notion_sync_core::schema::{Access, FieldId, FieldType, Schema};
-use notion_sync_core::value::Value;
+use notion_sync_core::value::{RichText, Value};
 use notion_sync_sqlite::{SqliteStore, StoreOptions};
 
 fn align(world: &World, schema: &Schema) -> Result<(), String> {
@@ -246,4 +246,55 @@ fn what_was_edited_while_a_trigger_was_missing_is_found_once_it_is_made_anew() {
     world.settle();
     assert_eq!(world.value(0, &made[2], "title").display(), "third");
     assert!(refusal(&person, "DELETE FROM tasks").contains("_trashed"));
+}
+
+#[test]
+fn a_column_that_left_the_sync_takes_no_edits_and_lets_go_of_those_that_waited() {
+    let world = Linked::new(&[(
+        "Tasks",
+        vec![
+            field("title", "Name", FieldType::Title, Access::Writable),
+            field("o", "Owner", FieldType::RichText, Access::Writable),
+        ],
+    )]);
+    let source = &world.sources[0];
+    let owner = ("o", Value::rich_text(RichText::plain_text("Ann")));
+    source.person_creates(&[("title", Value::text("one")), owner]);
+    world.settle();
+    let person = world.person();
+    person
+        .execute_batch("UPDATE tasks SET Owner = 'Bob'")
+        .unwrap();
+    source.change_schema(|schema| schema.fields.retain(|field| field.name != "Owner"));
+    world.settle();
+    let shown = "SELECT Name, Owner, _state FROM tasks";
+    assert_eq!(rows(&person, shown), ["one|Bob|clean"]);
+    assert_eq!(rows(&person, "SELECT * FROM changes"), [""; 0]);
+    for statement in [
+        "UPDATE tasks SET Owner = 'Cid'",
+        "INSERT INTO tasks (Name, Owner) VALUES ('two', 'Cid')",
+    ] {
+        let said = refusal(&person, statement);
+        assert!(said.contains("Owner is gone from its source"), "{said}");
+    }
+    person
+        .execute_batch("UPDATE tasks SET Name = 'first', Owner = Owner")
+        .unwrap();
+    world.settle();
+    assert_eq!(rows(&person, shown), ["first|Bob|clean"]);
+    // Who wants it gone drops it together with what names it; a run makes the triggers anew.
+    let events = ["before_insert", "after_insert", "before_update"];
+    let drops = events.map(|event| format!("DROP TRIGGER _sync_tasks_{event};"));
+    person
+        .execute_batch(&format!(
+            "{} ALTER TABLE tasks DROP COLUMN Owner",
+            drops.concat()
+        ))
+        .unwrap();
+    world.settle();
+    person
+        .execute_batch("UPDATE tasks SET Name = 'second'")
+        .unwrap();
+    world.settle();
+    world.titled(0, "second");
 }

@@ -292,11 +292,7 @@ impl Cycle<'_> {
         }
         let mut changed = None;
         for side in Side::BOTH {
-            let fresh = self.engine.described_at[side] >= self.started;
-            if fresh || self.described[side].capabilities.requests_per_command == 0 {
-                continue;
-            }
-            if self.describe_again(side).await? {
+            if self.schema_may_be_old(side) && self.describe_again(side).await? {
                 changed = Some(side);
             }
         }
@@ -305,6 +301,13 @@ impl Cycle<'_> {
             self.attend_to_mapping().await?;
         }
         Ok(changed)
+    }
+
+    /// Whether the schema of a side was read before this run, by requests.
+    pub(super) fn schema_may_be_old(&self, side: Side) -> bool {
+        !self.checked_schema
+            && self.engine.described_at[side] < self.started
+            && self.described[side].capabilities.requests_per_command > 0
     }
 
     /// Reads the schema of a side now. Returns whether it changed.

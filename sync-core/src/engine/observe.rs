@@ -22,7 +22,7 @@ use crate::port::{
     Absence, Bookmark, Call, Change, Coverage, FieldSet, Lane, Lookup, Next, PeerError, Proof,
     Query, Rows, ScanFrom, ScanPage, Scope, Sighting,
 };
-use crate::record::{Key, Lifecycle, Record};
+use crate::record::{Cell, Key, Lifecycle, Record};
 
 /// Records asked for per page of a scan.
 const SCAN_LIMIT: u32 = 1_000;
@@ -221,7 +221,12 @@ impl Cycle<'_> {
         });
         self.meet_records(side, unknown.clone()).await?;
         let is_new = |record: &Record| record.lifecycle == Lifecycle::Live;
-        if self.makes_at_sight(side.other()) && unknown.clone().any(is_new) {
+        let mut seen = items.iter().zip(&known).zip(&digests);
+        let strange = self.schema_may_be_old(side) && seen.any(|((item, known), digest)| {
+            let is_known = known.is_some_and(|head| head.seen[side] == *digest);
+            matches!(item, Sighting::Seen(record) if !is_known && self.is_half_read(side, record))
+        });
+        if strange || self.makes_at_sight(side.other()) && unknown.clone().any(is_new) {
             self.check_schema().await?;
         }
         let mut chunk = Chunk::default();
@@ -289,6 +294,16 @@ impl Cycle<'_> {
             chunk.changes.push(unread);
         }
         Ok(chunk)
+    }
+
+    /// Whether a record lacks a mapped field, or holds in it what the field's type does not: its
+    /// schema may be another one by now than was read.
+    fn is_half_read(&self, side: Side, record: &Record) -> bool {
+        let mut fields = self.engine.spec.mapping.fields.iter();
+        fields.any(|field| {
+            let cell = record.cells.cell(&field.ids[side]);
+            matches!(cell, None | Some(Cell::Missing | Cell::Unsupported(_)))
+        })
     }
 
     /// A record nobody knew: perhaps the one that an unresolved create made, else a new pair.

@@ -54,7 +54,7 @@ impl Work<'_> {
                 let trashed = base.lifecycle == Lifecycle::Trashed;
                 let now = current.lifecycle == Lifecycle::Trashed;
                 Some((Sql::Integer(i64::from(trashed)), trashed == now))
-            } else if let Some(column) = table.columns.iter().find(|column| column.name == edit) {
+            } else if let Some(column) = table.mapped().find(|column| column.name == edit) {
                 let name = table.pair_of_fields(column);
                 base.fields()
                     .iter()

@@ -8,12 +8,16 @@
 
 use rusqlite::Connection;
 
+use super::align::column_names;
 use super::checks::{self, Moment};
 use super::column::Column;
-use super::names::{FIXED, literal, quote};
+use super::names::{FIXED, literal, quote, same};
 use super::table::Table;
 use crate::error::Result;
 use crate::views::ensure;
+
+/// Why a column takes no edits that is not synced any more.
+const GONE: &str = "gone from its source, or followed by a newer column,";
 
 const SUFFIXES: [&str; 5] = [
     "before_insert",
@@ -42,7 +46,18 @@ pub(crate) fn are_there(connection: &Connection, table: &Table) -> Result<bool> 
 
 /// Makes or replaces the triggers of a table, where they differ.
 pub(crate) fn rebuild(connection: &Connection, table: &Table, source: &str) -> Result<()> {
-    let writer = Writer { table, source };
+    let there = column_names(connection, &table.name)?;
+    let left = table.columns.iter().filter(|column| {
+        let fixed = FIXED.contains(&column.name.as_str());
+        // Who dropped such a column needs no trigger that names it.
+        let is_there = || there.iter().any(|name| same(name, &column.name));
+        !column.mapped && !fixed && !column.is_body() && is_there()
+    });
+    let writer = Writer {
+        table,
+        source,
+        gone: left.map(|column| column.name.clone()).collect(),
+    };
     for suffix in SUFFIXES {
         let event = suffix.replace('_', " ").to_uppercase();
         let body = match suffix {
@@ -73,6 +88,8 @@ pub(crate) fn rebuild(connection: &Connection, table: &Table, source: &str) -> R
 struct Writer<'a> {
     table: &'a Table,
     source: &'a str,
+    /// Columns that are not synced any more.
+    gone: Vec<String>,
 }
 
 impl Writer<'_> {
@@ -80,7 +97,8 @@ impl Writer<'_> {
         self.table.own().filter(|column| !column.projected())
     }
 
-    /// Columns nobody edits here, and why. `_trashed`, `_state` and `_row` have own rules.
+    /// Columns nobody edits here, and why. `_trashed`, `_state` and `_row` have own rules. What left the
+    /// sync is among them: an edit of it would go nowhere.
     fn closed(&self) -> Vec<(String, String)> {
         let given = format!("computed by {}", self.source);
         let mut closed: Vec<(String, String)> = ["_id", "_url", "_created", "_edited"]
@@ -92,6 +110,7 @@ impl Writer<'_> {
                 closed.push((column.name.clone(), why));
             }
         }
+        closed.extend(self.gone.iter().map(|name| (name.clone(), GONE.to_owned())));
         closed
     }
 

@@ -90,7 +90,7 @@ impl Linked {
                 return;
             }
         }
-        panic!("the runs do not come to rest");
+        panic!("the runs do not come to rest: {:#?}", self.run());
     }
 
     /// The engine of a link, over its table as it is to be.

@@ -40,6 +40,7 @@ pub(super) fn make(connection: &Connection, layout: &Layout, ask: &Ask) -> Resul
     }
     remember(connection, link.id, table)?;
     remember_options(connection, table, ask)?;
+    let_go(connection, table)?;
     uploads::take_in(connection, table)?;
     if is_there && !table.stateful {
         add_states(connection, table, link.id)?;
@@ -48,6 +49,20 @@ pub(super) fn make(connection: &Connection, layout: &Layout, ask: &Ask) -> Resul
     triggers::rebuild(connection, table, &ask.source_name)?;
     if unwatched {
         look_at_all(connection, table, link.id)?;
+    }
+    Ok(())
+}
+
+/// Edits of columns that have left the sync wait for nothing any more: their rows are looked at again.
+/// What was edited stands in the column as it was written.
+fn let_go(connection: &Connection, table: &Table) -> Result<()> {
+    for column in table.columns.iter().filter(|column| !column.mapped) {
+        connection
+            .prepare_cached(
+                "INSERT INTO _sync_capture(tbl, row, col)
+                 SELECT tbl, row, col FROM _sync_pending WHERE tbl = ?1 AND col = ?2",
+            )?
+            .execute((&table.name, &column.name))?;
     }
     Ok(())
 }
