@@ -154,17 +154,18 @@ impl Database {
                 connection.execute("UPDATE _sync_meta SET home = ?1", [&here])?;
             }
             Some(_) if adopt => {
-                // Markers of the other file are not this one's.
-                let lineage = uuid::Uuid::new_v4().simple().to_string();
-                connection.execute(
-                    "UPDATE _sync_meta SET home = ?1, lineage = ?2",
-                    [&here, &lineage],
-                )?;
+                connection.execute("UPDATE _sync_meta SET home = ?1", [&here])?;
+                begin_lineage(connection)?;
             }
             Some(_) => return Err(StoreError::NotAdopted.into()),
         }
         self.is_home = true;
         Ok(())
+    }
+
+    /// Whether a file that was copied or restored may go on.
+    pub(crate) fn adopts(&self) -> bool {
+        self.options.adopt
     }
 
     /// The layouts of bases together with the connection.
@@ -177,6 +178,18 @@ impl Database {
                 .ok_or_else(|| corrupt("the connection is gone"))?,
             layouts: &mut self.layouts,
             mappings: &self.mappings,
+        })
+    }
+
+    /// The connection together with the lock beside the file.
+    pub(crate) fn turns(&mut self) -> Result<Turns<'_>> {
+        self.writer()?;
+        Ok(Turns {
+            connection: self
+                .connection
+                .as_mut()
+                .ok_or_else(|| corrupt("the connection is gone"))?,
+            leases: &mut self.leases,
         })
     }
 
@@ -220,11 +233,24 @@ impl Database {
     }
 }
 
+/// Disjoint parts of a [`Database`] that taking a lease needs at once.
+pub(crate) struct Turns<'a> {
+    pub(crate) connection: &'a mut Connection,
+    pub(crate) leases: &'a mut Leases,
+}
+
 /// Disjoint parts of a [`Database`] that a commit needs at once.
 pub(crate) struct Parts<'a> {
     pub(crate) connection: &'a mut Connection,
     pub(crate) layouts: &'a mut Layouts,
     pub(crate) mappings: &'a BTreeMap<LinkId, Mapping>,
+}
+
+/// Makes an adopted file another one: markers of the one it came from are not its own.
+pub(crate) fn begin_lineage(connection: &Connection) -> Result<String> {
+    let lineage = uuid::Uuid::new_v4().simple().to_string();
+    connection.execute("UPDATE _sync_meta SET lineage = ?1", [&lineage])?;
+    Ok(lineage)
 }
 
 /// The format of the private tables; `None` where there are none. One that is older than ours is

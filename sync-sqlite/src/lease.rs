@@ -1,12 +1,14 @@
 //! Who may commit: an operating-system lock beside the file, and fence numbers in it.
 //!
 //! The lock file `<db>-lock` is one per file, so two processes never write to one store, whatever
-//! their links; the system releases it when a process dies. Fences order the owners of a link.
+//! their links; the system releases it when a process dies. Fences order the owners of a link. Who
+//! holds it stands in the file, and on a second line which store was held how often: that store with
+//! fewer turns in it was restored from a backup.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{Read, Write};
+use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
 use notion_sync_core::link::LinkId;
@@ -18,7 +20,14 @@ use crate::error::{Fault, Result, file_failed};
 pub(crate) struct Leases {
     lock_path: Option<PathBuf>,
     lock: Option<File>,
+    /// The last turn that the lock file tells of.
+    turn: Option<Turn>,
     held: BTreeMap<LinkId, Held>,
+}
+
+struct Turn {
+    lineage: String,
+    number: u64,
 }
 
 struct Held {
@@ -36,6 +45,7 @@ impl Leases {
         Self {
             lock_path,
             lock: None,
+            turn: None,
             held: BTreeMap::new(),
         }
     }
@@ -65,11 +75,9 @@ impl Leases {
         })?;
         match file.try_lock() {
             Ok(()) => {
-                // Only for the message others see; the lock itself is what counts.
-                let _ = file
-                    .set_len(0)
-                    .and_then(|()| file.write_all(owner.as_bytes()));
+                self.turn = turn_in(&mut file);
                 self.lock = Some(file);
+                self.write_down(owner);
                 Ok(())
             }
             Err(TryLockError::WouldBlock) => Err(StoreError::Busy {
@@ -77,6 +85,33 @@ impl Leases {
             }
             .into()),
             Err(TryLockError::Error(error)) => Err(cannot_lock(error)),
+        }
+    }
+
+    /// How often a store was held before, as far as its lock knows.
+    pub(crate) fn turns(&self, lineage: &str) -> u64 {
+        let turn = self.turn.as_ref();
+        turn.filter(|turn| turn.lineage == lineage)
+            .map_or(0, |turn| turn.number)
+    }
+
+    /// Notes whose turn it is now, and which.
+    pub(crate) fn note_turn(&mut self, owner: &str, lineage: String, number: u64) {
+        self.turn = Some(Turn { lineage, number });
+        self.write_down(owner);
+    }
+
+    fn write_down(&mut self, owner: &str) {
+        let turn = self.turn.as_ref();
+        let turn = turn.map(|turn| format!("{} {}\n", turn.number, turn.lineage));
+        if let Some(file) = &mut self.lock {
+            // For the message others see, and to know a restored store by; the lock itself is what
+            // counts, and what cannot be written is not held against anybody.
+            let text = format!("{owner}\n{}", turn.unwrap_or_default());
+            let _ = file
+                .rewind()
+                .and_then(|()| file.write_all(text.as_bytes()))
+                .and_then(|()| file.set_len(text.len() as u64));
         }
     }
 
@@ -138,13 +173,26 @@ fn let_go(lock: &File) {
 
 /// Who wrote their name into a locked file.
 fn owner_in(file: &mut File) -> String {
-    let mut owner = String::new();
-    // Where locks are mandatory the name cannot be read, and need not be.
-    let _ = file.read_to_string(&mut owner);
-    if owner.is_empty() {
-        owner = "another process".to_owned();
+    match text_in(file).lines().next() {
+        None | Some("") => "another process".to_owned(),
+        Some(owner) => owner.to_owned(),
     }
-    owner
+}
+
+fn turn_in(file: &mut File) -> Option<Turn> {
+    let text = text_in(file);
+    let (number, lineage) = text.lines().nth(1)?.split_once(' ')?;
+    Some(Turn {
+        lineage: lineage.to_owned(),
+        number: number.parse().ok()?,
+    })
+}
+
+fn text_in(file: &mut File) -> String {
+    let mut text = String::new();
+    // Where locks are mandatory it cannot be read, and need not be.
+    let _ = file.read_to_string(&mut text);
+    text
 }
 
 fn cannot_lock(error: std::io::Error) -> Fault {

@@ -11,7 +11,7 @@ use notion_sync_core::port::{
 use rusqlite::{Connection, TransactionBehavior};
 
 use crate::commit;
-use crate::database::{Database, StoreOptions};
+use crate::database::{Database, StoreOptions, Turns, begin_lineage};
 use crate::error::{Result, corrupt};
 use crate::links;
 use crate::pairs::bounds;
@@ -241,9 +241,22 @@ fn take(database: &mut Database, link: LinkId, owner: String) -> Result<Fence> {
 }
 
 fn next_fence(database: &mut Database, link: &LinkId, owner: &str) -> Result<u64> {
-    let transaction = database
-        .writer()?
-        .transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let adopts = database.adopts();
+    let Turns { connection, leases } = database.turns()?;
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let (known, mut lineage): (u64, String) =
+        transaction.query_row("SELECT turn, lineage FROM _sync_meta", [], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })?;
+    if known < leases.turns(&lineage) {
+        // What was done since its backup is not remembered: it would be done again.
+        if !adopts {
+            return Err(StoreError::NotAdopted.into());
+        }
+        lineage = begin_lineage(&transaction)?;
+    }
+    let turn = known + 1;
+    transaction.execute("UPDATE _sync_meta SET turn = ?1", [turn])?;
     let row = links::load_or_create(&transaction, link)?;
     let number = row.fence + 1;
     transaction.execute(
@@ -251,5 +264,6 @@ fn next_fence(database: &mut Database, link: &LinkId, owner: &str) -> Result<u64
         (row.id, number, owner),
     )?;
     transaction.commit()?;
+    leases.note_turn(owner, lineage, turn);
     Ok(number)
 }

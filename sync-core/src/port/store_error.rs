@@ -37,7 +37,7 @@ pub enum StoreError {
     /// The store is a copy of one that may go on elsewhere, or was restored, and nobody said so.
     #[error(
         "the store was copied or restored: two that go on would both send what waits, and make \
-         records twice; if no other goes on, say so (`adopt`)"
+         records twice; if no other goes on, say so (`--adopt`, `StoreOptions::adopt`)"
     )]
     NotAdopted,
     /// No room.
