@@ -443,3 +443,27 @@ fn a_renamed_type_or_value_column_of_the_related_table_disturbs_no_check() {
     let (task, kind) = (world.titled(0, "x"), world.titled(1, "a"));
     assert_eq!(world.value(0, &task, "p"), refers(&[&kind]));
 }
+
+#[test]
+fn a_view_of_ones_own_that_is_called_like_a_list_stays() {
+    let title = || field("title", "Name", FieldType::Title, Access::Writable);
+    let world = Linked::new(&[("Tasks", vec![title()])]);
+    world.settle();
+    let person = world.person();
+    person
+        .execute_batch("CREATE VIEW tasks__Labels AS SELECT 'mine' AS x")
+        .unwrap();
+    let labels = FieldType::MultiSelect(Vec::new());
+    world.sources[0].change_schema(|schema| {
+        let labels = field("l", "Labels", labels, Access::Writable);
+        schema.fields.push(labels);
+    });
+    for _ in 0..2 {
+        world.settle();
+        assert_eq!(rows(&person, "SELECT * FROM tasks__Labels"), ["mine"]);
+        assert_eq!(
+            rows(&person, "SELECT count(*) FROM sync_tasks__Labels"),
+            ["0"]
+        );
+    }
+}

@@ -2,7 +2,7 @@
 
 use rusqlite::Connection;
 
-use super::{LinkView, ensure, tables, title, union, view};
+use super::{LinkView, ensure, marked_view, tables, title, union, view};
 use crate::error::Result;
 use crate::replica::{Column, Form, Table, literal, quote};
 
@@ -20,7 +20,8 @@ pub(super) fn rebuild(connection: &Connection, links: &[LinkView]) -> Result<()>
             });
             if let Some(body) = body {
                 let name = format!("{}__{}", table.name, column.name);
-                kept.push(view(connection, &name, &format!("{body}\n{MARK}"))?);
+                let body = format!("{body}\n{MARK}");
+                kept.push(marked_view(connection, &name, &body, MARK)?);
             }
         }
     }

@@ -68,11 +68,17 @@ pub(crate) fn rebuild(connection: &Connection) -> Result<()> {
 
 /// Makes a view, under another name where a table of an older file has that one.
 fn view(connection: &Connection, name: &str, body: &str) -> Result<String> {
+    marked_view(connection, name, body, "")
+}
+
+/// As [`view`], of a name that people may have given to a view of theirs: one without the mark is.
+fn marked_view(connection: &Connection, name: &str, body: &str, mark: &str) -> Result<String> {
     let taken = connection
         .prepare_cached(
-            "SELECT 1 FROM sqlite_master WHERE name = ?1 COLLATE NOCASE AND type <> 'view'",
+            "SELECT 1 FROM sqlite_master WHERE name = ?1 COLLATE NOCASE
+             AND (type <> 'view' OR instr(sql, ?2) = 0)",
         )?
-        .exists([name])?;
+        .exists([name, mark])?;
     let name = match taken {
         true => format!("sync_{name}"),
         false => name.to_owned(),
