@@ -121,6 +121,8 @@ impl Column {
             "relation" => Lens::References,
             "people" | "files" => Lens::Shared,
             "body" => Lens::Body,
+            // The table keeps the digits a person wrote.
+            "number" if self.limits.floats => Lens::Float { on: source },
             _ => Lens::Identity,
         }
     }
