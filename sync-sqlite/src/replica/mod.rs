@@ -9,6 +9,7 @@ mod files;
 mod gate;
 mod names;
 mod peer;
+mod readable;
 mod restore;
 mod rows;
 mod table;
