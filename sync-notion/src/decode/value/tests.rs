@@ -1,5 +1,7 @@
 use super::*;
 
+mod kept;
+
 fn read(kind: &str, value: &str) -> Cell {
     let raw = format!(r#"{{"id":"x%3A","type":"{kind}","{kind}":{value}}}"#);
     cell(&PropertyType::from(kind), &raw)
