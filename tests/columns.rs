@@ -236,8 +236,10 @@ async fn every_kind_of_property_is_readable_in_its_column_and_those_that_notion_
         let expected = i64::from(EDITABLE.contains(kind));
         assert_eq!(world.number(&editable), expected, "{column}");
     }
-    // Who made a page is joined like other people are.
+    // Who made a page, and who vouches for it, are known like other people are.
     let author = "SELECT a.id FROM \"Tasks__created_by 19\" a JOIN sync_people p USING (id)";
     assert_eq!(world.cell(author), Sql::Text(ada));
+    let vouches = format!("SELECT count(*) FROM sync_people WHERE id = '{bot}'");
+    assert_eq!(world.number(&vouches), 1);
     world.quiet().await;
 }

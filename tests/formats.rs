@@ -233,6 +233,7 @@ async fn make_the_fixture_of_this_format() {
     properties["Owner"] = relation;
     properties["Who"] = json!({ "people": {} });
     properties["Papers"] = json!({ "files": {} });
+    properties["Author"] = json!({ "created_by": {} });
     let data_source = sim.create_data_source("Tasks", &properties).unwrap();
     let world = World::of(sim, data_source, tempfile::tempdir().unwrap());
     world.add("calm", calm(&ada));

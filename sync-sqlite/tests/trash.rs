@@ -20,6 +20,7 @@ fn world() -> (Linked, Key) {
         field("title", "Name", FieldType::Title, Access::Writable),
         field("n", "Notes", FieldType::RichText, Access::Writable),
         field("p", "People", FieldType::People, Access::Writable),
+        field("f", "Papers", FieldType::Files, Access::Writable),
         field("b", "Text", FieldType::Body, Access::Writable),
     ];
     let world = Linked::new(&[("Tasks", fields)]);
@@ -46,6 +47,8 @@ fn a_row_that_both_sides_have_in_the_trash_takes_no_edits() {
         "INSERT INTO tasks(_id, Notes) SELECT _id, 'new' FROM tasks WHERE Name = 'Roof'
            ON CONFLICT(_id) DO UPDATE SET Notes = excluded.Notes",
         "UPDATE bodies SET markdown = 'new' WHERE title = 'Roof'",
+        "INSERT INTO files(\"table\", \"column\", _row, url)
+           SELECT 'tasks', 'Papers', _row, 'https://example.org/a' FROM tasks WHERE Name = 'Roof'",
     ] {
         assert_eq!(refusal(&person, sql), NO_EDITS, "{sql}");
     }
