@@ -58,6 +58,37 @@ async fn trash_then_restore_in_sql_comes_back_without_a_conflict() {
     world.quiet().await;
 }
 
+/// Notion refuses edits of what is in its trash.
+#[tokio::test]
+async fn a_row_in_the_trash_is_edited_as_it_is_taken_out_and_refuses_any_other_edit() {
+    let world = World::pulled(&["one", "two"]).await;
+    world.trash("one", true);
+    world.run().await;
+    let edit = "UPDATE Tasks SET Count = 7 WHERE Name = 'one'";
+    let refused = world.person().execute(edit, []).unwrap_err().to_string();
+    assert!(refused.contains("set _trashed = 0 as well"), "{refused}");
+    world.quiet().await;
+    world.sql("UPDATE Tasks SET Count = 7, _trashed = 0 WHERE Name = 'one'");
+    let report = world.run().await;
+    assert_eq!(report.outcome, RunOutcome::Clean, "{report:?}");
+    assert_eq!(world.page("one")["in_trash"], json!(false));
+    assert_eq!(world.held("one", "Count"), json!(7));
+    // What goes to the trash together with its row waits there, and is not tried again and again.
+    world.sql("UPDATE Tasks SET Count = 8, _trashed = 1 WHERE Name = 'one'");
+    world.run().await;
+    world.quiet().await;
+    assert_eq!(world.page("one")["in_trash"], json!(true));
+    assert_eq!(world.held("one", "Count"), json!(7));
+    let told = world.cell("SELECT reason FROM sync_rows");
+    let waits = "edited before it went to the trash: synced once it is taken out";
+    assert_eq!(told, waits.to_owned().into());
+    world.sql("UPDATE Tasks SET _trashed = 0 WHERE Name = 'one'");
+    world.run().await;
+    assert_eq!(world.held("one", "Count"), json!(8));
+    assert_eq!(world.number("SELECT count(*) FROM sync_rows"), 0);
+    world.quiet().await;
+}
+
 #[tokio::test]
 async fn pain_05_a_page_no_longer_shared_is_not_a_delete() {
     let world = World::pulled(&["one", "two", "three"]).await;

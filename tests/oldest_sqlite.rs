@@ -16,9 +16,10 @@ use std::process::Command;
 use common::{World, rich_text, words};
 use serde_json::json;
 
-/// Rows "one" to "five", and a conflict about the notes of "both".
+/// Rows "one" to "five", "gone" in the trash, and a conflict about the notes of "both".
 async fn world() -> World {
-    let world = World::pulled(&["one", "two", "three", "four", "five", "both"]).await;
+    let world = World::pulled(&["one", "two", "three", "four", "five", "both", "gone"]).await;
+    world.trash("gone", true);
     world.edit(
         "four",
         json!({ "Count": { "number": 4 }, "Notes": rich_text("four") }),
@@ -40,6 +41,8 @@ async fn arrives(world: &World) {
     assert_eq!(world.held("two", "Tags").as_array().unwrap().len(), 2);
     assert_eq!(world.held("five", "Count"), json!(55));
     assert_eq!(world.page("four")["in_trash"], json!(true));
+    assert_eq!(words(&world.page("gone"), "Notes"), "back");
+    assert_eq!(world.page("gone")["in_trash"], json!(false));
     assert_eq!(world.pages("never"), [] as [serde_json::Value; 0]);
     let made = ["six", "seven", "like six"];
     assert!(made.iter().all(|name| world.pages(name).len() == 1));

@@ -4,9 +4,9 @@
 
 use notion_sync::client::{Client, Token};
 use notion_sync::sqlite::{NewKey, SqliteStore, SqliteTable};
-use notion_sync::{RunOptions, TableLink, TableLinkError};
+use notion_sync::{RunOptions, RunOutcome, TableLink, TableLinkError};
 use notion_sync_core::schema::FieldType;
-use notion_sync_sim::NotionSim;
+use notion_sync_sim::{Knobs, NotionSim};
 use rusqlite::Connection;
 use serde_json::{Value, json};
 
@@ -80,6 +80,32 @@ impl World {
     fn row(&self, sql: &str) -> String {
         self.app.query_row(sql, [], |row| row.get(0)).unwrap()
     }
+}
+
+#[tokio::test]
+async fn digits_that_notion_rounds_stay_in_the_table_and_are_settled() {
+    let world = World::new().await;
+    let mut knobs = Knobs::default();
+    knobs.rounds_numbers = true;
+    world.sim.set_knobs(knobs);
+    world
+        .sim
+        .alter_as_person(&world.source, &json!({"Serial": {"number": {}}}))
+        .unwrap();
+    let serial = "ALTER TABLE tasks ADD COLUMN serial INTEGER;
+        UPDATE tasks SET serial = 9007199254740993 WHERE code = 'a'";
+    world.app.execute_batch(serial).unwrap();
+    let link = world.link().await;
+    let engine = link.engine().await.unwrap();
+    let options = RunOptions::default();
+    let report = engine.run(&options).await.unwrap();
+    assert_eq!(report.outcome, RunOutcome::Clean, "{report:?}");
+    let held = &world.page("Book the venue")["properties"]["Serial"]["number"];
+    assert_eq!(held.as_f64(), Some(9_007_199_254_740_992.0), "{held}");
+    let kept = "SELECT CAST(serial AS TEXT) FROM tasks WHERE code = 'a'";
+    assert_eq!(world.row(kept), "9007199254740993");
+    let report = engine.run(&options).await.unwrap();
+    assert!(report.is_quiet(), "{report:?}");
 }
 
 #[tokio::test]

@@ -9,6 +9,7 @@ use std::time::Duration;
 use common::{World, held, rich_text, words};
 use notion_sync::RunOutcome;
 use notion_sync::core::plan::Guard;
+use notion_sync_sim::Knobs;
 use rusqlite::types::Value as Sql;
 use serde_json::{Value, json};
 
@@ -129,7 +130,7 @@ async fn pain_15_a_range_of_times_stays() {
 
 #[tokio::test]
 async fn integers_are_exact_from_sql() {
-    for number in [3, -7, 9_007_199_254_740_993_i64] {
+    for number in [3, -7, 9_007_199_254_740_992_i64] {
         let world = World::pulled(&["one"]).await;
         world.sql(&format!("UPDATE Tasks SET Count = {number}"));
         world.run().await;
@@ -162,6 +163,92 @@ async fn fractions_are_exact_both_ways() {
     assert_eq!(world.value("one", "Count"), Sql::Real(0.1));
     assert_eq!(world.held("two", "Count"), json!(1.1));
     world.quiet().await;
+}
+
+/// What a person writes, what Notion holds of it, and what the row holds then.
+fn beyond_floats() -> [(&'static str, &'static str, Sql); 4] {
+    let text = |text: &str| Sql::Text(text.to_owned());
+    let integer = 9_007_199_254_740_993;
+    let (digits, exponent) = ("'0.1234567890123456789'", "12345678901234567890");
+    [
+        (
+            "9007199254740993",
+            "9007199254740992",
+            Sql::Integer(integer),
+        ),
+        (digits, "0.12345678901234568", text("0.1234567890123456789")),
+        (
+            "'9007199254740993.5'",
+            "9007199254740994",
+            text("9007199254740993.5"),
+        ),
+        // No integer of SQLite: it takes the float by itself.
+        (
+            exponent,
+            "12345678901234567000",
+            Sql::Real(12_345_678_901_234_567_890.0),
+        ),
+    ]
+}
+
+#[tokio::test]
+async fn digits_beyond_a_float_stay_in_the_row_and_are_settled() {
+    for rounds_numbers in [true, false] {
+        let mut knobs = Knobs::default();
+        knobs.rounds_numbers = rounds_numbers;
+        let world = World::with(common::builder().knobs(knobs)).await;
+        world.add("one", json!({ "Count": { "number": 1 } }));
+        world.settle().await;
+        for (at, (written, held, kept)) in beyond_floats().into_iter().enumerate() {
+            let new = format!("new {at}");
+            world.sim.clear_ledger();
+            world.sql(&format!(
+                "UPDATE Tasks SET Count = {written} WHERE Name = 'one'"
+            ));
+            world.sql(&format!(
+                "INSERT INTO Tasks (Name, Count) VALUES ('{new}', {written})"
+            ));
+            let report = world.run().await;
+            assert_eq!(report.outcome, RunOutcome::Clean, "{written}: {report:?}");
+            assert_eq!(world.writes().len(), 2, "{written}: {:?}", world.writes());
+            for name in ["one", &new] {
+                let number = world.held(name, "Count").as_f64();
+                assert_eq!(number, held.parse().ok(), "{written}");
+                assert_eq!(world.value(name, "Count"), kept, "{written}");
+            }
+            // What Notion holds is there to be read, beside what was written.
+            let cells = format!(
+                "SELECT json_extract(value, '$.number') FROM cells
+                 WHERE \"column\" = 'Count' AND _row = {}",
+                world.number("SELECT _row FROM Tasks WHERE Name = 'one'"),
+            );
+            assert_eq!(world.cell(&cells), Sql::Text(held.to_owned()), "{written}");
+            let open = "SELECT (SELECT count(*) FROM changes) + (SELECT count(*) FROM conflicts)";
+            assert_eq!(world.number(open), 0, "{written}");
+            let clean = "SELECT count(*) FROM Tasks WHERE _state <> 'clean'";
+            assert_eq!(world.number(clean), 0, "{written}");
+            world.quiet().await;
+        }
+        // Digits that make no other float are no edit; another number of Notion's comes as ever.
+        world.sql("UPDATE Tasks SET Count = 9007199254740993 WHERE Name = 'one'");
+        world.settle().await;
+        world.sql("UPDATE Tasks SET Count = 9007199254740992 WHERE Name = 'one'");
+        world.quiet().await;
+        assert_eq!(world.number("SELECT count(*) FROM changes"), 0);
+        world.edit("one", json!({ "Count": { "number": 0.5 } }));
+        world.run().await;
+        assert_eq!(world.value("one", "Count"), Sql::Real(0.5));
+    }
+}
+
+#[tokio::test]
+async fn a_number_that_no_float_comes_near_is_refused_at_once() {
+    let world = World::pulled(&["one"]).await;
+    let refused = world
+        .person()
+        .execute("UPDATE Tasks SET Count = '1e400'", []);
+    let sentence = refused.unwrap_err().to_string();
+    assert!(sentence.contains("Count takes a number"), "{sentence}");
 }
 
 /// Column, what Notion holds, what SQL would write, and Notion's form of nothing.

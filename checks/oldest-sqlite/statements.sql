@@ -1,7 +1,7 @@
 -- Everything a person may do to a file, and everything that is refused. Run by the oldest SQLite allowed and by the
 -- newest, with the same words as answer (tests/oldest_sqlite.rs). A statement ends with a semicolon at the end of a
--- line; more are welcome anywhere. The file has a table Tasks of all types with the rows one to five, an open
--- conflict about the Notes of "both", and nothing else waiting.
+-- line; more are welcome anywhere. The file has a table Tasks of all types with the rows one to five, "gone" in the
+-- trash, an open conflict about the Notes of "both", and nothing else waiting.
 SELECT name, sql FROM sqlite_master WHERE type IN ('view', 'trigger') ORDER BY name;
 SELECT * FROM Tasks ORDER BY _row;
 SELECT * FROM changes ORDER BY _row, "column";
@@ -27,7 +27,7 @@ INSERT INTO Tasks (Name) SELECT 'like ' || Name FROM Tasks WHERE Count = 6;
 INSERT INTO Tasks (_id, Name, Count) SELECT _id, Name, 55 FROM Tasks WHERE Name = 'five' ON CONFLICT (_id) DO UPDATE SET Count = excluded.Count, Notes = 'upserted';
 INSERT INTO Tasks (_id, Name) SELECT _id, Name FROM Tasks WHERE Name = 'five' ON CONFLICT (_id) DO NOTHING;
 BEGIN;
-UPDATE Tasks SET Count = 1000;
+UPDATE Tasks SET Count = 1000 WHERE _trashed = 0;
 INSERT INTO Tasks (Name) VALUES ('never');
 SELECT count(*) FROM changes;
 ROLLBACK;
@@ -61,6 +61,7 @@ INSERT INTO Tasks (_id, Name) SELECT _id, 'x' FROM Tasks WHERE Name = 'two';
 UPDATE Tasks SET Count = 'many';
 UPDATE Tasks SET Count = x'00';
 UPDATE Tasks SET Count = 9e999;
+UPDATE Tasks SET Count = '1e400';
 UPDATE Tasks SET Count = '[1]';
 UPDATE Tasks SET Done = 2;
 UPDATE Tasks SET Done = 'yes';
@@ -72,6 +73,10 @@ UPDATE Tasks SET Due = '2026-02-30';
 UPDATE Tasks SET Due = '2026-06-15T25:00:00Z';
 UPDATE Tasks SET Due = '2026-06-15 14:30:00';
 UPDATE Tasks SET Due = '2026-06-15/soon';
+UPDATE Tasks SET Count = 1000;
+UPDATE Tasks SET Notes = 'x' WHERE Name = 'gone';
+UPDATE Tasks SET Notes = Notes, _trashed = 1 WHERE Name = 'gone';
+INSERT INTO Tasks (Name, _trashed) VALUES ('x', 1);
 INSERT INTO conflicts (id) VALUES (1);
 UPDATE conflicts SET resolution = 'nobody';
 UPDATE conflicts SET base = 'x';
@@ -80,6 +85,9 @@ UPDATE changes SET current = 1;
 PRAGMA recursive_triggers = ON;
 INSERT OR REPLACE INTO Tasks (_id, Name) SELECT _id, 'x' FROM Tasks WHERE Name = 'two';
 PRAGMA recursive_triggers = OFF;
+
+-- Taken out of the trash and edited.
+UPDATE Tasks SET _trashed = 0, Notes = 'back' WHERE Name = 'gone';
 
 -- The conflict decided.
 UPDATE conflicts SET resolution = 'sqlite' RETURNING field, resolution;

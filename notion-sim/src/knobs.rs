@@ -20,6 +20,9 @@ pub struct Knobs {
     pub status_null_is_default: bool,
     /// Whether page reads say `has_more` next to a relation.
     pub relation_has_more: bool,
+    /// Whether numbers are kept as 64-bit floats. Not by default, unlikely as that is: a digit that a
+    /// program loses on the way shows.
+    pub rounds_numbers: bool,
 }
 
 impl Default for Knobs {
@@ -31,6 +34,7 @@ impl Default for Knobs {
             schema_change_is_edit: false,
             status_null_is_default: false,
             relation_has_more: true,
+            rounds_numbers: false,
         }
     }
 }

@@ -201,11 +201,12 @@ impl Base {
         &self.fields
     }
 
-    /// The settled values of a mapped field, if they were settled through the lens it has now.
+    /// The settled values of a mapped field, if they agree through the lens it has now: settled through
+    /// that one, or through one that was stricter.
     pub fn field(&self, field: &MappedField) -> Option<&Sides<Value>> {
         let at = self.position(field.name()).ok()?;
         let settled = &self.fields[at];
-        (settled.lens == field.tag()).then_some(&settled.values)
+        field.stands_by(settled.lens).then_some(&settled.values)
     }
 
     /// Settles one field. What settles is no longer parked, nor is it emptied.

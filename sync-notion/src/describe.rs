@@ -162,6 +162,7 @@ fn limits(ty: &FieldType, access: Access) -> Limits {
         }
         FieldType::Url => limits.max_utf16 = Some(2_000),
         FieldType::Email | FieldType::Phone => limits.max_utf16 = Some(200),
+        FieldType::Number => limits.floats = true,
         FieldType::MultiSelect(_) => limits.max_items = Some(MAX_OPTIONS),
         _ => {}
     }

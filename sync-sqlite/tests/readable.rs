@@ -115,6 +115,34 @@ fn an_edit_that_is_taken_back_or_says_the_same_is_none_after_the_next_run() {
 }
 
 #[test]
+fn digits_that_the_source_rounds_stay_in_the_row_and_are_no_conflict() {
+    let mut fields = fields();
+    fields.push(field("p", "Price", FieldType::Number, Access::Writable));
+    let world = Linked::new(&[("Tasks", fields)]);
+    let number = |digits: &str| Value::Number(digits.parse().unwrap());
+    let roof = world.sources[0].person_creates(&[named("Roof"), ("p", number("3"))]);
+    world.settle();
+    let person = world.person();
+    for (written, kept) in [
+        ("9007199254740993", "9007199254740992"),
+        ("'0.1234567890123456789'", "0.12345678901234568"),
+    ] {
+        world.sources[0].take_mutations();
+        let edit = format!("UPDATE tasks SET Price = {written}");
+        person.execute_batch(&edit).unwrap();
+        world.settle();
+        assert_eq!(world.sources[0].take_mutations().len(), 1, "{written}");
+        assert_eq!(world.value(0, &roof, "p"), number(kept));
+        let row = rows(&person, "SELECT Price, _state FROM tasks");
+        assert_eq!(row, [format!("{}|clean", written.trim_matches('\''))]);
+        assert!(rows(&person, "SELECT * FROM _sync_pending").is_empty());
+        assert!(rows(&person, "SELECT * FROM conflicts").is_empty());
+    }
+    let refused = refusal(&person, "UPDATE tasks SET Price = '-1e400'");
+    assert_eq!(refused, "Price takes a number, like 12, -0.5 or 1e6");
+}
+
+#[test]
 fn the_state_of_a_row_is_nobodys_to_write() {
     let world = world();
     world.settle();

@@ -59,6 +59,9 @@ pub(crate) fn plan(
             Kind::People => reference::people(world, &path, inner)?,
             Kind::Files => reference::files(&path, inner)?,
             Kind::Verification => verification(world, &path, inner)?,
+            Kind::Number if world.knobs.rounds_numbers => {
+                scalar(&Kind::Number, &path, &rounded(inner))?
+            }
             kind => scalar(kind, &path, inner)?,
         };
         plan.values.push((at, read));
@@ -134,6 +137,11 @@ fn text(path: &str, limit: usize, inner: &Value) -> ApiResult<Value> {
         }
         _ => Err(ApiError::body(path, "a string or `null`", Some(inner))),
     }
+}
+
+/// A number as JavaScript reads it.
+fn rounded(inner: &Value) -> Value {
+    inner.as_f64().map_or_else(|| inner.clone(), Value::from)
 }
 
 /// Integers stay as written; a whole float loses its `.0`, as it would in JavaScript.

@@ -7,14 +7,14 @@ use crate::value::DatePrecision;
 impl Mapping {
     /// Pairs of fields that people call by one name and that both sides write: `Due date`, `due_date`
     /// and `due-date` are one name. Where two fields of a side read the same, one called exactly as the
-    /// other side's is meant. Fields without counterpart, and pairs for which [`Lens::between`] knows
-    /// nothing, stay out; [`Mapping::fields`] tells what is in.
+    /// other side's is meant. Fields without counterpart, and pairs for which [`Lens::between_fields`]
+    /// knows nothing, stay out; [`Mapping::fields`] tells what is in.
     pub fn by_name(left: &Schema, right: &Schema) -> Self {
         let pairs = left.fields.iter().filter_map(|field| {
             let other = counterpart(field, left, right)?;
             let writable = |field: &Field| field.access == Access::Writable;
             let both = writable(field) && writable(other);
-            let lens = Lens::between(&field.ty, &other.ty).filter(|_| both)?;
+            let lens = Lens::between_fields(field, other).filter(|_| both)?;
             let ids = Sides::new(field.id.clone(), other.id.clone());
             Some(MappedField::new(ids, lens))
         });
@@ -56,6 +56,18 @@ fn plain(name: &str) -> String {
 }
 
 impl Lens {
+    /// The lens between these fields: the one [between their types](Self::between), and where one of
+    /// them keeps numbers as floats ([`Limits::floats`](crate::schema::Limits::floats)) the other's
+    /// further digits are no difference.
+    pub fn between_fields(left: &Field, right: &Field) -> Option<Self> {
+        let numbers = left.ty == FieldType::Number && right.ty == FieldType::Number;
+        match (left.limits.floats, right.limits.floats) {
+            (true, false) if numbers => Some(Self::Float { on: Side::Left }),
+            (false, true) if numbers => Some(Self::Float { on: Side::Right }),
+            _ => Self::between(&left.ty, &right.ty),
+        }
+    }
+
     /// The lens between fields of these types; `None` where values of one cannot be held by the other
     /// without a choice that is a person's. Dates meet to the minute, as Notion keeps them.
     pub fn between(left: &FieldType, right: &FieldType) -> Option<Self> {
@@ -169,6 +181,21 @@ mod tests {
         right.fields[0].access = Access::Computed;
         assert_eq!(Mapping::by_name(&left, &right).fields, []);
         assert_eq!(Mapping::by_name(&right, &left).fields, []);
+    }
+
+    #[test]
+    fn a_side_that_keeps_floats_is_met_as_finely_as_floats_are() {
+        let exact = schema(&[("n", FieldType::Number), ("t", FieldType::Text)]);
+        let mut floats = exact.clone();
+        floats.fields[0].limits.floats = true;
+        let lens = |left: &Schema, right: &Schema| {
+            let mapping = Mapping::by_name(left, right);
+            mapping.fields.into_iter().map(|field| field.lens).next()
+        };
+        assert_eq!(lens(&exact, &exact), Some(Lens::Identity));
+        assert_eq!(lens(&floats, &floats), Some(Lens::Identity));
+        assert_eq!(lens(&floats, &exact), Some(Lens::Float { on: Side::Left }));
+        assert_eq!(lens(&exact, &floats), Some(Lens::Float { on: Side::Right }));
     }
 
     #[test]

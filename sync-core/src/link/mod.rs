@@ -149,10 +149,21 @@ impl MappedField {
     /// A tag of this pair of fields and their lens: what was settled under another tag, in another
     /// column say, counts as never settled. Written to stores.
     pub fn tag(&self) -> u64 {
+        self.tagged(&self.lens)
+    }
+
+    /// Whether what was settled under this tag is settled: under the present one, or through a lens
+    /// whose agreements are all agreements through the present one.
+    pub(crate) fn stands_by(&self, tag: u64) -> bool {
+        let narrower = self.lens.narrower();
+        tag == self.tag() || narrower.is_some_and(|lens| tag == self.tagged(&lens))
+    }
+
+    fn tagged(&self, lens: &Lens) -> u64 {
         // FNV-1a: short, stable, and no security rests on it.
         let step = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
         let [left, right] = [&self.ids.left, &self.ids.right].map(|id| id.as_str().as_bytes());
-        let lens = self.lens.tag().to_le_bytes();
+        let lens = lens.tag().to_le_bytes();
         let mut hash = 0xcbf2_9ce4_8422_2325;
         for part in [left, &[0], right, &lens] {
             hash = part.iter().copied().fold(hash, step);

@@ -19,7 +19,8 @@ pub enum FieldIds {
 
 /// One difference between a schema and a later one.
 ///
-/// All differences are told but two: the order of fields and the order of options.
+/// All differences are told but three: the order of fields, the order of options, and how exactly
+/// numbers are kept, which never changes under people's hands: a later version knows it of a peer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -239,12 +240,20 @@ fn changed(before: &Field, now: &Field, events: &mut Vec<SchemaEvent>) {
             to: now.access,
         });
     }
-    if before.limits != now.limits {
+    if told(before.limits) != told(now.limits) {
         events.push(SchemaEvent::LimitsChanged {
             field: field.clone(),
             from: before.limits,
             to: now.limits,
         });
+    }
+}
+
+/// The limits people hear of.
+fn told(limits: Limits) -> Limits {
+    Limits {
+        floats: false,
+        ..limits
     }
 }
 

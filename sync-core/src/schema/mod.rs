@@ -99,6 +99,9 @@ pub struct Limits {
     /// Most elements of a list: options, references (1 for a foreign key), people, files, texts.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_items: Option<u32>,
+    /// Numbers are kept as 64-bit floats: of more digits than those have, the nearest float is left.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub floats: bool,
 }
 
 impl Limits {

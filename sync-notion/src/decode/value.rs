@@ -5,7 +5,9 @@ use std::fmt;
 use notion_sync_client::object::PropertyType;
 use notion_sync_client::{RawValue, unsigned};
 use notion_sync_core::record::Cell;
-use notion_sync_core::value::{Choice, DateValue, FileRef, Number, Person, Reference, Value};
+use notion_sync_core::value::{
+    Choice, DateValue, FileRef, Number, Person, Reference, Value, Verification, VerificationState,
+};
 use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
@@ -101,11 +103,12 @@ fn decode(kind: &PropertyType, inner: &str, has_more: Option<bool>) -> Option<Ce
             let files: Option<Vec<FileRef>> = files.into_iter().map(Attachment::file).collect();
             Value::files(files?)
         }
-        PropertyType::CreatedBy
-        | PropertyType::LastEditedBy
-        | PropertyType::Button
-        | PropertyType::Verification
-        | PropertyType::Place => raw_value(inner),
+        PropertyType::CreatedBy | PropertyType::LastEditedBy => {
+            let who: Option<User<'_>> = from(inner)?;
+            Value::people(who.into_iter().map(Person::from).collect())
+        }
+        PropertyType::Verification => verification(inner).unwrap_or_else(|| raw_value(inner)),
+        PropertyType::Button | PropertyType::Place => raw_value(inner),
         _ => return None,
     };
     Some(Cell::Complete(value))
@@ -127,7 +130,7 @@ fn from<'a, T: Deserialize<'a>>(text: &'a str) -> Option<T> {
 /// Nothing there is nothing, whatever the type.
 fn raw_value(inner: &str) -> Value {
     match inner {
-        "null" | "[]" => Value::Empty,
+        "null" | "[]" | "{}" => Value::Empty,
         _ => Value::Raw(clean(inner)),
     }
 }
@@ -161,6 +164,25 @@ fn date(inner: &str) -> Option<Value> {
         None => None,
     };
     Some(Value::Date(DateValue::new(date.start.0.parse().ok()?, end)))
+}
+
+fn verification(inner: &str) -> Option<Value> {
+    let Some(wire) = from::<Option<VerificationWire<'_>>>(inner)? else {
+        return Some(Value::Empty);
+    };
+    let date = match wire
+        .date
+        .map(RawValue::get)
+        .map_or(Some(Value::Empty), date)?
+    {
+        Value::Date(date) => Some(date),
+        _ => None,
+    };
+    Some(Value::verification(Verification {
+        state: VerificationState::from(wire.state),
+        date,
+        by: wire.verified_by.map(Person::from),
+    }))
 }
 
 fn unique_id(inner: &str) -> Option<Value> {
@@ -230,6 +252,15 @@ struct DateWire<'a> {
     end: Option<Word<'a>>,
     #[serde(borrow, default)]
     time_zone: Option<Word<'a>>,
+}
+
+#[derive(Deserialize)]
+struct VerificationWire<'a> {
+    state: String,
+    #[serde(borrow, default)]
+    date: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    verified_by: Option<User<'a>>,
 }
 
 #[derive(Deserialize)]

@@ -8,12 +8,13 @@ use notion_sync_core::value::{Person, Value};
 
 use super::Work;
 use crate::error::Result;
-use crate::replica::Table;
+use crate::replica::{Form, Table};
 
-/// The source's fields that name people.
+/// The source's fields that name people: who is meant, who made a record, who vouches for it.
 pub(super) fn fields(table: Option<&Table>) -> Vec<FieldId> {
     let columns = table.into_iter().flat_map(Table::mapped);
-    let people = columns.filter(|column| column.kind == "people");
+    let people =
+        columns.filter(|column| matches!(column.form(), Form::People | Form::Verification));
     people.map(|column| column.field.clone()).collect()
 }
 
@@ -28,13 +29,17 @@ impl Work<'_> {
             return Ok(());
         };
         for field in &self.people {
-            if let Some(
-                Cell::Complete(Value::People(people)) | Cell::Truncated(Value::People(people)),
-            ) = record.cells.cell(field)
-            {
-                for person in people {
-                    self.know(person)?;
-                }
+            let Some(Cell::Complete(value) | Cell::Truncated(value)) = record.cells.cell(field)
+            else {
+                continue;
+            };
+            let people = match value {
+                Value::People(people) => &people[..],
+                Value::Verification(verification) => verification.by.as_slice(),
+                _ => &[],
+            };
+            for person in people {
+                self.know(person)?;
             }
         }
         Ok(())

@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
 
 use super::files::{ShownFile, WrittenFile};
+use super::readable::readable;
 
 /// How a column holds its values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -216,6 +217,14 @@ fn object(value: &impl Serialize) -> Sql {
     Sql::Text(serde_json::to_string(value).unwrap_or_default())
 }
 
+fn show_raw(raw: &RawJson) -> Sql {
+    match readable(raw) {
+        Json::Null => Sql::Null,
+        Json::String(text) => Sql::Text(text),
+        other => Sql::Text(other.to_string()),
+    }
+}
+
 /// A value for people to read, where nothing is ever read back.
 pub(crate) fn show(value: &Value) -> Sql {
     match value {
@@ -228,6 +237,7 @@ pub(crate) fn show(value: &Value) -> Sql {
         Value::Files(files) => json(files.iter().map(ShownFile::from)),
         Value::Place(place) => object(place),
         Value::Verification(verification) => object(verification),
+        Value::Raw(raw) => show_raw(raw),
         other => Sql::Text(other.display()),
     }
 }

@@ -58,7 +58,7 @@ impl Checks<'_> {
             Form::Number => self.refuse(
                 body,
                 &format!("{name} takes a number, like 12, -0.5 or 1e6"),
-                &number_is_wrong(value),
+                &number_is_wrong(value, self.column.limits.floats),
             ),
             Form::Checkbox => self.refuse(
                 body,
@@ -293,12 +293,18 @@ pub(super) fn keys(column: &Column) -> Option<String> {
     ))
 }
 
-fn number_is_wrong(value: &str) -> String {
+/// Digits may be as many as one likes; where the source keeps floats there has to be one near them.
+fn number_is_wrong(value: &str, floats: bool) -> String {
+    let largest = "1.7976931348623157e308";
+    let too_large = match floats {
+        true => format!(" OR abs(CAST({value} AS REAL)) > {largest}"),
+        false => String::new(),
+    };
     format!(
         "CASE typeof({value})
       WHEN 'text' THEN {value} <> '' AND CASE WHEN json_valid({value})
-        THEN json_type({value}) NOT IN ('integer', 'real') ELSE 1 END
-      WHEN 'real' THEN abs({value}) > 1.7976931348623157e308
+        THEN json_type({value}) NOT IN ('integer', 'real'){too_large} ELSE 1 END
+      WHEN 'real' THEN abs({value}) > {largest}
       ELSE typeof({value}) = 'blob' END"
     )
 }

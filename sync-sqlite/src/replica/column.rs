@@ -121,6 +121,8 @@ impl Column {
             "relation" => Lens::References,
             "people" | "files" => Lens::Shared,
             "body" => Lens::Body,
+            // The table keeps the digits a person wrote.
+            "number" if self.limits.floats => Lens::Float { on: source },
             _ => Lens::Identity,
         }
     }
@@ -159,9 +161,9 @@ pub(crate) fn form_of(kind: &str) -> Form {
         "select" | "status" => Form::Choice,
         "multi_select" => Form::Choices,
         "date" => Form::Date,
-        // With "other:" in files from before they could be edited.
+        // With "other:" in files from before they could be edited, and where nobody ever does.
         "relation" | "other:relation" => Form::References,
-        "people" | "other:people" => Form::People,
+        "people" | "other:people" | "other:created_by" | "other:last_edited_by" => Form::People,
         "files" | "other:files" => Form::Files,
         "place" | "other:place" => Form::Place,
         "verification" | "other:verification" => Form::Verification,

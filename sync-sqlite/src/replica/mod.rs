@@ -9,6 +9,7 @@ mod files;
 mod gate;
 mod names;
 mod peer;
+mod readable;
 mod restore;
 mod rows;
 mod table;
@@ -23,7 +24,7 @@ pub(crate) use gate::{has_foreign_triggers, in_private, with_gate};
 pub(crate) use names::{column_name, literal, quote, same};
 pub(crate) use rows::{record, row_of};
 pub(crate) use table::Table;
-pub(crate) use triggers::rebuild as rebuild_triggers;
+pub(crate) use triggers::{IN_THE_TRASH, rebuild as rebuild_triggers, trash_is_settled};
 
 use std::sync::OnceLock;
 

@@ -148,6 +148,10 @@ impl Writer<'_> {
             "_state is kept by sync and cannot be edited; leave it out",
             "NEW._state <> 'pending'",
         ));
+        body.push_str(&refuse(
+            "a new row is not in the trash; leave _trashed out",
+            "NEW._trashed = 1",
+        ));
         for (name, why) in self.closed().iter().filter(|(name, _)| name != "_id") {
             body.push_str(&refuse(
                 &format!("{name} is {why} and cannot be edited; leave it empty"),
@@ -183,6 +187,21 @@ impl Writer<'_> {
             body.push_str(&refuse(
                 &format!("{name} is {why} and cannot be edited"),
                 &format!("NEW.{column} IS NOT OLD.{column}"),
+            ));
+        }
+        let values = |row: &str| {
+            let columns = self.editable().map(|column| quote(&column.name));
+            let columns: Vec<String> = columns.map(|name| format!("{row}.{name}")).collect();
+            format!("({})", columns.join(", "))
+        };
+        if self.editable().next().is_some() {
+            let (new, old) = (values("NEW"), values("OLD"));
+            let rests = trash_is_settled(&table, "OLD._row");
+            body.push_str(&refuse(
+                IN_THE_TRASH,
+                &format!(
+                    "OLD._trashed = 1 AND NEW._trashed = 1 AND {new} IS NOT {old}\n    AND {rests}"
+                ),
             ));
         }
         checks::write(&mut body, self.table, Moment::Update);
@@ -237,6 +256,19 @@ impl Writer<'_> {
         }
         updates
     }
+}
+
+/// Why nothing is edited that both sides have in the trash: the source takes no edits there, so it would
+/// wait until somebody takes the row out.
+pub(crate) const IN_THE_TRASH: &str = "rows in the trash take no edits; set _trashed = 0 as well to take \
+     them out, or leave them out with WHERE _trashed = 0";
+
+/// In SQL, of a row with `_trashed = 1`: whether that is no edit that waits. `table` is a literal.
+pub(crate) fn trash_is_settled(table: &str, row: &str) -> String {
+    format!(
+        "NOT EXISTS (SELECT 1 FROM _sync_pending AS trash
+    WHERE trash.tbl = {table} AND trash.row = {row} AND trash.col = '_trashed' AND trash.base = 0)"
+    )
 }
 
 /// Refuses the statement with a sentence where a condition holds.

@@ -5,7 +5,7 @@ use rusqlite::Connection;
 use super::{LinkView, ensure, tables, title, union, view};
 use crate::error::Result;
 use crate::read::side_text;
-use crate::replica::{Column, Table, literal, quote};
+use crate::replica::{Column, IN_THE_TRASH, Table, literal, quote, trash_is_settled};
 
 /// Brings the view and its trigger up to date.
 pub(super) fn rebuild(connection: &Connection, links: &[LinkView]) -> Result<()> {
@@ -20,8 +20,16 @@ pub(super) fn rebuild(connection: &Connection, links: &[LinkView]) -> Result<()>
         .map(|(link, table, body)| of(*link, table, body));
     let columns = ["table", "_row", "_id", "title", "markdown", "reason"];
     let name = view(connection, "bodies", &union(parts.collect(), &columns))?;
-    let mut states = String::new();
+    let (mut states, mut trash) = (String::new(), String::new());
     for (_, table, _) in &bodies {
+        trash.push_str(&format!(
+            "  SELECT RAISE(ABORT, {}) FROM {} AS t
+    WHERE OLD.\"table\" = {} AND t._row = OLD._row AND t._trashed = 1 AND {};\n",
+            literal(IN_THE_TRASH),
+            table.quoted(),
+            literal(&table.name),
+            trash_is_settled("OLD.\"table\"", "OLD._row"),
+        ));
         states.push_str(&format!(
             "  UPDATE {} SET _state = 'pending'
     WHERE OLD.\"table\" = {} AND _row = OLD._row AND _state = 'clean';\n",
@@ -36,7 +44,7 @@ BEGIN
   SELECT RAISE(ABORT, 'only markdown can be edited here') WHERE {MOVED};
   SELECT RAISE(ABORT, 'this body is only read; its reason says why') WHERE OLD.reason IS NOT NULL;
   SELECT RAISE(ABORT, 'markdown takes text') WHERE typeof(NEW.markdown) NOT IN ('text', 'null');
-  INSERT INTO _sync_capture(tbl, row, col) VALUES (OLD.\"table\", OLD._row, '_body');
+{trash}  INSERT INTO _sync_capture(tbl, row, col) VALUES (OLD.\"table\", OLD._row, '_body');
   INSERT INTO _sync_pending(tbl, row, col, base) SELECT OLD.\"table\", OLD._row, '_body', OLD.markdown
     WHERE NOT EXISTS (SELECT 1 FROM _sync_pending
       WHERE tbl = OLD.\"table\" AND row = OLD._row AND col = '_body');

@@ -10,7 +10,7 @@ use rusqlite::{Connection, OptionalExtension};
 
 use crate::ddl::ROOM;
 use crate::error::Result;
-use crate::replica::{Table, literal, quote};
+use crate::replica::{Table, literal, quote, trash_is_settled};
 use notion_sync_core::link::LinkId;
 
 /// Makes a view or trigger, or replaces one that differs.
@@ -335,12 +335,16 @@ fn rows(links: &[LinkView]) -> String {
             let quoted = table.quoted();
             let side = crate::read::side_text(table.source.other());
             let (from, to) = (link * ROOM, (link + 1) * ROOM);
+            let rests = trash_is_settled(&name, "c._row");
             format!(
                 "SELECT {name} AS \"table\", t._row AS _row, t._id AS _id, p.state AS state, p.reason AS reason
 FROM _sync_pairs p LEFT JOIN {quoted} t ON t._row = CAST(p.{side}_key AS INTEGER)
 WHERE p.state IS NOT NULL AND p.state <> 'clean' AND p.pk >= {from} AND p.pk < {to}
 UNION ALL
-SELECT \"table\", _row, _id, 'pending', 'edited here and not synced yet'
+SELECT \"table\", _row, _id, 'pending',
+  iif((SELECT t._trashed FROM {quoted} t WHERE t._row = c._row) = 1 AND {rests},
+    'edited before it went to the trash: synced once it is taken out',
+    'edited here and not synced yet')
 FROM changes c WHERE \"table\" = {name} AND NOT EXISTS (
   SELECT 1 FROM _sync_pairs p WHERE p.link = {link} AND p.{side}_key = CAST(c._row AS TEXT)
     AND p.state IS NOT NULL AND p.state <> 'clean')

@@ -365,6 +365,12 @@ impl Lens {
         }
     }
 
+    /// The lens that a link of an earlier version had where it has this one now, if all that agrees
+    /// through it agrees through this one: what was settled stays settled.
+    pub(super) fn narrower(&self) -> Option<Self> {
+        matches!(self, Self::Float { .. }).then_some(Self::Identity)
+    }
+
     /// Takes the code of a lens of the program's own, if this is that lens.
     pub(super) fn supply(&mut self, code: &Arc<dyn CustomLens>) {
         if let Self::Custom(custom) = self {

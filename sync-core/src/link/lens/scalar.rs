@@ -97,7 +97,8 @@ fn float(value: &Value) -> Result<Option<Number>, Unmappable> {
 }
 
 pub(super) fn agree_on_float(left: &Value, right: &Value) -> bool {
-    float(left).is_ok() && float(left) == float(right)
+    let equal = left == right && number(left, false).is_ok();
+    equal || float(left).is_ok() && float(left) == float(right)
 }
 
 pub(super) fn repair_float(on: Side, to: Side, source: &Value) -> Result<Value, Unmappable> {

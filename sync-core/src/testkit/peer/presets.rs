@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::MemoryPeer;
 use super::rows::Habits;
 use crate::port::{Absence, Capabilities, ChangeFeed, CreateSafety, UpdateSafety};
-use crate::schema::Schema;
+use crate::schema::{FieldType, Schema};
 use crate::testkit::VirtualClock;
 
 /// Notion shows at most so many references of a list.
@@ -13,9 +13,19 @@ const LONGEST_LIST: usize = 25;
 
 impl MemoryPeer {
     /// Like Notion: changes by edit time, floored to the minute; no compare-and-swap, one command
-    /// per request, no proof in "not found"; queries late by `lag`; dates kept to the minute; lists
-    /// shown up to 25 items; slices by the minute of creation. A create is proved by a marker where the mapping has a field for one.
-    pub fn notion_like(place: &str, schema: Schema, clock: VirtualClock, lag: Duration) -> Self {
+    /// per request, no proof in "not found"; queries late by `lag`; dates kept to the minute, numbers as
+    /// floats, which its schema says; lists shown up to 25 items; slices by the minute of creation. A create
+    /// is proved by a marker where the mapping has a field for one.
+    pub fn notion_like(
+        place: &str,
+        mut schema: Schema,
+        clock: VirtualClock,
+        lag: Duration,
+    ) -> Self {
+        let numbers = schema.fields.iter_mut();
+        for field in numbers.filter(|field| field.ty == FieldType::Number) {
+            field.limits.floats = true;
+        }
         let capabilities = Capabilities {
             index_lag: lag,
             slices: true,
@@ -26,6 +36,7 @@ impl MemoryPeer {
             inner.habits = Habits {
                 longest_list: Some(LONGEST_LIST),
                 floors_dates: true,
+                rounds_numbers: true,
                 shows_ranks: true,
             };
         });

@@ -11,7 +11,7 @@ use crate::port::{
 };
 use crate::record::{Cell, Cells, Key, Lifecycle, Rank, Record, Timestamp};
 use crate::schema::{FieldId, Schema};
-use crate::value::{DatePrecision, Value};
+use crate::value::{DatePrecision, Number, Value};
 
 #[derive(Debug)]
 pub(super) struct Inner {
@@ -47,6 +47,8 @@ pub(super) struct Habits {
     pub(super) longest_list: Option<usize>,
     /// Dates are kept to the minute.
     pub(super) floors_dates: bool,
+    /// Numbers are kept as 64-bit floats.
+    pub(super) rounds_numbers: bool,
     /// Records show where they stand.
     pub(super) shows_ranks: bool,
 }
@@ -117,6 +119,11 @@ impl Habits {
         match value {
             Value::Date(date) if self.floors_dates => {
                 Value::Date(date.cut_to(DatePrecision::Minute))
+            }
+            // What no float comes near is none in JSON either.
+            Value::Number(number) if self.rounds_numbers => {
+                let nearest = Number::try_from(number.to_f64().0);
+                nearest.map_or(Value::Empty, Value::Number)
             }
             other => other,
         }

@@ -1,5 +1,7 @@
 use super::*;
 
+mod kept;
+
 fn read(kind: &str, value: &str) -> Cell {
     let raw = format!(r#"{{"id":"x%3A","type":"{kind}","{kind}":{value}}}"#);
     cell(&PropertyType::from(kind), &raw)
@@ -65,6 +67,7 @@ fn empties_are_empty() {
         ("relation", "[]"),
         ("place", "null"),
         ("verification", "null"),
+        ("button", "{}"),
         ("unique_id", r#"{"prefix":"T","number":null}"#),
         ("formula", r#"{"type":"string","string":null}"#),
     ] {
@@ -87,6 +90,28 @@ fn computed_values_are_typed_or_kept_raw() {
         complete("rollup", r#"{"type":"number","number":7,"function":"sum"}"#),
         Value::Number(7.into())
     );
+    // Who made a page is somebody, as in people.
+    for kind in ["created_by", "last_edited_by"] {
+        let ada = complete(kind, r#"{"object":"user","id":"u1","name":"Ada"}"#);
+        assert_eq!(ada, Value::people(vec![Person::with_id("u1")]), "{kind}");
+        assert_eq!(ada.display(), "Ada");
+        assert_eq!(complete(kind, "null"), Value::Empty);
+    }
+    let verified = r#"{"state":"verified","date":{"start":"2026-06-15","end":null},"verified_by":{"object":"user","id":"u1"}}"#;
+    let verification = Verification {
+        state: VerificationState::Verified,
+        date: Some("2026-06-15".parse().unwrap()),
+        by: Some(Person::with_id("u1")),
+    };
+    assert_eq!(
+        complete("verification", verified),
+        Value::verification(verification)
+    );
+    let nobody = r#"{"state":"unverified","date":null,"verified_by":null}"#;
+    assert_eq!(complete("verification", nobody), Value::Empty);
+    // A date that would lose its zone stays as it came.
+    let zoned = r#"{"state":"verified","date":{"start":"2026-06-15T10:00:00","end":null,"time_zone":"Asia/Tokyo"},"verified_by":null}"#;
+    assert_eq!(complete("verification", zoned), Value::Raw(clean(zoned)));
     for (kind, value) in [
         ("formula", r#"{"type":"unsupported","unsupported":{}}"#),
         ("rollup", r#"{"type":"incomplete","incomplete":{}}"#),

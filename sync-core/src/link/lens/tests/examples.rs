@@ -1,6 +1,9 @@
 //! What people meet, a case each.
 
 use super::*;
+use crate::link::MappedField;
+use crate::pair::Base;
+use crate::schema::FieldId;
 use crate::value::DateValue;
 
 fn date(text: &str) -> Value {
@@ -222,6 +225,23 @@ fn scalars_keep_how_a_side_writes_them_until_they_change() {
         ),
         Ok(Value::text("a\r\nb\r\nc"))
     );
+}
+
+#[test]
+fn e15_what_was_settled_as_equal_is_settled_where_floats_are_compared() {
+    let field = |lens| MappedField::new(Sides::new(FieldId::new("n"), FieldId::new("n")), lens);
+    let number = |text: &str| Value::Number(text.parse().unwrap());
+    let (equal, float) = (field(Lens::Identity), field(Lens::Float { on: Side::Left }));
+    let values = Sides::new(number("0.1"), number("0.1"));
+    let mut base = Base::default();
+    base.settle(&equal, values.clone());
+    assert_eq!(base.field(&float), Some(&values));
+    // The other way around nothing is known: more agrees through floats.
+    base.settle(&float, values);
+    assert_eq!(base.field(&equal), None);
+    // What could not agree gets another look.
+    base.park(&equal, Sides::new(number("1"), number("2")));
+    assert_eq!(base.parked(&float), None);
 }
 
 #[test]

@@ -100,6 +100,19 @@ proptest! {
     }
 
     #[test]
+    fn what_was_settled_through_a_narrower_lens_agrees((lens, samples) in cases()) {
+        if let Some(narrower) = lens.narrower() {
+            let context = NAMES.context();
+            for (left, right) in samples.left.iter().flat_map(|left| {
+                samples.right.iter().chain([left]).map(move |right| (left, right))
+            }) {
+                let settled = narrower.agree(&context, left, right);
+                prop_assert!(!settled || lens.agree(&context, left, right), "{left:?} {right:?}");
+            }
+        }
+    }
+
+    #[test]
     fn keep_formatting_survives_an_edit_that_is_undone(old in rich_text(), suffix in "[x-z]{1,3}") {
         let lens = Lens::Words { rich: Side::Left };
         let context = LensContext::default();
