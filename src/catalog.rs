@@ -123,7 +123,11 @@ impl Catalog {
         let mut replica = self
             .store
             .replica(&link(subject))
-            .table_name(subject.name());
+            .table_name(subject.name())
+            .fixed_rows(format!(
+                "{} are made and put away in Notion only",
+                subject.label()
+            ));
         for other in Subject::ALL {
             replica = replica.collection(other.place(), link(other));
         }

@@ -78,6 +78,38 @@ async fn a_title_is_edited_in_sql_and_what_notion_does_not_take_is_refused_at_on
 }
 
 #[tokio::test]
+async fn rows_of_a_catalog_are_neither_added_nor_put_away() {
+    let world = World::pulled(&["one"]).await;
+    run(&world).await;
+    for (statement, sentence) in [
+        (
+            "INSERT INTO data_sources (title) VALUES ('x')",
+            "no rows are added here",
+        ),
+        (
+            "INSERT INTO views DEFAULT VALUES",
+            "views are made and put away in Notion only",
+        ),
+        (
+            "UPDATE databases SET _trashed = 1",
+            "_trashed cannot be edited here",
+        ),
+    ] {
+        let refused = world.person().execute(statement, []).unwrap_err();
+        assert!(
+            refused.to_string().contains(sentence),
+            "{statement}: {refused}"
+        );
+    }
+    world.sql(
+        "INSERT INTO data_sources (_id, title) SELECT _id, 'Chores' FROM data_sources WHERE true
+         ON CONFLICT (_id) DO UPDATE SET title = excluded.title",
+    );
+    run(&world).await;
+    assert_eq!(text(&world, "SELECT title FROM data_sources"), "Chores");
+}
+
+#[tokio::test]
 async fn a_catalog_is_due_once_an_hour_and_when_somebody_edited_it() {
     let world = World::pulled(&["one"]).await;
     assert!(catalog(&world).is_due().await.unwrap());

@@ -52,14 +52,14 @@ pub(crate) async fn run(args: &Args, files: &PlanFiles) -> Result<Exit> {
         match result {
             Ok(report) => {
                 worst = worst.max(exit::of_report(&report));
-                let standing = standing(&store, &name).await?;
-                if standing.is_some() {
+                let blocked = blocked(&store, &name).await?;
+                if blocked > 0 {
                     worst = worst.max(Exit::Left);
                 }
                 if !args.json {
                     print_report(&name, &report);
-                    if let Some(what) = standing {
-                        say!("  {what}: `notion-sync status` says why");
+                    if blocked > 0 {
+                        say!("  {blocked} row(s) blocked: `notion-sync status` says why");
                     }
                 }
                 links.push(
@@ -110,17 +110,11 @@ pub(crate) async fn run(args: &Args, files: &PlanFiles) -> Result<Exit> {
     Ok(worst)
 }
 
-/// Rows that stand still until somebody does something, those of earlier runs included.
-async fn standing(store: &SqliteStore, name: &str) -> Result<Option<String>> {
+/// How many rows wait until somebody changes something, since earlier runs too.
+async fn blocked(store: &SqliteStore, name: &str) -> Result<u64> {
     let tables = store.status().await?;
-    let table = tables.into_iter().find(|table| table.table == name);
-    let counts = table.map_or([0, 0], |table| [table.blocked, table.parked]);
-    let counts = counts.into_iter().zip(["blocked", "parked"]);
-    let said: Vec<String> = counts
-        .filter(|(rows, _)| *rows > 0)
-        .map(|(rows, state)| format!("{rows} row(s) {state}"))
-        .collect();
-    Ok((!said.is_empty()).then(|| said.join(", ")))
+    let table = tables.iter().find(|table| table.table == name);
+    Ok(table.map_or(0, |table| table.blocked))
 }
 
 /// What is told of the data sources themselves: once an hour, and when somebody edited it.

@@ -569,3 +569,18 @@ async fn a_run_in_one_direction_leaves_the_other_for_later() {
     world.say(&["run", "--direction", "to-notion"]).code(0);
     assert_eq!(world.page("one")["properties"]["Count"]["number"], 7);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_that_cannot_be_read_is_told_by_every_run_until_it_can() {
+    let world = World::pulled(&["one", "two"]).await;
+    // No text at all: SQLite takes it, and no check in SQL sees it.
+    world.sql("UPDATE Tasks SET Notes = CAST(x'ff41' AS TEXT) WHERE Name = 'one'");
+    for _ in 0..2 {
+        let said = world.run().code(3);
+        said.says("1 row(s) blocked");
+        assert!(!said.out.contains("up to date"), "{said:#?}");
+    }
+    world.sql("UPDATE Tasks SET Notes = 'words' WHERE Name = 'one'");
+    world.run().code(0);
+    assert_eq!(common::words(&world.page("one"), "Notes"), "words");
+}

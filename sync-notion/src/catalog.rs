@@ -57,6 +57,15 @@ impl Subject {
         }
     }
 
+    /// What people call several of them.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::DataSources => "data sources",
+            Self::Databases => "databases",
+            Self::Views => "views",
+        }
+    }
+
     /// The collection as a place.
     pub fn place(self) -> PlaceId {
         PlaceId::new(format!("notion:{}", self.name()))

@@ -35,6 +35,8 @@ ALTER TABLE _sync_gate ADD COLUMN tbl TEXT;
 ALTER TABLE _sync_gate ADD COLUMN row INTEGER;
 ALTER TABLE _sync_tables ADD COLUMN stateful INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE _sync_tables ADD COLUMN any_option INTEGER NOT NULL DEFAULT 0;
+-- Why rows are neither added nor put away here.
+ALTER TABLE _sync_tables ADD COLUMN fixed_rows TEXT;
 -- What a column is known by for its whole life: its first name where this is empty.
 ALTER TABLE _sync_columns ADD COLUMN id TEXT;
 -- Why it cannot be edited.
@@ -73,7 +75,7 @@ pub(crate) const READ_OLDER: [(u32, &str); 2] = [
     (
         4,
         "CREATE TEMP VIEW _sync_tables AS
-  SELECT *, 0 AS stateful, 0 AS any_option FROM main._sync_tables;
+  SELECT *, 0 AS stateful, 0 AS any_option, NULL AS fixed_rows FROM main._sync_tables;
 CREATE TEMP VIEW _sync_columns AS
   SELECT *, NULL AS id, NULL AS reason, NULL AS limits, NULL AS target FROM main._sync_columns;",
     ),

@@ -238,6 +238,7 @@ fn as_format_1(world: &World) {
         ALTER TABLE _sync_pairs DROP COLUMN left_rank; ALTER TABLE _sync_pairs DROP COLUMN right_rank;
         ALTER TABLE _sync_meta DROP COLUMN home; ALTER TABLE _sync_meta DROP COLUMN turn; ALTER TABLE _sync_gate DROP COLUMN tbl;
         ALTER TABLE _sync_gate DROP COLUMN row; ALTER TABLE _sync_tables DROP COLUMN stateful; ALTER TABLE _sync_tables DROP COLUMN any_option;
+        ALTER TABLE _sync_tables DROP COLUMN fixed_rows;
         ALTER TABLE _sync_columns DROP COLUMN id; ALTER TABLE _sync_columns DROP COLUMN reason;
         ALTER TABLE _sync_columns DROP COLUMN limits; ALTER TABLE _sync_columns DROP COLUMN target;
         ALTER TABLE tasks DROP COLUMN _state; DROP TABLE _sync_options; DROP TABLE _sync_people;

@@ -125,6 +125,26 @@ fn every_refusal_has_its_sentence() {
             "Due takes a date: write 2026-06-15, 2026-06-15T14:30:00+09:00 or start/end",
         ),
         (
+            "UPDATE tasks SET Due = '2026-06-15T24:00:00Z'",
+            "Due takes a date: write 2026-06-15, 2026-06-15T14:30:00+09:00 or start/end",
+        ),
+        (
+            "UPDATE tasks SET Name = 'a' || char(0) || 'b'",
+            "Name holds a NUL character, which ends a text in many programs; leave it out",
+        ),
+        (
+            "UPDATE tasks SET Due = '2026-06-15' || char(0)",
+            "Due holds a NUL character, which ends a text in many programs; leave it out",
+        ),
+        (
+            "UPDATE tasks SET Price = '12' || char(0)",
+            "Price holds a NUL character, which ends a text in many programs; leave it out",
+        ),
+        (
+            "UPDATE tasks SET Tags = '[]' || char(0)",
+            "Tags holds a NUL character, which ends a text in many programs; leave it out",
+        ),
+        (
             "UPDATE tasks SET Due = '2026-06-15/soon'",
             "Due takes a date: write 2026-06-15, 2026-06-15T14:30:00+09:00 or start/end",
         ),

@@ -250,7 +250,7 @@ fn schema_fields_tells_every_column() {
         rows(
             &person,
             "SELECT \"table\", \"column\", name, field_id, type, editable, reason, options,
-               max_characters, max_elements FROM schema_fields"
+               max_characters, max_elements FROM schema_fields WHERE data_source = 'notion:Tasks'"
         ),
         [
             "tasks|Name|Name|title|title|1||||",

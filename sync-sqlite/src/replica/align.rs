@@ -28,6 +28,8 @@ pub(crate) struct Ask {
     pub(crate) table_name: Option<String>,
     /// Whether options may be written that the source does not offer yet.
     pub(crate) any_option: bool,
+    /// Why rows are neither added nor put away in the table, if they are not.
+    pub(crate) fixed_rows: Option<String>,
     /// Whether columns are renamed with their fields.
     pub(crate) follow_names: bool,
 }
@@ -92,11 +94,13 @@ fn lay_out(
             exists: false,
             stateful: true,
             any_option: ask.any_option,
+            fixed_rows: ask.fixed_rows.clone(),
             columns: Vec::new(),
             cache: Cache::default(),
         },
     };
     table.any_option = ask.any_option;
+    table.fixed_rows.clone_from(&ask.fixed_rows);
     let there = match connection {
         Some(connection) if table.exists => column_names(connection, &table.name)?,
         _ => Vec::new(),

@@ -43,6 +43,13 @@ impl Checks<'_> {
     fn write(&self, body: &mut String) {
         let name = &self.column.name;
         let value = &self.value;
+        self.refuse(
+            body,
+            &format!(
+                "{name} holds a NUL character, which ends a text in many programs; leave it out"
+            ),
+            &format!("typeof({value}) = 'text' AND instr({value}, char(0)) > 0"),
+        );
         match self.column.form() {
             Form::Text => self.cap_text(body),
             Form::Choice => {
@@ -325,7 +332,7 @@ fn date_check(name: &str, value: &str, changed: &str) -> String {
     WHEN substr(p, 1, 10) NOT GLOB '{day}' OR date(substr(p, 1, 10), '+0 days') IS NOT substr(p, 1, 10)
       THEN RAISE(ABORT, {malformed})
     WHEN length(p) = 10 THEN NULL
-    WHEN p NOT GLOB '??????????[Tt ][0-2][0-9]:[0-5][0-9]*' OR time(substr(p, 12, 5)) IS NULL
+    WHEN p NOT GLOB '??????????[Tt ][0-2][0-9]:[0-5][0-9]*' OR substr(p, 12, 2) > '23'
       OR substr(p, 17) GLOB '*[^0-9:.Zz+-]*'
       THEN RAISE(ABORT, {malformed})
     WHEN z = 0 THEN RAISE(ABORT, {no_offset})

@@ -44,6 +44,7 @@ pub struct ReplicaBuilder {
     collections: Vec<(PlaceId, LinkId)>,
     table_name: Option<String>,
     any_option: bool,
+    fixed_rows: Option<String>,
     follow_names: bool,
 }
 
@@ -66,6 +67,7 @@ impl ReplicaBuilder {
             collections: Vec::new(),
             table_name: None,
             any_option: false,
+            fixed_rows: None,
             follow_names: false,
         }
     }
@@ -111,6 +113,14 @@ impl ReplicaBuilder {
         self
     }
 
+    /// Refuses at once that rows are added, put into the trash or taken out of it, with this reason: for
+    /// collections whose records are made and put away elsewhere only, as data sources are.
+    #[must_use]
+    pub fn fixed_rows(mut self, reason: impl Into<String>) -> Self {
+        self.fixed_rows = Some(reason.into());
+        self
+    }
+
     /// Renames columns when their fields are renamed. Without, the first name stays, and statements
     /// that people wrote go on working.
     #[must_use]
@@ -129,6 +139,7 @@ impl ReplicaBuilder {
             collections: self.collections,
             table_name: self.table_name,
             any_option: self.any_option,
+            fixed_rows: self.fixed_rows,
             follow_names: self.follow_names,
             place: OnceLock::new(),
             nowhere: PlaceId::new("sqlite:"),
@@ -145,6 +156,7 @@ pub struct SqliteReplica {
     collections: Vec<(PlaceId, LinkId)>,
     table_name: Option<String>,
     any_option: bool,
+    fixed_rows: Option<String>,
     follow_names: bool,
     place: OnceLock<PlaceId>,
     nowhere: PlaceId,
@@ -197,6 +209,7 @@ impl SqliteReplica {
             collections: self.collections.clone(),
             table_name: self.table_name.clone(),
             any_option: self.any_option,
+            fixed_rows: self.fixed_rows.clone(),
             follow_names: self.follow_names,
         };
         let (mapping, place) = self

@@ -24,6 +24,8 @@ pub(crate) struct Table {
     pub(crate) stateful: bool,
     /// Whether options may be written that the source does not offer yet.
     pub(crate) any_option: bool,
+    /// Why rows are neither added nor put away here, if they are not.
+    pub(crate) fixed_rows: Option<String>,
     /// Columns of source fields, those that left the mapping included.
     pub(crate) columns: Vec<Column>,
     /// Worked out once, used for every row of a commit.
@@ -44,7 +46,7 @@ impl Table {
     pub(crate) fn load(connection: &Connection, link: &LinkId) -> Result<Option<Self>> {
         let found = connection
             .prepare_cached(
-                "SELECT t.name, t.source, t.stateful, t.any_option
+                "SELECT t.name, t.source, t.stateful, t.any_option, t.fixed_rows
                  FROM _sync_tables t JOIN _sync_links l ON l.id = t.link WHERE l.name = ?1",
             )?
             .query_row([link.as_str()], |row| {
@@ -53,10 +55,11 @@ impl Table {
                     row.get::<_, String>(1)?,
                     row.get(2)?,
                     row.get(3)?,
+                    row.get(4)?,
                 ))
             })
             .optional()?;
-        let Some((name, source, stateful, any_option)) = found else {
+        let Some((name, source, stateful, any_option, fixed_rows)) = found else {
             return Ok(None);
         };
         Ok(Some(Self {
@@ -64,6 +67,7 @@ impl Table {
             exists: true,
             stateful,
             any_option,
+            fixed_rows,
             columns: Self::load_columns(connection, &name)?,
             cache: Cache::default(),
             name,

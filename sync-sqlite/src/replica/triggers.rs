@@ -136,6 +136,9 @@ impl Writer<'_> {
              use INSERT … ON CONFLICT(_id) DO UPDATE SET …",
             "(SELECT replacing FROM _sync_gate) <> 0",
         );
+        if let Some(why) = &self.table.fixed_rows {
+            body.push_str(&refuse(&format!("no rows are added here: {why}"), "1"));
+        }
         body.push_str(&refuse(
             &format!("leave _id empty: {source} gives it"),
             "NEW._id IS NOT NULL",
@@ -182,6 +185,12 @@ impl Writer<'_> {
     AND EXISTS (SELECT 1 FROM _sync_pending WHERE tbl = {table} AND row = OLD._row))"
             ),
         ));
+        if let Some(why) = &self.table.fixed_rows {
+            body.push_str(&refuse(
+                &format!("_trashed cannot be edited here: {why}"),
+                "NEW._trashed IS NOT OLD._trashed",
+            ));
+        }
         for (name, why) in self.closed() {
             let column = quote(&name);
             body.push_str(&refuse(

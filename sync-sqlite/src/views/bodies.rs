@@ -44,6 +44,8 @@ BEGIN
   SELECT RAISE(ABORT, 'only markdown can be edited here') WHERE {MOVED};
   SELECT RAISE(ABORT, 'this body is only read; its reason says why') WHERE OLD.reason IS NOT NULL;
   SELECT RAISE(ABORT, 'markdown takes text') WHERE typeof(NEW.markdown) NOT IN ('text', 'null');
+  SELECT RAISE(ABORT, 'markdown holds a NUL character, which ends a text in many programs; leave it out')
+    WHERE instr(NEW.markdown, char(0)) > 0;
 {trash}  INSERT INTO _sync_capture(tbl, row, col) VALUES (OLD.\"table\", OLD._row, '_body');
   INSERT INTO _sync_pending(tbl, row, col, base) SELECT OLD.\"table\", OLD._row, '_body', OLD.markdown
     WHERE NOT EXISTS (SELECT 1 FROM _sync_pending

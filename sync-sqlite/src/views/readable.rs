@@ -108,7 +108,7 @@ fn shown(value: &str) -> String {
 }
 
 const SCHEMA_FIELDS: &str =
-    "SELECT c.tbl AS \"table\", c.name AS \"column\", c.label AS name, c.field AS field_id,
+    "SELECT l.name AS data_source, c.tbl AS \"table\", c.name AS \"column\", c.label AS name, c.field AS field_id,
   CASE WHEN c.kind LIKE 'other:%' THEN substr(c.kind, 7) ELSE c.kind END AS type,
   c.mapped = 1 AND c.projected = 0 AS editable,
   CASE WHEN c.mapped = 0 THEN 'gone from its source, or followed by a newer column'
@@ -117,7 +117,8 @@ const SCHEMA_FIELDS: &str =
     WHERE o.tbl = c.tbl AND o.col = c.name ORDER BY o.position) HAVING count(*) > 0) AS options,
   c.target AS refers_to, json_extract(c.limits, '$.max_utf16') AS max_characters,
   json_extract(c.limits, '$.max_items') AS max_elements
-FROM _sync_columns c ORDER BY c.tbl, c.position";
+FROM _sync_columns c JOIN _sync_tables t ON t.name = c.tbl JOIN _sync_links l ON l.id = t.link
+ORDER BY c.tbl, c.position";
 
 /// What the source last showed of every cell, whole, in the form it is kept in.
 fn cells(links: &[LinkView]) -> String {

@@ -213,11 +213,18 @@ fn add_states(connection: &Connection, table: &Table, link: i64) -> Result<()> {
 
 fn remember(connection: &Connection, link: i64, table: &Table) -> Result<()> {
     connection.execute(
-        "INSERT INTO _sync_tables(name, link, source, stateful, any_option)
-         VALUES (?1, ?2, ?3, 1, ?4)
-         ON CONFLICT (name) DO UPDATE SET stateful = 1, any_option = excluded.any_option
-         WHERE stateful = 0 OR any_option <> excluded.any_option",
-        (&table.name, link, side_text(table.source), table.any_option),
+        "INSERT INTO _sync_tables(name, link, source, stateful, any_option, fixed_rows)
+         VALUES (?1, ?2, ?3, 1, ?4, ?5)
+         ON CONFLICT (name) DO UPDATE SET stateful = 1, any_option = excluded.any_option,
+           fixed_rows = excluded.fixed_rows
+         WHERE (stateful, any_option, fixed_rows) IS NOT (1, excluded.any_option, excluded.fixed_rows)",
+        (
+            &table.name,
+            link,
+            side_text(table.source),
+            table.any_option,
+            &table.fixed_rows,
+        ),
     )?;
     let mut statement = connection.prepare_cached(
         "INSERT INTO _sync_columns(tbl, position, name, id, field, label, kind, projected, reason,
