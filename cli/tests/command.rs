@@ -584,3 +584,25 @@ async fn a_row_that_cannot_be_read_is_told_by_every_run_until_it_can() {
     world.run().code(0);
     assert_eq!(common::words(&world.page("one"), "Notes"), "words");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_property_that_people_use_is_no_marker_field() {
+    let world = World::pulled(&["one", "two"]).await;
+    world.sql("UPDATE Tasks SET Notes = 'my words' WHERE Name = 'one'");
+    let said = world.say(&["run", "--marker-field", "Notes"]).code(1);
+    said.says("\"Notes\" holds words of people");
+    world.run().code(0);
+    assert_eq!(common::words(&world.page("one"), "Notes"), "my words");
+    world
+        .say(&["run", "--marker-field", "Notes"])
+        .code(1)
+        .says("holds words of people");
+    // One that was a marker field, and is one again, holds markers.
+    let marked = ["run", "--marker-field", common::MARKER];
+    world.say(&marked).code(0);
+    world.sql("INSERT INTO Tasks (Name) VALUES ('new')");
+    world.say(&marked).code(0);
+    world.run().code(0);
+    world.say(&marked).code(0);
+    assert_eq!(world.pages("new").len(), 1);
+}

@@ -27,6 +27,7 @@ pub(super) fn make(connection: &Connection, layout: &Layout, ask: &Ask) -> Resul
         refuse_unique_indexes(connection, table)?;
         rename_columns(connection, layout)?;
         add_columns(connection, table)?;
+        refuse_marker_in_use(connection, table, ask)?;
         empty(connection, layout)?;
     } else if table.exists {
         // Made anew it would hand out row numbers that already stand for other records.
@@ -53,10 +54,11 @@ pub(super) fn make(connection: &Connection, layout: &Layout, ask: &Ask) -> Resul
     Ok(())
 }
 
-/// Edits of columns that have left the sync wait for nothing any more: their rows are looked at again.
-/// What was edited stands in the column as it was written.
+/// Edits of columns that have left the sync, or are only read from now on, wait for nothing any more:
+/// their rows are looked at again. What was edited stands in a column that left as it was written.
 fn let_go(connection: &Connection, table: &Table) -> Result<()> {
-    for column in table.columns.iter().filter(|column| !column.mapped) {
+    let closed = |column: &&Column| !column.mapped || column.projected();
+    for column in table.columns.iter().filter(closed) {
         connection
             .prepare_cached(
                 "INSERT INTO _sync_capture(tbl, row, col)
@@ -126,6 +128,40 @@ fn refuse_unique_indexes(connection: &Connection, table: &Table) -> Result<()> {
             table.name
         ))),
     }
+}
+
+/// A marker field is written by sync alone: words that people have put there would be lost.
+fn refuse_marker_in_use(connection: &Connection, table: &Table, ask: &Ask) -> Result<()> {
+    let marker = ask.marker.as_ref();
+    let mut columns = table.mapped();
+    let Some(column) = columns.find(|column| Some(&column.field) == marker) else {
+        return Ok(());
+    };
+    let was_open = "SELECT 1 FROM _sync_columns WHERE tbl = ?1 AND name = ?2 AND projected = 0";
+    if !connection
+        .prepare(was_open)?
+        .exists([&table.name, &column.name])?
+    {
+        return Ok(());
+    }
+    let (quoted, name) = (table.quoted(), quote(&column.name));
+    // Markers are 26 characters of an alphabet without small letters, see `ulid`.
+    let words = format!(
+        "SELECT 1 FROM {quoted} WHERE coalesce({name}, '') <> ''
+           AND (length({name}) <> 26 OR {name} GLOB '*[^0-9A-Z]*')
+         UNION ALL SELECT 1 FROM _sync_pending WHERE tbl = ?1 AND col = ?2"
+    );
+    if connection
+        .prepare(&words)?
+        .exists([&table.name, &column.name])?
+    {
+        return Err(failed(format!(
+            "{:?} holds words of people, which a marker field would lose; make a text property of its own \
+             for markers, and leave it alone",
+            column.label
+        )));
+    }
+    Ok(())
 }
 
 fn add_columns(connection: &Connection, table: &Table) -> Result<()> {
