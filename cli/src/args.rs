@@ -125,8 +125,9 @@ pub(crate) enum Command {
     Explain(ExplainArgs),
     /// Write rows of the file as NDJSON, JSON or CSV. Asks nobody but the file.
     Export(ExportArgs),
-    /// Say what is wrong with file, token or tables, and what to do about it. Writes nothing.
-    Doctor,
+    /// Say what is wrong with file, token or tables, and what to do about it. Writes nothing, unless
+    /// told to mend.
+    Doctor(DoctorArgs),
     /// Drop what the file remembers of a data source. Pages and rows stay; the table becomes an
     /// ordinary one that nothing keeps in step.
     Forget(ForgetArgs),
@@ -212,6 +213,14 @@ pub(crate) enum RowFormat {
     Json,
     /// Comma-separated with a head line, for one table. Nothing and an empty text are alike.
     Csv,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct DoctorArgs {
+    /// Mend what can be mended without losing a record: triggers, views, indexes, private tables that
+    /// are filled again. The next run finds what was edited meanwhile.
+    #[arg(long)]
+    pub(crate) repair: bool,
 }
 
 #[derive(Debug, ClapArgs)]

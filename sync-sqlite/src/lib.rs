@@ -20,14 +20,16 @@ mod inspect;
 mod lease;
 mod links;
 mod pairs;
+mod private;
 mod read;
+mod repair;
 mod replica;
 mod store;
 mod table;
 mod views;
 mod worker;
 
-pub use checkup::Checkup;
+pub use checkup::{Checkup, Mend, Misfit};
 pub use database::StoreOptions;
 pub use export::{Exported, RowSink};
 pub use forget::{ForgetError, Forgotten};
