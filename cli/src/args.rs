@@ -129,7 +129,7 @@ pub(crate) enum Command {
     /// told to mend.
     Doctor(DoctorArgs),
     /// Drop what the file remembers of a data source. Pages and rows stay; the table becomes an
-    /// ordinary one that nothing keeps in step.
+    /// ordinary one that nothing keeps in step, or is dropped with --drop-table.
     Forget(ForgetArgs),
     /// Read both sides whole and account for every record. Writes nothing.
     Verify,
@@ -235,6 +235,10 @@ pub(crate) struct ForgetArgs {
     /// row if the data source is ever synced again.
     #[arg(long)]
     pub(crate) force: bool,
+    /// Drop the table too, so that its name is free. Refused while rows hold what Notion has not, or
+    /// columns are your own.
+    #[arg(long)]
+    pub(crate) drop_table: bool,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -32,7 +32,7 @@ mod worker;
 pub use checkup::{Checkup, Mend, Misfit};
 pub use database::StoreOptions;
 pub use export::{Exported, RowSink};
-pub use forget::{ForgetError, Forgotten};
+pub use forget::{Forget, ForgetError, Forgotten};
 pub use inspect::{ConflictRow, PendingChange, TableStatus, UnresolvedCommand, UnsettledRow};
 pub use replica::{ReplicaBuilder, SqliteReplica};
 pub use store::SqliteStore;
