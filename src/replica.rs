@@ -319,9 +319,9 @@ impl Replica {
     }
 
     /// Brings records back from the trash: their rows first, which is an edit as any other, then one
-    /// cycle carries it to Notion, together with whatever else waits. Journal, guards and undo are
-    /// those of that cycle; if it fails, the next goes on with it. A record that Notion trashed since
-    /// the last run is not in the trash here yet: run first.
+    /// cycle about these records carries it to Notion ([`Engine::run_only`]); whatever else waits goes
+    /// on waiting. Journal, guards and undo are those of that cycle; if it fails, the next run goes on
+    /// with it. A record that Notion trashed since the last run is not in the trash here yet: run first.
     ///
     /// # Errors
     /// As [`Replica::run`], and when there is no such run or its journal is gone.
@@ -341,13 +341,25 @@ impl Replica {
         let report = if restored.is_empty() {
             None
         } else {
-            Some(self.run(options).await?)
+            let keys = restored.iter().map(|row| Key::durable(row.to_string()));
+            Some(self.run_only(&keys.collect::<Vec<_>>(), options).await?)
         };
         Ok(RestoreReport {
             restored,
             not_in_trash,
             report,
         })
+    }
+
+    async fn run_only(&self, rows: &[Key], options: &RunOptions) -> Result<Report, ReplicaError> {
+        let mut tries = 0;
+        loop {
+            let engine = self.engine(Intent::Write, false).await?;
+            match engine.run_only(Side::Right, rows, options).await {
+                Err(RunError::SchemaChanged(_)) if tries < SCHEMA_RETRIES => tries += 1,
+                result => return Ok(result?),
+            }
+        }
     }
 
     /// Runs that are remembered, newest first, at most `limit`. Reads the file only.

@@ -119,7 +119,8 @@ pub(crate) enum Command {
     Runs,
     /// Take back what a run wrote, as far as nobody edited it since. An undo can be undone.
     Undo(UndoArgs),
-    /// Bring records back from the trash on both sides. A restore can be undone.
+    /// Bring records back from the trash on both sides, and carry out nothing else. A restore can be
+    /// undone.
     Restore(RestoreArgs),
     /// Say why a record is as it is: both sides, what was last agreed, and each field's decision.
     Explain(ExplainArgs),

@@ -20,6 +20,7 @@ mod lease;
 mod marks;
 mod matching;
 mod observe;
+mod only;
 mod options;
 mod overlay;
 mod postpone;
