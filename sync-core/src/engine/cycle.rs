@@ -199,6 +199,7 @@ impl<'a> Cycle<'a> {
             self.report.raise(refusal.guard, refusal.count.max(1));
             self.report.refusals.push(refusal);
         }
+        self.name_what_is_told().await?;
         self.report.waiting = self
             .intents
             .values()

@@ -19,6 +19,7 @@ mod isolation;
 mod lease;
 mod marks;
 mod matching;
+mod naming;
 mod observe;
 mod only;
 mod options;
