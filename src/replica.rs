@@ -380,13 +380,16 @@ impl Replica {
     }
 
     /// Why a record is as it is: the page with this id, or the row with this number. From what was
-    /// last observed and the file; `None` if neither knows the record.
+    /// last observed and the file; Notion is not asked. `None` if neither knows the record.
     ///
     /// # Errors
-    /// When the file cannot be read, or Notion cannot be asked for its fields, which are remembered
-    /// for a while ([`Policy::describe_every`]).
+    /// When the file cannot be read.
     pub async fn explain(&self, side: Side, key: &Key) -> Result<Option<Explained>, ReplicaError> {
-        let engine = self.inspect().await?;
+        let memory = self.store.memory(&self.link()).await?;
+        if memory.sides.left.schema.is_none() {
+            return Ok(None);
+        }
+        let engine = self.engine(Intent::Recall, false).await?;
         explained::explain(&engine, &self.store, &self.link(), side, key).await
     }
 
@@ -412,8 +415,8 @@ impl Replica {
             .schema
             .map(Arc::unwrap_or_clone)
             .zip(memory.described_at);
-        let fresh = remembered
-            .filter(|(_, at)| !afresh && *at <= now && now.since(*at) < self.policy.describe_every);
+        let is_fresh = |at| !afresh && at <= now && now.since(at) < self.policy.describe_every;
+        let fresh = remembered.filter(|(_, at)| intent == Intent::Recall || is_fresh(*at));
         let peer = NotionPeer::new(self.client.clone(), self.data_source, notion);
         let (description, at) = match fresh {
             Some((schema, at)) => (peer.describe_from(schema)?, at),
@@ -494,6 +497,8 @@ impl Replica {
 /// What an engine is put together for.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Intent {
+    /// Reads nothing but the file, where it remembers Notion's fields.
+    Recall,
     Read,
     Write,
 }

@@ -13,7 +13,8 @@ use notion_sync::{CommandId, RunId, RunOptions};
 #[command(
     after_help = "Exit codes: 0 clean, 1 failed or partial, 2 usage, 3 something left \
 (conflicts, refusals, commands of a plan), 4 halted (credentials), 5 --check found a plan, 130 cancelled.\n\nThe token is read from \
-NOTION_TOKEN (or NOTION_API_TOKEN). Without one, try `notion-sync demo`."
+NOTION_TOKEN (or NOTION_API_TOKEN). No token is needed by status, conflicts, resolve, runs, explain, export, forget; nor by \
+doctor, which tells that there is none. Without one, try `notion-sync demo`."
 )]
 pub(crate) struct Args {
     #[command(subcommand)]
@@ -122,7 +123,8 @@ pub(crate) enum Command {
     /// Bring records back from the trash on both sides, and carry out nothing else. A restore can be
     /// undone.
     Restore(RestoreArgs),
-    /// Say why a record is as it is: both sides, what was last agreed, and each field's decision.
+    /// Say why a record is as it is: both sides, what was last agreed, and each field's decision. Asks
+    /// nobody but the file.
     Explain(ExplainArgs),
     /// Write rows of the file as NDJSON, JSON or CSV. Asks nobody but the file.
     Export(ExportArgs),
