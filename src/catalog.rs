@@ -60,11 +60,10 @@ impl Catalog {
     /// When the file cannot be read.
     pub async fn is_due(&self) -> Result<bool, StoreError> {
         let read = self.store.memory(&link(Subject::DataSources)).await?;
-        let age = read
-            .sides
-            .left
-            .full_scan_at
-            .map(|at| self.clock.now().since(at));
+        let now = self.clock.now();
+        // A look that lies in the future was dated by a clock that has jumped back since.
+        let last = read.sides.left.full_scan_at.filter(|last| *last <= now);
+        let age = last.map(|last| now.since(last));
         if age.is_none_or(|age| age >= self.policy.sweep_every) {
             return Ok(true);
         }
