@@ -28,7 +28,7 @@ pub use replica::{Replica, ReplicaError};
 #[cfg(feature = "sqlite")]
 pub use restore::{Restore, RestoreReport};
 #[cfg(feature = "sqlite")]
-pub use table_link::{TableLink, TableLinkError};
+pub use table_link::{TableForgetError, TableLink, TableLinkError};
 
 pub use notion_sync_client as client;
 pub use notion_sync_core as core;

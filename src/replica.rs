@@ -321,9 +321,9 @@ impl Replica {
     }
 
     /// Brings records back from the trash: their rows first, which is an edit as any other, then one
-    /// cycle carries it to Notion, together with whatever else waits. Journal, guards and undo are
-    /// those of that cycle; if it fails, the next goes on with it. A record that Notion trashed since
-    /// the last run is not in the trash here yet: run first.
+    /// cycle about these records carries it to Notion ([`Engine::run_only`]); whatever else waits goes
+    /// on waiting. Journal, guards and undo are those of that cycle; if it fails, the next run goes on
+    /// with it. A record that Notion trashed since the last run is not in the trash here yet: run first.
     ///
     /// # Errors
     /// As [`Replica::run`], and when there is no such run or its journal is gone.
@@ -343,13 +343,25 @@ impl Replica {
         let report = if restored.is_empty() {
             None
         } else {
-            Some(self.run(options).await?)
+            let keys = restored.iter().map(|row| Key::durable(row.to_string()));
+            Some(self.run_only(&keys.collect::<Vec<_>>(), options).await?)
         };
         Ok(RestoreReport {
             restored,
             not_in_trash,
             report,
         })
+    }
+
+    async fn run_only(&self, rows: &[Key], options: &RunOptions) -> Result<Report, ReplicaError> {
+        let mut tries = 0;
+        loop {
+            let engine = self.engine(Intent::Write, false).await?;
+            match engine.run_only(Side::Right, rows, options).await {
+                Err(RunError::SchemaChanged(_)) if tries < SCHEMA_RETRIES => tries += 1,
+                result => return Ok(result?),
+            }
+        }
     }
 
     /// Runs that are remembered, newest first, at most `limit`. Reads the file only.
@@ -370,13 +382,16 @@ impl Replica {
     }
 
     /// Why a record is as it is: the page with this id, or the row with this number. From what was
-    /// last observed and the file; `None` if neither knows the record.
+    /// last observed and the file; Notion is not asked. `None` if neither knows the record.
     ///
     /// # Errors
-    /// When the file cannot be read, or Notion cannot be asked for its fields, which are remembered
-    /// for a while ([`Policy::describe_every`]).
+    /// When the file cannot be read.
     pub async fn explain(&self, side: Side, key: &Key) -> Result<Option<Explained>, ReplicaError> {
-        let engine = self.inspect().await?;
+        let memory = self.store.memory(&self.link()).await?;
+        if memory.sides.left.schema.is_none() {
+            return Ok(None);
+        }
+        let engine = self.engine(Intent::Recall, false).await?;
         explained::explain(&engine, &self.store, &self.link(), side, key).await
     }
 
@@ -402,8 +417,8 @@ impl Replica {
             .schema
             .map(Arc::unwrap_or_clone)
             .zip(memory.described_at);
-        let fresh = remembered
-            .filter(|(_, at)| !afresh && *at <= now && now.since(*at) < self.policy.describe_every);
+        let is_fresh = |at| !afresh && at <= now && now.since(at) < self.policy.describe_every;
+        let fresh = remembered.filter(|(_, at)| intent == Intent::Recall || is_fresh(*at));
         let peer = NotionPeer::new(self.client.clone(), self.data_source, notion);
         let (description, at) = match fresh {
             Some((schema, at)) => (peer.describe_from(schema)?, at),
@@ -484,6 +499,8 @@ impl Replica {
 /// What an engine is put together for.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Intent {
+    /// Reads nothing but the file, where it remembers Notion's fields.
+    Recall,
     Read,
     Write,
 }

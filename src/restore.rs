@@ -1,4 +1,4 @@
-//! Records back from the trash: an edit of their rows, which the next cycle carries out as any other.
+//! Records back from the trash: an edit of their rows, which a cycle about them carries out as any other.
 //! So guards, journal and undo hold for it, and what a failing run leaves is done by the next.
 
 use std::collections::BTreeSet;
@@ -30,8 +30,8 @@ pub struct RestoreReport {
     pub restored: Vec<i64>,
     /// Rows that were not in it, or are not there at all.
     pub not_in_trash: Vec<i64>,
-    /// The run that carried it to the other side, with whatever else was waiting; `None` if there was
-    /// nothing to restore.
+    /// The run that carried it to the other side, and nothing else; `None` if there was nothing to
+    /// restore.
     pub report: Option<Report>,
 }
 

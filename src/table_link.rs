@@ -9,7 +9,7 @@ use notion_sync_core::link::{LinkId, LinkSpec, Mapping, Policy, Sides};
 use notion_sync_core::port::{Call, Cancel, Clock, Description, Peer, PeerError};
 use notion_sync_core::schema::{FieldId, Schema};
 use notion_sync_notion::{NotionOptions, NotionPeer};
-use notion_sync_sqlite::{SqliteStore, SqliteTable};
+use notion_sync_sqlite::{Forget, ForgetError, SqliteStore, SqliteTable, TableError};
 
 use crate::SystemClock;
 
@@ -45,6 +45,18 @@ pub enum TableLinkError {
          rename one, or map them by hand"
     )]
     NothingInCommon,
+}
+
+/// A link over a table of somebody else's cannot be forgotten.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TableForgetError {
+    /// Its memory cannot be dropped.
+    #[error(transparent)]
+    Store(#[from] ForgetError),
+    /// What stands beside the table cannot be taken away.
+    #[error(transparent)]
+    Table(#[from] TableError),
 }
 
 impl std::fmt::Debug for TableLink {
@@ -118,6 +130,31 @@ impl TableLink {
     /// The name of the link in the store.
     pub fn link(&self) -> LinkId {
         LinkId::new(format!("{} {}", self.data_source, self.table.place()))
+    }
+
+    /// Drops all that is remembered of this link, and all that stands beside the table: triggers,
+    /// notes, markers of creates. Pages and rows stay as they are. Where nothing is remembered of the
+    /// link, only what stands beside the table goes: so it may be called again where that failed.
+    ///
+    /// Another link of a program's own over the same table shares what stands beside it. For one of two,
+    /// call [`SqliteStore::forget`] with [`TableLink::link`].
+    ///
+    /// # Errors
+    /// [`ForgetError`] as of [`SqliteStore::forget`]: then nothing was forgotten. When the table's file
+    /// cannot be written: then the link is forgotten, and its triggers are still there.
+    pub async fn forget(&self, even_if_sent: bool) -> Result<(), TableForgetError> {
+        let how = Forget::default().even_if_sent(even_if_sent);
+        match self.store.forget(&self.link(), how).await {
+            Ok(_) | Err(ForgetError::Unknown(_)) => {}
+            Err(error) => return Err(error.into()),
+        }
+        let place = format!(" {}", self.table.place());
+        let others = self.store.links().await.map_err(ForgetError::from)?;
+        // Another data source that follows the same table goes on.
+        if !others.iter().any(|link| link.as_str().ends_with(&place)) {
+            self.table.remove_side_tables().await?;
+        }
+        Ok(())
     }
 
     /// The engine of this link, over the fields both sides have now. Nothing is written yet.

@@ -7,7 +7,8 @@ mod common;
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::World;
+use common::{StandingClock, World};
+use notion_sync::core::port::Clock;
 use notion_sync::{Catalog, RunOptions};
 use rusqlite::types::Value;
 
@@ -121,6 +122,11 @@ async fn a_catalog_is_due_once_an_hour_and_when_somebody_edited_it() {
     assert!(!catalog(&world).is_due().await.unwrap());
     world.pass(Duration::from_secs(3_600));
     assert!(catalog(&world).is_due().await.unwrap());
+    run(&world).await;
+    // A clock that jumps back a day has not looked for a day.
+    let jumped = StandingClock::at(world.clock.now().0 - 24 * 3_600_000);
+    let catalog = catalog(&world).clock(Arc::new(jumped));
+    assert!(catalog.is_due().await.unwrap());
 }
 
 #[tokio::test]

@@ -222,3 +222,45 @@ async fn records_of_both_sides_are_matched_by_the_properties_that_were_named() {
     let error = link.engine().await.unwrap_err();
     assert!(matches!(error, TableLinkError::NoField(name) if name == "Only in Notion"));
 }
+
+#[tokio::test]
+async fn a_forgotten_link_leaves_nothing_beside_the_table_unless_another_link_needs_it() {
+    let mut world = World::new().await;
+    let options = RunOptions::default();
+    let first = world.link().await;
+    first.engine().await.unwrap().run(&options).await.unwrap();
+    let source = world.source.clone();
+    world.source = world
+        .sim
+        .create_data_source("Others", &properties())
+        .unwrap();
+    let second = world.link().await;
+    second.engine().await.unwrap().run(&options).await.unwrap();
+    let beside = "SELECT CAST(count(*) AS TEXT) FROM sqlite_master
+        WHERE type = 'trigger' AND tbl_name = 'tasks' OR name GLOB '_sync_feed_*'
+          OR name GLOB '_sync_births_*'";
+    let there = world.row(beside);
+    assert_ne!(there, "0");
+    let rows = "SELECT group_concat(code || name || secret) FROM tasks";
+    let before = world.row(rows);
+
+    second.forget(false).await.unwrap();
+    assert_eq!(world.row(beside), there, "the first link reads it");
+    world
+        .app
+        .execute(
+            "UPDATE tasks SET mail = 'eve@example.org' WHERE code = 'a'",
+            [],
+        )
+        .unwrap();
+    world.source = source;
+    let report = first.engine().await.unwrap().run(&options).await.unwrap();
+    assert_eq!(report.settled.left.patched, 1, "{report:?}");
+
+    first.forget(false).await.unwrap();
+    assert_eq!(world.row(beside), "0");
+    assert_eq!(world.row(rows), before);
+    assert_eq!(world.sim.pages(&world.source).unwrap().len(), 2);
+    // Again, as after a failure in between.
+    first.forget(false).await.unwrap();
+}

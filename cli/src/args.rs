@@ -13,7 +13,8 @@ use notion_sync::{CommandId, RunId, RunOptions};
 #[command(
     after_help = "Exit codes: 0 clean, 1 failed or partial, 2 usage, 3 something left \
 (conflicts, refusals, commands of a plan), 4 halted (credentials), 5 --check found a plan, 130 cancelled.\n\nThe token is read from \
-NOTION_TOKEN (or NOTION_API_TOKEN). Without one, try `notion-sync demo`."
+NOTION_TOKEN (or NOTION_API_TOKEN). No token is needed by status, conflicts, resolve, runs, explain, export, forget; nor by \
+doctor, which tells that there is none. Without one, try `notion-sync demo`."
 )]
 pub(crate) struct Args {
     #[command(subcommand)]
@@ -119,16 +120,19 @@ pub(crate) enum Command {
     Runs,
     /// Take back what a run wrote, as far as nobody edited it since. An undo can be undone.
     Undo(UndoArgs),
-    /// Bring records back from the trash on both sides. A restore can be undone.
+    /// Bring records back from the trash on both sides, and carry out nothing else. A restore can be
+    /// undone.
     Restore(RestoreArgs),
-    /// Say why a record is as it is: both sides, what was last agreed, and each field's decision.
+    /// Say why a record is as it is: both sides, what was last agreed, and each field's decision. Asks
+    /// nobody but the file.
     Explain(ExplainArgs),
     /// Write rows of the file as NDJSON, JSON or CSV. Asks nobody but the file.
     Export(ExportArgs),
-    /// Say what is wrong with file, token or tables, and what to do about it. Writes nothing.
-    Doctor,
+    /// Say what is wrong with file, token or tables, and what to do about it. Writes nothing, unless
+    /// told to mend.
+    Doctor(DoctorArgs),
     /// Drop what the file remembers of a data source. Pages and rows stay; the table becomes an
-    /// ordinary one that nothing keeps in step.
+    /// ordinary one that nothing keeps in step, or is dropped with --drop-table.
     Forget(ForgetArgs),
     /// Read both sides whole and account for every record. Writes nothing.
     Verify,
@@ -215,6 +219,14 @@ pub(crate) enum RowFormat {
 }
 
 #[derive(Debug, ClapArgs)]
+pub(crate) struct DoctorArgs {
+    /// Mend what can be mended without losing a record: triggers, views, indexes, private tables that
+    /// are filled again. The next run finds what was edited meanwhile.
+    #[arg(long)]
+    pub(crate) repair: bool,
+}
+
+#[derive(Debug, ClapArgs)]
 pub(crate) struct ForgetArgs {
     /// The table; or name its data source with `--data-source`.
     #[arg(long, value_name = "NAME")]
@@ -226,6 +238,10 @@ pub(crate) struct ForgetArgs {
     /// row if the data source is ever synced again.
     #[arg(long)]
     pub(crate) force: bool,
+    /// Drop the table too, so that its name is free. Refused while rows hold what Notion has not, or
+    /// columns are your own.
+    #[arg(long)]
+    pub(crate) drop_table: bool,
 }
 
 #[derive(Debug, ClapArgs)]

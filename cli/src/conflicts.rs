@@ -1,12 +1,21 @@
 //! `notion-sync conflicts`: what both sides changed, with both values.
 
 use anyhow::Result;
+use notion_sync::sqlite::ConflictRow;
 use serde_json::json;
 
 use crate::args::Args;
 use crate::connect;
 use crate::exit::Exit;
 use crate::output;
+
+/// Its title, or where it stands.
+fn record(conflict: &ConflictRow) -> String {
+    match conflict.row {
+        Some(row) if conflict.title.is_empty() => format!("row {row}"),
+        _ => conflict.title.clone(),
+    }
+}
 
 pub(crate) async fn conflicts(args: &Args) -> Result<Exit> {
     let store = connect::open_to_read(args)?;
@@ -34,7 +43,7 @@ pub(crate) async fn conflicts(args: &Args) -> Result<Exit> {
             vec![
                 conflict.id.to_string(),
                 conflict.table.clone(),
-                conflict.title.clone(),
+                record(conflict),
                 conflict.field.clone(),
                 conflict.base.clone().unwrap_or_default(),
                 values.join("\n"),

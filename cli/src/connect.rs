@@ -3,9 +3,13 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use async_trait::async_trait;
 use notion_sync::client::limiter::RateLimit;
 use notion_sync::client::url::NotionUrl;
-use notion_sync::client::{Client, DataSourceId, Token};
+use notion_sync::client::{
+    Client, DataSourceId, HttpRequest, HttpResponse, Token, Transport, TransportError,
+    TransportErrorKind,
+};
 use notion_sync::core::link::MaxDelete;
 use notion_sync::sqlite::{SqliteStore, StoreOptions};
 use notion_sync::{Catalog, Policy, Replica};
@@ -68,6 +72,28 @@ pub(crate) async fn connect(args: &Args) -> Result<Connection> {
         sim: None,
         index_lag,
     })
+}
+
+/// For a command that reads the file only: no token is needed, and nobody is asked.
+pub(crate) fn offline(args: &Args) -> Result<Connection> {
+    check(args)?;
+    // Never sent.
+    let token = Token::new("none")?;
+    Ok(Connection {
+        client: Client::builder(token).transport(Nobody).build()?,
+        sim: None,
+        index_lag: Duration::from_secs(args.index_lag.unwrap_or_else(|| default_lag(args))),
+    })
+}
+
+/// Stands where there is nobody to ask.
+struct Nobody;
+
+#[async_trait]
+impl Transport for Nobody {
+    async fn send(&self, _: HttpRequest) -> Result<HttpResponse, TransportError> {
+        Err(TransportError::new(TransportErrorKind::Connect))
+    }
 }
 
 async fn embedded(args: &Args) -> Result<Connection> {

@@ -1,4 +1,4 @@
-//! `notion-sync explain`: why a record is as it is.
+//! `notion-sync explain`: why a record is as it is. Asks nobody but the file.
 
 use anyhow::Result;
 use notion_sync::core::link::Sides;
@@ -16,7 +16,7 @@ pub(crate) async fn explain(args: &Args, what: &ExplainArgs) -> Result<Exit> {
     let store = connect::open_to_read(args)?;
     let linked = tables::meant(args, &store, what.table.as_deref()).await?;
     tables::one_for_rows(&linked, named)?;
-    let connection = connect::connect(args).await?;
+    let connection = connect::offline(args)?;
     let (side, key) = named.key();
     for linked in linked {
         let replica = connection.replica(args, linked.source, &store);

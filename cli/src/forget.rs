@@ -1,7 +1,7 @@
 //! `notion-sync forget`: a link's memory goes, the records stay. Asks nobody but the file.
 
 use anyhow::Result;
-use notion_sync::sqlite::{ForgetError, Forgotten};
+use notion_sync::sqlite::{Forget, ForgetError, Forgotten};
 use serde_json::json;
 
 use crate::args::{Args, ForgetArgs};
@@ -21,12 +21,16 @@ pub(crate) async fn forget(args: &Args, what: &ForgetArgs) -> Result<Exit> {
         return Err(which(&found).into());
     }
     if !what.yes {
-        let would = store.forgettable(&linked.link).await?;
+        let mut would = store.forgettable(&linked.link).await?;
+        would.dropped = what.drop_table;
         let (table, said) = (&linked.table, sentence(&would));
         let message = format!("{table} would be forgotten: {said} Add --yes to do it");
         return Err(UsageError(message).into());
     }
-    let forgotten = match store.forget(&linked.link, what.force).await {
+    let how = Forget::default()
+        .even_if_sent(what.force)
+        .drop_table(what.drop_table);
+    let forgotten = match store.forget(&linked.link, how).await {
         Err(error @ ForgetError::OnTheirWay(_)) => {
             let message = format!("{error}. To do so: --force");
             return Err(anyhow::anyhow!(message));
@@ -54,11 +58,21 @@ fn which(found: &[Linked]) -> UsageError {
 }
 
 fn sentence(forgotten: &Forgotten) -> String {
-    let mut said = format!(
-        "its {} row(s) stay in an ordinary table, and every page stays in Notion.",
-        forgotten.rows
-    );
-    if forgotten.pending > 0 {
+    let rows = forgotten.rows;
+    let mut said = match &forgotten.table {
+        _ if forgotten.dropped => {
+            format!("the table and its {rows} row(s) go, and every page stays in Notion.")
+        }
+        table => format!(
+            "its {rows} row(s) stay in an ordinary table, and every page stays in Notion. Synced again, the \
+             data source gets a table of another name, unless this one is dropped (--drop-table, or DROP \
+             TABLE {0}) or renamed (ALTER TABLE {0} RENAME TO …) before.",
+            quoted(table.as_deref().unwrap_or_default())
+        ),
+    };
+    if forgotten.pending > 0 && forgotten.dropped {
+        said.push_str(" It stays while rows are edited and not synced: `notion-sync run` first.");
+    } else if forgotten.pending > 0 {
         let pending = forgotten.pending;
         said.push_str(&format!(
             " {pending} row(s) were edited and not synced: the edits stay here and go nowhere."
@@ -71,4 +85,9 @@ fn sentence(forgotten: &Forgotten) -> String {
         ));
     }
     said
+}
+
+/// As it stands in a statement.
+fn quoted(table: &str) -> String {
+    format!("\"{}\"", table.replace('"', "\"\""))
 }

@@ -75,7 +75,7 @@ async fn carry_out(args: &Args) -> anyhow::Result<Exit> {
         Command::Restore(what) => restore::restore(args, what).await,
         Command::Explain(what) => explain::explain(args, what).await,
         Command::Export(what) => export::export(args, what).await,
-        Command::Doctor => doctor::doctor(args).await,
+        Command::Doctor(what) => doctor::doctor(args, what).await,
         Command::Forget(what) => forget::forget(args, what).await,
         Command::Verify => verify::verify(args).await,
         Command::Resolve(what) => resolve::resolve(args, what).await,

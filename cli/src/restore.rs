@@ -42,6 +42,7 @@ pub(crate) async fn restore(args: &Args, what: &RestoreArgs) -> Result<Exit> {
                 worst = worst.max(of_restore(&restored));
                 if !args.json {
                     print(&linked, &restored);
+                    print_waiting(&store, &linked).await?;
                 }
                 links.push(json!({
                     "data_source": linked.source.to_string(), "table": linked.table,
@@ -124,4 +125,16 @@ fn print(linked: &Linked, restored: &RestoreReport) {
             "  row {row} is not in the trash; if Notion trashed it just now, `notion-sync run` first"
         );
     }
+}
+
+/// Other edits are not what was asked for.
+async fn print_waiting(store: &SqliteStore, linked: &Linked) -> Result<()> {
+    let statuses = store.status().await?;
+    let mut of_table = statuses.iter();
+    let waiting = of_table.find(|status| status.table == linked.table);
+    let waiting = waiting.map_or(0, |status| status.pending);
+    if waiting > 0 {
+        say!("  {waiting} edited row(s) wait for `notion-sync run`");
+    }
+    Ok(())
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use anyhow::Result;
 use notion_sync::core::schema::SchemaEvent;
 use notion_sync::sqlite::SqliteStore;
-use notion_sync::{Replica, Report, RunOptions};
+use notion_sync::{Replica, Report, RunOptions, render};
 use serde_json::json;
 
 use crate::args::{Args, PlanArgs, PlanFiles};
@@ -184,9 +184,10 @@ pub(crate) fn print_report(name: &str, report: &Report) {
     for problem in &report.problems {
         say!("  ! {problem}");
     }
-    for refusal in &report.refusals {
-        say!("  refused ({:?}): {}", refusal.guard, refusal.reason);
-        say!("    what helps: {}", refusal.guard.remedy());
+    let mut left = render::refusals(report);
+    left.extend(render::undelivered(report));
+    for line in left.iter().flat_map(|left| left.lines()) {
+        say!("  {line}");
     }
     if report.open_conflicts > 0 {
         say!(

@@ -582,7 +582,7 @@ async fn a_row_that_cannot_be_read_is_told_by_every_run_until_it_can() {
     }
     world.sql("UPDATE Tasks SET Notes = 'words' WHERE Name = 'one'");
     world.run().code(0);
-    assert_eq!(common::words(&world.page("one"), "Notes"), "words");
+    assert_eq!(words(&world.page("one"), "Notes"), "words");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -592,7 +592,7 @@ async fn a_property_that_people_use_is_no_marker_field() {
     let said = world.say(&["run", "--marker-field", "Notes"]).code(1);
     said.says("\"Notes\" holds words of people");
     world.run().code(0);
-    assert_eq!(common::words(&world.page("one"), "Notes"), "my words");
+    assert_eq!(words(&world.page("one"), "Notes"), "my words");
     world
         .say(&["run", "--marker-field", "Notes"])
         .code(1)

@@ -77,6 +77,45 @@ async fn the_old_name_is_free_again_once_the_old_table_is_gone() {
         .say(&["run", "--data-source", &world.data_source])
         .code(0);
     assert_eq!(world.text("SELECT Name FROM tasks"), "one");
+    let said = world.say(&["forget", "--table", "tasks", "--yes"]).code(0);
+    said.says("ALTER TABLE \"tasks\" RENAME TO");
+    world.sql("ALTER TABLE \"tasks\" RENAME TO \"old tasks\"");
+    world
+        .say(&["run", "--data-source", &world.data_source])
+        .code(0);
+    assert_eq!(world.text("SELECT Name FROM tasks"), "one");
+    assert_eq!(world.text("SELECT Name FROM \"old tasks\""), "one");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_the_table_dropped_the_name_is_free_and_no_edit_goes_with_it() {
+    let world = World::pulled(&["one", "two"]).await;
+    let drop = ["forget", "--table", "tasks", "--drop-table", "--yes"];
+    world.conflict();
+    world.sim.clear_ledger();
+    let said = world.say(&drop).code(1);
+    said.says("1 row(s) of tasks hold what is not on the other side");
+    let conflict = world.text("SELECT id FROM conflicts");
+    world.say(&["resolve", &conflict, "--keep", "sqlite"]);
+    world.run().code(0);
+    world.sql("INSERT INTO Tasks (Name) VALUES ('new')");
+    world.say(&drop).code(1).says("1 row(s) of tasks");
+    let said = world.say(&drop[..4]).code(2);
+    said.says("`notion-sync run` first");
+    world.run().code(0);
+    world.sim.clear_ledger();
+    let said = world.say(&drop[..4]).code(2);
+    said.says("would be forgotten: the table and its 3 row(s) go");
+    assert_eq!(world.text("SELECT count(*) FROM tasks"), "3");
+    world.say(&drop).code(0);
+    let left = "SELECT count(*) FROM sqlite_master WHERE tbl_name LIKE 'tasks%'";
+    assert_eq!(world.text(left), "0");
+    world
+        .say(&["run", "--data-source", &world.data_source])
+        .code(0);
+    assert_eq!(world.text("SELECT count(*) FROM tasks"), "3");
+    assert_eq!(world.writes(), Vec::new());
+    world.say(&["verify"]).code(0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

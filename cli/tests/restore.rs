@@ -126,3 +126,36 @@ async fn what_cannot_be_restored_is_said() {
     assert_eq!(in_trash(&world), "one,two");
     assert_eq!(world.writes(), Vec::new());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_but_the_restore_is_sent_and_the_rest_waits_for_a_run() {
+    let world = trashed().await;
+    world.sql("UPDATE Tasks SET Count = 3 WHERE Name = 'three'");
+    world.sql("INSERT INTO Tasks (Name) VALUES ('new')");
+    world.sql("UPDATE Tasks SET Count = 4 WHERE Name = 'two'");
+    world.add("theirs", json!({}));
+    let row = world.text("SELECT _row FROM Tasks WHERE Name = 'one'");
+    let said = world.say(&["restore", &row]).code(0);
+    said.says("3 edited row(s) wait for `notion-sync run`");
+    let written: Vec<String> = world.writes().into_iter().map(|entry| entry.path).collect();
+    assert_eq!(written, [format!("/v1/pages/{}", world.id("one"))]);
+    assert_eq!(in_trash(&world), "two");
+    assert_eq!(
+        world.text("SELECT count(*) FROM Tasks"),
+        "4",
+        "nothing was pulled"
+    );
+    let waiting = "SELECT group_concat(kind || ' ' || current, ',')
+        FROM (SELECT * FROM changes ORDER BY current)";
+    assert_eq!(world.text(waiting), "update 3,update 4,insert new");
+    // Undoing it takes back the restore and nothing else.
+    world.sim.clear_ledger();
+    world.say(&["undo"]).code(0);
+    assert_eq!(in_trash(&world), "one,two");
+    assert_eq!(world.writes().len(), 1);
+    world.run();
+    assert_eq!(world.page("three")["properties"]["Count"]["number"], 3);
+    assert_eq!(world.pages("new").len(), 1);
+    assert_eq!(world.text("SELECT count(*) FROM Tasks"), "5");
+    world.say(&["verify"]);
+}

@@ -8,6 +8,7 @@ use notion_sync_core::plan::{
 use notion_sync_core::port::CommandKind;
 use notion_sync_core::value::Value;
 
+use super::report::sentence;
 use super::view::{one_line, shorten};
 use crate::Explained;
 
@@ -123,9 +124,9 @@ fn decision(told: &Explanation, names: &Sides<String>) -> String {
         out.push_str(&format!("waits: {at}{}\n", one_line(&waits.reason)));
     }
     for refusal in &told.plan.refusals {
-        let (guard, reason) = (refusal.guard, one_line(&refusal.reason));
-        out.push_str(&format!("refused ({guard:?}): {reason}\n"));
-        out.push_str(&format!("  what helps: {}\n", guard.remedy()));
+        let field = refusal.field.as_ref().map(|field| label(told, field));
+        out.push_str(&sentence(refusal, None, field.as_deref()));
+        out.push('\n');
     }
     out
 }

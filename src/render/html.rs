@@ -11,6 +11,7 @@ use notion_sync_core::plan::{Plan, PlannedField, Refusal};
 use notion_sync_core::value::Value;
 use similar::{ChangeTag, TextDiff};
 
+use super::report::{about, field_of};
 use super::view::{
     Change, before_and_after, changes, cost, field_name, harmless, one_line, schema_lines, shorten,
     unlisted, verdict,
@@ -88,7 +89,7 @@ fn section(plan: &Plan, cards: &[Card<'_>]) -> Markup {
                 "Planned " (plan.over.at) " over commit " (plan.over.serial.0) ". Plan " code { (plan.id()) }
             }
             @if !sums.is_empty() {
-                section.held { h2 { "Held back" } @for refusal in sums { (refusal_line(refusal)) } }
+                section.held { h2 { "Held back" } @for refusal in sums { (refusal_line(plan, refusal)) } }
             }
             @if !plan.schema.is_empty() {
                 section.held { h2 { "Schema" } @for line in schema_lines(plan) { p { (line) } } }
@@ -168,7 +169,7 @@ impl Card<'_> {
                 p.meta { @for (side, key) in keys { span.key { (side) " " code { (key) } } " " } }
                 @for change in &self.changes { (command(*change)) }
                 @for open in &self.conflicts { (conflict(plan, open)) }
-                @for refusal in &self.refusals { (refusal_line(refusal)) }
+                @for refusal in &self.refusals { (refusal_line(plan, refusal)) }
             }
         }
     }
@@ -184,7 +185,7 @@ fn command(change: Change<'_>) -> Markup {
                 " " span.chip title=(change.reason()) { (listed.command.rule) }
                 " " (change.reason()) " " code.id { (listed.id) }
             }
-            @if let Some(refusal) = change.held() { (refusal_line(refusal)) }
+            @if let Some(refusal) = change.held() { (refusal_line(change.plan, refusal)) }
             @if let Some(left_out) = change.left_out() { p.meta { (left_out) } }
             @if !listed.command.fields.is_empty() {
                 dl {
@@ -270,10 +271,11 @@ fn conflict(plan: &Plan, conflict: &Conflict) -> Markup {
     }
 }
 
-fn refusal_line(refusal: &Refusal) -> Markup {
+fn refusal_line(plan: &Plan, refusal: &Refusal) -> Markup {
+    let field = field_of(plan, refusal.field.as_ref());
     html! {
         p.refusal {
-            span.chip.refused { (format!("{:?}", refusal.guard)) } " "
+            span.chip.refused { (format!("{:?}", refusal.guard)) } (about(refusal, None, field)) " "
             (harmless(&refusal.reason)) ". " span.meta { "What helps: " (refusal.guard.remedy()) "." }
         }
     }

@@ -2,6 +2,7 @@
 
 use notion_sync_core::plan::Plan;
 
+use super::report::{about, field_of};
 use super::view::{
     Change, changes, cost, field_name, one_line, record_of, refused, schema_lines, shorten,
     unlisted, verdict,
@@ -57,9 +58,12 @@ pub(super) fn plan(plan: &Plan) -> String {
         out.push_str("\n### Refused\n\n");
     }
     for refusal in refused(plan) {
+        let record = refusal.pair.and_then(|pair| plan.record(pair));
+        let field = field_of(plan, refusal.field.as_ref());
         out.push_str(&format!(
-            "- **{:?}**: {}. What helps: {}\n",
+            "- **{:?}**{}: {}. What helps: {}\n",
             refusal.guard,
+            escape(&about(refusal, record, field)),
             escape(&refusal.reason),
             escape(refusal.guard.remedy())
         ));

@@ -10,10 +10,11 @@ mod applied;
 mod explained;
 mod html;
 mod markdown;
+mod report;
 mod text;
 mod view;
 
-use notion_sync_core::engine::AppliedPlan;
+use notion_sync_core::engine::{AppliedPlan, Report};
 use notion_sync_core::plan::Plan;
 
 /// The plan as plain text, for a terminal.
@@ -57,6 +58,18 @@ pub fn verdict(plan: &Plan) -> String {
 /// What the plan costs, where it costs anything: "About 12 requests, 4 s."
 pub fn cost(plan: &Plan) -> Option<String> {
     view::cost(plan)
+}
+
+/// What guards and peers refused in a run, as plain text: of each, a line that names record and field
+/// and says why, and a line that says what helps.
+pub fn refusals(report: &Report) -> Vec<String> {
+    report::refusals(report)
+}
+
+/// Commands of a run that are not through and that [`refusals`] do not tell of, as plain text: of each,
+/// a line that names the record and says why, and a line that says what helps.
+pub fn undelivered(report: &Report) -> Vec<String> {
+    report::undelivered(report)
 }
 
 /// What became of a saved plan, as plain text.

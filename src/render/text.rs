@@ -2,6 +2,7 @@
 
 use notion_sync_core::plan::Plan;
 
+use super::report::{field_of, sentence};
 use super::view::{
     Change, changes, cost, field_name, one_line, record_of, refused, schema_lines, shorten,
     unlisted, verdict,
@@ -48,12 +49,10 @@ pub(super) fn plan(plan: &Plan, most: usize) -> String {
         ));
     }
     for refusal in refused(plan) {
-        out.push_str(&format!(
-            "refused ({:?}): {}\n  what helps: {}\n",
-            refusal.guard,
-            one_line(&refusal.reason),
-            refusal.guard.remedy()
-        ));
+        let record = refusal.pair.and_then(|pair| plan.record(pair));
+        let field = field_of(plan, refusal.field.as_ref());
+        out.push_str(&sentence(refusal, record, field));
+        out.push('\n');
     }
     out
 }

@@ -9,12 +9,36 @@ use serde::Serialize;
 use crate::database::Database;
 use crate::ddl::FORMAT;
 use crate::error::Result;
-use crate::replica::{SqliteReplica, Table, column_names, rebuild_triggers};
+use crate::private;
+use crate::replica::{SqliteReplica, Table, column_names, rebuild_triggers, same};
 use crate::store::SqliteStore;
 use crate::views;
 
 /// Sentences about damage that are told; SQLite may find any number.
 const DAMAGE: u32 = 10;
+
+/// Something that is not as it should be.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Misfit {
+    /// What, in a sentence.
+    pub said: String,
+    /// What mends it.
+    pub mend: Mend,
+}
+
+/// What mends something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Mend {
+    /// [`SqliteStore::repair`] and [`SqliteReplica::repair`]: no record is lost by it.
+    Repair,
+    /// Giving a table or a column its name back. Where it is gone for good, forgetting the link and
+    /// pulling the records again.
+    Name,
+    /// A backup: nothing else knows what it was.
+    Backup,
+}
 
 /// What a look at the whole file found.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -23,14 +47,17 @@ pub struct Checkup {
     pub format: Option<u32>,
     /// The format this program writes; an older file is brought up to date by the next run.
     pub newest_format: u32,
-    /// What SQLite finds damaged, a sentence each; at most ten.
-    pub damage: Vec<String>,
+    /// What SQLite finds damaged; at most ten.
+    pub damage: Vec<Misfit>,
     /// Who holds the file for a run right now.
     pub held_by: Option<String>,
+    /// Whether it is a copy of another file, or was restored: nothing is written to it before
+    /// [`StoreOptions::adopt`](crate::StoreOptions::adopt).
+    pub is_copy: bool,
 }
 
 impl SqliteStore {
-    /// Looks at the whole file: `PRAGMA quick_check` reads all of it.
+    /// Looks at the whole file: `PRAGMA integrity_check` reads all of it.
     ///
     /// # Errors
     /// When the file cannot be read at all.
@@ -41,63 +68,92 @@ impl SqliteStore {
                     None => Vec::new(),
                     Some(reader) => damage(reader)?,
                 };
+                let is_whole = damage.is_empty();
                 Ok(Checkup {
                     format: database.format(),
                     newest_format: FORMAT,
                     damage,
                     held_by: database.leases.holder()?,
+                    is_copy: is_whole && database.is_copy()?,
                 })
+            })
+            .await
+    }
+
+    /// What of the private tables and of the views is not as it should be: changed or dropped by hand,
+    /// or left without what it belongs to.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or is locked or not writable: views are laid out in a transaction
+    /// that is taken back.
+    pub async fn misfits(&self) -> std::result::Result<Vec<Misfit>, StoreError> {
+        self.worker()
+            .ask(|database| {
+                let Some(connection) = current(database)? else {
+                    return Ok(Vec::new());
+                };
+                let mut found = private::misfits(connection)?;
+                if found.iter().any(|misfit| misfit.mend == Mend::Backup) {
+                    return Ok(found);
+                }
+                found.extend(changed_by(connection, views::rebuild)?);
+                Ok(found)
             })
             .await
     }
 }
 
-fn damage(connection: &Connection) -> Result<Vec<String>> {
-    let mut found: Vec<String> = connection
-        .prepare(&format!("PRAGMA quick_check({DAMAGE})"))?
-        .query_map([], |row| row.get(0))?
-        .collect::<rusqlite::Result<_>>()?;
-    found.retain(|line| line != "ok");
-    Ok(found)
-}
-
 impl SqliteReplica {
-    /// What of the table, its columns, its triggers and the views is not as it should be, a sentence
-    /// each: changed or dropped by hand. Triggers and views are made anew by the next run, which looks at
-    /// every row if triggers were missing.
+    /// What of the table, its columns and its triggers is not as it should be: changed or dropped by
+    /// hand. Triggers are made anew by the next run, which looks at every row if some were missing.
     ///
     /// # Errors
-    /// When the file cannot be read, or is locked or not writable: what should be there is laid out in
-    /// a transaction that is taken back.
-    pub async fn misfits(&self) -> std::result::Result<Vec<String>, StoreError> {
+    /// As [`SqliteStore::misfits`].
+    pub async fn misfits(&self) -> std::result::Result<Vec<Misfit>, StoreError> {
         let (link, source) = (self.link().clone(), self.source_name().to_owned());
         self.worker()
             .ask(move |database| {
                 let Some(connection) = current(database)? else {
                     return Ok(Vec::new());
                 };
-                let transaction =
-                    connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-                let Some(table) = Table::load(&transaction, &link)? else {
+                let Some(table) = Table::load(connection, &link)? else {
                     return Ok(Vec::new());
                 };
-                let found = of_table(&transaction, &table)?;
+                let found = of_table(connection, &table)?;
                 if !found.is_empty() {
                     return Ok(found);
                 }
-                let there = objects(&transaction)?;
-                rebuild_triggers(&transaction, &table, &source)?;
-                views::rebuild(&transaction)?;
-                let wanted = objects(&transaction)?;
-                transaction.rollback()?;
-                Ok(differences(&there, &wanted))
+                changed_by(connection, |connection| {
+                    rebuild_triggers(connection, &table, &source)
+                })
             })
             .await
     }
 }
 
+/// What SQLite finds. Where only entries of indexes are wrong, the rows they are made of are not.
+pub(crate) fn damage(connection: &Connection) -> Result<Vec<Misfit>> {
+    let mut found: Vec<String> = connection
+        .prepare(&format!("PRAGMA integrity_check({DAMAGE})"))?
+        .query_map([], |row| row.get(0))?
+        .collect::<rusqlite::Result<_>>()?;
+    found.retain(|line| line != "ok");
+    let mend = match found.iter().all(|line| is_of_index(line)) {
+        true => Mend::Repair,
+        false => Mend::Backup,
+    };
+    let found = found.into_iter();
+    Ok(found.map(|said| Misfit { said, mend }).collect())
+}
+
+fn is_of_index(line: &str) -> bool {
+    let entries = ["missing from index", "values differ from index"];
+    line.starts_with("wrong # of entries in index")
+        || line.starts_with("row ") && entries.iter().any(|what| line.contains(what))
+}
+
 /// The connection to a file of this program's format. An older one has no triggers to compare with.
-fn current(database: &mut Database) -> Result<Option<&mut Connection>> {
+pub(crate) fn current(database: &mut Database) -> Result<Option<&mut Connection>> {
     database.reader()?;
     if database.format() != Some(FORMAT) {
         return Ok(None);
@@ -106,19 +162,30 @@ fn current(database: &mut Database) -> Result<Option<&mut Connection>> {
 }
 
 /// What of the table itself is missing.
-fn of_table(connection: &Connection, table: &Table) -> Result<Vec<String>> {
+fn of_table(connection: &Connection, table: &Table) -> Result<Vec<Misfit>> {
+    let mend = Mend::Name;
     let there = column_names(connection, &table.name)?;
     if there.is_empty() {
-        return Ok(vec![format!(
-            "the table {} was dropped or renamed",
-            table.name
-        )]);
+        let said = format!("the table {} was dropped or renamed", table.name);
+        return Ok(vec![Misfit { said, mend }]);
     }
-    let columns = table.mapped().map(|column| &column.name);
-    let missing = columns.filter(|name| !there.contains(name));
-    Ok(missing
-        .map(|name| format!("the column {name:?} was dropped or renamed"))
-        .collect())
+    let columns = table.own().map(|column| &column.name);
+    let missing = columns.filter(|name| !there.iter().any(|there| same(there, name)));
+    let said = missing.map(|name| format!("the column {name:?} was dropped or renamed"));
+    Ok(said.map(|said| Misfit { said, mend }).collect())
+}
+
+/// What of triggers and views `rebuild` would make anew. It is taken back.
+fn changed_by(
+    connection: &mut Connection,
+    rebuild: impl FnOnce(&Connection) -> Result<()>,
+) -> Result<Vec<Misfit>> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let there = objects(&transaction)?;
+    rebuild(&transaction)?;
+    let wanted = objects(&transaction)?;
+    transaction.rollback()?;
+    Ok(differences(&there, &wanted))
 }
 
 /// Triggers and views, by kind and name.
@@ -132,12 +199,16 @@ fn objects(connection: &Connection) -> Result<BTreeMap<(String, String), Option<
 fn differences(
     there: &BTreeMap<(String, String), Option<String>>,
     wanted: &BTreeMap<(String, String), Option<String>>,
-) -> Vec<String> {
+) -> Vec<Misfit> {
     let mut found = Vec::new();
+    let mut tell = |said| {
+        let mend = Mend::Repair;
+        found.push(Misfit { said, mend });
+    };
     for ((kind, name), sql) in wanted {
         match there.get(&(kind.clone(), name.clone())) {
-            None => found.push(format!("the {kind} {name} is missing")),
-            Some(other) if other != sql => found.push(format!("the {kind} {name} was changed")),
+            None => tell(format!("the {kind} {name} is missing")),
+            Some(other) if other != sql => tell(format!("the {kind} {name} was changed")),
             Some(_) => {}
         }
     }

@@ -136,6 +136,18 @@ impl Database {
         self.connected()
     }
 
+    /// Whether the file says that it is another one. Writes nothing.
+    pub(crate) fn is_copy(&mut self) -> Result<bool> {
+        let here = self.path.as_deref().and_then(home);
+        let with_home = self.format == Some(FORMAT);
+        let (Some(here), true, Some(reader)) = (here, with_home, self.reader()?) else {
+            return Ok(false);
+        };
+        let known: Option<String> =
+            reader.query_row("SELECT home FROM _sync_meta", [], |row| row.get(0))?;
+        Ok(known.is_some_and(|known| known != here))
+    }
+
     /// Two copies of a file would both send what waits in it.
     fn check_home(&mut self) -> Result<()> {
         if self.is_home {
@@ -256,18 +268,22 @@ pub(crate) fn begin_lineage(connection: &Connection) -> Result<String> {
 /// The format of the private tables; `None` where there are none. One that is older than ours is
 /// read as it is and brought up to date by whoever writes first.
 fn format_of(connection: &Connection) -> Result<Option<u32>> {
-    let there = connection
-        .query_row(
-            "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = '_sync_meta'",
-            [],
-            |_| Ok(()),
-        )
-        .optional()?;
-    if there.is_none() {
-        return Ok(None);
+    let is_there = |table: &str| -> Result<bool> {
+        let sql = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?1";
+        Ok(connection.prepare(sql)?.exists([table])?)
+    };
+    let gone = || corrupt("its private table _sync_meta was emptied or dropped; restore a backup");
+    if !is_there("_sync_meta")? {
+        return match is_there("_sync_links")? {
+            true => Err(gone()),
+            false => Ok(None),
+        };
     }
     // Only this column is promised to every later format.
-    let found: u32 = connection.query_row("SELECT format FROM _sync_meta", [], |row| row.get(0))?;
+    let found: Option<u32> = connection
+        .query_row("SELECT format FROM _sync_meta", [], |row| row.get(0))
+        .optional()?;
+    let found = found.ok_or_else(gone)?;
     if found > FORMAT {
         return Err(StoreError::Newer {
             found,

@@ -62,6 +62,9 @@ CREATE TABLE _sync_uploads(
 CREATE INDEX _sync_uploads_digest ON _sync_uploads(digest);
 CREATE TABLE _sync_people(id TEXT PRIMARY KEY, name TEXT, email TEXT) STRICT, WITHOUT ROWID;
 CREATE INDEX _sync_people_email ON _sync_people(email) WHERE email IS NOT NULL;
+-- What a run is called, see the view.
+CREATE INDEX _sync_runs_name
+  ON _sync_runs(strftime('%Y-%m-%dT%H:%M:%fZ', started_at / 1000.0, 'unixepoch'));
 ";
 
 /// How a file of an older format reads like one of this, before anything is written to it: views

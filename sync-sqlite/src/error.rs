@@ -86,7 +86,8 @@ fn explain(error: rusqlite::Error) -> StoreError {
             "the file cannot be opened; check that its folder exists and is writable"
         }
         Some(ErrorCode::SchemaChanged) | Some(ErrorCode::Unknown) => {
-            "SQLite refused; a table or trigger may have been changed by hand"
+            "SQLite refused; a table or trigger may have been changed by hand, `notion-sync doctor` \
+             says which"
         }
         _ => "SQLite refused",
     };

@@ -2,7 +2,7 @@
 
 use notion_sync_core::link::LinkId;
 use notion_sync_core::port::{Query, Rows, StoreError};
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 use serde::Serialize;
 
 use crate::database::Database;
@@ -10,19 +10,47 @@ use crate::error::{Fault, Result};
 use crate::links;
 use crate::pairs::bounds;
 use crate::read;
-use crate::replica::{Table, column_name, column_names, quote, same};
+use crate::replica::{FIXED, Table, column_name, column_names, quote, same};
 use crate::store::SqliteStore;
 use crate::views;
 
 /// Whom others see while a link is forgotten.
 const OWNER: &str = "a link being forgotten";
 
+/// How to forget.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Forget {
+    /// Also while commands are on their way.
+    pub even_if_sent: bool,
+    /// Drop the table as well, where nothing is in it that the source has not.
+    pub drop_table: bool,
+}
+
+impl Forget {
+    /// The same, also while commands are on their way.
+    #[must_use]
+    pub fn even_if_sent(mut self, even: bool) -> Self {
+        self.even_if_sent = even;
+        self
+    }
+
+    /// The same, and drop the table.
+    #[must_use]
+    pub fn drop_table(mut self, drop: bool) -> Self {
+        self.drop_table = drop;
+        self
+    }
+}
+
 /// What was forgotten.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Forgotten {
     /// The table, an ordinary one by now; `None` if the link never had one.
     pub table: Option<String>,
-    /// Its rows, all still there.
+    /// Whether the table was dropped too, with all its rows.
+    pub dropped: bool,
+    /// Its rows, all still there unless it was dropped.
     pub rows: u64,
     /// Edited rows that no run had carried out: the edits are in the table and go nowhere.
     pub pending: u64,
@@ -44,6 +72,27 @@ pub enum ForgetError {
          belongs to: linked again it is pulled beside the row it was made from"
     )]
     OnTheirWay(u64),
+    /// The table is not dropped: rows hold what the source has not.
+    #[error(
+        "{rows} row(s) of {table} hold what is not on the other side, or wait for a decision: run once \
+         more, decide what waits, or forget the link and keep the table"
+    )]
+    Unsynced {
+        /// The table.
+        table: String,
+        /// So many of its rows.
+        rows: u64,
+    },
+    /// The table is not dropped: something of your own hangs on it.
+    #[error(
+        "{table} is not dropped: {what}; forget the link and keep the table, or take that away first"
+    )]
+    NotAlone {
+        /// The table.
+        table: String,
+        /// Columns of it that are not sync's, or a table that refers to it.
+        what: String,
+    },
     /// The file failed, or another run holds it.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -69,17 +118,17 @@ impl SqliteStore {
     /// The table becomes an ordinary one: no trigger refuses or notes an edit any more, and it is
     /// never read or written again. Linked again, the same source gets a table of its own under the
     /// next free name and is pulled as on first contact; drop or rename the old one first to have its
-    /// name back. So no record is ever made twice in the source.
+    /// name back, or have it dropped here. So no record is ever made twice in the source.
     ///
-    /// With `even_if_sent`, also while commands are on their way.
+    /// What stands beside a table of somebody else's ([`SqliteTable`](crate::SqliteTable)) is not in
+    /// this memory: [`remove_side_tables`](crate::SqliteTable::remove_side_tables) takes it away.
     ///
     /// # Errors
-    /// [`ForgetError::OnTheirWay`]; [`StoreError::Busy`] while a run holds the file. Then nothing was
-    /// forgotten.
+    /// [`ForgetError`]; [`StoreError::Busy`] while a run holds the file. Then nothing was forgotten.
     pub async fn forget(
         &self,
         link: &LinkId,
-        even_if_sent: bool,
+        how: Forget,
     ) -> std::result::Result<Forgotten, ForgetError> {
         let asked = link.clone();
         let found = self
@@ -89,20 +138,17 @@ impl SqliteStore {
                     return Ok(None);
                 }
                 database.leases.admit(&asked, OWNER)?;
-                let forgotten = forget(database, &asked, even_if_sent);
+                let forgotten = forget(database, &asked, how);
                 database.leases.unlock_if_idle();
-                forgotten
+                forgotten.map(Some)
             })
             .await?;
-        match found {
-            None => Err(ForgetError::Unknown(link.clone())),
-            Some(found) if found.on_their_way > 0 && !even_if_sent => {
-                Err(ForgetError::OnTheirWay(found.on_their_way))
-            }
-            Some(found) => Ok(found),
-        }
+        found.unwrap_or_else(|| Err(ForgetError::Unknown(link.clone())))
     }
 }
+
+/// What was forgotten, or why nothing was.
+type Answer = std::result::Result<Forgotten, ForgetError>;
 
 fn survey(database: &mut Database, link: &LinkId) -> Result<Option<Forgotten>> {
     let on_their_way = on_their_way(database, link)?;
@@ -123,35 +169,85 @@ fn survey(database: &mut Database, link: &LinkId) -> Result<Option<Forgotten>> {
     };
     Ok(Some(Forgotten {
         table: table.map(|table| table.name),
+        dropped: false,
         rows,
         pending,
         on_their_way,
     }))
 }
 
-fn forget(database: &mut Database, link: &LinkId, even_if_sent: bool) -> Result<Option<Forgotten>> {
+fn forget(database: &mut Database, link: &LinkId, how: Forget) -> Result<Answer> {
+    let unknown = || Ok(Err(ForgetError::Unknown(link.clone())));
     // Nobody else moves a command on: the lease is ours.
-    let Some(found) = survey(database, link)? else {
-        return Ok(None);
+    let Some(mut found) = survey(database, link)? else {
+        return unknown();
     };
-    if found.on_their_way > 0 && !even_if_sent {
-        return Ok(Some(found));
+    if found.on_their_way > 0 && !how.even_if_sent {
+        return Ok(Err(ForgetError::OnTheirWay(found.on_their_way)));
     }
     let transaction = database
         .writer()?
         .transaction_with_behavior(TransactionBehavior::Immediate)?;
     let Some(row) = links::load(&transaction, link)? else {
-        return Ok(None);
+        return unknown();
     };
     if let Some(table) = Table::load(&transaction, link)? {
+        if how.drop_table
+            && let Some(refused) = holds_more(&transaction, &table)?
+        {
+            return Ok(Err(refused));
+        }
         let_go(&transaction, &table)?;
+        if how.drop_table {
+            transaction.execute_batch(&format!("DROP TABLE IF EXISTS {}", table.quoted()))?;
+            found.dropped = true;
+        }
     }
     drop_memory(&transaction, row.id)?;
     views::rebuild(&transaction)?;
     transaction.commit()?;
     database.mappings.remove(link);
     database.planned.remove(link);
-    Ok(Some(found))
+    Ok(Ok(found))
+}
+
+/// Whether there is anything in the table that its source has not.
+fn holds_more(connection: &Connection, table: &Table) -> Result<Option<ForgetError>> {
+    let there = column_names(connection, &table.name)?;
+    if there.is_empty() {
+        return Ok(None);
+    }
+    let name = table.name.clone();
+    let is_ours = |column: &String| {
+        let ours = table.columns.iter().map(|column| column.name.as_str());
+        ours.chain(FIXED).any(|ours| same(ours, column))
+    };
+    let own: Vec<String> = there.into_iter().filter(|name| !is_ours(name)).collect();
+    if !own.is_empty() {
+        let what = format!("it has columns of your own, {}", own.join(", "));
+        let table = name;
+        return Ok(Some(ForgetError::NotAlone { table, what }));
+    }
+    // Dropping it would delete its rows first, and with them what refers to them.
+    let referring: Option<String> = connection
+        .prepare(
+            "SELECT m.name FROM sqlite_master m JOIN pragma_foreign_key_list(m.name) f
+             WHERE m.type = 'table' AND f.\"table\" = ?1 COLLATE NOCASE",
+        )?
+        .query_row([&name], |row| row.get(0))
+        .optional()?;
+    if let Some(other) = referring {
+        let what = format!("your table {other} refers to it");
+        let table = name;
+        return Ok(Some(ForgetError::NotAlone { table, what }));
+    }
+    let unsynced = format!(
+        "SELECT count(*) FROM {} t WHERE t._state <> 'clean'
+           OR EXISTS (SELECT 1 FROM _sync_pending p WHERE p.tbl = ?1 AND p.row = t._row)",
+        table.quoted()
+    );
+    let rows = connection.query_row(&unsynced, [&name], |row| row.get(0))?;
+    Ok((rows > 0).then_some(ForgetError::Unsynced { table: name, rows }))
 }
 
 fn on_their_way(database: &mut Database, link: &LinkId) -> Result<u64> {

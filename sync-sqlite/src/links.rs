@@ -48,6 +48,30 @@ pub(crate) fn memory(connection: &Connection, link: &LinkRow) -> Result<LinkMemo
     })
 }
 
+/// The names of all links.
+pub(crate) fn all(connection: &Connection) -> Result<Vec<LinkId>> {
+    let mut statement = connection.prepare("SELECT name FROM _sync_links ORDER BY id")?;
+    let names = statement.query_map([], |row| row.get::<_, String>(0).map(LinkId::new))?;
+    Ok(names.collect::<rusqlite::Result<_>>()?)
+}
+
+/// Has the next run of a link read a side whole.
+pub(crate) fn read_whole(connection: &Connection, link: &LinkId, side: Side) -> Result<()> {
+    let Some(row) = load(connection, link)? else {
+        return Ok(());
+    };
+    let mut memory = memory(connection, &row)?;
+    let read = &mut memory.sides[side];
+    (read.cursor, read.full_scan_at) = (None, None);
+    (read.sweep, read.catch_up) = (None, None);
+    let memory = serde_json::to_string(&memory)?;
+    connection.execute(
+        "UPDATE _sync_links SET memory = ?2 WHERE id = ?1",
+        (row.id, memory),
+    )?;
+    Ok(())
+}
+
 /// Reads a link, making it where it is not there.
 pub(crate) fn load_or_create(connection: &Connection, link: &LinkId) -> Result<LinkRow> {
     connection.execute(

@@ -4,14 +4,19 @@
 
 mod common;
 
-use common::{World, rows};
+use common::{World, link, rows};
 use futures::executor::block_on;
-use notion_sync_sqlite::SqliteStore;
+use notion_sync_core::port::{Change, LeaseAsk, Store};
+use notion_sync_sqlite::{Mend, Misfit, SqliteStore};
+
+fn said(found: Vec<Misfit>) -> Vec<String> {
+    found.into_iter().map(|misfit| misfit.said).collect()
+}
 
 #[test]
 fn what_a_person_changed_of_triggers_views_and_columns_is_found_and_nothing_is_written() {
     let world = World::new();
-    let found = || block_on(world.replica.misfits()).unwrap();
+    let found = || said(block_on(world.replica.misfits()).unwrap());
     assert_eq!(found(), Vec::<String>::new());
     let person = world.person();
     let sql = "SELECT sql FROM sqlite_master WHERE name = '_sync_tasks_before_delete'";
@@ -22,18 +27,18 @@ fn what_a_person_changed_of_triggers_views_and_columns_is_found_and_nothing_is_w
             trigger.replace("set _trashed = 1", "ask somebody")
         ))
         .unwrap();
-    let expected = [
-        "the trigger _sync_tasks_before_delete was changed",
-        "the view changes is missing",
-    ];
-    assert_eq!(found(), expected);
-    assert_eq!(found(), expected, "looking mends nothing");
+    let changed = ["the trigger _sync_tasks_before_delete was changed"];
+    assert_eq!(found(), changed);
+    assert_eq!(found(), changed, "looking mends nothing");
+    let misfits = || block_on(world.store.misfits()).unwrap();
+    assert_eq!(said(misfits()), ["the view changes is missing"]);
+    assert_eq!(misfits()[0].mend, Mend::Repair, "and is there to be found");
 }
 
 #[test]
 fn a_column_or_table_that_a_person_renamed_is_found() {
     let world = World::new();
-    let found = || block_on(world.replica.misfits()).unwrap();
+    let found = || said(block_on(world.replica.misfits()).unwrap());
     let person = world.person();
     let rename = |what: &str| {
         person
@@ -51,11 +56,77 @@ fn a_checkup_tells_format_damage_and_who_holds_the_file() {
     let world = World::new();
     let checkup = block_on(world.store.checkup()).unwrap();
     assert_eq!(checkup.format, Some(checkup.newest_format));
-    assert_eq!(checkup.damage, Vec::<String>::new());
+    assert_eq!(checkup.damage, Vec::new());
+    assert!(!checkup.is_copy);
     assert_eq!(checkup.held_by.as_deref(), Some("test"));
     let elsewhere = SqliteStore::open(world.path(), Default::default()).unwrap();
     let checkup = block_on(elsewhere.checkup()).unwrap();
     assert_eq!(checkup.held_by.as_deref(), Some("test"));
     let nothing = SqliteStore::in_memory().unwrap();
     assert_eq!(block_on(nothing.checkup()).unwrap().held_by, None);
+}
+
+#[test]
+fn what_is_left_for_a_backup_keeps_everything_as_it_is() {
+    let world = World::new();
+    release(&world);
+    let person = world.person();
+    person
+        .execute_batch("DROP TABLE _sync_capture; DROP TABLE _sync_layouts")
+        .unwrap();
+    let misfits = || block_on(world.store.misfits()).unwrap();
+    let found = misfits();
+    let mends: Vec<Mend> = found.iter().map(|misfit| misfit.mend).collect();
+    assert_eq!(mends, [Mend::Repair, Mend::Backup], "{found:#?}");
+    block_on(world.store.repair()).unwrap();
+    assert_eq!(misfits(), found);
+}
+
+#[test]
+fn mended_the_feed_hands_out_no_number_twice_to_who_has_read_it() {
+    let mut world = World::new();
+    world.pull("one", "3");
+    world.pull("two", "4");
+    let person = world.person();
+    person
+        .execute("UPDATE tasks SET Note = 'x' WHERE Name = 'one'", [])
+        .unwrap();
+    let (_, cursor, _) = world.scan(None);
+    let memory = || block_on(world.store.memory(&link())).unwrap();
+    let mut seen = memory();
+    seen.sides.right.cursor = Some(cursor);
+    world.commit(vec![Change::Memory(Box::new(seen))], Vec::new());
+    release(&world);
+    person.execute_batch("DROP TABLE _sync_capture").unwrap();
+    block_on(world.store.repair()).unwrap();
+    assert_eq!(block_on(world.store.misfits()).unwrap(), []);
+    assert_eq!(memory().sides.right.cursor, None, "the next scan is whole");
+    // The former connection learns of the new table with its next look at the schema.
+    world
+        .person()
+        .execute("UPDATE tasks SET Note = 'y' WHERE Name = 'two'", [])
+        .unwrap();
+    let (seen, _, _) = world.scan(memory().sides.right.cursor.as_ref());
+    assert_eq!(seen.len(), 2);
+}
+
+#[test]
+fn what_is_as_it_should_be_is_left_alone_by_a_repair() {
+    let mut world = World::new();
+    world.pull("one", "3");
+    let (_, cursor, _) = world.scan(None);
+    let mut seen = block_on(world.store.memory(&link())).unwrap();
+    seen.sides.right.cursor = Some(cursor);
+    world.commit(vec![Change::Memory(Box::new(seen.clone()))], Vec::new());
+    release(&world);
+    let all = "SELECT * FROM _sync_links JOIN _sync_pairs";
+    let before = rows(&world.person(), all);
+    block_on(world.store.repair()).unwrap();
+    block_on(world.replica.repair()).unwrap();
+    assert_eq!(rows(&world.person(), all), before);
+}
+
+fn release(world: &World) {
+    let ask = LeaseAsk::Release(world.fence.clone());
+    block_on(world.store.lease(&link(), &ask)).unwrap();
 }

@@ -234,7 +234,7 @@ fn as_format_1(world: &World) {
     for (kind, name) in objects(&person, "type IN ('view', 'trigger')") {
         let _ = person.execute_batch(&format!("DROP {kind} \"{name}\""));
     }
-    let sql = "DROP INDEX _sync_pairs_left_rank; DROP INDEX _sync_pairs_right_rank;
+    let sql = "DROP INDEX _sync_runs_name; DROP INDEX _sync_pairs_left_rank; DROP INDEX _sync_pairs_right_rank;
         ALTER TABLE _sync_pairs DROP COLUMN left_rank; ALTER TABLE _sync_pairs DROP COLUMN right_rank;
         ALTER TABLE _sync_meta DROP COLUMN home; ALTER TABLE _sync_meta DROP COLUMN turn; ALTER TABLE _sync_gate DROP COLUMN tbl;
         ALTER TABLE _sync_gate DROP COLUMN row; ALTER TABLE _sync_tables DROP COLUMN stateful; ALTER TABLE _sync_tables DROP COLUMN any_option;

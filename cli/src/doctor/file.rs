@@ -3,14 +3,19 @@
 use notion_sync::core::port::StoreError;
 use notion_sync::sqlite::SqliteStore;
 
-use super::Findings;
-use crate::args::Args;
+use super::{Findings, misfits};
+use crate::args::{Args, DoctorArgs};
 use crate::output;
 
-const FILE: &str = "file";
+pub(super) const FILE: &str = "file";
 
-/// Looks at the file; the store in it, where there is one to look into.
-pub(super) async fn look(args: &Args, findings: &mut Findings) -> Option<SqliteStore> {
+/// Looks at the file, and mends it where that is asked for; the store in it, where there is one to look
+/// into.
+pub(super) async fn look(
+    args: &Args,
+    what: &DoctorArgs,
+    findings: &mut Findings,
+) -> Option<SqliteStore> {
     let name = args.db.display();
     if !args.db.exists() {
         let said = format!("{name} is not there yet");
@@ -25,42 +30,51 @@ pub(super) async fn look(args: &Args, findings: &mut Findings) -> Option<SqliteS
             return None;
         }
     };
-    match store.checkup().await {
+    if what.repair {
+        misfits::repair(&store, findings).await;
+    }
+    let checkup = match store.checkup().await {
+        Ok(checkup) => checkup,
         Err(error) => {
             unusable(args, findings, &error);
             return None;
         }
-        Ok(checkup) => {
-            let Some(format) = checkup.format else {
-                let said = format!("{name} holds nothing of notion-sync yet");
-                findings.warning(FILE, said, "`notion-sync run` makes its tables");
-                return None;
-            };
-            for damage in &checkup.damage {
-                let said = format!("SQLite finds it damaged: {damage}");
-                findings.problem(FILE, said, RESTORE);
-            }
-            if checkup.damage.is_empty() {
-                findings.ok(FILE, format!("{name} is whole, of format {format}"));
-            }
-            if format < checkup.newest_format {
-                let newest = checkup.newest_format;
-                let said = format!("it is read as it is; the next run makes format {newest} of it");
-                findings.ok(FILE, said);
-            }
-            match checkup.held_by {
-                None => findings.ok(FILE, "no run holds it"),
-                Some(owner) => {
-                    findings.ok(FILE, format!("held by {owner}: other runs wait for it"));
-                }
-            }
+    };
+    let Some(format) = checkup.format else {
+        let said = format!("{name} holds nothing of notion-sync yet");
+        findings.warning(FILE, said, "`notion-sync run` makes its tables");
+        return None;
+    };
+    for damage in &checkup.damage {
+        let said = format!("SQLite finds it damaged: {}", damage.said);
+        findings.problem(FILE, said, misfits::remedy(damage.mend, None));
+    }
+    if checkup.damage.is_empty() {
+        findings.ok(FILE, format!("{name} is whole, of format {format}"));
+    }
+    if format < checkup.newest_format {
+        let newest = checkup.newest_format;
+        let said = format!("it is read as it is; the next run makes format {newest} of it");
+        findings.ok(FILE, said);
+    }
+    if checkup.is_copy {
+        let said = "it is a copy of another file, or was restored: nothing is written to it";
+        findings.problem(FILE, said, ADOPT);
+    }
+    match checkup.held_by {
+        None => findings.ok(FILE, "no run holds it"),
+        Some(owner) => {
+            findings.ok(FILE, format!("held by {owner}: other runs wait for it"));
         }
     }
-    Some(store)
+    let is_readable = misfits::look_at_file(&store, findings).await;
+    is_readable.then_some(store)
 }
 
-const RESTORE: &str =
+pub(super) const RESTORE: &str =
     "keep it, restore a backup beside it, then `notion-sync run --adopt --db BACKUP`";
+
+const ADOPT: &str = "`notion-sync run --adopt` once, if no other copy goes on";
 
 fn unusable(args: &Args, findings: &mut Findings, error: &StoreError) {
     let remedy = match error {
@@ -68,7 +82,7 @@ fn unusable(args: &Args, findings: &mut Findings, error: &StoreError) {
         StoreError::Corrupt(_) => RESTORE,
         StoreError::Busy { .. } => "wait for that program, or end it",
         StoreError::Full => "make room on the disk",
-        StoreError::NotAdopted => "`notion-sync run --adopt` once, if no other copy goes on",
+        StoreError::NotAdopted => ADOPT,
         _ => "make the file and its folder readable and writable, on a local disk",
     };
     let said = format!(

@@ -1,6 +1,8 @@
-//! `notion-sync doctor`: what is wrong, and what to do about it. Writes nothing to either side.
+//! `notion-sync doctor`: what is wrong, and what to do about it. Writes nothing to either side; with
+//! `--repair`, mends the file.
 
 mod file;
+mod misfits;
 mod notion;
 mod tables;
 
@@ -8,7 +10,7 @@ use anyhow::Result;
 use serde::Serialize;
 use serde_json::json;
 
-use crate::args::Args;
+use crate::args::{Args, DoctorArgs};
 use crate::connect;
 use crate::exit::Exit;
 use crate::output;
@@ -44,6 +46,8 @@ struct Findings {
     all: Vec<Finding>,
     /// The token was refused.
     is_halted: bool,
+    /// Somebody else writes to the file: told once, and waited for once.
+    is_locked: bool,
 }
 
 impl Findings {
@@ -75,10 +79,10 @@ impl Findings {
     }
 }
 
-pub(crate) async fn doctor(args: &Args) -> Result<Exit> {
+pub(crate) async fn doctor(args: &Args, what: &DoctorArgs) -> Result<Exit> {
     connect::check(args)?;
     let mut findings = Findings::default();
-    let store = file::look(args, &mut findings).await;
+    let store = file::look(args, what, &mut findings).await;
     let connection = notion::look_at_token(args, &mut findings).await?;
     if let Some(store) = &store {
         tables::look(store, connection.as_ref(), &mut findings).await?;

@@ -19,6 +19,10 @@ const TOKEN: &str = "token";
 /// Seconds that the clocks may differ before it is told.
 const SKEW: u64 = 60;
 
+/// No request that reads tells what a connection may write.
+const UNTOLD: &str =
+    "whether it may edit and make pages shows with the first edit: Notion tells it nowhere before";
+
 const SHARE: &str = "in Notion open the database, choose ••• > Connections, and add the connection";
 
 /// Whether the token is good, and for whom; the connection if it is.
@@ -36,6 +40,7 @@ pub(super) async fn look_at_token(
     match connection.client.send(&RetrieveMe).await {
         Ok(answer) => {
             findings.ok(TOKEN, format!("valid, {}", whose(&answer.value)));
+            findings.ok(TOKEN, UNTOLD);
             if let Some(theirs) = answer.meta.server_time {
                 look_at_clock(theirs, findings);
             }
@@ -105,7 +110,7 @@ pub(super) async fn look_at_named(
     Ok(())
 }
 
-/// Whether the connection may read a data source. Whether it may write cannot be asked.
+/// Whether the connection may read a data source.
 pub(super) async fn look_at_source(
     connection: &Connection,
     source: DataSourceId,

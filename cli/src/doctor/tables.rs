@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use anyhow::Result;
+use notion_sync::core::link::LinkId;
 use notion_sync::core::outbox::IntentState;
 use notion_sync::core::port::Clock;
+use notion_sync::notion::Subject;
 use notion_sync::sqlite::{SqliteStore, TableStatus, UnresolvedCommand};
 use notion_sync::{RunRecord, SystemClock};
 
-use super::{Findings, notion};
+use super::{Findings, misfits, notion};
 use crate::connect::Connection;
 use crate::output;
 use crate::tables::{self, Linked};
@@ -30,7 +32,10 @@ pub(super) async fn look(
         if let Some(connection) = connection {
             notion::look_at_source(connection, linked.source, about, findings).await;
         }
-        look_at_objects(store, &linked, findings).await;
+        if misfits::look_at_table(store, &linked.link, about, findings).await {
+            let said = "its columns and triggers are as they should be";
+            findings.ok(about, said);
+        }
         let mut of_table = statuses.iter();
         if let Some(status) = of_table.find(|status| status.table == *about) {
             look_at_rows(status, findings);
@@ -41,6 +46,17 @@ pub(super) async fn look(
         look_at_commands(about, &of_link.collect::<Vec<_>>(), findings);
         look_at_runs(store, &linked, findings).await?;
     }
+    look_at_catalog(store, findings).await
+}
+
+/// Tables about the data sources themselves are told of only where something is wrong with them.
+async fn look_at_catalog(store: &SqliteStore, findings: &mut Findings) -> Result<()> {
+    for subject in Subject::ALL {
+        let link = LinkId::new(subject.name());
+        if store.table_of(&link).await?.is_some() {
+            misfits::look_at_table(store, &link, subject.name(), findings).await;
+        }
+    }
     Ok(())
 }
 
@@ -50,42 +66,11 @@ fn told<T: Default, E: std::error::Error + 'static>(
     findings: &mut Findings,
 ) -> T {
     read.unwrap_or_else(|error| {
-        let said = format!(
-            "its memory cannot be read: {}",
-            output::sentence_of(&error)
-        );
-        let remedy =
-            "`notion-sync run --full` makes views and triggers anew; if it stays so, restore a backup";
+        let said = format!("its memory cannot be read: {}", output::sentence_of(&error));
+        let remedy = "`notion-sync doctor --repair`; if it stays so, restore a backup";
         findings.problem("file", said, remedy);
         T::default()
     })
-}
-
-async fn look_at_objects(store: &SqliteStore, linked: &Linked, findings: &mut Findings) {
-    let about = &linked.table;
-    match store.replica(&linked.link).build().misfits().await {
-        Ok(found) if found.is_empty() => {
-            findings.ok(
-                about,
-                "its columns, triggers and views are as they should be",
-            );
-        }
-        Ok(found) => {
-            for said in found {
-                let remedy = if said.contains("renamed") {
-                    "name it back, or restore a backup"
-                } else {
-                    "`notion-sync run --full` makes it anew and finds what was edited meanwhile"
-                };
-                findings.problem(about, said, remedy);
-            }
-        }
-        Err(error) => {
-            let said = format!("cannot be written: {}", output::sentence_of(&error));
-            let remedy = "end the program that holds the file; make it and its folder writable";
-            findings.problem(about, said, remedy);
-        }
-    }
 }
 
 fn look_at_rows(status: &TableStatus, findings: &mut Findings) {
@@ -134,7 +119,10 @@ fn look_at_commands(about: &str, commands: &[&UnresolvedCommand], findings: &mut
 
 async fn look_at_runs(store: &SqliteStore, linked: &Linked, findings: &mut Findings) -> Result<()> {
     let about = &linked.table;
-    let runs = store.runs(&linked.link, u32::MAX).await?;
+    let Ok(runs) = store.runs(&linked.link, u32::MAX).await else {
+        // Told with the private tables.
+        return Ok(());
+    };
     let Some(last) = runs.first() else {
         findings.warning(about, "no run is remembered", "`notion-sync run`");
         return Ok(());

@@ -218,8 +218,7 @@ impl Cycle<'_> {
     /// Whether a command of this pair would not be sent now, whatever room there is.
     fn waits_for_later(&self, pair: PairId, side: Side) -> bool {
         let postponed = self.postponed.get(&(pair, side));
-        let due = postponed.and_then(|intent| intent.due_at);
-        self.refused.contains(&pair) || due.is_some_and(|due| due > self.engine.clock.now())
+        self.refused.contains(&pair) || postponed.is_some_and(|intent| self.is_early(intent))
     }
 
     /// How many commands there is room for now; `None` where nothing limits them.

@@ -232,8 +232,13 @@ impl Cycle<'_> {
             );
             then.extend(written.into_iter().map(Change::Journal));
             let (side, kind) = (command.side, command.kind);
+            let only = match &command.fields[..] {
+                [field] => Some(field.name.clone()),
+                _ => None,
+            };
             chunk.sent.push(SentEffect {
                 kind,
+                only,
                 projection_only: command.projection_only,
                 settles,
             });
@@ -374,6 +379,9 @@ impl Cycle<'_> {
                     let name = self.engine.spec.names[side].clone();
                     let reason = format!("{name} refused a change: {}", rejection.message);
                     self.refuse(Guard::Rejected, pair, side, reason);
+                    if let Some(refusal) = self.report.refusals.last_mut() {
+                        refusal.field = sent.only;
+                    }
                     self.refused.insert(pair);
                 }
                 Outcome::Ambiguous { .. } | Outcome::NotSent => {
@@ -485,6 +493,8 @@ pub(super) struct Chunk {
 
 struct SentEffect {
     kind: CommandKind,
+    /// The field it writes, where it is one.
+    only: Option<FieldId>,
     projection_only: bool,
     /// Fields whose open conflicts are over with it.
     settles: Vec<FieldId>,

@@ -199,6 +199,7 @@ impl<'a> Cycle<'a> {
             self.report.raise(refusal.guard, refusal.count.max(1));
             self.report.refusals.push(refusal);
         }
+        self.name_what_is_told().await?;
         self.report.waiting = self
             .intents
             .values()
@@ -349,6 +350,12 @@ impl<'a> Cycle<'a> {
 
     /// What earlier runs left open.
     pub(super) async fn load(&mut self) -> Result<(), RunError> {
+        for side in Side::BOTH {
+            // Written in the future, by a clock that has jumped back since: counted from now on.
+            for at in self.memory.sides[side].ahead_of_index.values_mut() {
+                *at = (*at).min(self.started);
+            }
+        }
         let link = self.engine.spec.id.clone();
         let conflicts = self
             .store

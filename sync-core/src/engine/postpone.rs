@@ -106,17 +106,21 @@ impl Cycle<'_> {
         if !same || waiting.edit != (planned.rule == RowRule::R40) {
             return Turn::New;
         }
-        let due = waiting.due_at.unwrap_or_default();
-        let now = self.engine.clock.now();
-        // Nothing waits longer than the longest span: a later moment was told by a clock that has
-        // jumped back since.
-        if due <= now || due > now.plus(self.engine.spec.policy.backoff.most) {
+        if !self.is_early(waiting) {
             return Turn::Due(Box::new(waiting.clone()));
         }
         Turn::Waits(Standing {
             state: RecordState::Pending,
             reason: self.why_postponed(waiting),
         })
+    }
+
+    /// Whether a command is not due yet. Nothing waits longer than the longest span: a later moment was
+    /// told by a clock that has jumped back since.
+    pub(super) fn is_early(&self, waiting: &Intent) -> bool {
+        let due = waiting.due_at.unwrap_or_default();
+        let now = self.engine.clock.now();
+        due > now && due <= now.plus(self.engine.spec.policy.backoff.most)
     }
 
     /// Drops what waits for a pair on sides for which nothing of the kind is wanted any more.

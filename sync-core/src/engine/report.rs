@@ -7,9 +7,10 @@ use serde::Serialize;
 use super::Undelivered;
 use crate::link::{Side, Sides};
 use crate::outbox::{IllegalTransition, IntentId};
-use crate::plan::{Guard, Plan, Refusal};
+use crate::pair::PairId;
+use crate::plan::{Guard, Plan, RecordName, Refusal};
 use crate::port::{PeerError, PeerErrorKind, RunId, StoreError};
-use crate::schema::SchemaEvent;
+use crate::schema::{FieldId, SchemaEvent};
 
 /// Progress of a run.
 #[derive(Clone, Debug)]
@@ -96,6 +97,12 @@ pub struct Report {
     pub refusals: Vec<Refusal>,
     /// Commands that are not through, with what helps each; the first hundred.
     pub undelivered: Vec<Undelivered>,
+    /// What people call the records that refusals and undelivered commands are about; of a thousand.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub records: BTreeMap<PairId, RecordName>,
+    /// What people call the fields that refusals are about.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub field_names: BTreeMap<FieldId, String>,
     /// The oldest run that can still be undone.
     pub undo_since: Option<RunId>,
     /// Whether something was left only because the run's budget is spent: another run would go on
@@ -140,6 +147,8 @@ impl Report {
             waiting: 0,
             refusals: Vec::new(),
             undelivered: Vec::new(),
+            records: BTreeMap::new(),
+            field_names: BTreeMap::new(),
             undo_since: None,
             more: false,
         }

@@ -211,7 +211,7 @@ impl Cycle<'_> {
 
     /// Whether a command of an earlier run that certainly did not arrive may be sent again.
     pub(super) fn may_send_again(&self, intent: &Intent) -> bool {
-        if self.options.adopt {
+        if self.options.adopt || !self.is_in_scope(intent.pair) {
             return false;
         }
         let at = (intent.pair, intent.side);

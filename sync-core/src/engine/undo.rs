@@ -282,7 +282,7 @@ impl Cycle<'_> {
     }
 
     /// Reads both sides of these pairs directly.
-    async fn read_again(&mut self, pairs: &[PairState]) -> Result<(), RunError> {
+    pub(super) async fn read_again(&mut self, pairs: &[PairState]) -> Result<(), RunError> {
         for side in Side::BOTH {
             let there: Vec<&PairState> = pairs
                 .iter()

@@ -17,6 +17,9 @@ use crate::record::{Lifecycle, Timestamp};
 use crate::schema::{Access, FieldId, FieldType};
 use crate::value::Value;
 
+/// Fields of a refused command that are named.
+const NAMED: usize = 3;
+
 /// The decision about one pair, under way.
 pub(super) struct Decider<'a, 'p> {
     pub(super) context: &'a PairContext<'a>,
@@ -472,20 +475,47 @@ impl Decider<'_, '_> {
         });
         match dead {
             None => self.plan.commands.push(planned),
-            Some((_, side, note)) => self.plan.refusals.push(Refusal {
-                guard: Guard::Rejected,
-                pair: Some(self.pair.id),
-                side: Some(*side),
-                field: None,
-                reason: format!("{} refused it: {note}", self.context.spec.names[*side]),
-                count: 1,
-            }),
+            Some((_, side, note)) => {
+                let (only, several) = match &planned.fields[..] {
+                    [field] => (Some(field.name.clone()), String::new()),
+                    // A new record is refused as one.
+                    _ if planned.kind == CommandKind::Create => (None, String::new()),
+                    fields => (None, self.names_of(fields, *side)),
+                };
+                self.plan.refusals.push(Refusal {
+                    guard: Guard::Rejected,
+                    pair: Some(self.pair.id),
+                    side: Some(*side),
+                    field: only,
+                    reason: format!(
+                        "{} refused it{several}: {note}",
+                        self.context.spec.names[*side]
+                    ),
+                    count: 1,
+                });
+            }
+        }
+    }
+
+    /// ` (Notes, Price and 2 more)`: the fields of a command that was refused as a whole.
+    fn names_of(&self, fields: &[PlannedField], side: Side) -> String {
+        let mapping = &self.context.spec.mapping;
+        let known = fields.iter().filter_map(|field| mapping.field(&field.name));
+        let names: Vec<&str> = known
+            .take(NAMED)
+            .map(|field| self.field_name(field, side))
+            .collect();
+        let names = names.join(", ");
+        match fields.len().saturating_sub(NAMED) {
+            _ if names.is_empty() => names,
+            0 => format!(" ({names})"),
+            more => format!(" ({names} and {more} more)"),
         }
     }
 }
 
 /// The title of the record, for people: at most 60 characters of the first title or text.
-pub(super) fn label(context: &PairContext<'_>, pair: &PairState) -> String {
+pub(crate) fn label(context: &PairContext<'_>, pair: &PairState) -> String {
     let titled = |side: Side| {
         let schema = &context.described[side].schema;
         let title = schema

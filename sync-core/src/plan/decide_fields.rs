@@ -597,7 +597,7 @@ impl Decider<'_, '_> {
         format!("{name:?} on {}: {unmappable}", self.context.spec.names[to])
     }
 
-    fn field_name<'a>(&'a self, field: &'a MappedField, side: Side) -> &'a str {
+    pub(super) fn field_name<'a>(&'a self, field: &'a MappedField, side: Side) -> &'a str {
         let schema = &self.context.described[side].schema;
         let known = schema.field(&field.ids[side]);
         known.map_or(field.ids[side].as_str(), |field| &field.name)

@@ -28,6 +28,7 @@ mod summary;
 mod undo;
 mod unlisted;
 
+pub(crate) use decide::label;
 pub use diff::{ChangedCommand, PlanDiff};
 pub use document::{
     Approval, CommandId, ListedCommand, ParseCommandIdError, PlanError, PlannedOver, RecordName,

@@ -105,12 +105,12 @@ impl LinkView {
         )
     }
 
-    /// The join of the link's pairs, under the name `p`, to its table, under the name `t`.
-    fn join_table(&self) -> Option<String> {
+    /// What the row of the link's pair, under the name `p`, holds of its table, under the name `t`.
+    fn of_row(&self, what: &str) -> Option<String> {
         let table = self.table.as_ref()?;
         let side = crate::read::side_text(table.source.other());
         Some(format!(
-            "LEFT JOIN {} t ON t._row = CAST(p.{side}_key AS INTEGER)",
+            "(SELECT {what} FROM {} t WHERE t._row = CAST(p.{side}_key AS INTEGER))",
             table.quoted()
         ))
     }
@@ -136,6 +136,24 @@ fn union(parts: Vec<String>, columns: &[&str]) -> String {
     parts.join("\nUNION ALL\n")
 }
 
+/// A value for each link: `CASE c.link WHEN 1 THEN … END`.
+fn each(values: impl Iterator<Item = (i64, String)>, link: &str) -> String {
+    let mut cases = String::new();
+    for (id, value) in values {
+        cases.push_str(&format!(" WHEN {id} THEN {value}"));
+    }
+    match cases.is_empty() {
+        true => "NULL".to_owned(),
+        false => format!("CASE {link}{cases} END"),
+    }
+}
+
+/// Whether a link is one of these.
+fn among(links: impl Iterator<Item = i64>, link: &str) -> String {
+    let links: Vec<String> = links.map(|link| link.to_string()).collect();
+    format!("{link} IN ({})", links.join(", "))
+}
+
 fn changes(links: &[LinkView]) -> String {
     let parts = tables(links)
         .map(|(_, table)| {
@@ -152,7 +170,7 @@ fn changes(links: &[LinkView]) -> String {
   CASE col WHEN '_row' THEN 'insert' WHEN '_trashed' THEN iif(now = 1, 'trash', 'restore')
     ELSE 'update' END AS kind, base, now AS current
 FROM (
-  SELECT t._row, t._id, t._trashed, p.col, p.base,
+  SELECT p.row AS _row, t._id, t._trashed, p.col, p.base,
     CASE p.col WHEN '_row' THEN {title} WHEN '_trashed' THEN t._trashed{current} ELSE p.base END AS now,
     EXISTS (SELECT 1 FROM _sync_pending i
       WHERE i.tbl = p.tbl AND i.row = p.row AND i.col = '_row') AS is_new
@@ -180,63 +198,63 @@ fn side_names(links: &[LinkView]) -> Vec<String> {
     names
 }
 
+/// One walk along the conflicts, as with `journal`.
 fn conflicts(links: &[LinkView], names: &[String]) -> String {
-    let parts = links
-        .iter()
-        .map(|link| {
-            let [left, right] = &link.labels;
-            let mut values = String::new();
-            for name in names {
-                let value = if Some(name) == left.as_ref() {
-                    "c.left_text"
-                } else if Some(name) == right.as_ref() {
-                    "c.right_text"
-                } else {
-                    "NULL"
-                };
-                values.push_str(&format!(" {value} AS {},", quote(name)));
-            }
-            let word =
-                |label: &Option<String>, fallback| literal(label.as_deref().unwrap_or(fallback));
-            let resolution = format!(
-                "CASE c.resolution WHEN 'left' THEN {} WHEN 'right' THEN {}
+    let side = |link: &LinkView, at: usize, fallback: &str| {
+        literal(link.labels[at].as_deref().unwrap_or(fallback))
+    };
+    let mut values = String::new();
+    for name in names {
+        let value = each(
+            links.iter().filter_map(|link| {
+                let at = link
+                    .labels
+                    .iter()
+                    .position(|label| label.as_ref() == Some(name))?;
+                Some((link.id, ["c.left_text", "c.right_text"][at].to_owned()))
+            }),
+            "c.link",
+        );
+        values.push_str(&format!(" {value} AS {},", quote(name)));
+    }
+    let resolution = links.iter().map(|link| {
+        let decided = format!(
+            "CASE c.resolution WHEN 'left' THEN {} WHEN 'right' THEN {}
     ELSE CASE WHEN c.resolution IS NOT NULL THEN 'a value for both' END END",
-                word(left, "left"),
-                word(right, "right")
-            );
-            let (shown, join) = match &link.table {
-                Some(table) => {
-                    let name = literal(&table.name);
-                    let named = link.field_column();
-                    (
-                        format!(
-                            "{name} AS \"table\", t._row AS _row, t._id AS _id, {} AS title,
-  coalesce((SELECT label FROM _sync_columns k WHERE k.tbl = {name} AND k.{named} = c.field
-    AND k.mapped = 1), c.field) AS field",
-                            title(table)
-                        ),
-                        link.join_table().unwrap_or_default(),
-                    )
-                }
-                None => (
-                    "NULL AS \"table\", NULL AS _row, NULL AS _id, NULL AS title, c.field AS field"
-                        .to_owned(),
-                    String::new(),
-                ),
-            };
-            format!(
-                "SELECT c.id AS id, {shown}, c.base_text AS base,{values}
+            side(link, 0, "left"),
+            side(link, 1, "right")
+        );
+        (link.id, decided)
+    });
+    let of_row = |what: &dyn Fn(&Table) -> String| {
+        let rows = links
+            .iter()
+            .filter_map(|link| Some((link.id, link.of_row(&what(link.table.as_ref()?))?)));
+        each(rows, "c.link")
+    };
+    let field = links.iter().filter_map(|link| {
+        let label = format!(
+            "(SELECT label FROM _sync_columns k WHERE k.tbl = {} AND k.{} = c.field AND k.mapped = 1)",
+            literal(&link.table.as_ref()?.name),
+            link.field_column()
+        );
+        Some((link.id, label))
+    });
+    let tables = tables(links).map(|(link, table)| (link, literal(&table.name)));
+    format!(
+        "SELECT c.id AS id, {table} AS \"table\", {row} AS _row, {id} AS _id, {title} AS title,
+  coalesce({field}, c.field) AS field, c.base_text AS base,{values}
   strftime('%Y-%m-%dT%H:%M:%SZ', c.opened_at / 1000, 'unixepoch') AS opened_at,
   {resolution} AS resolution
-FROM _sync_conflicts c LEFT JOIN _sync_pairs p ON p.pk = c.pk {join} WHERE c.link = {}",
-                link.id
-            )
-        })
-        .collect();
-    let mut columns = vec!["id", "table", "_row", "_id", "title", "field", "base"];
-    columns.extend(names.iter().map(String::as_str));
-    columns.extend(["opened_at", "resolution"]);
-    union(parts, &columns)
+FROM _sync_conflicts c LEFT JOIN _sync_pairs p ON p.pk = c.pk WHERE {among}",
+        table = each(tables, "c.link"),
+        row = of_row(&|_| "t._row".to_owned()),
+        id = of_row(&|_| "t._id".to_owned()),
+        title = of_row(&title),
+        field = each(field, "c.link"),
+        resolution = each(resolution, "c.link"),
+        among = among(links.iter().map(|link| link.id), "c.link"),
+    )
 }
 
 /// `UPDATE conflicts SET resolution = …` is the one edit a view takes.

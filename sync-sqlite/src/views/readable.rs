@@ -2,11 +2,11 @@
 
 use rusqlite::Connection;
 
-use super::{LinkView, tables, title, union, view};
+use super::{LinkView, among, each, tables, title, union, view};
 use crate::ddl::ROOM;
 use crate::error::Result;
 use crate::read::side_text;
-use crate::replica::literal;
+use crate::replica::{Table, literal};
 
 /// Brings the views up to date.
 pub(super) fn rebuild(connection: &Connection, links: &[LinkView]) -> Result<()> {
@@ -27,70 +27,63 @@ fn moment(milliseconds: &str) -> String {
     format!("strftime('%Y-%m-%dT%H:%M:%fZ', {milliseconds} / 1000.0, 'unixepoch')")
 }
 
+/// One walk along the index of that text, whatever the number of links.
 fn runs(links: &[LinkView]) -> String {
-    let parts = tables(links)
-        .map(|(link, table)| {
-            format!(
-                "SELECT {} AS run, {} AS \"table\", {} AS ended_at, outcome, settled, conflicts,
+    let table = each(
+        tables(links).map(|(link, table)| (link, literal(&table.name))),
+        "link",
+    );
+    format!(
+        "SELECT {} AS run, {table} AS \"table\", {} AS ended_at, outcome, settled, conflicts,
   refused, {} AS undoes
-FROM _sync_runs WHERE link = {link}",
-                moment("started_at"),
-                literal(&table.name),
-                moment("ended_at"),
-                moment("undoes"),
-            )
-        })
-        .collect();
-    union(
-        parts,
-        &[
-            "run",
-            "table",
-            "ended_at",
-            "outcome",
-            "settled",
-            "conflicts",
-            "refused",
-            "undoes",
-        ],
+FROM _sync_runs WHERE {}",
+        moment("started_at"),
+        moment("ended_at"),
+        moment("undoes"),
+        // Not by the key, whose order is another one.
+        among(tables(links).map(|(link, _)| link), "+link"),
     )
 }
 
+/// One walk along the journal, from either end: what is shown of an entry is looked up for those only
+/// that are asked for.
 fn journal(links: &[LinkView]) -> String {
-    let parts = links
-        .iter()
-        .filter_map(|link| {
-            let table = link.table.as_ref()?;
-            let name = literal(&table.name);
-            let shown = |what: &str| shown(&format!("json_extract(j.body, '$.{what}')"));
-            Some(format!(
-                "SELECT j.id AS id, {run} AS run, {at} AS at, {name} AS \"table\", t._row AS _row,
-  t._id AS _id, {title} AS title, {side} AS side, json_extract(j.body, '$.kind') AS kind,
-  (SELECT k.name FROM _sync_columns k WHERE k.tbl = {name} AND k.mapped = 1
-    AND k.{field} = json_extract(j.body, '$.field')) AS \"column\",
+    let shown = |what: &str| shown(&format!("json_extract(j.body, '$.{what}')"));
+    let with_table = || links.iter().filter(|link| link.table.is_some());
+    let of_row = |what: &dyn Fn(&Table) -> String| {
+        let rows = with_table()
+            .filter_map(|link| Some((link.id, link.of_row(&what(link.table.as_ref()?))?)));
+        each(rows, "j.link")
+    };
+    let column = with_table().filter_map(|link| {
+        let found = format!(
+            "(SELECT k.name FROM _sync_columns k WHERE k.tbl = {} AND k.mapped = 1
+    AND k.{} = json_extract(j.body, '$.field'))",
+            literal(&link.table.as_ref()?.name),
+            link.field_column()
+        );
+        Some((link.id, found))
+    });
+    let names = tables(links).map(|(link, table)| (link, literal(&table.name)));
+    format!(
+        "SELECT j.id AS id, {run} AS run, {at} AS at, {name} AS \"table\", {row} AS _row,
+  {id} AS _id, {title} AS title, {side} AS side, json_extract(j.body, '$.kind') AS kind,
+  {column} AS \"column\",
   {before} AS before, {after} AS after, json_extract(j.body, '$.rule') AS rule
-FROM _sync_journal j
-LEFT JOIN _sync_pairs p ON p.pk = {first} + json_extract(j.body, '$.pair') {join}
-WHERE j.link = {id}",
-                run = moment("j.run"),
-                at = moment("j.at"),
-                title = title(table),
-                side = link.side_case("j.side"),
-                field = link.field_column(),
-                before = shown("before"),
-                after = shown("after"),
-                first = link.id * ROOM,
-                join = link.join_table()?,
-                id = link.id,
-            ))
-        })
-        .collect();
-    union(
-        parts,
-        &[
-            "id", "run", "at", "table", "_row", "_id", "title", "side", "kind", "column", "before",
-            "after", "rule",
-        ],
+FROM _sync_journal j LEFT JOIN _sync_pairs p ON p.pk = j.link * {ROOM} + json_extract(j.body, '$.pair')
+WHERE {among}",
+        run = moment("j.run"),
+        at = moment("j.at"),
+        name = each(names, "j.link"),
+        row = of_row(&|_| "t._row".to_owned()),
+        id = of_row(&|_| "t._id".to_owned()),
+        title = of_row(&title),
+        side = each(with_table().map(|link| (link.id, link.side_case("j.side"))), "j.link"),
+        column = each(column, "j.link"),
+        before = shown("before"),
+        after = shown("after"),
+        // Not by the index of links: it has another order.
+        among = among(with_table().map(|link| link.id), "+j.link"),
     )
 }
 
@@ -133,11 +126,16 @@ fn cells(links: &[LinkView]) -> String {
     ELSE (SELECT key FROM json_each(c.value) LIMIT 1) END AS completeness,
   CASE c.type WHEN 'array' THEN nullif(json_extract(c.value, '$[0]'), 'empty')
     WHEN 'object' THEN (SELECT value FROM json_each(c.value) LIMIT 1) END AS value
-FROM _sync_{source} s JOIN _sync_pairs p ON p.pk = s.pk {join}, json_each(s.content, '$[1]') c
+FROM _sync_{source} s JOIN _sync_pairs p ON p.pk = s.pk
+JOIN {quoted} t ON t._row = CAST(p.{key}_key AS INTEGER)
+  -- The same, for who comes from the row.
+  AND likelihood(p.link = {id}, 0.999) AND p.{key}_key = CAST(t._row AS TEXT), json_each(s.content, '$[1]') c
 JOIN _sync_columns k ON k.tbl = {name} AND k.field = c.key AND k.mapped = 1
-WHERE s.pk >= {from} AND s.pk < {to} AND t._row IS NOT NULL",
+WHERE s.pk >= {from} AND s.pk < {to}",
                 source = side_text(table.source),
-                join = link.join_table()?,
+                key = side_text(table.source.other()),
+                quoted = table.quoted(),
+                id = link.id,
                 from = link.id * ROOM,
                 to = (link.id + 1) * ROOM,
             ))

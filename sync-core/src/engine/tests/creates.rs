@@ -203,7 +203,7 @@ fn e2_a_create_known_by_its_key_is_found_by_a_scan() {
 }
 
 /// A world whose left side is another than usual.
-fn where_notion(is: impl FnOnce(&mut Capabilities)) -> World {
+pub(super) fn where_notion(is: impl FnOnce(&mut Capabilities)) -> World {
     let mut world = World::new();
     let Description {
         schema,

@@ -5,14 +5,16 @@ use std::time::Duration;
 
 use futures::executor::block_on;
 
+use super::creates::where_notion;
 use super::odd_peer::{Habit, OddPeer};
 use super::world::{World, names, tags, text};
 use crate::engine::{RunOptions, RunOutcome};
 use crate::link::{Policy, Side, Sides};
 use crate::outbox::NextStep;
 use crate::plan::{Guard, RowRule, decided};
-use crate::port::{CommandKind, Peer};
+use crate::port::{Clock, CommandKind, Peer};
 use crate::schema::FieldId;
+use crate::testkit::VirtualClock;
 use crate::value::Value;
 
 #[test]
@@ -382,5 +384,34 @@ fn p8_an_edit_of_a_page_that_was_not_shown_for_a_while_is_not_written_over() {
         world.run();
         assert_eq!(world.notion.value(&page, "notes"), Some(text("by hand")));
         assert_eq!(world.run().open_conflicts, 1);
+    }
+}
+
+#[test]
+fn what_was_written_by_a_clock_that_jumped_back_since_is_soon_believed_from_scans_again() {
+    let lag = Duration::from_secs(30);
+    let world = where_notion(|capabilities| capabilities.index_lag = lag);
+    let now = world.clock.now();
+    let ours = VirtualClock::at(now.plus(Duration::from_secs(24 * 3600)));
+    let requests_of_a_run = || {
+        let peers: Sides<Arc<dyn Peer>> = Sides::new(
+            Arc::new(world.notion.clone()),
+            Arc::new(world.local.clone()),
+        );
+        let engine = world.engine_by(Arc::new(ours.clone()), peers);
+        world.notion.take_requests();
+        block_on(engine.run(&RunOptions::default())).unwrap();
+        world.notion.take_requests()
+    };
+    world.local.person_creates(&[("title", text("a"))]);
+    requests_of_a_run();
+    let page = world.notion.live().remove(0).key;
+    ours.jump_to(now);
+    for (words, requests) in [("b", 2), ("c", 1)] {
+        world.notion.person_sets(&page, "notes", text(words));
+        world.clock.advance(lag);
+        // The scan; and the record, as long as the scan may show it as it was before our own write.
+        assert_eq!(requests_of_a_run(), requests, "{words}");
+        ours.advance(lag);
     }
 }

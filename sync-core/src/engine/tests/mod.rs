@@ -19,6 +19,7 @@ mod leases;
 mod many;
 mod matching;
 mod odd_peer;
+mod only;
 mod options;
 mod order;
 mod plan_documents;

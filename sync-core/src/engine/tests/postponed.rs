@@ -8,7 +8,7 @@ use futures::executor::block_on;
 
 use super::odd_peer::{Habit, OddPeer};
 use super::world::{World, text};
-use crate::engine::{Report, RunOptions, RunOutcome, Undelivered};
+use crate::engine::{Budget, Report, RunOptions, RunOutcome, Undelivered};
 use crate::link::{Side, Sides};
 use crate::outbox::{IntentState, NextStep};
 use crate::plan::{Guard, RowRule, decided};
@@ -272,4 +272,35 @@ fn e8_a_command_that_waits_by_a_clock_that_jumped_back_since_does_not_wait_for_i
     odd.world.clock.jump_to(now);
     let (_, sent) = odd.run();
     assert_eq!(sent, 1);
+}
+
+/// With room for two of four commands, the one that waited is among them, as it would be without a jump.
+#[test]
+fn e8_nor_does_it_by_a_budget_that_others_share() {
+    let mut odd = Odd::new(Habit::Refuses(RejectionKind::Conflict));
+    let pages = odd.world.notion.live().into_iter();
+    let others = pages
+        .map(|record| record.key)
+        .filter(|key| *key != odd.page);
+    let others: Vec<Key> = others.take(2).collect();
+    let now = odd.world.clock.now();
+    let day = Duration::from_secs(24 * 3600);
+    odd.world.clock.jump_to(now.plus(day));
+    odd.run();
+    odd.world.clock.jump_to(now);
+    odd.notion = OddPeer::new(&odd.world.notion, Habit::Usual);
+    for page in &others {
+        let row = odd.world.partner(Side::Left, page);
+        odd.world.local.person_trashes(&row, true);
+    }
+    odd.world.local.person_creates(&[("title", text("new"))]);
+    let peers: Sides<Arc<dyn Peer>> = Sides::new(
+        Arc::new(odd.notion.clone()),
+        Arc::new(odd.world.local.clone()),
+    );
+    let budget = Budget::default().commands(2);
+    let engine = odd.world.engine_between(peers);
+    block_on(engine.step(&RunOptions::default(), budget)).unwrap();
+    // Records are made before others are changed, and trashed last.
+    assert_eq!(odd.world.notion.value(&odd.page, "title"), Some(text("b")));
 }
