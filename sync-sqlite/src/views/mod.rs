@@ -352,11 +352,14 @@ fn rows(links: &[LinkView]) -> String {
 FROM _sync_pairs p LEFT JOIN {quoted} t ON t._row = CAST(p.{side}_key AS INTEGER)
 WHERE p.state IS NOT NULL AND p.state <> 'clean' AND p.pk >= {from} AND p.pk < {to}
 UNION ALL
-SELECT \"table\", _row, _id, 'pending', 'edited here and not synced yet'
-FROM changes c WHERE \"table\" = {name} AND NOT EXISTS (
-  SELECT 1 FROM _sync_pairs p WHERE p.link = {link} AND p.{side}_key = CAST(c._row AS TEXT)
-    AND p.state IS NOT NULL AND p.state <> 'clean')
-GROUP BY _row"
+SELECT {name}, t._row, t._id, 'pending', 'edited here and not synced yet'
+FROM _sync_pending e JOIN {quoted} t ON t._row = e.row
+-- Once for each row.
+WHERE e.tbl = {name} AND e.col = (SELECT min(f.col) FROM _sync_pending f
+    WHERE f.tbl = {name} AND f.row = e.row)
+  AND EXISTS (SELECT 1 FROM changes c WHERE c.\"table\" = {name} AND c._row = e.row)
+  AND NOT EXISTS (SELECT 1 FROM _sync_pairs p WHERE p.link = {link}
+    AND p.{side}_key = CAST(t._row AS TEXT) AND p.state IS NOT NULL AND p.state <> 'clean')"
             )
         })
         .collect();
