@@ -111,7 +111,10 @@ async fn digits_that_notion_rounds_stay_in_the_table_and_are_settled() {
     let kept = "SELECT serial || ' ' || rate FROM tasks WHERE code = 'a'";
     assert_eq!(world.row(kept), "9007199254740993 0.12345678901234567890");
     let report = engine.run(&options).await.unwrap();
-    assert!(report.is_quiet() && report.open_conflicts == 0, "{report:?}");
+    assert!(
+        report.is_quiet() && report.open_conflicts == 0,
+        "{report:?}"
+    );
 }
 
 #[tokio::test]

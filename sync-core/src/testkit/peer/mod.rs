@@ -147,10 +147,11 @@ impl Peer for MemoryPeer {
         let now = self.clock.now();
         let mut inner = self.inner();
         inner.requests += 1;
-        // A token is "since:last:shown:cursor:scope": where the scan began, the last row it returned,
-        // how many that makes, where the next scan starts, what it is limited to. Rows come in order
-        // of their making, so a change between two pages moves none of the others.
-        let (since, last, before, cursor, scope) = match from {
+        // A token is "since:last:shown:cursor:told:scope": where the scan began, the last row it
+        // returned, how many that makes, where the next scan starts, how many rows it has told to be
+        // gone, what it is limited to. Rows come in order of their making, so a change between two
+        // pages moves none of the others.
+        let (since, last, before, cursor, told, scope) = match from {
             ScanFrom::Start { since, scope } => {
                 let cursor = match inner.capabilities.changes {
                     ChangeFeed::Delta => inner.seq.to_string(),
@@ -161,14 +162,15 @@ impl Peer for MemoryPeer {
                     }
                 };
                 let since = since.as_ref().map(|cursor| cursor.0.clone());
-                (since, 0, 0, cursor, scope.clone())
+                (since, 0, 0, cursor, 0, scope.clone())
             }
             ScanFrom::Next(PageToken(token)) => {
-                let mut parts = token.splitn(5, ':');
+                let mut parts = token.splitn(6, ':');
                 let mut part = || parts.next().unwrap_or_default().to_owned();
                 let since = Some(part()).filter(|since| !since.is_empty());
                 let (last, shown) = (part().parse().unwrap_or(0), part().parse().unwrap_or(0));
-                (since, last, shown, part(), scope_from(&part()))
+                let (cursor, gone) = (part(), part().parse().unwrap_or(0));
+                (since, last, shown, cursor, gone, scope_from(&part()))
             }
         };
         let feed = inner.capabilities.changes;
@@ -217,7 +219,7 @@ impl Peer for MemoryPeer {
             let last = rows[end - 1].created;
             let shown = before + end;
             let since = since.unwrap_or_default();
-            let token = format!("{since}:{last}:{shown}:{cursor}:{}", scope_to(&scope));
+            let token = format!("{since}:{last}:{shown}:{cursor}:0:{}", scope_to(&scope));
             return Ok(ScanPage {
                 items,
                 next: Next::More(PageToken(token)),
@@ -225,9 +227,26 @@ impl Peer for MemoryPeer {
             });
         }
         if let (ChangeFeed::Delta, Some(since)) = (feed, since_number) {
+            // What is gone comes after what is there, a page at a time as well.
             let gone = inner.erased.iter();
             let gone = gone.filter(|(seq, _)| i64::try_from(*seq).unwrap_or(0) > since);
-            items.extend(gone.map(|(_, key)| Sighting::Tombstone(key.clone(), Proof::Tombstone)));
+            let gone: Vec<_> = gone.skip(told).collect();
+            let fits = page.saturating_sub(items.len()).min(gone.len());
+            let told = told + fits;
+            for (_, key) in &gone[..fits] {
+                items.push(Sighting::Tombstone(key.clone(), Proof::Tombstone));
+            }
+            if fits < gone.len() {
+                let last = rows.last().map_or(last, |row| row.created);
+                let shown = before + end;
+                let scope = scope_to(&scope);
+                let token = format!("{since}:{last}:{shown}:{cursor}:{told}:{scope}");
+                return Ok(ScanPage {
+                    items,
+                    next: Next::More(PageToken(token)),
+                    began: Some(Cursor(cursor)),
+                });
+            }
         }
         let coverage = match (feed, &since) {
             _ if end < rows.len() => Coverage::Partial("the query is capped".into()),

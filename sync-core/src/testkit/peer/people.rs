@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::rows::Inner;
 use super::{Fault, MemoryPeer, Mutation};
-use crate::port::{Clock, PlaceId};
+use crate::port::{Clock, DeleteKind, PlaceId};
 use crate::record::{Cell, Key, Lifecycle, Record};
 use crate::schema::{FieldId, Schema};
 use crate::value::Value;
@@ -29,9 +29,12 @@ impl MemoryPeer {
         });
     }
 
-    /// A person moves a record to the trash or back.
+    /// A person moves a record to the trash or back. Where there is no trash it is gone for good.
     pub fn person_trashes(&self, key: &Key, trashed: bool) {
         let now = self.clock.now();
+        if trashed && self.inner().capabilities.delete != DeleteKind::Soft {
+            return self.person_erases(key);
+        }
         self.inner().touch(key, now, |record, _| {
             record.lifecycle = if trashed {
                 Lifecycle::Trashed

@@ -6,7 +6,7 @@ mod broken_store;
 use std::time::Duration;
 
 use crate::link::{LinkSpec, Side};
-use crate::port::{Capabilities, Peer, Store};
+use crate::port::{Capabilities, DeleteKind, Peer, Store};
 use crate::record::{Cell, Key};
 use crate::schema::{Access, Field, FieldId, FieldType, Limits, Schema};
 use crate::testkit::contract::{Colocated, Deed, PeerWorld, StoreWorld, spec};
@@ -146,6 +146,14 @@ peer_contract!(a_local_peer_with_a_schema_of_its_own, || world(
         ..Capabilities::local()
     }
 ));
+peer_contract!(a_local_peer_without_a_trash, || world(Capabilities {
+    delete: DeleteKind::Hard,
+    ..Capabilities::local()
+}));
+peer_contract!(a_local_peer_that_deletes_nothing, || world(Capabilities {
+    delete: DeleteKind::None,
+    ..Capabilities::local()
+}));
 peer_contract!(a_remote_peer, || world(Capabilities::remote()));
 peer_contract!(a_local_peer_with_slices, || world(sliced(
     Capabilities::local()
