@@ -210,11 +210,12 @@ impl Database {
         if let Some(path) = &self.path
             && self.opened != file_id(path)
         {
-            return Err(failed(format!(
+            return Err(StoreError::Lost(format!(
                 "{} was removed, moved or replaced while it was open; nothing more is written to it, \
                  open the file again",
                 path.display()
-            )));
+            ))
+            .into());
         }
         Ok(())
     }
