@@ -136,16 +136,22 @@ impl Database {
         self.connected()
     }
 
-    /// Whether the file says that it is another one. Writes nothing.
+    /// Whether the file says that it is another one, or knows of fewer turns than its lock. Writes
+    /// nothing.
     pub(crate) fn is_copy(&mut self) -> Result<bool> {
         let here = self.path.as_deref().and_then(home);
-        let with_home = self.format == Some(FORMAT);
-        let (Some(here), true, Some(reader)) = (here, with_home, self.reader()?) else {
+        if self.format != Some(FORMAT) {
+            return Ok(false);
+        }
+        let Some(reader) = self.reader()? else {
             return Ok(false);
         };
-        let known: Option<String> =
-            reader.query_row("SELECT home FROM _sync_meta", [], |row| row.get(0))?;
-        Ok(known.is_some_and(|known| known != here))
+        let (known, turn, lineage): (Option<String>, u64, String) =
+            reader.query_row("SELECT home, turn, lineage FROM _sync_meta", [], |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+            })?;
+        let is_elsewhere = here.zip(known).is_some_and(|(here, known)| known != here);
+        Ok(is_elsewhere || turn < self.leases.turns_told(&lineage))
     }
 
     /// Two copies of a file would both send what waits in it.
@@ -227,6 +233,10 @@ impl Database {
     }
 
     fn connect(&mut self) -> Result<()> {
+        if let Some(path) = self.path.as_ref().filter(|path| path.is_dir()) {
+            let message = format!("{} is a folder; name a file", path.display());
+            return Err(failed(message));
+        }
         let connection = match &self.path {
             None => Connection::open_in_memory()?,
             Some(path) => Connection::open_with_flags(
