@@ -240,7 +240,7 @@ impl Database {
         let connection = match &self.path {
             None => Connection::open_in_memory()?,
             Some(path) => Connection::open_with_flags(
-                path,
+                literal_path(path),
                 OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
             )?,
         };
@@ -274,6 +274,14 @@ pub(crate) fn begin_lineage(connection: &Connection) -> Result<String> {
     let lineage = uuid::Uuid::new_v4().simple().to_string();
     connection.execute("UPDATE _sync_meta SET lineage = ?1", [&lineage])?;
     Ok(lineage)
+}
+
+/// The path as SQLite opens it as one: to SQLite `:memory:` and `file:…` are no names of files.
+fn literal_path(path: &Path) -> PathBuf {
+    match path.is_absolute() {
+        true => path.to_path_buf(),
+        false => Path::new(".").join(path),
+    }
 }
 
 /// The format of the private tables; `None` where there are none. One that is older than ours is
