@@ -90,10 +90,14 @@ async fn digits_that_notion_rounds_stay_in_the_table_and_are_settled() {
     world.sim.set_knobs(knobs);
     world
         .sim
-        .alter_as_person(&world.source, &json!({"Serial": {"number": {}}}))
+        .alter_as_person(
+            &world.source,
+            &json!({"Serial": {"number": {}}, "Rate": {"number": {}}}),
+        )
         .unwrap();
     let serial = "ALTER TABLE tasks ADD COLUMN serial INTEGER;
-        UPDATE tasks SET serial = 9007199254740993 WHERE code = 'a'";
+        ALTER TABLE tasks ADD COLUMN rate TEXT;
+        UPDATE tasks SET serial = 9007199254740993, rate = '0.12345678901234567890' WHERE code = 'a'";
     world.app.execute_batch(serial).unwrap();
     let link = world.link().await;
     let engine = link.engine().await.unwrap();
@@ -102,10 +106,12 @@ async fn digits_that_notion_rounds_stay_in_the_table_and_are_settled() {
     assert_eq!(report.outcome, RunOutcome::Clean, "{report:?}");
     let held = &world.page("Book the venue")["properties"]["Serial"]["number"];
     assert_eq!(held.as_f64(), Some(9_007_199_254_740_992.0), "{held}");
-    let kept = "SELECT CAST(serial AS TEXT) FROM tasks WHERE code = 'a'";
-    assert_eq!(world.row(kept), "9007199254740993");
+    let held = &world.page("Book the venue")["properties"]["Rate"]["number"];
+    assert_eq!(held.as_f64(), Some(0.123_456_789_012_345_68), "{held}");
+    let kept = "SELECT serial || ' ' || rate FROM tasks WHERE code = 'a'";
+    assert_eq!(world.row(kept), "9007199254740993 0.12345678901234567890");
     let report = engine.run(&options).await.unwrap();
-    assert!(report.is_quiet(), "{report:?}");
+    assert!(report.is_quiet() && report.open_conflicts == 0, "{report:?}");
 }
 
 #[tokio::test]

@@ -505,6 +505,14 @@ async fn while_a_program_or_a_run_holds_the_file_nothing_is_mended_and_it_is_sai
     run.lock().unwrap();
     repair(&world).code(1).says("cannot be mended");
     run.unlock().unwrap();
+    let alone = world.person();
+    let hold =
+        "PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE; UPDATE Tasks SET Count = 1; COMMIT";
+    alone.execute_batch(hold).unwrap();
+    let said = repair(&world).code(1);
+    said.says("cannot be used");
+    said.says("wait for that program, or end it");
+    drop(alone);
     let person = world.person();
     person.execute_batch("BEGIN IMMEDIATE").unwrap();
     let said = doctor(&world).code(1);

@@ -181,6 +181,25 @@ impl Builder {
         ))
     }
 
+    /// Starts without a socket, a runtime or a thread of its own: [`NotionSim::call`] is the way in. A
+    /// state file is read and not kept up to date.
+    ///
+    /// # Errors
+    /// When a folder cannot be read, or the state file is not readable.
+    pub fn in_memory(self) -> Result<NotionSim, StartError> {
+        let token = self.token.clone();
+        let (shared, report) = self.into_shared()?;
+        let (stop, _) = watch::channel(false);
+        let base_url = "https://api.notion.com".to_owned();
+        Ok(NotionSim::new(
+            Arc::new(shared),
+            base_url,
+            token,
+            report,
+            stop,
+        ))
+    }
+
     fn into_shared(self) -> Result<(Shared, LoadReport), StartError> {
         let mut world = World::new(self.seed, self.clock.now());
         world.index_lag = SignedDuration::try_from(self.index_lag).unwrap_or(SignedDuration::MAX);

@@ -18,14 +18,24 @@ use crate::state;
 
 type Reply = Result<Value, SimError>;
 
-/// Answers a control request. Control requests are not in the ledger and meet no faults.
-pub(crate) async fn respond(shared: &Shared, request: &Inbound) -> Outbound {
-    let save = request.method == "POST" && request.path == "/_sim/save";
-    let saved = if save {
-        Some(shared.save().await)
-    } else {
-        None
-    };
+/// Whether a request is for these routes.
+pub(crate) fn is_meant(request: &Inbound) -> bool {
+    request.path.starts_with("/_sim/")
+}
+
+/// Whether a request asks for the state file to be written, which takes a while.
+pub(crate) fn asks_to_save(request: &Inbound) -> bool {
+    request.method == "POST" && request.path == "/_sim/save"
+}
+
+/// Answers a control request. Control requests are not in the ledger and meet no faults. Where one asks
+/// to save, `saved` says what came of it: nothing where there is nowhere to save to.
+pub(crate) fn respond(
+    shared: &Shared,
+    request: &Inbound,
+    saved: Option<std::io::Result<bool>>,
+) -> Outbound {
+    let saved = saved.or_else(|| asks_to_save(request).then_some(Ok(false)));
     let mut simulation = shared.lock();
     let now = simulation.tick();
     let before = simulation.world.revision;

@@ -8,7 +8,8 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 
 use crate::clock::{Clock, http_date};
-use crate::endpoint::{Answer, Call, parse_query, route};
+use crate::endpoint::route::{self, Route};
+use crate::endpoint::{Answer, Call, parse_query};
 use crate::error::{ApiError, ApiResult};
 use crate::faults::{Fault, FaultQueue};
 use crate::ledger::{Ledger, LedgerEntry};
@@ -111,8 +112,9 @@ impl Simulation {
             delay: Duration::ZERO,
             fate: Fate::Send,
         };
+        let route = route::find(&request.method, &request.path);
         let body: Option<Value> = serde_json::from_slice(&request.body).ok();
-        let mut entry = self.entry(request, body.as_ref(), now);
+        let mut entry = self.entry(request, route, body.as_ref(), now);
 
         let refused = fault.as_ref().and_then(before);
         let result = match refused {
@@ -128,7 +130,7 @@ impl Simulation {
                 return out;
             }
             Some(Refusal::Error(error)) => Err(error),
-            None => self.carry_out(request, body, now),
+            None => self.carry_out(request, route, body, now),
         };
         let result = match (result, &fault) {
             (Ok(answer), Some(Fault::CommitThen503 { with_id })) => {
@@ -162,8 +164,14 @@ impl Simulation {
         out
     }
 
-    fn entry(&self, request: &Inbound, body: Option<&Value>, now: Timestamp) -> LedgerEntry {
-        let mutating = route::is_mutating(&request.method, &request.path);
+    fn entry(
+        &self,
+        request: &Inbound,
+        route: Option<&Route>,
+        body: Option<&Value>,
+        now: Timestamp,
+    ) -> LedgerEntry {
+        let mutating = route.map_or(request.method != "GET", |route| route.mutates);
         let properties = match body.and_then(|body| body.get("properties")) {
             Some(Value::Object(properties)) if mutating => properties.keys().cloned().collect(),
             _ => Vec::new(),
@@ -187,12 +195,20 @@ impl Simulation {
         }
     }
 
+    /// What cannot be read is refused before anybody looks who asks: the address, then the body, then
+    /// the token, then the version.
     fn carry_out(
         &mut self,
         request: &Inbound,
+        route: Option<&Route>,
         body: Option<Value>,
         now: Timestamp,
     ) -> ApiResult<Answer> {
+        let route = route.ok_or_else(ApiError::unknown_url)?;
+        if body.is_none() && !request.body.iter().all(u8::is_ascii_whitespace) {
+            let message = "Error parsing JSON body.";
+            return Err(ApiError::new(400, "invalid_json", message));
+        }
         let token = request
             .authorization
             .as_deref()
@@ -211,14 +227,7 @@ impl Simulation {
         }
         let body = match body {
             Some(Value::Object(body)) => body,
-            None if request.body.iter().all(u8::is_ascii_whitespace) => Map::new(),
-            None => {
-                return Err(ApiError::new(
-                    400,
-                    "invalid_json",
-                    "Error parsing JSON body.",
-                ));
-            }
+            None => Map::new(),
             Some(other) => return Err(ApiError::body("body", "an object", Some(&other))),
         };
         let query = parse_query(&request.query);
@@ -227,7 +236,7 @@ impl Simulation {
             query: &query,
             body: &body,
         };
-        route::dispatch(&mut self.world, &request.method, &request.path, &call)
+        route.carry_out(&mut self.world, &request.path, &call)
     }
 }
 
@@ -389,14 +398,32 @@ mod tests {
     }
 
     #[test]
-    fn the_door_checks_token_then_version_then_url() {
+    fn the_door_checks_url_then_body_then_token_then_version() {
         let mut simulation = simulation();
-        let mut request = get("/v1/nowhere");
-        assert_eq!(code(&simulation.respond(&request)), "invalid_request_url");
-        request.notion_version = None;
-        assert_eq!(code(&simulation.respond(&request)), "missing_version");
-        request.authorization = Some("Bearer x".into());
-        assert_eq!(code(&simulation.respond(&request)), "unauthorized");
+        let mut request = Inbound {
+            body: b"{".into(),
+            authorization: None,
+            notion_version: None,
+            ..get("/v1/nowhere")
+        };
+        let mut refused = |request: &Inbound| code(&simulation.respond(request));
+        assert_eq!(refused(&request), "invalid_request_url");
+        request.path = "/v1/users/me".into();
+        assert_eq!(refused(&request), "invalid_json");
+        request.body.clear();
+        assert_eq!(refused(&request), "unauthorized");
+        request.authorization = Some("Bearer t".into());
+        assert_eq!(refused(&request), "missing_version");
+        request.notion_version = Some("2026-03-11".into());
+        assert_eq!(refused(&request), "");
+    }
+
+    #[test]
+    fn an_operation_that_is_not_simulated_says_so() {
+        let out = simulation().respond(&get("/v1/custom_emojis"));
+        let body: Value = serde_json::from_str(&out.body).unwrap();
+        assert_eq!(body["code"], "invalid_request");
+        assert_eq!(body["message"], "Unsupported request: list-custom-emojis.");
     }
 
     #[test]

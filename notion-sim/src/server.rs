@@ -1,14 +1,12 @@
 //! HTTP on loopback: sockets, headers, and connections that break on purpose.
 
-use std::convert::Infallible;
 use std::io;
 use std::sync::Arc;
 
-use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::Request;
-use axum::http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use futures::StreamExt;
+use http::Response;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -16,7 +14,8 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use crate::control;
-use crate::front::{Fate, Inbound, Outbound};
+use crate::entry::{head_of, inbound};
+use crate::front::{Fate, Outbound};
 use crate::shared::Shared;
 
 /// Larger bodies are cut off; the API refuses anything above half a megabyte anyway.
@@ -24,16 +23,7 @@ const READ_LIMIT: usize = 64 * 1024 * 1024;
 
 /// Marks an answer that a connection must not send but close on.
 #[derive(Debug, Clone, Copy)]
-pub struct ConnectionDropped;
-
-/// Every route in one router. An answer that a real connection would drop carries
-/// [`ConnectionDropped`] in its extensions.
-pub(crate) fn router(shared: Arc<Shared>) -> Router {
-    Router::new().fallback(move |request: Request| {
-        let shared = Arc::clone(&shared);
-        async move { Ok::<_, Infallible>(answer(&shared, request).await) }
-    })
-}
+struct ConnectionDropped;
 
 /// Accepts connections until told to stop.
 pub(crate) async fn serve(
@@ -77,22 +67,17 @@ pub(crate) async fn serve(
 
 async fn answer(shared: &Shared, request: Request) -> Response<Body> {
     let (parts, body) = request.into_parts();
-    let text = |name: &str| header_text(&parts.headers, name);
-    let mut inbound = Inbound {
-        method: parts.method.to_string(),
-        path: parts.uri.path().to_owned(),
-        query: parts.uri.query().unwrap_or_default().to_owned(),
-        authorization: text("authorization"),
-        notion_version: text("notion-version"),
-        body: Vec::new(),
-    };
-    match axum::body::to_bytes(body, READ_LIMIT).await {
-        Ok(bytes) => inbound.body = bytes.into(),
+    let Ok(body) = axum::body::to_bytes(body, READ_LIMIT).await else {
         // The client left in the middle of its request: there is no one to answer.
-        Err(_) => return dropped(),
-    }
-    let out = if inbound.path.starts_with("/_sim/") {
-        control::respond(shared, &inbound).await
+        return dropped();
+    };
+    let inbound = inbound(&parts.method, &parts.uri, &parts.headers, body);
+    let out = if control::is_meant(&inbound) {
+        let saved = match control::asks_to_save(&inbound) {
+            true => Some(shared.save().await),
+            false => None,
+        };
+        control::respond(shared, &inbound, saved)
     } else {
         shared.respond(&inbound)
     };
@@ -102,13 +87,6 @@ async fn answer(shared: &Shared, request: Request) -> Response<Body> {
     into_response(out)
 }
 
-fn header_text(headers: &HeaderMap, name: &str) -> Option<String> {
-    headers
-        .get(name)
-        .and_then(|value| value.to_str().ok())
-        .map(str::to_owned)
-}
-
 fn dropped() -> Response<Body> {
     let mut response = Response::new(Body::empty());
     response.extensions_mut().insert(ConnectionDropped);
@@ -116,39 +94,11 @@ fn dropped() -> Response<Body> {
 }
 
 fn into_response(out: Outbound) -> Response<Body> {
-    if out.fate == Fate::Drop {
-        return dropped();
+    match out.fate {
+        Fate::Drop => dropped(),
+        Fate::Truncate => head_of(&out).map(|()| truncated(out.body)),
+        Fate::Send => head_of(&out).map(|()| Body::from(out.body)),
     }
-    let length = out.body.len();
-    let body = if out.fate == Fate::Truncate {
-        truncated(out.body)
-    } else {
-        Body::from(out.body)
-    };
-    let mut response = Response::new(body);
-    *response.status_mut() =
-        StatusCode::from_u16(out.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let headers = response.headers_mut();
-    headers.insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static(out.content_type),
-    );
-    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
-    let fields = [
-        ("date", Some(out.date)),
-        ("x-notion-request-id", out.request_id),
-        ("cf-ray", out.cf_ray),
-        (
-            "retry-after",
-            out.retry_after.map(|seconds| seconds.to_string()),
-        ),
-    ];
-    for (name, value) in fields {
-        if let Some(value) = value.and_then(|value| HeaderValue::from_str(&value).ok()) {
-            headers.insert(name, value);
-        }
-    }
-    response
 }
 
 /// Half of the body, then a broken connection.

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
+use bytes::Bytes;
+use http::{Request, Response};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 use tokio::sync::watch;
@@ -12,6 +13,7 @@ use uuid::Uuid;
 use crate::builder::Builder;
 use crate::clock::Clock;
 use crate::endpoint::{self, containers, pages};
+use crate::entry::{self, Broken};
 use crate::error::ApiError;
 use crate::faults::FaultRule;
 use crate::front::Simulation;
@@ -24,7 +26,6 @@ use crate::load::LoadReport;
 use crate::model::World;
 use crate::model::container::Database;
 use crate::model::row::Parent;
-use crate::server;
 use crate::shared::Shared;
 use crate::state;
 use crate::value::rich_text;
@@ -89,7 +90,7 @@ impl NotionSim {
         }
     }
 
-    /// `http://127.0.0.1:<port>`; the API is under `/v1`.
+    /// `http://127.0.0.1:<port>`, without a socket `https://api.notion.com`; the API is under `/v1`.
     #[must_use]
     pub fn base_url(&self) -> &str {
         &self.base_url
@@ -101,10 +102,29 @@ impl NotionSim {
         &self.token
     }
 
-    /// All routes without a socket. Where a connection would be dropped, the answer carries
-    /// [`ConnectionDropped`](crate::ConnectionDropped) in its extensions.
-    pub fn router(&self) -> Router {
-        server::router(Arc::clone(&self.shared))
+    /// Answers a request where it stands: no socket, no runtime, no waiting. The API is under `/v1`, the
+    /// control routes are under `/_sim/`, whatever the host. An answer that takes its time carries that as
+    /// [`Latency`](crate::Latency).
+    ///
+    /// ```
+    /// use bytes::Bytes;
+    /// use notion_sync_sim::NotionSim;
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let sim = NotionSim::builder().in_memory()?;
+    /// let request = http::Request::get("https://api.notion.com/v1/users/me")
+    ///     .header("authorization", format!("Bearer {}", sim.token()))
+    ///     .header("notion-version", "2026-03-11");
+    /// let answer = sim.call(request.body(Bytes::new())?)?;
+    /// assert_eq!(answer.status(), 200);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Broken`] where a connection would have broken.
+    pub fn call(&self, request: Request<Bytes>) -> Result<Response<Bytes>, Broken> {
+        entry::call(&self.shared, request)
     }
 
     /// What was found in the recordings it started from.

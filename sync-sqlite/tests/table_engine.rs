@@ -10,7 +10,7 @@ use std::time::Duration;
 use futures::executor::block_on;
 use notion_sync_core::engine::{Described, Engine, Report, RunOptions, UndoOptions};
 use notion_sync_core::link::{LinkId, LinkSpec, Mapping, Policy, Sides};
-use notion_sync_core::plan::WhyNot;
+use notion_sync_core::plan::{Guard, WhyNot};
 use notion_sync_core::port::{Clock, DeleteKind, Peer};
 use notion_sync_core::record::Key;
 use notion_sync_core::schema::{Access, Field, FieldId, FieldType, Limits, Schema};
@@ -90,7 +90,14 @@ impl World {
         ]
     }
 
+    /// An engine that may delete rows for good.
     fn engine(&self) -> Engine {
+        let mut policy = Policy::default();
+        policy.hard_deletes = true;
+        self.engine_by(policy)
+    }
+
+    fn engine_by(&self, policy: Policy) -> Engine {
         let left: Arc<dyn Peer> = Arc::new(self.notion.clone());
         let right: Arc<dyn Peer> = self.table.clone();
         let at = self.clock.now();
@@ -106,7 +113,7 @@ impl World {
             names: Sides::new("Notion".into(), "SQLite".into()),
             mapping,
             filters: Sides::default(),
-            policy: Policy::default(),
+            policy,
         };
         Engine::new(
             spec,
@@ -243,6 +250,38 @@ fn what_is_deleted_goes_and_what_is_restored_comes_back() {
         assert_eq!(world.rows().len(), 10, "soft: {is_soft}");
         world.same();
         assert!(world.run().is_quiet());
+    }
+}
+
+#[test]
+fn a_row_that_could_not_come_back_stays_unless_the_policy_lets_it_go() {
+    for world in World::all() {
+        world.run();
+        world
+            .shop
+            .run("UPDATE books SET shelf = 'mine alone' WHERE name = 'book 2'");
+        world.notion.person_trashes(&world.page("book 2"), true);
+        let engine = world.engine_by(Policy::default());
+        let report = block_on(engine.run(&RunOptions::default())).unwrap();
+        let shelf = "SELECT shelf FROM books WHERE name = 'book 2'";
+        assert_eq!(world.shop.ask(shelf).as_deref(), Some("mine alone"));
+        let guards: Vec<Guard> = report
+            .refusals
+            .iter()
+            .map(|refusal| refusal.guard)
+            .collect();
+        match world.is_soft() {
+            true => assert_eq!((report.settled.right.trashed, guards), (1, Vec::new())),
+            false => assert_eq!(
+                (report.settled.right.trashed, guards),
+                (0, vec![Guard::HardDelete])
+            ),
+        }
+        // Somebody deletes it there, and that is that.
+        world.shop.run("DELETE FROM books WHERE name = 'book 2'");
+        let engine = world.engine_by(Policy::default());
+        let report = block_on(engine.run(&RunOptions::default())).unwrap();
+        assert!(report.refusals.is_empty(), "{report:?}");
     }
 }
 

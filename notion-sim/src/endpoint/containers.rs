@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::pages::icon;
-use super::{Answer, Call, flag, object_field, only, parent};
+use super::{Answer, Call, filter_properties, flag, object_field, only, parent};
 use crate::error::{ApiError, ApiResult};
 use crate::ids::parse_id;
 use crate::model::World;
@@ -12,7 +12,7 @@ use crate::model::container::{DataSource, Database};
 use crate::value::rich_text;
 
 /// `GET /v1/databases/{id}`
-pub(crate) fn retrieve_database(world: &World, id: Uuid, call: &Call<'_>) -> ApiResult<Answer> {
+pub(crate) fn retrieve_database(world: &mut World, id: Uuid, call: &Call<'_>) -> ApiResult<Answer> {
     let wire = world.database_wire(world.database(id)?, call.version);
     Ok(Answer::read(wire.to_string()))
 }
@@ -142,9 +142,19 @@ pub(crate) fn trash_database(world: &mut World, id: Uuid, in_trash: bool) -> Api
 }
 
 /// `GET /v1/data_sources/{id}`
-pub(crate) fn retrieve_data_source(world: &World, id: Uuid, call: &Call<'_>) -> ApiResult<Answer> {
+pub(crate) fn retrieve_data_source(
+    world: &mut World,
+    id: Uuid,
+    call: &Call<'_>,
+) -> ApiResult<Answer> {
     let wire = world.data_source_wire(world.data_source(id)?, call.version);
     Ok(Answer::read(wire.to_string()))
+}
+
+/// `POST /v1/data_sources/{id}/query`
+pub(crate) fn query(world: &mut World, id: Uuid, call: &Call<'_>) -> ApiResult<Answer> {
+    let shown = filter_properties(call.query);
+    crate::query::run::query(world, id, call.body, &shown, call.version).map(Answer::read)
 }
 
 /// `POST /v1/data_sources`

@@ -11,7 +11,7 @@ use crate::model::edit::PageChange;
 use crate::model::row::{Parent, parent_wire, user_reference};
 
 /// `GET /v1/pages/{id}`
-pub(crate) fn retrieve(world: &World, id: Uuid, call: &Call<'_>) -> ApiResult<Answer> {
+pub(crate) fn retrieve(world: &mut World, id: Uuid, call: &Call<'_>) -> ApiResult<Answer> {
     Ok(Answer::read(body(world, id, call)?))
 }
 
@@ -117,7 +117,7 @@ pub(crate) fn icon(given: &Value) -> Value {
 }
 
 /// `GET /v1/blocks/{id}` of a page or database: the block it also is.
-pub(crate) fn as_block(world: &World, id: Uuid, call: &Call<'_>) -> ApiResult<Answer> {
+pub(crate) fn as_block(world: &mut World, id: Uuid, call: &Call<'_>) -> ApiResult<Answer> {
     let mut block = if let Ok(row) = world.page(id) {
         json!({
             "object": "block", "id": id.to_string(),

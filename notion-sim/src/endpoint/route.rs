@@ -1,69 +1,299 @@
-//! From method and path to an endpoint.
+//! Every operation of the API: its name, where it is, and what carries it out. Those without a handler
+//! are refused by name.
 
 use uuid::Uuid;
 
-use super::{Answer, Call, containers, filter_properties, pages, property_item, search, users};
+use super::{Answer, Call, containers, pages, property_item, search, users};
 use crate::error::{ApiError, ApiResult};
 use crate::ids::{parse_id, percent_decode};
 use crate::model::World;
 
-/// Whether a request of this kind is meant to change something.
-pub(crate) fn is_mutating(method: &str, path: &str) -> bool {
-    match method {
-        "GET" | "HEAD" => false,
-        "POST" => !(path.ends_with("/query") || path == "/v1/search"),
-        _ => true,
+/// An operation of the API.
+pub(crate) struct Route {
+    /// What the API's own description calls it.
+    pub(crate) name: &'static str,
+    pub(crate) method: &'static str,
+    /// Below `/v1/`; a part in braces takes anything, and is called so in refusals.
+    pub(crate) path: &'static str,
+    /// Whether it is meant to change something.
+    pub(crate) mutates: bool,
+    run: Run,
+}
+
+/// What carries out an operation.
+enum Run {
+    /// Without an object in its path.
+    All(fn(&mut World, &Call<'_>) -> ApiResult<Answer>),
+    /// On the object in its path.
+    One(fn(&mut World, Uuid, &Call<'_>) -> ApiResult<Answer>),
+    /// On a part of it.
+    Part(fn(&mut World, Uuid, &str, &Call<'_>) -> ApiResult<Answer>),
+    /// Not simulated.
+    Nothing,
+}
+
+use Run::{All, Nothing, One, Part};
+
+const fn read(method: &'static str, path: &'static str, name: &'static str, run: Run) -> Route {
+    Route {
+        name,
+        method,
+        path,
+        mutates: false,
+        run,
     }
 }
 
-/// Carries out a request.
-pub(crate) fn dispatch(
-    world: &mut World,
-    method: &str,
-    path: &str,
-    call: &Call<'_>,
-) -> ApiResult<Answer> {
-    let segments: Vec<&str> = path.trim_start_matches('/').split('/').collect();
-    let ["v1", rest @ ..] = segments.as_slice() else {
-        return Err(ApiError::unknown_url());
+const fn write(method: &'static str, path: &'static str, name: &'static str, run: Run) -> Route {
+    Route {
+        mutates: true,
+        ..read(method, path, name, run)
+    }
+}
+
+/// All of them. A literal part stands before a part in braces in its place.
+static ROUTES: &[Route] = &[
+    read(
+        "GET",
+        "users/me",
+        "get-self",
+        All(|world, _| users::me(world)),
+    ),
+    read("GET", "users", "get-users", All(users::list)),
+    read("GET", "users/{user_id}", "get-user", One(users::retrieve)),
+    read("POST", "search", "post-search", All(search::search)),
+    write(
+        "POST",
+        "databases",
+        "create-database",
+        All(containers::create_database),
+    ),
+    read(
+        "GET",
+        "databases/{database_id}",
+        "retrieve-database",
+        One(containers::retrieve_database),
+    ),
+    write(
+        "PATCH",
+        "databases/{database_id}",
+        "update-database",
+        One(containers::update_database),
+    ),
+    write(
+        "POST",
+        "data_sources",
+        "create-a-data-source",
+        All(containers::create_data_source),
+    ),
+    read(
+        "GET",
+        "data_sources/{data_source_id}",
+        "retrieve-a-data-source",
+        One(containers::retrieve_data_source),
+    ),
+    write(
+        "PATCH",
+        "data_sources/{data_source_id}",
+        "update-a-data-source",
+        One(containers::update_data_source),
+    ),
+    read(
+        "POST",
+        "data_sources/{data_source_id}/query",
+        "post-database-query",
+        One(containers::query),
+    ),
+    read(
+        "GET",
+        "data_sources/{data_source_id}/templates",
+        "list-data-source-templates",
+        Nothing,
+    ),
+    write("POST", "pages", "post-page", All(pages::create)),
+    read(
+        "GET",
+        "pages/{page_id}",
+        "retrieve-a-page",
+        One(pages::retrieve),
+    ),
+    write("PATCH", "pages/{page_id}", "patch-page", One(pages::update)),
+    write(
+        "POST",
+        "pages/{page_id}/move",
+        "move-page",
+        One(pages::move_to),
+    ),
+    read(
+        "GET",
+        "pages/{page_id}/properties/{property_id}",
+        "retrieve-a-page-property",
+        Part(property_item::retrieve),
+    ),
+    read(
+        "GET",
+        "pages/{page_id}/markdown",
+        "retrieve-page-markdown",
+        Nothing,
+    ),
+    write(
+        "PATCH",
+        "pages/{page_id}/markdown",
+        "update-page-markdown",
+        Nothing,
+    ),
+    read(
+        "GET",
+        "blocks/{block_id}",
+        "retrieve-a-block",
+        One(pages::as_block),
+    ),
+    write("PATCH", "blocks/{block_id}", "update-a-block", Nothing),
+    write(
+        "DELETE",
+        "blocks/{block_id}",
+        "delete-a-block",
+        One(pages::trash),
+    ),
+    read(
+        "GET",
+        "blocks/{block_id}/children",
+        "get-block-children",
+        Nothing,
+    ),
+    write(
+        "PATCH",
+        "blocks/{block_id}/children",
+        "patch-block-children",
+        Nothing,
+    ),
+    read("GET", "comments", "list-comments", Nothing),
+    write("POST", "comments", "create-a-comment", Nothing),
+    read("GET", "comments/{comment_id}", "retrieve-comment", Nothing),
+    write(
+        "PATCH",
+        "comments/{comment_id}",
+        "update-a-comment",
+        Nothing,
+    ),
+    write(
+        "DELETE",
+        "comments/{comment_id}",
+        "delete-a-comment",
+        Nothing,
+    ),
+    read("GET", "views", "list-views", Nothing),
+    write("POST", "views", "create-view", Nothing),
+    read("GET", "views/{view_id}", "retrieve-a-view", Nothing),
+    write("PATCH", "views/{view_id}", "update-a-view", Nothing),
+    write("DELETE", "views/{view_id}", "delete-view", Nothing),
+    read(
+        "POST",
+        "views/{view_id}/queries",
+        "create-view-query",
+        Nothing,
+    ),
+    read(
+        "GET",
+        "views/{view_id}/queries/{query_id}",
+        "get-view-query-results",
+        Nothing,
+    ),
+    read(
+        "DELETE",
+        "views/{view_id}/queries/{query_id}",
+        "delete-view-query",
+        Nothing,
+    ),
+    read("GET", "file_uploads", "list-file-uploads", Nothing),
+    write("POST", "file_uploads", "create-file", Nothing),
+    read(
+        "GET",
+        "file_uploads/{file_upload_id}",
+        "retrieve-file-upload",
+        Nothing,
+    ),
+    write(
+        "POST",
+        "file_uploads/{file_upload_id}/send",
+        "upload-file",
+        Nothing,
+    ),
+    write(
+        "POST",
+        "file_uploads/{file_upload_id}/complete",
+        "complete-file-upload",
+        Nothing,
+    ),
+    read("GET", "custom_emojis", "list-custom-emojis", Nothing),
+    read(
+        "GET",
+        "async_tasks/{task_id}",
+        "retrieve-async-task",
+        Nothing,
+    ),
+    write("POST", "oauth/token", "create-a-token", Nothing),
+    write("POST", "oauth/introspect", "introspect-token", Nothing),
+    write("POST", "oauth/revoke", "revoke-token", Nothing),
+];
+
+/// Finds the operation of a request.
+pub(crate) fn find(method: &str, path: &str) -> Option<&'static Route> {
+    let given = path.strip_prefix("/v1/")?;
+    let fits = |route: &&Route| {
+        route.method == method && {
+            let mut given = given.split('/');
+            let all = route.path.split('/').all(|part| {
+                given
+                    .next()
+                    .is_some_and(|given| part == given || is_open(part) && !given.is_empty())
+            });
+            all && given.next().is_none()
+        }
     };
-    match (method, rest) {
-        ("GET", ["users", "me"]) => users::me(world),
-        ("GET", ["users"]) => users::list(world, call),
-        ("GET", ["users", id]) => users::retrieve(world, id),
-        ("POST", ["search"]) => search::search(world, call),
-        ("POST", ["databases"]) => containers::create_database(world, call),
-        ("GET", ["databases", id]) => containers::retrieve_database(world, path_id(id)?, call),
-        ("PATCH", ["databases", id]) => containers::update_database(world, path_id(id)?, call),
-        ("POST", ["data_sources"]) => containers::create_data_source(world, call),
-        ("GET", ["data_sources", id]) => {
-            containers::retrieve_data_source(world, path_id(id)?, call)
+    ROUTES.iter().find(fits)
+}
+
+impl Route {
+    /// Carries out a request that was found to be for it.
+    pub(crate) fn carry_out(
+        &self,
+        world: &mut World,
+        path: &str,
+        call: &Call<'_>,
+    ) -> ApiResult<Answer> {
+        let given = path.trim_start_matches("/v1/").split('/');
+        let mut open = self.path.split('/').zip(given);
+        let mut open = std::iter::from_fn(|| open.find(|(part, _)| is_open(part)));
+        match self.run {
+            All(run) => run(world, call),
+            One(run) => run(world, path_id(open.next())?, call),
+            Part(run) => {
+                let id = path_id(open.next())?;
+                let part = open
+                    .next()
+                    .map_or_else(String::new, |(_, part)| percent_decode(part));
+                run(world, id, &part, call)
+            }
+            Nothing => Err(ApiError::new(
+                400,
+                "invalid_request",
+                format!("Unsupported request: {}.", self.name),
+            )),
         }
-        ("PATCH", ["data_sources", id]) => {
-            containers::update_data_source(world, path_id(id)?, call)
-        }
-        ("POST", ["data_sources", id, "query"]) => {
-            let shown = filter_properties(call.query);
-            crate::query::run::query(world, path_id(id)?, call.body, &shown, call.version)
-                .map(Answer::read)
-        }
-        ("POST", ["pages"]) => pages::create(world, call),
-        ("GET", ["pages", id]) => pages::retrieve(world, path_id(id)?, call),
-        ("PATCH", ["pages", id]) => pages::update(world, path_id(id)?, call),
-        ("POST", ["pages", id, "move"]) => pages::move_to(world, path_id(id)?, call),
-        ("GET", ["pages", id, "properties", property]) => {
-            property_item::retrieve(world, path_id(id)?, &percent_decode(property), call)
-        }
-        ("GET", ["blocks", id]) => pages::as_block(world, path_id(id)?, call),
-        ("DELETE", ["blocks", id]) => pages::trash(world, path_id(id)?, call),
-        _ => Err(ApiError::unknown_url()),
     }
 }
 
-fn path_id(text: &str) -> ApiResult<Uuid> {
+fn is_open(part: &str) -> bool {
+    part.starts_with('{')
+}
+
+fn path_id(open: Option<(&str, &str)>) -> ApiResult<Uuid> {
+    let (name, text) = open.unwrap_or_default();
     parse_id(text).ok_or_else(|| {
+        let name = name.trim_matches(['{', '}']);
         ApiError::validation(format!(
-            "path failed validation: path.id should be a valid uuid, instead was `\"{text}\"`."
+            "path failed validation: path.{name} should be a valid uuid, instead was `\"{text}\"`."
         ))
     })
 }
@@ -72,11 +302,37 @@ fn path_id(text: &str) -> ApiResult<Uuid> {
 mod tests {
     use super::*;
 
+    fn name(method: &str, path: &str) -> Option<&'static str> {
+        find(method, path).map(|route| route.name)
+    }
+
+    #[test]
+    fn every_operation_is_found_where_it_is() {
+        for (at, route) in ROUTES.iter().enumerate() {
+            let path = format!("/v1/{}", route.path);
+            assert_eq!(name(route.method, &path), Some(route.name));
+            let twin = ROUTES[..at].iter().find(|other| other.name == route.name);
+            assert!(twin.is_none(), "{} is there twice", route.name);
+        }
+        assert_eq!(name("GET", "/v1/users/me"), Some("get-self"));
+        assert_eq!(name("GET", "/v1/users/x"), Some("get-user"));
+        for (method, path) in [
+            ("GET", "/v1/nowhere"),
+            ("PUT", "/v1/pages"),
+            ("GET", "/v1/pages/"),
+            ("GET", "/v1/pages/x/y"),
+            ("GET", "/pages/x"),
+        ] {
+            assert_eq!(name(method, path), None, "{method} {path}");
+        }
+    }
+
     #[test]
     fn queries_and_searches_change_nothing() {
-        assert!(!is_mutating("POST", "/v1/data_sources/x/query"));
-        assert!(!is_mutating("POST", "/v1/search"));
-        assert!(is_mutating("POST", "/v1/pages"));
-        assert!(is_mutating("DELETE", "/v1/blocks/x"));
+        let mutates = |method, path| find(method, path).unwrap().mutates;
+        assert!(!mutates("POST", "/v1/data_sources/x/query"));
+        assert!(!mutates("POST", "/v1/search"));
+        assert!(mutates("POST", "/v1/pages"));
+        assert!(mutates("DELETE", "/v1/blocks/x"));
     }
 }

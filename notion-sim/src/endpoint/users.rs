@@ -1,10 +1,10 @@
 //! Users: the connection itself, one user, all users.
 
 use serde_json::json;
+use uuid::Uuid;
 
 use super::{Answer, Call, Paging, list_open, push_list_end};
 use crate::error::ApiResult;
-use crate::ids::parse_id;
 use crate::model::World;
 use crate::query::cursor::Position;
 
@@ -15,10 +15,10 @@ pub(crate) fn me(world: &World) -> ApiResult<Answer> {
 }
 
 /// `GET /v1/users/{id}`
-pub(crate) fn retrieve(world: &World, id: &str) -> ApiResult<Answer> {
-    let user = parse_id(id).and_then(|id| world.users.get(&id));
+pub(crate) fn retrieve(world: &mut World, id: Uuid, _: &Call<'_>) -> ApiResult<Answer> {
+    let user = world.users.get(&id);
     user.map(|user| Answer::read(user.to_string()))
-        .ok_or_else(|| world.not_found("user", id))
+        .ok_or_else(|| world.not_found("user", &id.to_string()))
 }
 
 /// `GET /v1/users`

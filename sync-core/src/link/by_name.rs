@@ -60,12 +60,16 @@ impl Lens {
     /// them keeps numbers as floats ([`Limits::floats`](crate::schema::Limits::floats)) the other's
     /// further digits are no difference.
     pub fn between_fields(left: &Field, right: &Field) -> Option<Self> {
+        let lens = Self::between(&left.ty, &right.ty)?;
+        let floats = Sides::new(left.limits.floats, right.limits.floats);
         let numbers = left.ty == FieldType::Number && right.ty == FieldType::Number;
-        match (left.limits.floats, right.limits.floats) {
-            (true, false) if numbers => Some(Self::Float { on: Side::Left }),
-            (false, true) if numbers => Some(Self::Float { on: Side::Right }),
-            _ => Self::between(&left.ty, &right.ty),
-        }
+        Some(match lens {
+            Self::Identity if numbers && floats.left != floats.right => Self::Float {
+                on: if floats.left { Side::Left } else { Side::Right },
+            },
+            Self::Decimal { text } if floats[text.other()] => Self::FloatDigits { text },
+            lens => lens,
+        })
     }
 
     /// The lens between fields of these types; `None` where values of one cannot be held by the other

@@ -16,6 +16,11 @@ pub struct Policy {
     pub precheck: Precheck,
     /// How many deletes a side may suffer.
     pub max_delete: MaxDelete,
+    /// Whether a side that keeps no trash ([`DeleteKind::Hard`]) may lose a record because the other one
+    /// did: with all that is in it and not mapped. Without, such a delete is refused (guard HardDelete).
+    ///
+    /// [`DeleteKind::Hard`]: crate::port::DeleteKind::Hard
+    pub hard_deletes: bool,
     /// How many records of a side one run may patch.
     pub max_change: MaxChange,
     /// How many values of a field may turn unreadable before nothing of it propagates.
@@ -59,6 +64,7 @@ impl Default for Policy {
             direction: Direction::Both,
             precheck: Precheck::IfStale(Duration::from_secs(60)),
             max_delete: MaxDelete::default(),
+            hard_deletes: false,
             max_change: MaxChange::default(),
             max_undecoded: MaxUndecoded::default(),
             unknown_options: OptionPolicy::Deny,

@@ -315,6 +315,18 @@ impl Decider<'_, '_> {
     }
 
     fn trash(&mut self, on: Side) {
+        if self.context.destroys(on) {
+            let name = &self.context.spec.names[on];
+            self.plan.refusals.push(Refusal {
+                guard: Guard::HardDelete,
+                pair: Some(self.pair.id),
+                side: Some(on),
+                field: None,
+                reason: format!("{name} keeps no trash: the record would be gone for good"),
+                count: 1,
+            });
+            return;
+        }
         let command = PlannedCommand {
             side: on,
             kind: CommandKind::Trash,

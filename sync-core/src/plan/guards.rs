@@ -13,6 +13,8 @@ use crate::schema::FieldId;
 pub enum Guard {
     /// Too many deletes for one side and day.
     MaxDelete,
+    /// A side that keeps no trash would lose a record for good, and the policy does not let it.
+    HardDelete,
     /// More than half of a side would be patched at once.
     AllChanged,
     /// Records would be trashed only because the filter or the mapping changed.
@@ -55,7 +57,7 @@ pub enum Guard {
 }
 
 super::decided::list_all!(
-    Guard: MaxDelete, AllChanged, FilterOrMappingChanged, Flapping, Isolation, Budget, EmptySide,
+    Guard: MaxDelete, HardDelete, AllChanged, FilterOrMappingChanged, Flapping, Isolation, Budget, EmptySide,
     Coverage, StaleBase, Permission, ValueLimits, LossyWrite, Rejected, RelationTarget,
     LateDuplicate, SchemaDrift, DestructiveSchema, OptionPolicy, DecodeDrift, Lease
 );
@@ -66,6 +68,10 @@ impl Guard {
         match self {
             Self::MaxDelete => {
                 "look at the plan; if the deletes are right, allow that many with --max-deletes N"
+            }
+            Self::HardDelete => {
+                "delete the record there yourself, name what marks records as deleted there, or let the \
+                 policy delete for good (`Policy::hard_deletes`)"
             }
             Self::EmptySide => {
                 "check that the side is the right one; if it is meant to be empty, allow it with --max-deletes N"

@@ -15,7 +15,7 @@ use super::status::{BaseState, SeenField, SideStatus};
 use crate::conflict::Conflict;
 use crate::link::{Arbiter, Direction, LensContext, LinkSpec, MappedField, Names, Side, Sides};
 use crate::pair::{Base, PairId, PairState, RecordState, Standing};
-use crate::port::{CellChange, Command, CommandKind, Description};
+use crate::port::{CellChange, Command, CommandKind, DeleteKind, Description};
 use crate::record::{Key, Timestamp};
 use crate::schema::FieldId;
 use crate::value::Value;
@@ -43,6 +43,12 @@ impl<'a> PairContext<'a> {
     /// What the lens of a pair of fields looks at.
     pub(super) fn lens(&self, field: &MappedField) -> LensContext<'a> {
         self.names.lens(self.described, field)
+    }
+
+    /// Whether a delete would destroy a record for good, and the policy does not let it.
+    pub(super) fn destroys(&self, on: Side) -> bool {
+        let can = &self.described[on].capabilities;
+        can.delete == DeleteKind::Hard && !self.spec.policy.hard_deletes
     }
 }
 

@@ -55,6 +55,8 @@ pub enum WhyNot {
     Held,
     /// The run wrote it, and moved the record to the trash after that.
     PutAway,
+    /// The side keeps no trash, and the policy does not let it delete for good.
+    NoTrash,
 }
 
 impl WhyNot {
@@ -68,6 +70,9 @@ impl WhyNot {
             Self::Unknown => "what was there before is not known",
             Self::OneWay => "nothing is written to that side",
             Self::Held => "a guard or an unfinished command holds the record; see what is refused",
+            Self::NoTrash => {
+                "that side keeps no trash: delete the record there yourself, if it shall go"
+            }
             Self::PutAway => "the record comes back as it was when that run put it into the trash",
         }
     }
@@ -181,6 +186,10 @@ impl Undo<'_> {
         }
         if self.was_edited_since() {
             return self.keep(None, None, WhyNot::Changed);
+        }
+        let destroys = |side: &Side| on[*side] && self.context.destroys(*side);
+        if let Some(side) = Side::BOTH.into_iter().find(destroys) {
+            return self.keep(Some(side), None, WhyNot::NoTrash);
         }
         if let Some(side) = hold {
             self.base.hold(side);

@@ -213,9 +213,9 @@ pub enum UpdateSafety {
 pub enum DeleteKind {
     /// Into a trash, restorable.
     Soft,
-    /// For good.
+    /// For good: only where [`Policy::hard_deletes`](crate::link::Policy::hard_deletes) lets it.
     Hard,
-    /// Not at all.
+    /// Not at all: a trash is rejected, with the reason.
     None,
 }
 

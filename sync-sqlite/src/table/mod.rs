@@ -189,8 +189,10 @@ impl SqliteTableBuilder {
     }
 
     /// The column that marks rows as deleted: NULL, 0 and `''` are live, all else is in the trash. Sync
-    /// writes the time into a column of dates or texts, 1 into any other. Without such a column, what is
-    /// deleted on the other side is deleted from the table.
+    /// writes the time into a column of dates or texts, 1 into any other. Without such a column, a delete
+    /// on the other side is refused, or deletes the row where [`Policy::hard_deletes`] lets it.
+    ///
+    /// [`Policy::hard_deletes`]: notion_sync_core::link::Policy::hard_deletes
     pub fn soft_delete(mut self, column: impl Into<String>) -> Self {
         self.setup.soft_delete = Some(column.into());
         self

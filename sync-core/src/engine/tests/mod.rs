@@ -11,6 +11,7 @@ mod drift;
 mod edits;
 mod filters;
 mod flapping;
+mod hard_deletes;
 mod holds;
 mod hostile;
 mod invariants;

@@ -59,6 +59,11 @@ pub enum Lens {
         /// The side that holds text.
         text: Side,
     },
+    /// A float on one side, digits as text on the other: they agree if the float is the nearest one.
+    FloatDigits {
+        /// The side that holds text; the other holds 64-bit floats.
+        text: Side,
+    },
     /// Exact numbers on one side, floats on the other: they agree if the float is the nearest one.
     Float {
         /// The side that holds 64-bit floats.
@@ -151,6 +156,7 @@ impl Lens {
             Self::Words { .. } => text::agree_on_words(left, right),
             Self::Body => text::agree_on_body(left, right),
             Self::Decimal { text } => scalar::agree_on_decimal(*text, left, right),
+            Self::FloatDigits { text } => scalar::agree_on_float_digits(*text, left, right),
             Self::Float { .. } => scalar::agree_on_float(left, right),
             Self::Json { document } => text::agree_on_json(*document, left, right),
             Self::Uuid => scalar::agree_on_uuid(left, right),
@@ -203,6 +209,7 @@ impl Lens {
             Self::Words { rich } => text::repair_words(*rich, to, source, old),
             Self::Body => text::repair_body(source, old),
             Self::Decimal { text } => scalar::repair_decimal(*text, to, source),
+            Self::FloatDigits { text } => scalar::repair_float_digits(*text, to, source),
             Self::Float { on } => scalar::repair_float(*on, to, source),
             Self::Json { document } => text::repair_json(*document, to, source, old),
             Self::Uuid => scalar::repair_uuid(source),
@@ -360,6 +367,7 @@ impl Lens {
             Self::People { list: Some(list) } => sided(list, 31),
             Self::Files => 33,
             Self::Shared => 34,
+            Self::FloatDigits { text } => sided(text, 35),
             // What a program chose is told apart by digest, far above the numbers.
             Self::Constant { .. } | Self::Custom(_) => Digest::of_json(self).short() | 1 << 63,
         }
@@ -368,7 +376,11 @@ impl Lens {
     /// The lens that a link of an earlier version had where it has this one now, if all that agrees
     /// through it agrees through this one: what was settled stays settled.
     pub(super) fn narrower(&self) -> Option<Self> {
-        matches!(self, Self::Float { .. }).then_some(Self::Identity)
+        match self {
+            Self::Float { .. } => Some(Self::Identity),
+            Self::FloatDigits { text } => Some(Self::Decimal { text: *text }),
+            _ => None,
+        }
     }
 
     /// Takes the code of a lens of the program's own, if this is that lens.

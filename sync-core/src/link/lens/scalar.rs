@@ -85,9 +85,9 @@ pub(super) fn repair_decimal(text: Side, to: Side, source: &Value) -> Result<Val
     })
 }
 
-/// The nearest float of a number.
-fn float(value: &Value) -> Result<Option<Number>, Unmappable> {
-    let Some(number) = number(value, false)? else {
+/// The nearest float of a number, or of digits.
+fn float(value: &Value, as_text: bool) -> Result<Option<Number>, Unmappable> {
+    let Some(number) = number(value, as_text)? else {
         return Ok(None);
     };
     let nearest = Number::try_from(number.to_f64().0);
@@ -98,11 +98,28 @@ fn float(value: &Value) -> Result<Option<Number>, Unmappable> {
 
 pub(super) fn agree_on_float(left: &Value, right: &Value) -> bool {
     let equal = left == right && number(left, false).is_ok();
-    equal || float(left).is_ok() && float(left) == float(right)
+    equal || float(left, false).is_ok() && float(left, false) == float(right, false)
+}
+
+pub(super) fn agree_on_float_digits(text: Side, left: &Value, right: &Value) -> bool {
+    let left_float = float(left, text == Side::Left);
+    agree_on_decimal(text, left, right)
+        || left_float.is_ok() && left_float == float(right, text == Side::Right)
+}
+
+pub(super) fn repair_float_digits(
+    text: Side,
+    to: Side,
+    source: &Value,
+) -> Result<Value, Unmappable> {
+    if to == text {
+        return repair_decimal(text, to, source);
+    }
+    Ok(float(source, true)?.map_or(Value::Empty, Value::Number))
 }
 
 pub(super) fn repair_float(on: Side, to: Side, source: &Value) -> Result<Value, Unmappable> {
-    let nearest = float(source)?.map_or(Value::Empty, Value::Number);
+    let nearest = float(source, false)?.map_or(Value::Empty, Value::Number);
     Ok(if to == on { nearest } else { source.clone() })
 }
 

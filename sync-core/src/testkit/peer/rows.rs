@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use super::{Fault, Mutation};
 use crate::port::{
-    Capabilities, CellChange, ChangeFeed, Command, CommandKind, Outcome, PlaceId, Receipt,
-    Rejection, RejectionKind, UpdateSafety,
+    Capabilities, CellChange, ChangeFeed, Command, CommandKind, DeleteKind, Outcome, PlaceId,
+    Receipt, Rejection, RejectionKind, UpdateSafety,
 };
 use crate::record::{Cell, Cells, Key, Lifecycle, Rank, Record, Timestamp};
 use crate::schema::{FieldId, Schema};
@@ -342,12 +342,22 @@ impl Inner {
                         message,
                     });
                 }
-                self.touch(key, now, |record, habits| {
-                    record.lifecycle = kind.leads_to();
-                    for (field, value) in written(&command.cells) {
-                        record.cells.put(field, Cell::Complete(habits.keep(value)));
+                match (kind, self.capabilities.delete) {
+                    (CommandKind::Trash, DeleteKind::Hard) => self.erase(key),
+                    (CommandKind::Trash, DeleteKind::None) => {
+                        let message = "nothing is deleted here".to_owned();
+                        return Outcome::Rejected(Rejection {
+                            kind: RejectionKind::Invalid,
+                            message,
+                        });
                     }
-                });
+                    _ => self.touch(key, now, |record, habits| {
+                        record.lifecycle = kind.leads_to();
+                        for (field, value) in written(&command.cells) {
+                            record.cells.put(field, Cell::Complete(habits.keep(value)));
+                        }
+                    }),
+                }
                 key.clone()
             }
         };

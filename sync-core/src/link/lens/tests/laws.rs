@@ -160,10 +160,11 @@ fn no_two_lenses_share_a_tag_and_numbers_in_stores_keep_their_meaning() {
         vec![Lens::References, Lens::People { list: None }],
         both(&|list| Lens::People { list: Some(list) }).to_vec(),
         vec![Lens::Files, Lens::Shared],
+        both(&|text| Lens::FloatDigits { text }).to_vec(),
     ]
     .concat();
     let tags: Vec<u64> = numbered.iter().map(Lens::tag).collect();
-    assert_eq!(tags, (1..=34).collect::<Vec<_>>());
+    assert_eq!(tags, (1..=36).collect::<Vec<_>>());
     let constant = |text: &str| Lens::Constant {
         on: Side::Left,
         value: Value::text(text),

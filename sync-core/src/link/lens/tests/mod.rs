@@ -264,6 +264,7 @@ fn cases() -> impl Strategy<Value = (Lens, Sides<Vec<Value>>)> {
         of(Lens::Choice, choices(true), choices(false)),
         sided(&|rich| Lens::Words { rich }, rich(), plain()),
         sided(&|text| Lens::Decimal { text }, decimals(), numbers()),
+        sided(&|text| Lens::FloatDigits { text }, decimals(), numbers()),
         sided(&|on| Lens::Float { on }, numbers(), numbers()),
         sided(
             &|document| Lens::Json { document },
