@@ -94,7 +94,7 @@ impl Catalog {
     /// `told` hears of nothing where none was.
     ///
     /// # Errors
-    /// The first failure that will not pass by itself.
+    /// As [`Replica::watch`](crate::Replica::watch).
     pub async fn watch(
         &self,
         options: &RunOptions,

@@ -235,7 +235,9 @@ impl Replica {
     /// told by `told`. Between cycles nothing is held: other processes get their turn.
     ///
     /// # Errors
-    /// The first failure that will not pass by itself, as refused credentials.
+    /// The first failure that no later cycle can get over, see [`Watch::run`]. What time or a person
+    /// can mend is told by `told` and tried again after growing rests: an outage, a data source that is
+    /// not shared, a file without room, an index or trigger of somebody's that refuses a row.
     pub async fn watch(
         &self,
         options: &RunOptions,

@@ -25,8 +25,11 @@ pub(crate) async fn explain(args: &Args, what: &ExplainArgs) -> Result<Exit> {
             return Ok(Exit::Clean);
         }
     }
-    let record = &what.record;
-    anyhow::bail!("no run has seen {record}: `notion-sync run`, then ask again")
+    let what = match named {
+        Named::Row(row) => format!("row {row}"),
+        Named::Page(page) => format!("the page {page}"),
+    };
+    anyhow::bail!("no run has seen {what}: if it is there, `notion-sync run`, then ask again")
 }
 
 fn say_it(args: &Args, source: &str, told: &Explained) {

@@ -60,20 +60,26 @@ fn which(found: &[Linked]) -> UsageError {
 fn sentence(forgotten: &Forgotten) -> String {
     let rows = forgotten.rows;
     let mut said = match &forgotten.table {
-        _ if forgotten.dropped => {
+        None => "the table is gone already, and every page stays in Notion. Synced again, they are pulled anew."
+            .to_owned(),
+        Some(_) if forgotten.dropped => {
             format!("the table and its {rows} row(s) go, and every page stays in Notion.")
         }
-        table => format!(
+        Some(table) => format!(
             "its {rows} row(s) stay in an ordinary table, and every page stays in Notion. Synced again, the \
              data source gets a table of another name, unless this one is dropped (--drop-table, or DROP \
              TABLE {0}) or renamed (ALTER TABLE {0} RENAME TO …) before.",
-            quoted(table.as_deref().unwrap_or_default())
+            quoted(table)
         ),
     };
-    if forgotten.pending > 0 && forgotten.dropped {
+    let pending = forgotten.pending;
+    if pending > 0 && forgotten.table.is_none() {
+        said.push_str(&format!(
+            " {pending} row(s) were edited and not synced: the edits went with the table."
+        ));
+    } else if pending > 0 && forgotten.dropped {
         said.push_str(" It stays while rows are edited and not synced: `notion-sync run` first.");
-    } else if forgotten.pending > 0 {
-        let pending = forgotten.pending;
+    } else if pending > 0 {
         said.push_str(&format!(
             " {pending} row(s) were edited and not synced: the edits stay here and go nowhere."
         ));

@@ -122,7 +122,8 @@ fn print(linked: &Linked, restored: &RestoreReport) {
     }
     for row in &restored.not_in_trash {
         say!(
-            "  row {row} is not in the trash; if Notion trashed it just now, `notion-sync run` first"
+            "  row {row} is not in the trash, or not there at all; if Notion trashed it just now, \
+             `notion-sync run` first"
         );
     }
 }

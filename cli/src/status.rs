@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use notion_sync::notion::Subject;
-use notion_sync::sqlite::TableStatus;
+use notion_sync::sqlite::{TableStatus, UnsettledRow};
 use serde_json::json;
 
 use crate::args::Args;
@@ -21,6 +21,15 @@ fn is_catalog(table: &TableStatus) -> bool {
 
 fn something_is_left(table: &TableStatus) -> bool {
     table.pending + table.conflicts + table.parked + table.blocked > 0
+}
+
+/// A row by its number, a page that has none by its id.
+fn named(row: &UnsettledRow) -> String {
+    match (row.row, &row.id) {
+        (Some(number), _) => format!("{} row {number}", row.table),
+        (None, Some(page)) => format!("{} page {page}, without a row", row.table),
+        (None, None) => format!("{} page without a row", row.table),
+    }
 }
 
 pub(crate) async fn status(args: &Args) -> Result<Exit> {
@@ -68,13 +77,7 @@ pub(crate) async fn status(args: &Args) -> Result<Exit> {
         });
         say!("{}", output::table(&head, rows));
         for row in &unsettled {
-            say!(
-                "{} row {}: {} – {}",
-                row.table,
-                row.row,
-                row.state,
-                row.reason
-            );
+            say!("{}: {} – {}", named(row), row.state, row.reason);
         }
         for command in &commands {
             say!(

@@ -1,4 +1,5 @@
-//! The files a command was asked to write: never the database, nor one of them twice.
+//! The files a command was asked to write: the database is a file, and never written over by another,
+//! nor one of them twice.
 
 use std::path::{Path, PathBuf};
 
@@ -10,8 +11,13 @@ use crate::exit::UsageError;
 /// What stands beside the database and belongs to it.
 const COMPANIONS: [&str; 5] = ["", "-wal", "-shm", "-journal", "-lock"];
 
-/// Refuses a command line that would write over the database or over its own output.
+/// Refuses a command line whose database is no file, or that would write over it or over its own output.
 pub(crate) fn check(args: &Args) -> Result<()> {
+    let text = args.db.to_string_lossy();
+    if text == ":memory:" || text.starts_with("file:") {
+        let message = format!("--db takes the path of a file, and {text} is none to SQLite");
+        return Err(UsageError(message).into());
+    }
     let mut database = Vec::new();
     for companion in COMPANIONS {
         let mut file = args.db.as_os_str().to_owned();

@@ -41,6 +41,7 @@ pub(crate) async fn watch(args: &Args, what: &WatchArgs) -> Result<Exit> {
     let mut rhythm = Rhythm::default();
     rhythm.poll_every = Duration::from_secs(what.every);
     rhythm.gather = rhythm.gather.min(rhythm.poll_every);
+    rhythm.back_off = rhythm.back_off.min(rhythm.poll_every);
     let watched = sources
         .iter()
         .map(|source| one(args, &connection, &store, *source, rhythm, &cancel));
@@ -48,11 +49,21 @@ pub(crate) async fn watch(args: &Args, what: &WatchArgs) -> Result<Exit> {
     let catalog = keep_catalog(args, &catalog, rhythm, &cancel);
     let (mut ended, catalog) = join(join_all(watched), catalog).await;
     ended.push(catalog);
-    // The others were only stopped because of it.
-    if ended.contains(&Exit::Halted) {
-        return Ok(Exit::Halted);
+    // Whoever failed for good stopped the others.
+    let failed = ended.into_iter().filter(|exit| *exit != Exit::Cancelled);
+    Ok(failed.max().unwrap_or(Exit::Cancelled))
+}
+
+/// How a part of the watch ended. A failure that no later cycle can get over ends the other parts too:
+/// a process that goes on for some tables only looks healthy to whoever supervises it.
+fn end_of(ended: std::result::Result<(), ReplicaError>, cancel: &Cancel) -> Exit {
+    match ended {
+        Ok(()) => Exit::Cancelled,
+        Err(error) => {
+            cancel.cancel();
+            exit::of_failure(&error.into())
+        }
     }
-    Ok(ended.into_iter().max().unwrap_or(Exit::Clean))
 }
 
 /// What a person lets pass after a look at one plan is no permission for every later run.
@@ -98,15 +109,7 @@ async fn one(
                 }
             })
             .await;
-        match ended {
-            Ok(()) => Exit::Cancelled,
-            Err(error) => {
-                if error.is_unauthorized() {
-                    cancel.cancel();
-                }
-                exit::of_failure(&error.into())
-            }
-        }
+        end_of(ended, cancel)
     };
     let (exit, ()) = join(cycles, say_what_is_new(args, store, source, told)).await;
     exit
@@ -141,14 +144,10 @@ async fn keep_catalog(args: &Args, catalog: &Catalog, rhythm: Rhythm, cancel: &C
             }
         })
         .await;
-    match ended {
-        Ok(()) => Exit::Cancelled,
-        Err(error) => exit::of_failure(&error.into()),
-    }
+    end_of(ended, cancel)
 }
 
 /// What a cycle came to.
-#[derive(PartialEq)]
 enum Told {
     Done(Box<Report>),
     Failed { message: String, is_passing: bool },
@@ -189,10 +188,23 @@ impl Told {
             (Self::Done(now), _) if now.outcome == RunOutcome::Cancelled => true,
             (Self::Done(now), None) => now.is_quiet() && now.open_conflicts == 0,
             (Self::Done(now), Some(Self::Done(before))) => left(now) == left(before),
-            (now, Some(before)) => now == before,
-            (Self::Failed { .. }, None) => false,
+            (
+                Self::Failed { message: now, .. },
+                Some(Self::Failed {
+                    message: before, ..
+                }),
+            ) => without_numbers(now) == without_numbers(before),
+            _ => false,
         }
     }
+}
+
+/// The same failure of a later request is no other one: without `[request …]` and `[cf-ray …]`.
+fn without_numbers(message: &str) -> String {
+    let mut parts = message.split(" [");
+    let first = parts.next().unwrap_or_default();
+    let rest = parts.map(|part| part.split_once(']').map_or(part, |(_, after)| after));
+    [first].into_iter().chain(rest).collect()
 }
 
 /// What a cycle leaves for a person or for the next one.

@@ -606,3 +606,32 @@ async fn a_property_that_people_use_is_no_marker_field() {
     world.say(&marked).code(0);
     assert_eq!(world.pages("new").len(), 1);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_would_be_no_file_is_refused_and_makes_none() {
+    let world = World::new(&["one"]).await;
+    for db in [":memory:", "file:tasks.sqlite"] {
+        world
+            .say(&["run", "--db", db])
+            .code(2)
+            .says("--db takes the path of a file");
+    }
+    assert_eq!(world.files(), Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_that_waits_without_a_row_is_no_row_0() {
+    let world = World::pulled(&["one"]).await;
+    world.sql("INSERT INTO Tasks (Name) VALUES ('lost')");
+    let lost = FaultRule::next(Fault::DropAfterCommit).method("POST");
+    world.sim.inject(lost.path("/v1/pages"));
+    world.run().code(1);
+    world.run().code(1);
+    let said = world.say(&["status"]).code(3);
+    said.says("tasks page ");
+    assert!(!said.out.contains("row 0"), "{said:#?}");
+    let told = world.say(&["status", "--json"]).json();
+    let rows = told["rows"].as_array().unwrap();
+    let without = rows.iter().filter(|row| row["row"].is_null());
+    assert_eq!(without.count(), 1, "{rows:#?}");
+}

@@ -441,6 +441,61 @@ async fn a_copied_file_is_told_and_nothing_in_it_is_mended() {
     assert_eq!(problems, ["file: the view runs is missing"]);
 }
 
+/// What `doctor` calls a problem ends runs, and they say the same.
+#[track_caller]
+fn ends_runs(world: &World, why: &str) {
+    has(&found(world, "problem"), why);
+    doctor(world).code(1);
+    world.run().code(1).says(why);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_unique_index_is_a_problem_until_it_is_dropped() {
+    let world = World::pulled(&["one"]).await;
+    world.sql("CREATE UNIQUE INDEX mine ON Tasks (Name)");
+    ends_runs(&world, "the index mine on tasks is UNIQUE");
+    repair(&world).code(1).says("DROP INDEX");
+    world.sql("DROP INDEX mine");
+    doctor(&world).code(0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_was_restored_in_its_place_is_told() {
+    let world = World::pulled(&["one"]).await;
+    let backup = world.folder.path().join("backup");
+    let to = format!("VACUUM INTO '{}'", backup.display());
+    world.sql(&to);
+    world.run().code(0);
+    let pages = std::fs::read(&backup).unwrap();
+    std::fs::write(world.file(), pages).unwrap();
+    ends_runs(&world, "restored");
+    world.say(&["run", "--adopt"]).code(0);
+    doctor(&world).code(0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_folder_where_the_lock_should_be_is_a_problem() {
+    let world = World::pulled(&["one"]).await;
+    let lock = world.folder.path().join("tasks.sqlite-lock");
+    std::fs::remove_file(&lock).unwrap();
+    std::fs::create_dir(&lock).unwrap();
+    ends_runs(&world, "tasks.sqlite-lock is a folder");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_whose_folder_is_not_there_and_one_that_is_a_folder_are_problems() {
+    let world = World::new(&["one"]).await;
+    let folder = world.folder.path().to_str().unwrap().to_owned();
+    for (file, why) in [
+        (format!("{folder}/none/x.sqlite"), "cannot be made"),
+        (folder, "is a folder; name a file"),
+    ] {
+        let told = world.say(&["doctor", "--db", &file]).code(1);
+        told.says(why);
+        world.say(&["run", "--db", &file]).code(1).says(why);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn while_a_program_or_a_run_holds_the_file_nothing_is_mended_and_it_is_said() {
     let world = World::pulled(&["one"]).await;

@@ -95,7 +95,7 @@ async fn what_is_not_there_or_not_clear_is_said() {
     world
         .say(&["explain", "77"])
         .code(1)
-        .says("no run has seen 77");
+        .says("no run has seen row 77");
     world
         .say(&["explain", "rubbish"])
         .code(2)

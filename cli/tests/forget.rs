@@ -163,3 +163,13 @@ async fn it_is_never_about_whatever_is_there() {
     said.says("another run holds this link");
     world.say(&["status"]).code(0).says("tasks");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_table_that_somebody_dropped_leaves_no_ordinary_table_behind() {
+    let world = World::pulled(&["one"]).await;
+    world.sql("UPDATE Tasks SET Count = 3");
+    world.sql("DROP TABLE Tasks");
+    let said = world.say(&["forget", "--table", "tasks", "--yes"]).code(0);
+    said.says("the table is gone already");
+    said.says("the edits went with the table");
+}

@@ -174,8 +174,9 @@ async fn a_file_that_another_process_holds_is_told_once_and_tried_again() {
         .unwrap();
     other.lock().unwrap();
     let mut watch = world.start(&EVERY_SECOND);
-    let errors = || std::fs::read_to_string(world.folder.path().join("said.err")).unwrap();
-    watch.until("the error", || errors().contains("tried again later"));
+    watch.until("the error", || {
+        complaints(&world).contains("tried again later")
+    });
     other.unlock().unwrap();
     world.edit("one", json!({ "Notes": rich_text("later") }));
     watch.until("the edit in the file", || {
@@ -188,6 +189,90 @@ async fn a_file_that_another_process_holds_is_told_once_and_tried_again() {
         1,
         "{said:#?}"
     );
+}
+
+/// What the process in the world has complained about.
+fn complaints(world: &World) -> String {
+    std::fs::read_to_string(world.folder.path().join("said.err")).unwrap()
+}
+
+/// Two data sources, Tasks with one page and Other without, pulled once.
+async fn with_another() -> World {
+    let world = World::new(&["one"]).await;
+    let schema = common::schema();
+    world.sim.create_data_source("Other", &schema).unwrap();
+    world.run().code(0);
+    world
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pain_34_a_data_source_that_is_not_shared_for_a_while_is_told_once_and_goes_on_when_it_is()
+{
+    let world = with_another().await;
+    let mut watch = world.start(&EVERY_SECOND);
+    world.sim.share(&world.data_source, false).unwrap();
+    watch.until("the error", || complaints(&world).contains("is not shared"));
+    // The other table goes on meanwhile, and this one is tried again and again.
+    world.sql("INSERT INTO Other (Name) VALUES ('another')");
+    watch.until("the other's page", || {
+        world.text("SELECT _state FROM Other") == "clean"
+    });
+    world.sim.clear_ledger();
+    watch.until("another try", || {
+        let ledger = world.sim.ledger();
+        ledger
+            .iter()
+            .any(|entry| entry.path.contains(&world.data_source))
+    });
+    world.sim.share(&world.data_source, true).unwrap();
+    world.sql("UPDATE Tasks SET Count = 7");
+    watch.until("the edit in Notion", || {
+        count_in_notion(&world, "one") == json!(7)
+    });
+    let said = watch.stop("TERM").code(130);
+    assert_eq!(said.err.matches("tried again").count(), 1, "{said:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_index_that_stands_in_the_way_is_told_and_work_goes_on_when_it_is_gone() {
+    let world = World::pulled(&["one"]).await;
+    let mut watch = world.start(&EVERY_SECOND);
+    watch.until("a poll", || !world.sim.ledger().is_empty());
+    world.sql("CREATE UNIQUE INDEX mine ON Tasks (Name)");
+    watch.until("the error", || complaints(&world).contains("tried again"));
+    world.add("two", json!({}));
+    world.sql("DROP INDEX mine");
+    watch.until("the page in the file", || has_table(&world, 2));
+    let said = watch.stop("TERM").code(130);
+    said.says("mine");
+    assert_eq!(said.err.matches("tried again").count(), 1, "{said:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_is_replaced_ends_it_for_all_tables_with_1() {
+    let world = with_another().await;
+    let mut watch = world.start(&HARDLY_EVER);
+    watch.until("its first cycles", || {
+        world.sql("UPDATE Tasks SET Count = 7");
+        count_in_notion(&world, "one") == json!(7)
+    });
+    let copy = world.folder.path().join("copy.sqlite");
+    std::fs::copy(world.file(), &copy).unwrap();
+    std::fs::rename(&copy, world.file()).unwrap();
+    let said = watch.end().code(1);
+    said.says("removed, moved or replaced");
+    assert!(!said.err.contains("tried again"), "{said:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copied_file_ends_it_with_1() {
+    let world = World::pulled(&["one"]).await;
+    let copy = world.folder.path().join("copy.sqlite");
+    std::fs::copy(world.file(), &copy).unwrap();
+    std::fs::remove_file(world.file()).unwrap();
+    std::fs::rename(&copy, world.file()).unwrap();
+    let watch = world.start(&EVERY_SECOND);
+    watch.end().code(1).says("copied or restored");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -10,7 +10,9 @@ use crate::database::Database;
 use crate::ddl::FORMAT;
 use crate::error::Result;
 use crate::private;
-use crate::replica::{SqliteReplica, Table, column_names, rebuild_triggers, same};
+use crate::replica::{
+    SqliteReplica, Table, column_names, not_with, rebuild_triggers, same, unique_indexes,
+};
 use crate::store::SqliteStore;
 use crate::views;
 
@@ -36,6 +38,8 @@ pub enum Mend {
     /// Giving a table or a column its name back. Where it is gone for good, forgetting the link and
     /// pulling the records again.
     Name,
+    /// Dropping it in SQL: an index that somebody made and sync cannot work with.
+    Drop,
     /// A backup: nothing else knows what it was.
     Backup,
 }
@@ -51,6 +55,8 @@ pub struct Checkup {
     pub damage: Vec<Misfit>,
     /// Who holds the file for a run right now.
     pub held_by: Option<String>,
+    /// Why no run can hold it: what is wrong with the lock beside it, in a sentence.
+    pub unlockable: Option<String>,
     /// Whether it is a copy of another file, or was restored: nothing is written to it before
     /// [`StoreOptions::adopt`](crate::StoreOptions::adopt).
     pub is_copy: bool,
@@ -69,11 +75,16 @@ impl SqliteStore {
                     Some(reader) => damage(reader)?,
                 };
                 let is_whole = damage.is_empty();
+                let (held_by, unlockable) = match database.leases.holder() {
+                    Ok(owner) => (owner, None),
+                    Err(fault) => (None, Some(fault.0.to_string())),
+                };
                 Ok(Checkup {
                     format: database.format(),
                     newest_format: FORMAT,
                     damage,
-                    held_by: database.leases.holder()?,
+                    held_by,
+                    unlockable,
                     is_copy: is_whole && database.is_copy()?,
                 })
             })
@@ -172,7 +183,13 @@ fn of_table(connection: &Connection, table: &Table) -> Result<Vec<Misfit>> {
     let columns = table.own().map(|column| &column.name);
     let missing = columns.filter(|name| !there.iter().any(|there| same(there, name)));
     let said = missing.map(|name| format!("the column {name:?} was dropped or renamed"));
-    Ok(said.map(|said| Misfit { said, mend }).collect())
+    let mut found: Vec<Misfit> = said.map(|said| Misfit { said, mend }).collect();
+    for index in unique_indexes(connection, &table.name)? {
+        let said = not_with(&index, &table.name);
+        let mend = Mend::Drop;
+        found.push(Misfit { said, mend });
+    }
+    Ok(found)
 }
 
 /// What of triggers and views `rebuild` would make anew. It is taken back.

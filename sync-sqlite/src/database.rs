@@ -136,16 +136,22 @@ impl Database {
         self.connected()
     }
 
-    /// Whether the file says that it is another one. Writes nothing.
+    /// Whether the file says that it is another one, or knows of fewer turns than its lock. Writes
+    /// nothing.
     pub(crate) fn is_copy(&mut self) -> Result<bool> {
         let here = self.path.as_deref().and_then(home);
-        let with_home = self.format == Some(FORMAT);
-        let (Some(here), true, Some(reader)) = (here, with_home, self.reader()?) else {
+        if self.format != Some(FORMAT) {
+            return Ok(false);
+        }
+        let Some(reader) = self.reader()? else {
             return Ok(false);
         };
-        let known: Option<String> =
-            reader.query_row("SELECT home FROM _sync_meta", [], |row| row.get(0))?;
-        Ok(known.is_some_and(|known| known != here))
+        let (known, turn, lineage): (Option<String>, u64, String) =
+            reader.query_row("SELECT home, turn, lineage FROM _sync_meta", [], |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+            })?;
+        let is_elsewhere = here.zip(known).is_some_and(|(here, known)| known != here);
+        Ok(is_elsewhere || turn < self.leases.turns_told(&lineage))
     }
 
     /// Two copies of a file would both send what waits in it.
@@ -210,11 +216,12 @@ impl Database {
         if let Some(path) = &self.path
             && self.opened != file_id(path)
         {
-            return Err(failed(format!(
+            return Err(StoreError::Lost(format!(
                 "{} was removed, moved or replaced while it was open; nothing more is written to it, \
                  open the file again",
                 path.display()
-            )));
+            ))
+            .into());
         }
         Ok(())
     }
@@ -226,10 +233,14 @@ impl Database {
     }
 
     fn connect(&mut self) -> Result<()> {
+        if let Some(path) = self.path.as_ref().filter(|path| path.is_dir()) {
+            let message = format!("{} is a folder; name a file", path.display());
+            return Err(failed(message));
+        }
         let connection = match &self.path {
             None => Connection::open_in_memory()?,
             Some(path) => Connection::open_with_flags(
-                path,
+                literal_path(path),
                 OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
             )?,
         };
@@ -263,6 +274,14 @@ pub(crate) fn begin_lineage(connection: &Connection) -> Result<String> {
     let lineage = uuid::Uuid::new_v4().simple().to_string();
     connection.execute("UPDATE _sync_meta SET lineage = ?1", [&lineage])?;
     Ok(lineage)
+}
+
+/// The path as SQLite opens it as one: to SQLite `:memory:` and `file:…` are no names of files.
+fn literal_path(path: &Path) -> PathBuf {
+    match path.is_absolute() {
+        true => path.to_path_buf(),
+        false => Path::new(".").join(path),
+    }
 }
 
 /// The format of the private tables; `None` where there are none. One that is older than ours is

@@ -13,8 +13,8 @@ impl SqliteStore {
     /// another: rows edited, conflicts decided. Looks every so often; own commits ring nothing,
     /// but for the one that makes the file.
     ///
-    /// Never completes: drop it to stop. While the file cannot be read nothing is rung; the next
-    /// cycle tells why.
+    /// Never completes: drop it to stop. Where the file is gone for good it rings too, so that a
+    /// cycle tells; while it only cannot be read, nothing is rung.
     pub async fn ring_on_edits(
         &self,
         bell: &Bell,
@@ -24,8 +24,14 @@ impl SqliteStore {
         let mut known = self.data_version().await.ok().flatten();
         loop {
             clock.sleep(every).await;
-            let Ok(found) = self.data_version().await else {
-                continue;
+            let found = match self.data_version().await {
+                Ok(found) => found,
+                Err(error) => {
+                    if !error.may_pass() {
+                        bell.ring();
+                    }
+                    continue;
+                }
             };
             // Also when the file has only just been made: somebody may have edited it since.
             if found != known {

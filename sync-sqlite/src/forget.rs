@@ -46,13 +46,13 @@ impl Forget {
 /// What was forgotten.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Forgotten {
-    /// The table, an ordinary one by now; `None` if the link never had one.
+    /// The table, an ordinary one by now; `None` if the link never had one, or somebody dropped it.
     pub table: Option<String>,
     /// Whether the table was dropped too, with all its rows.
     pub dropped: bool,
     /// Its rows, all still there unless it was dropped.
     pub rows: u64,
-    /// Edited rows that no run had carried out: the edits are in the table and go nowhere.
+    /// Edited rows that no run had carried out: the edits are where the table is, and go nowhere.
     pub pending: u64,
     /// Commands that were sent and of which nobody knows what became of them.
     pub on_their_way: u64,
@@ -160,15 +160,20 @@ fn survey(database: &mut Database, link: &LinkId) -> Result<Option<Forgotten>> {
         return Ok(None);
     }
     let table = Table::load(&snapshot, link)?;
-    let (rows, pending) = match &table {
-        Some(table) => (
-            count_rows(&snapshot, table)?,
-            count_pending(&snapshot, table)?,
-        ),
-        None => (0, 0),
+    let pending = match &table {
+        Some(table) => count_pending(&snapshot, table)?,
+        None => 0,
     };
+    let mut there = None;
+    let mut rows = 0;
+    if let Some(table) = table
+        && !column_names(&snapshot, &table.name)?.is_empty()
+    {
+        rows = count_rows(&snapshot, &table)?;
+        there = Some(table.name);
+    }
     Ok(Some(Forgotten {
-        table: table.map(|table| table.name),
+        table: there,
         dropped: false,
         rows,
         pending,
@@ -261,10 +266,6 @@ fn on_their_way(database: &mut Database, link: &LinkId) -> Result<u64> {
 
 /// Zero for a table that a person dropped: its link can be forgotten all the same.
 fn count_rows(connection: &Connection, table: &Table) -> Result<u64> {
-    let there = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?1 COLLATE NOCASE";
-    if !connection.prepare(there)?.exists([&table.name])? {
-        return Ok(0);
-    }
     let sql = format!("SELECT count(*) FROM {}", table.quoted());
     Ok(connection.query_row(&sql, [], |row| row.get(0))?)
 }

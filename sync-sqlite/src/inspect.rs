@@ -44,8 +44,8 @@ pub struct TableStatus {
 pub struct UnsettledRow {
     /// Its table.
     pub table: String,
-    /// Its `_row`; 0 where it has none yet.
-    pub row: i64,
+    /// Its `_row`; `None` for a record that has none yet.
+    pub row: Option<i64>,
     /// Its `_id`, once it has one.
     pub id: Option<String>,
     /// pending, conflict, parked or blocked.
@@ -225,7 +225,7 @@ impl SqliteStore {
         self.select(&sql, |row| {
             Ok(UnsettledRow {
                 table: row.get("table")?,
-                row: row.get::<_, Option<i64>>("_row")?.unwrap_or_default(),
+                row: row.get("_row")?,
                 id: row.get("_id")?,
                 state: row.get("state")?,
                 reason: row.get::<_, Option<String>>("reason")?.unwrap_or_default(),

@@ -68,11 +68,9 @@ impl Leases {
         options.read(true).write(true).create(true).truncate(false);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let mut file = options.open(path).map_err(|error| {
-            let what =
-                "the lock file beside the store cannot be opened; make it and the folder writable";
-            file_failed(what, error)
-        })?;
+        let mut file = options
+            .open(path)
+            .map_err(|error| cannot_open(path, error))?;
         match file.try_lock() {
             Ok(()) => {
                 self.turn = turn_in(&mut file);
@@ -88,11 +86,19 @@ impl Leases {
         }
     }
 
-    /// How often a store was held before, as far as its lock knows.
+    /// How often a store was held before, as far as its lock knows, which is held.
     pub(crate) fn turns(&self, lineage: &str) -> u64 {
-        let turn = self.turn.as_ref();
-        turn.filter(|turn| turn.lineage == lineage)
-            .map_or(0, |turn| turn.number)
+        turns_of(self.turn.as_ref(), lineage)
+    }
+
+    /// The same without holding the lock. Takes nothing and makes no file.
+    pub(crate) fn turns_told(&self, lineage: &str) -> u64 {
+        if self.lock.is_some() {
+            return self.turns(lineage);
+        }
+        let file = self.lock_path.as_ref().map(File::open);
+        let turn = file.and_then(|file| turn_in(&mut file.ok()?));
+        turns_of(turn.as_ref(), lineage)
     }
 
     /// Notes whose turn it is now, and which.
@@ -115,18 +121,18 @@ impl Leases {
         }
     }
 
-    /// Who holds the file right now, as far as known. Takes nothing and makes no file.
+    /// Who holds the file right now, as far as known. Takes nothing and makes no file; fails where no
+    /// run could hold it.
     pub(crate) fn holder(&self) -> Result<Option<String>> {
         if let Some(held) = self.held.values().next() {
             return Ok(Some(held.owner.clone()));
         }
-        let Some(mut file) = self
-            .lock_path
-            .as_ref()
-            .and_then(|path| File::open(path).ok())
-        else {
+        let Some(path) = self.lock_path.as_ref().filter(|path| path.exists()) else {
             return Ok(None);
         };
+        // As a run opens it, but that it is not made.
+        let file = OpenOptions::new().read(true).write(true).open(path);
+        let mut file = file.map_err(|error| cannot_open(path, error))?;
         match file.try_lock_shared() {
             Ok(()) => {
                 let_go(&file);
@@ -179,6 +185,11 @@ fn owner_in(file: &mut File) -> String {
     }
 }
 
+fn turns_of(turn: Option<&Turn>, lineage: &str) -> u64 {
+    turn.filter(|turn| turn.lineage == lineage)
+        .map_or(0, |turn| turn.number)
+}
+
 fn turn_in(file: &mut File) -> Option<Turn> {
     let text = text_in(file);
     let (number, lineage) = text.lines().nth(1)?.split_once(' ')?;
@@ -193,6 +204,15 @@ fn text_in(file: &mut File) -> String {
     // Where locks are mandatory it cannot be read, and need not be.
     let _ = file.read_to_string(&mut text);
     text
+}
+
+fn cannot_open(path: &Path, error: std::io::Error) -> Fault {
+    let name = path.display();
+    let what = match path.is_dir() {
+        true => format!("{name} is a folder, and runs need a file of that name; move it away"),
+        false => format!("{name} cannot be opened; make it and its folder writable"),
+    };
+    file_failed(what, error)
 }
 
 fn cannot_lock(error: std::io::Error) -> Fault {

@@ -55,9 +55,9 @@ impl<T: Send + 'static> Worker<T> {
         &self,
         job: impl FnOnce(&mut T) -> Result<A> + Send + 'static,
     ) -> std::result::Result<A, StoreError> {
-        let gone = || StoreError::Io {
-            message: "the thread that holds the file has ended; open the file again".to_owned(),
-            source: None,
+        let gone = || {
+            let why = "the thread that holds the file has ended; open the file again";
+            StoreError::Lost(why.to_owned())
         };
         let (answer, answered) = oneshot::channel();
         let job: Job<T> = Box::new(move |owned| {

@@ -195,7 +195,7 @@ fn a_table_that_a_person_dropped_is_no_reason_to_remember_its_link() {
     release(&world);
     world.person().execute_batch("DROP TABLE tasks").unwrap();
     let forgotten = block_on(world.store.forget(&link(), Forget::default())).unwrap();
-    assert_eq!(forgotten.rows, 0);
+    assert_eq!((forgotten.table, forgotten.rows), (None, 0));
     assert_eq!(block_on(world.store.links()).unwrap(), Vec::<LinkId>::new());
 }
 

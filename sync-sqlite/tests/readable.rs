@@ -143,6 +143,54 @@ fn digits_that_the_source_rounds_stay_in_the_row_and_are_no_conflict() {
 }
 
 #[test]
+fn a_number_that_is_written_as_text_is_one_after_the_next_run() {
+    use rusqlite::types::Value::{Integer, Null, Real, Text};
+    let mut fields = fields();
+    fields.push(field("p", "Price", FieldType::Number, Access::Writable));
+    let world = Linked::new(&[("Tasks", fields)]);
+    world.sources[0].person_creates(&[named("Roof")]);
+    world.settle();
+    let person = world.person();
+    // Neither the triggers of somebody's own see that, nor can they refuse it.
+    let refusing = "CREATE TRIGGER mine BEFORE UPDATE ON tasks WHEN OLD.Price IS NOT NEW.Price
+        BEGIN SELECT RAISE(ABORT, 'no'); END";
+    let text = |digits: &str| Text(digits.to_owned());
+    for (written, becomes) in [
+        ("7", Integer(7)),
+        ("-12.0", Integer(-12)),
+        (" 1E+3 ", Integer(1_000)),
+        ("12.50", Real(12.5)),
+        ("0.30000000000000004", Real(0.1 + 0.2)),
+        ("1e20", Real(1e20)),
+        ("9223372036854775807", Integer(i64::MAX)),
+        // No INTEGER and no REAL is exactly this.
+        ("9223372036854775809", text("9223372036854775809")),
+        ("0.1234567890123456789", text("0.1234567890123456789")),
+        ("", Null),
+    ] {
+        person
+            .execute("UPDATE tasks SET Price = ?1", [written])
+            .unwrap();
+        let insert = "INSERT INTO tasks (Name, Price) VALUES ('new', ?1)";
+        person.execute(insert, [written]).unwrap();
+        person.execute_batch(refusing).unwrap();
+        world.settle();
+        person.execute_batch("DROP TRIGGER mine").unwrap();
+        let mut prices = person.prepare("SELECT Price FROM tasks").unwrap();
+        let prices = prices.query_map([], |row| row.get(0)).unwrap();
+        for price in prices {
+            let price: rusqlite::types::Value = price.unwrap();
+            assert_eq!(price, becomes, "{written:?}");
+        }
+        let clean = "SELECT count(*) FROM tasks WHERE _state <> 'clean'";
+        assert_eq!(rows(&person, clean), ["0"], "{written:?}");
+        world.sources[0].take_mutations();
+        world.run();
+        assert!(world.sources[0].take_mutations().is_empty(), "{written}");
+    }
+}
+
+#[test]
 fn the_state_of_a_row_is_nobodys_to_write() {
     let world = world();
     world.settle();

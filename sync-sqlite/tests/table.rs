@@ -699,7 +699,7 @@ fn a_file_that_cannot_be_written_is_read_and_says_what_to_do() {
         &[patch("1", &[("a", text("y"))])],
     )
     .unwrap_err();
-    assert_eq!(error.kind, PeerErrorKind::Local);
+    assert_eq!(error.kind, PeerErrorKind::Unavailable);
     assert!(error.message.contains("writable"), "{error}");
     assert!(matches!(
         block_on(peer.start_capture()),

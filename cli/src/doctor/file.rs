@@ -18,8 +18,7 @@ pub(super) async fn look(
 ) -> Option<SqliteStore> {
     let name = args.db.display();
     if !args.db.exists() {
-        let said = format!("{name} is not there yet");
-        findings.warning(FILE, said, "`notion-sync run` makes it");
+        look_at_folder(args, findings);
         return None;
     }
     look_at_permissions(args, findings);
@@ -61,14 +60,45 @@ pub(super) async fn look(
         let said = "it is a copy of another file, or was restored: nothing is written to it";
         findings.problem(FILE, said, ADOPT);
     }
-    match checkup.held_by {
-        None => findings.ok(FILE, "no run holds it"),
-        Some(owner) => {
+    match (checkup.unlockable, checkup.held_by) {
+        (Some(why), _) => {
+            let said = format!("no run can hold it: {why}");
+            findings.problem(
+                FILE,
+                said,
+                "take what stands there out of the way; the file and its lock belong on a local disk",
+            );
+        }
+        (None, None) => findings.ok(FILE, "no run holds it"),
+        (None, Some(owner)) => {
             findings.ok(FILE, format!("held by {owner}: other runs wait for it"));
         }
     }
     let is_readable = misfits::look_at_file(&store, findings).await;
     is_readable.then_some(store)
+}
+
+/// The first run makes the file, but not its folder.
+fn look_at_folder(args: &Args, findings: &mut Findings) {
+    let name = args.db.display();
+    let folder = args
+        .db
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    match folder.filter(|folder| !folder.is_dir()) {
+        None => {
+            let said = format!("{name} is not there yet");
+            findings.warning(FILE, said, "`notion-sync run` makes it");
+        }
+        Some(folder) => {
+            let said = format!("{name} cannot be made: {} is no folder", folder.display());
+            findings.problem(
+                FILE,
+                said,
+                "make that folder, or name another file with `--db`",
+            );
+        }
+    }
 }
 
 pub(super) const RESTORE: &str =

@@ -72,7 +72,7 @@ impl Bell {
 
 /// A failure of a cycle, as far as a watch has to know it.
 pub trait MayPass {
-    /// Whether another try may fare better.
+    /// Whether another try of the same program may fare better: time or a person can mend it.
     fn is_passing(&self) -> bool;
     /// Whether it is none, but somebody's wish to stop.
     fn is_cancelled(&self) -> bool;
@@ -85,6 +85,7 @@ impl MayPass for RunError {
             Self::Store(error) => error.may_pass(),
             // The mapping is made anew for the next cycle.
             Self::SchemaChanged(_) => true,
+            // What only a decision meets, and bugs.
             _ => false,
         }
     }
@@ -116,11 +117,13 @@ impl Watch {
     }
 
     /// Runs `cycle` at once and then again and again: after a hint, at the latest after
-    /// `poll_every`. A failure that may pass is told by `told` and tried again after a growing
-    /// rest; any other ends the watch.
+    /// `poll_every`. A failure that may pass ([`MayPass::is_passing`]) is told by `told` and tried
+    /// again after a growing rest, for as long as it takes: an outage, a collection that is not
+    /// shared for an hour, a store without room. Any other ends the watch.
     ///
     /// # Errors
-    /// The first failure that will not pass by itself. Being asked to stop is not one.
+    /// The first failure that no later cycle can get over: credentials that are refused, a store that
+    /// is gone, damaged, newer than the program or a copy of another. Being asked to stop is not one.
     pub async fn run<F, T, E>(
         &self,
         clock: &dyn Clock,

@@ -632,12 +632,17 @@ impl PeerError {
         }
     }
 
-    /// Whether another try may fare better.
+    /// Whether another try of the same program may fare better: time or a person can mend it, as
+    /// load, an outage, a collection that is not shared.
     pub fn may_pass(&self) -> bool {
-        matches!(
-            self.kind,
-            PeerErrorKind::Busy | PeerErrorKind::Unavailable | PeerErrorKind::Protocol
-        )
+        match self.kind {
+            PeerErrorKind::Forbidden
+            | PeerErrorKind::NotFound
+            | PeerErrorKind::Busy
+            | PeerErrorKind::Unavailable
+            | PeerErrorKind::Protocol => true,
+            PeerErrorKind::Unauthorized | PeerErrorKind::Cancelled | PeerErrorKind::Local => false,
+        }
     }
 
     /// Whether the whole run has to stop: nothing else will fare better.
@@ -658,13 +663,15 @@ pub enum PeerErrorKind {
     NotFound,
     /// Too many requests, or too much load.
     Busy,
-    /// The peer or the way to it is down.
+    /// The peer or the way to it is down, or the peer cannot do it as things stand: no room, no
+    /// permission, a table that was changed.
     Unavailable,
     /// The answer could not be understood.
     Protocol,
     /// The caller wanted to stop.
     Cancelled,
-    /// The adapter refuses to go on: its own store is damaged, full or held by another.
+    /// The adapter refuses to go on: its own store is damaged or gone, or it was asked for what it
+    /// never does. What time or a person mends is [`PeerErrorKind::Unavailable`].
     Local,
 }
 

@@ -46,6 +46,10 @@ pub enum StoreError {
     /// The file is damaged.
     #[error("the store is damaged: {0}")]
     Corrupt(String),
+    /// What was opened is not there any more: the place was deleted or replaced, or what held it open
+    /// has ended. The sentence says what and what to do.
+    #[error("{0}")]
+    Lost(String),
     /// Anything else underneath.
     #[error("the store failed: {message}")]
     Io {
@@ -58,8 +62,19 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    /// Whether another try may fare better.
+    /// Whether another try of the same program may fare better: time or a person can mend it, as a
+    /// lock that is held, a disk without room, a table that was changed by hand. Not what it takes
+    /// another program, another file or somebody's word for.
     pub fn may_pass(&self) -> bool {
-        matches!(self, Self::Busy { .. } | Self::Full)
+        match self {
+            Self::Busy { .. } | Self::Fenced | Self::SerialMoved | Self::Full | Self::Io { .. } => {
+                true
+            }
+            Self::Newer { .. }
+            | Self::Copied { .. }
+            | Self::NotAdopted
+            | Self::Corrupt(_)
+            | Self::Lost(_) => false,
+        }
     }
 }

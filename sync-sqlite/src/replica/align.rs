@@ -2,6 +2,8 @@
 
 mod make;
 
+pub(crate) use make::{not_with, unique_indexes};
+
 use notion_sync_core::link::{LinkId, Side};
 use notion_sync_core::port::PlaceId;
 use notion_sync_core::schema::{Access, Field, FieldId, FieldType, Schema};

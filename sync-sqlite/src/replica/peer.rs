@@ -184,6 +184,7 @@ impl SqliteReplica {
     fn explain(&self, error: StoreError, sent: Sent) -> PeerError {
         let kind = match error {
             StoreError::Busy { .. } => PeerErrorKind::Busy,
+            _ if error.may_pass() => PeerErrorKind::Unavailable,
             _ => PeerErrorKind::Local,
         };
         PeerError {

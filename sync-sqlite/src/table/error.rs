@@ -135,7 +135,9 @@ impl TableError {
         let kind = match &self {
             Self::Busy(_) => PeerErrorKind::Busy,
             Self::NoFile(_) | Self::NoTable(_) => PeerErrorKind::NotFound,
-            _ => PeerErrorKind::Local,
+            Self::Newer { .. } | Self::Damaged(_) | Self::Thread => PeerErrorKind::Local,
+            // Tables and files can be put right under a program that waits for it.
+            _ => PeerErrorKind::Unavailable,
         };
         let message = self.to_string();
         PeerError {

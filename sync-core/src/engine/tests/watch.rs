@@ -76,6 +76,56 @@ fn pain_34_refused_credentials_end_the_watch() {
 }
 
 #[test]
+fn only_what_no_later_cycle_can_get_over_ends_the_watch() {
+    use crate::port::StoreError as Store;
+    let peer = |kind| RunError::from(PeerError::new(&PlaceId::new("test:x"), kind, "no"));
+    let io = || Store::Io {
+        message: "UNIQUE constraint failed".to_owned(),
+        source: None,
+    };
+    let owner = String::new;
+    let passing: [RunError; 10] = [
+        peer(PeerErrorKind::Forbidden),
+        peer(PeerErrorKind::NotFound),
+        peer(PeerErrorKind::Busy),
+        peer(PeerErrorKind::Unavailable),
+        peer(PeerErrorKind::Protocol),
+        Store::Busy { owner: owner() }.into(),
+        Store::Fenced.into(),
+        Store::Full.into(),
+        io().into(),
+        RunError::SchemaChanged("Notion".to_owned()),
+    ];
+    for error in passing {
+        let shown = error.to_string();
+        let (at, ended) = moments(vec![Err(error)], false);
+        assert_eq!(at, [0, 5], "{shown}");
+        assert!(ended.is_ok(), "{shown}");
+    }
+    let (found, known) = (2, 1);
+    let (expected, other) = ("a".to_owned(), "b".to_owned());
+    let lasting: [RunError; 7] = [
+        peer(PeerErrorKind::Unauthorized),
+        peer(PeerErrorKind::Local),
+        Store::Newer { found, known }.into(),
+        Store::Copied {
+            expected,
+            found: other,
+        }
+        .into(),
+        Store::NotAdopted.into(),
+        Store::Corrupt("torn".to_owned()).into(),
+        Store::Lost("deleted".to_owned()).into(),
+    ];
+    for error in lasting {
+        let shown = error.to_string();
+        let (at, ended) = moments(vec![Err(error)], false);
+        assert_eq!(at, [0], "{shown}");
+        assert_eq!(ended.unwrap_err().to_string(), shown);
+    }
+}
+
+#[test]
 fn a_watch_carries_edits_both_ways_until_it_is_asked_to_stop() {
     let world = World::new();
     let (page, row) = world.settled_pair();

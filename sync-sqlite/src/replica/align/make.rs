@@ -114,20 +114,30 @@ fn create_sql(table: &Table) -> String {
     sql
 }
 
-/// A unique index makes `INSERT OR REPLACE` delete rows that no trigger sees.
 fn refuse_unique_indexes(connection: &Connection, table: &Table) -> Result<()> {
-    let found: Option<String> = connection
-        .prepare("SELECT name FROM pragma_index_list(?1) WHERE \"unique\" AND origin = 'c'")?
-        .query_row([&table.name], |row| row.get(0))
-        .optional()?;
-    match found {
+    match unique_indexes(connection, &table.name)?.first() {
         None => Ok(()),
-        Some(index) => Err(failed(format!(
-            "the index {index} on {} is UNIQUE, and INSERT OR REPLACE would delete rows unseen; \
-             use a plain index",
-            table.name
-        ))),
+        Some(index) => {
+            let why = not_with(index, &table.name);
+            Err(failed(format!("{why}; drop it, or use a plain index")))
+        }
     }
+}
+
+/// Indexes of somebody's that make `INSERT OR REPLACE` delete rows that no trigger sees.
+pub(crate) fn unique_indexes(connection: &Connection, table: &str) -> Result<Vec<String>> {
+    let found = connection
+        .prepare("SELECT name FROM pragma_index_list(?1) WHERE \"unique\" AND origin = 'c'")?
+        .query_map([table], |row| row.get(0))?
+        .collect::<rusqlite::Result<_>>()?;
+    Ok(found)
+}
+
+/// Why nothing can be synced with such an index.
+pub(crate) fn not_with(index: &str, table: &str) -> String {
+    format!(
+        "the index {index} on {table} is UNIQUE, and INSERT OR REPLACE would delete rows unseen"
+    )
 }
 
 /// A marker field is written by sync alone: words that people have put there would be lost.
