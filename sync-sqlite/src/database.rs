@@ -13,6 +13,7 @@ use crate::ddl::{FORMAT, MIGRATIONS, READ_AS_IT_IS, READ_OLDER, RESERVED, TABLES
 use crate::error::{Result, corrupt, failed, file_failed};
 use crate::lease::Leases;
 use crate::replica::Table;
+use crate::views::Known;
 
 /// How a store file is opened.
 #[derive(Clone, Debug)]
@@ -68,6 +69,8 @@ pub(crate) struct Database {
     pub(crate) planned: BTreeMap<LinkId, Table>,
     pub(crate) leases: Leases,
     pub(crate) layouts: Layouts,
+    /// What the views are laid out after.
+    pub(crate) views: Known,
 }
 
 impl Database {
@@ -84,6 +87,7 @@ impl Database {
             planned: BTreeMap::new(),
             leases: Leases::new(path),
             layouts: Layouts::default(),
+            views: Known::default(),
         }
     }
 

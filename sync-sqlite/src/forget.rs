@@ -206,6 +206,7 @@ fn forget(database: &mut Database, link: &LinkId, how: Forget) -> Result<Answer>
     drop_memory(&transaction, row.id)?;
     views::rebuild(&transaction)?;
     transaction.commit()?;
+    database.views = Default::default();
     database.mappings.remove(link);
     database.planned.remove(link);
     Ok(Ok(found))
