@@ -12,6 +12,14 @@ use crate::tables::{self, Linked};
 
 pub(crate) async fn forget(args: &Args, what: &ForgetArgs) -> Result<Exit> {
     let store = connect::open_to_read(args)?;
+    if let Some(subject) = tables::about(&store, what.table.as_deref()).await? {
+        return Err(UsageError(format!(
+            "{} tells of the data sources of this file themselves, and every run keeps it: forget the table \
+             of a data source",
+            subject.name()
+        ))
+        .into());
+    }
     let found = tables::meant(args, &store, what.table.as_deref()).await?;
     let is_named = what.table.is_some() || !args.data_source.is_empty();
     let [linked] = found.as_slice() else {

@@ -6,7 +6,7 @@ use notion_sync_core::port::StoreError;
 use rusqlite::{Connection, TransactionBehavior};
 use serde::Serialize;
 
-use crate::database::Database;
+use crate::database::{Database, is_rolled_back};
 use crate::ddl::FORMAT;
 use crate::error::Result;
 use crate::private;
@@ -49,6 +49,9 @@ pub struct Checkup {
     pub newest_format: u32,
     /// What SQLite finds damaged; at most ten.
     pub damage: Vec<Misfit>,
+    /// Whether somebody took the file out of WAL mode, so that readers and writers wait for each other. The
+    /// next run sets it back.
+    pub is_rolled_back: bool,
     /// Who holds the file for a run right now.
     pub held_by: Option<String>,
     /// Whether it is a copy of another file, or was restored: nothing is written to it before
@@ -64,15 +67,16 @@ impl SqliteStore {
     pub async fn checkup(&self) -> std::result::Result<Checkup, StoreError> {
         self.worker()
             .ask(|database| {
-                let damage = match database.reader()? {
-                    None => Vec::new(),
-                    Some(reader) => damage(reader)?,
+                let (damage, is_rolled_back) = match database.reader()? {
+                    None => (Vec::new(), false),
+                    Some(reader) => (damage(reader)?, is_rolled_back(reader)?),
                 };
                 let is_whole = damage.is_empty();
                 Ok(Checkup {
                     format: database.format(),
                     newest_format: FORMAT,
                     damage,
+                    is_rolled_back,
                     held_by: database.leases.holder()?,
                     is_copy: is_whole && database.is_copy()?,
                 })

@@ -205,10 +205,11 @@ impl SqliteStore {
             .await
     }
 
-    /// How the table of a link stands, without a look at any other; `None` while there is none.
+    /// How the table of a link stands, without a look at any other; `None` while there is none, and for
+    /// one of [`SqliteStore::missing_tables`].
     ///
     /// # Errors
-    /// When the file cannot be read, or the table was dropped or renamed by hand.
+    /// When the file cannot be read.
     pub async fn status_of(&self, link: &LinkId) -> Result<Option<TableStatus>, StoreError> {
         let link = link.clone();
         self.worker()
@@ -224,7 +225,7 @@ impl SqliteStore {
                     return Ok(None);
                 };
                 if column_names(&snapshot, &table.name)?.is_empty() {
-                    return Err(gone(&table.name));
+                    return Ok(None);
                 }
                 let sql = views::status(row.id, &table);
                 Ok(Some(snapshot.query_row(&sql, [], status)?))

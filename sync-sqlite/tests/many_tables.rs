@@ -166,3 +166,86 @@ fn an_edit_of_one_row_is_found_along_its_key_among_many_tables() {
     let some = steps(&person, found);
     assert!(some < none + 200, "{none} steps, then {some}");
 }
+
+#[test]
+fn a_table_dropped_by_hand_takes_no_view_of_the_others_down() {
+    let world = World::of(3);
+    let person = world.person();
+    let edit = "INSERT INTO table_1 (Name) VALUES ('a'); DROP TABLE table_0;";
+    person.execute_batch(edit).unwrap();
+    let fails = person.prepare("SELECT * FROM changes").is_err();
+    assert!(fails, "until somebody writes, views name it");
+    let missing = || block_on(world.store.missing_tables()).unwrap();
+    assert_eq!(missing(), ["table_0"]);
+    let told = || -> Vec<(String, u64)> {
+        let told = block_on(world.store.status()).unwrap().into_iter();
+        told.map(|table| (table.table, table.pending)).collect()
+    };
+    let others = [("table_1".to_owned(), 1), ("table_2".to_owned(), 0)];
+    assert_eq!(told(), others);
+    let schema_version = || rows(&person, "PRAGMA schema_version");
+    let before = schema_version();
+    assert_eq!(block_on(world.store.open_conflicts()).unwrap(), []);
+    let changes = block_on(world.store.pending_changes("table_1", 1)).unwrap();
+    assert_eq!(changes[0].current.as_deref(), Some("a"));
+    assert_eq!(block_on(world.store.status_of(&link(0))).unwrap(), None);
+    assert_eq!(schema_version(), before, "reading writes nothing");
+    let error = block_on(world.store.row_with_id("table_0", "x")).unwrap_err();
+    assert!(error.to_string().contains("table_0 was dropped"), "{error}");
+    // The next link that is run lays the views out without it.
+    let error = world.align(0, &[]).unwrap_err();
+    assert!(error.contains("forget --table table_0"), "{error}");
+    world.align(1, &[]).unwrap();
+    for view in VIEWS {
+        rows(&person, &format!("SELECT * FROM {view}"));
+    }
+    assert_eq!(told(), others);
+    assert_eq!(missing(), ["table_0"]);
+}
+
+#[test]
+fn a_table_that_has_its_name_back_is_in_the_views_again() {
+    let world = World::of(2);
+    let person = world.person();
+    let rename = |sql: &str| person.execute_batch(sql).unwrap();
+    rename("ALTER TABLE table_0 RENAME TO mine");
+    world.align(1, &[]).unwrap();
+    let tables = "SELECT \"table\" FROM sync_status";
+    assert_eq!(rows(&person, tables), ["table_1"]);
+    rename("ALTER TABLE mine RENAME TO table_0; INSERT INTO table_0 (Name) VALUES ('a');");
+    world.align(1, &[]).unwrap();
+    assert_eq!(rows(&person, tables), ["table_0", "table_1"]);
+    assert_eq!(rows(&person, "SELECT current FROM changes"), ["a"]);
+}
+
+#[test]
+fn what_changed_of_one_table_is_shown_and_an_unchanged_one_writes_no_view() {
+    let world = World::of(70);
+    let person = world.person();
+    let schema_version = || rows(&person, "PRAGMA schema_version");
+    let before = schema_version();
+    world.align(3, &[]).unwrap();
+    assert_eq!(schema_version(), before);
+    // A run that has looked at another table knows of the rest.
+    world.align(3, &["Notes"]).unwrap();
+    assert_ne!(schema_version(), before);
+    let edit = "INSERT INTO table_3 (Name) VALUES ('a'); UPDATE _sync_pending SET col = 'Notes', base = 'b'
+        WHERE tbl = 'table_3'; UPDATE table_3 SET Notes = 'c'";
+    person.execute_batch(edit).unwrap();
+    let shown = "SELECT \"column\", base, current FROM changes WHERE \"table\" = 'table_3'";
+    assert_eq!(rows(&person, shown), ["Notes|b|c"]);
+}
+
+#[test]
+fn a_file_that_loses_its_tables_loses_the_views_of_their_groups() {
+    let world = World::of(34);
+    let person = world.person();
+    let groups = "SELECT count(*) FROM sqlite_master WHERE name GLOB '_sync_changes_*'";
+    assert_eq!(rows(&person, groups), ["2"]);
+    for number in 20..34 {
+        block_on(world.store.forget(&link(number), Default::default())).unwrap();
+    }
+    assert_eq!(rows(&person, groups), ["0"]);
+    let pending = "SELECT count(*), sum(pending) FROM sync_status";
+    assert_eq!(rows(&person, pending), ["20|0"]);
+}
