@@ -30,7 +30,7 @@ pub(crate) async fn forget(args: &Args, what: &ForgetArgs) -> Result<Exit> {
     }
     if !what.yes {
         let mut would = store.forgettable(&linked.link).await?;
-        would.dropped = what.drop_table;
+        would.dropped = what.drop_table && !would.missing;
         let (table, said) = (&linked.table, sentence(&would));
         let message = format!("{table} would be forgotten: {said} Add --yes to do it");
         return Err(UsageError(message).into());
@@ -68,6 +68,10 @@ fn which(found: &[Linked]) -> UsageError {
 fn sentence(forgotten: &Forgotten) -> String {
     let rows = forgotten.rows;
     let mut said = match &forgotten.table {
+        _ if forgotten.missing => {
+            "the table was dropped or renamed by hand before, and every page stays in Notion."
+                .to_owned()
+        }
         _ if forgotten.dropped => {
             format!("the table and its {rows} row(s) go, and every page stays in Notion.")
         }

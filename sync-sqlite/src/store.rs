@@ -162,7 +162,7 @@ fn open_to_write(database: &mut Database, spec: &LinkSpec) -> Result<Opened> {
     let known = std::mem::take(&mut database.views);
     let connection = database.writer()?;
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let known = known.as_of(&transaction)?;
+    let known = known.unless_moved(&transaction)?;
     let row = links::load_or_create(&transaction, &spec.id)?;
     links::check_places(&row, spec)?;
     links::store_spec(&transaction, &row, spec)?;

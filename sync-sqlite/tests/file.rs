@@ -124,6 +124,22 @@ fn the_file_is_its_owners_alone() {
     drop(world);
 }
 
+#[cfg(unix)]
+#[test]
+fn a_file_that_was_there_keeps_its_permissions() {
+    use std::os::unix::fs::PermissionsExt;
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("db.sqlite");
+    std::fs::write(&path, "").unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o640)).unwrap();
+    let world = World::at(dir);
+    let mode = std::fs::metadata(world.path())
+        .unwrap()
+        .permissions()
+        .mode();
+    assert_eq!(mode & 0o777, 0o640);
+}
+
 #[test]
 fn a_lease_keeps_others_out_until_it_is_given_back_or_its_owner_is_gone() {
     let world = World::new();

@@ -62,7 +62,7 @@ pub(crate) fn align(database: &mut Database, ask: &Ask, write: bool) -> Result<T
     let transaction = database
         .writer()?
         .transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let known = known.as_of(&transaction)?;
+    let known = known.unless_moved(&transaction)?;
     let layout = lay_out(Some(&transaction), ask, &planned, true)?;
     make::make(&transaction, &layout, ask)?;
     let known = known.follow(&transaction, &ask.link)?;

@@ -40,7 +40,7 @@ pub(crate) fn are_there(connection: &Connection, table: &Table) -> Result<bool> 
 
 /// Those of a table's triggers that are there, and how they were made. One look: SQLite has no index of its
 /// schema.
-fn of_table(connection: &Connection, table: &Table) -> Result<BTreeMap<String, String>> {
+pub(crate) fn of_table(connection: &Connection, table: &Table) -> Result<BTreeMap<String, String>> {
     let mut statement = connection.prepare_cached(
         "SELECT name, sql FROM sqlite_master
          WHERE type = 'trigger' AND name COLLATE NOCASE IN (?1, ?2, ?3, ?4, ?5)",

@@ -108,7 +108,7 @@ pub(crate) struct Known(Option<(i64, Vec<LinkView>)>);
 impl Known {
     /// The same, if the file's tables and views are still those. To be asked at the beginning of a
     /// transaction, before anything is made.
-    pub(crate) fn as_of(self, connection: &Connection) -> Result<Self> {
+    pub(crate) fn unless_moved(self, connection: &Connection) -> Result<Self> {
         let version = schema_version(connection)?;
         Ok(Self(self.0.filter(|(known, _)| *known == version)))
     }
