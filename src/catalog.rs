@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use notion_sync_client::{Client, DataSourceId};
 use notion_sync_core::engine::{Described, Engine, Report, RunOptions, Watch};
-use notion_sync_core::link::{LinkId, LinkSpec, Policy, Sides};
+use notion_sync_core::link::{LinkId, LinkSpec, Policy, Side, Sides};
 use notion_sync_core::port::{Call, Clock, Peer, Store, StoreError};
+use notion_sync_core::record::Key;
 use notion_sync_notion::{NotionCatalog, Subject};
 use notion_sync_sqlite::SqliteStore;
 
 use crate::watch::{LOOK_EVERY, Watched};
-use crate::{ReplicaError, SystemClock};
+use crate::{Explained, ReplicaError, SystemClock, explained};
 
 /// What is to be known of data sources beside their rows: titles, descriptions, icons, and the
 /// databases they are in, each kept as a row of a table. The title of a data source can be edited
@@ -67,11 +68,32 @@ impl Catalog {
         if last.is_none_or(|at| now.since(at) >= self.policy.sweep_every) {
             return Ok(true);
         }
-        let tables = self.store.status().await?;
-        let ours = |name: &str| Subject::ALL.iter().any(|subject| subject.name() == name);
-        Ok(tables
-            .iter()
-            .any(|table| table.pending > 0 && ours(&table.table)))
+        for subject in Subject::ALL {
+            let table = self.store.status_of(&link(subject)).await?;
+            if table.is_some_and(|table| table.pending > 0) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Why a record of one of the tables is as it is; `None` if nothing is known of it. Asks nobody but
+    /// the file, and writes nothing.
+    ///
+    /// # Errors
+    /// As [`Replica::explain`](crate::Replica::explain).
+    pub async fn explain(
+        &self,
+        subject: Subject,
+        side: Side,
+        key: &Key,
+    ) -> Result<Option<Explained>, ReplicaError> {
+        let link = link(subject);
+        if self.store.memory(&link).await?.sides.left.schema.is_none() {
+            return Ok(None);
+        }
+        let engine = self.engine(subject, false).await?;
+        explained::explain(&engine, &self.store, &link, side, key).await
     }
 
     /// Runs one cycle of each table, made where it is not there.
@@ -81,7 +103,7 @@ impl Catalog {
     pub async fn run(&self, options: &RunOptions) -> Result<Vec<(Subject, Report)>, ReplicaError> {
         let mut reports = Vec::new();
         for subject in Subject::ALL {
-            let engine = self.engine(subject).await?;
+            let engine = self.engine(subject, true).await?;
             // The table stands for what is read of views one day; until then there is nothing to run.
             if subject != Subject::Views {
                 reports.push((subject, engine.run(options).await?));
@@ -115,7 +137,7 @@ impl Catalog {
         file.run(watch, &options.cancel, cycle, told).await
     }
 
-    async fn engine(&self, subject: Subject) -> Result<Engine, ReplicaError> {
+    async fn engine(&self, subject: Subject, write: bool) -> Result<Engine, ReplicaError> {
         let cancel = notion_sync_core::port::Cancel::default();
         let call = Call::new(&cancel);
         let sources = self.data_sources.iter().copied();
@@ -134,7 +156,7 @@ impl Catalog {
         let replica = replica.build();
         let at = self.clock.now();
         let description = catalog.describe(&call).await?;
-        let mapping = replica.align(&description.schema, None, true).await?;
+        let mapping = replica.align(&description.schema, None, write).await?;
         let table = replica.describe(&call).await?;
         let described =
             Sides::new(description, table).map(|description| Described { description, at });

@@ -1,6 +1,7 @@
 //! `notion-sync explain`: why a record is as it is. Asks nobody but the file.
 
 use anyhow::Result;
+use notion_sync::client::DataSourceId;
 use notion_sync::core::link::Sides;
 use notion_sync::{Explained, render};
 use serde_json::json;
@@ -14,6 +15,17 @@ use crate::tables::{self, Named};
 pub(crate) async fn explain(args: &Args, what: &ExplainArgs) -> Result<Exit> {
     let named = Named::parse(&what.record)?;
     let store = connect::open_to_read(args)?;
+    if let Some(subject) = tables::about(&store, what.table.as_deref()).await? {
+        let (side, key) = named.key();
+        let catalog = connect::offline(args)?.catalog([], &store);
+        return match catalog.explain(subject, side, &key).await? {
+            Some(told) => {
+                say_it(args, None, &told);
+                Ok(Exit::Clean)
+            }
+            None => unseen(named),
+        };
+    }
     let linked = tables::meant(args, &store, what.table.as_deref()).await?;
     tables::one_for_rows(&linked, named)?;
     let connection = connect::offline(args)?;
@@ -21,10 +33,14 @@ pub(crate) async fn explain(args: &Args, what: &ExplainArgs) -> Result<Exit> {
     for linked in linked {
         let replica = connection.replica(args, linked.source, &store);
         if let Some(told) = replica.explain(side, &key).await? {
-            say_it(args, &linked.source.to_string(), &told);
+            say_it(args, Some(linked.source), &told);
             return Ok(Exit::Clean);
         }
     }
+    unseen(named)
+}
+
+fn unseen(named: Named) -> Result<Exit> {
     let what = match named {
         Named::Row(row) => format!("row {row}"),
         Named::Page(page) => format!("the page {page}"),
@@ -32,8 +48,9 @@ pub(crate) async fn explain(args: &Args, what: &ExplainArgs) -> Result<Exit> {
     anyhow::bail!("no run has seen {what}: if it is there, `notion-sync run`, then ask again")
 }
 
-fn say_it(args: &Args, source: &str, told: &Explained) {
+fn say_it(args: &Args, source: Option<DataSourceId>, told: &Explained) {
     if args.json {
+        let source = source.map(|source| source.to_string());
         output::print_json(
             &json!({ "command": "explain", "data_source": source, "explained": told }),
         );

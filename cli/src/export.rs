@@ -5,7 +5,8 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use notion_sync::sqlite::{Exported, RowSink};
+use notion_sync::core::link::LinkId;
+use notion_sync::sqlite::{Exported, RowSink, SqliteStore};
 use serde::ser::{Serialize, Serializer};
 use serde_json::json;
 
@@ -13,7 +14,7 @@ use crate::args::{Args, ExportArgs, RowFormat};
 use crate::connect;
 use crate::exit::{Exit, UsageError};
 use crate::output;
-use crate::tables::{self, Linked};
+use crate::tables;
 
 pub(crate) async fn export(args: &Args, what: &ExportArgs) -> Result<Exit> {
     if args.json && what.out.is_none() {
@@ -21,8 +22,8 @@ pub(crate) async fn export(args: &Args, what: &ExportArgs) -> Result<Exit> {
         return Err(UsageError(message.to_owned()).into());
     }
     let store = connect::open_to_read(args)?;
-    let linked = tables::meant(args, &store, what.table.as_deref()).await?;
-    check(what, &linked)?;
+    let tables = tables(args, &store, what.table.as_deref()).await?;
+    check(what, &tables)?;
     let mut out = Target::open(what.out.as_deref())?;
     let is_one = what.table.is_some();
     let is_document = what.format == RowFormat::Json && !is_one;
@@ -31,17 +32,17 @@ pub(crate) async fn export(args: &Args, what: &ExportArgs) -> Result<Exit> {
         if is_document {
             out.write_all(b"{")?;
         }
-        for (at, linked) in linked.iter().enumerate() {
+        for (at, (link, table)) in tables.iter().enumerate() {
             if is_document {
                 let comma = if at > 0 { "," } else { "" };
-                write!(out, "{comma}\n{}: ", json!(linked.table))?;
+                write!(out, "{comma}\n{}: ", json!(table))?;
             }
-            let table = (!is_one).then(|| linked.table.clone());
-            let sink = Sink::new(what.format, table, out);
-            let exported = store.export(&linked.link, what.trashed, sink).await;
+            let named = (!is_one).then(|| table.clone());
+            let sink = Sink::new(what.format, named, out);
+            let exported = store.export(link, what.trashed, sink).await;
             let (sink, rows) = exported?;
             out = sink.finish()?;
-            counts.push((linked.table.clone(), rows));
+            counts.push((table.clone(), rows));
         }
         if what.format == RowFormat::Json {
             let end: &[u8] = if is_document { b"\n}\n" } else { b"\n" };
@@ -67,14 +68,29 @@ pub(crate) async fn export(args: &Args, what: &ExportArgs) -> Result<Exit> {
     Ok(Exit::Clean)
 }
 
+/// The tables that are meant, each with its link. Those about data sources themselves are for who names
+/// them.
+async fn tables(
+    args: &Args,
+    store: &SqliteStore,
+    name: Option<&str>,
+) -> Result<Vec<(LinkId, String)>> {
+    if let Some(subject) = tables::about(store, name).await? {
+        let name = subject.name();
+        return Ok(vec![(LinkId::new(name), name.to_owned())]);
+    }
+    let found = tables::meant(args, store, name).await?.into_iter();
+    Ok(found.map(|linked| (linked.link, linked.table)).collect())
+}
+
 /// CSV has no place for a second table.
-fn check(what: &ExportArgs, linked: &[Linked]) -> Result<()> {
-    if what.format != RowFormat::Csv || linked.len() == 1 {
+fn check(what: &ExportArgs, tables: &[(LinkId, String)]) -> Result<()> {
+    if what.format != RowFormat::Csv || tables.len() == 1 {
         return Ok(());
     }
     let mut message = "a CSV file holds one table: choose it".to_owned();
-    for linked in linked {
-        message.push_str(&format!("\n  --table {}", linked.table));
+    for (_, table) in tables {
+        message.push_str(&format!("\n  --table {table}"));
     }
     Err(UsageError(message).into())
 }

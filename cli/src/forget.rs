@@ -12,6 +12,14 @@ use crate::tables::{self, Linked};
 
 pub(crate) async fn forget(args: &Args, what: &ForgetArgs) -> Result<Exit> {
     let store = connect::open_to_read(args)?;
+    if let Some(subject) = tables::about(&store, what.table.as_deref()).await? {
+        return Err(UsageError(format!(
+            "{} tells of the data sources of this file themselves, and every run keeps it: forget the table \
+             of a data source",
+            subject.name()
+        ))
+        .into());
+    }
     let found = tables::meant(args, &store, what.table.as_deref()).await?;
     let is_named = what.table.is_some() || !args.data_source.is_empty();
     let [linked] = found.as_slice() else {
@@ -22,7 +30,7 @@ pub(crate) async fn forget(args: &Args, what: &ForgetArgs) -> Result<Exit> {
     }
     if !what.yes {
         let mut would = store.forgettable(&linked.link).await?;
-        would.dropped = what.drop_table;
+        would.dropped = what.drop_table && !would.missing;
         let (table, said) = (&linked.table, sentence(&would));
         let message = format!("{table} would be forgotten: {said} Add --yes to do it");
         return Err(UsageError(message).into());
@@ -60,26 +68,24 @@ fn which(found: &[Linked]) -> UsageError {
 fn sentence(forgotten: &Forgotten) -> String {
     let rows = forgotten.rows;
     let mut said = match &forgotten.table {
-        None => "the table is gone already, and every page stays in Notion. Synced again, they are pulled anew."
-            .to_owned(),
-        Some(_) if forgotten.dropped => {
+        _ if forgotten.missing => {
+            "the table was dropped or renamed by hand before, and every page stays in Notion."
+                .to_owned()
+        }
+        _ if forgotten.dropped => {
             format!("the table and its {rows} row(s) go, and every page stays in Notion.")
         }
-        Some(table) => format!(
+        table => format!(
             "its {rows} row(s) stay in an ordinary table, and every page stays in Notion. Synced again, the \
              data source gets a table of another name, unless this one is dropped (--drop-table, or DROP \
              TABLE {0}) or renamed (ALTER TABLE {0} RENAME TO …) before.",
-            quoted(table)
+            quoted(table.as_deref().unwrap_or_default())
         ),
     };
-    let pending = forgotten.pending;
-    if pending > 0 && forgotten.table.is_none() {
-        said.push_str(&format!(
-            " {pending} row(s) were edited and not synced: the edits went with the table."
-        ));
-    } else if pending > 0 && forgotten.dropped {
+    if forgotten.pending > 0 && forgotten.dropped {
         said.push_str(" It stays while rows are edited and not synced: `notion-sync run` first.");
-    } else if pending > 0 {
+    } else if forgotten.pending > 0 {
+        let pending = forgotten.pending;
         said.push_str(&format!(
             " {pending} row(s) were edited and not synced: the edits stay here and go nowhere."
         ));

@@ -176,3 +176,11 @@ fn counted() -> ProgressStyle {
 fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }
+
+/// What helps where a table, or a column of it, is not under its name any more.
+pub(crate) fn missing_table(table: &str) -> String {
+    format!(
+        "name it back, or restore a backup. Where it is gone for good: `notion-sync forget --table {table} \
+         --yes`, then `notion-sync run --data-source …` pulls every page again"
+    )
+}

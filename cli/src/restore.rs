@@ -18,6 +18,14 @@ use crate::tables::{self, Linked, Named};
 
 pub(crate) async fn restore(args: &Args, what: &RestoreArgs) -> Result<Exit> {
     let store = connect::open_to_read(args)?;
+    if let Some(subject) = tables::about(&store, what.table.as_deref()).await? {
+        return Err(UsageError(format!(
+            "nothing of {} is restored here: {} are made and put away in Notion only",
+            subject.name(),
+            subject.label()
+        ))
+        .into());
+    }
     let linked = tables::meant(args, &store, what.table.as_deref()).await?;
     let wanted = wanted(&store, what, linked).await?;
     let connection = connect::connect(args).await?;
@@ -130,10 +138,8 @@ fn print(linked: &Linked, restored: &RestoreReport) {
 
 /// Other edits are not what was asked for.
 async fn print_waiting(store: &SqliteStore, linked: &Linked) -> Result<()> {
-    let statuses = store.status().await?;
-    let mut of_table = statuses.iter();
-    let waiting = of_table.find(|status| status.table == linked.table);
-    let waiting = waiting.map_or(0, |status| status.pending);
+    let status = store.status_of(&linked.link).await?;
+    let waiting = status.map_or(0, |status| status.pending);
     if waiting > 0 {
         say!("  {waiting} edited row(s) wait for `notion-sync run`");
     }

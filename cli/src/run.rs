@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::Result;
+use notion_sync::core::link::LinkId;
 use notion_sync::core::schema::SchemaEvent;
 use notion_sync::sqlite::SqliteStore;
 use notion_sync::{Replica, Report, RunOptions, render};
@@ -52,7 +53,7 @@ pub(crate) async fn run(args: &Args, files: &PlanFiles) -> Result<Exit> {
         match result {
             Ok(report) => {
                 worst = worst.max(exit::of_report(&report));
-                let blocked = blocked(&store, &name).await?;
+                let blocked = blocked(&store, &replica.link()).await?;
                 if blocked > 0 {
                     worst = worst.max(Exit::Left);
                 }
@@ -111,9 +112,8 @@ pub(crate) async fn run(args: &Args, files: &PlanFiles) -> Result<Exit> {
 }
 
 /// How many rows wait until somebody changes something, since earlier runs too.
-async fn blocked(store: &SqliteStore, name: &str) -> Result<u64> {
-    let tables = store.status().await?;
-    let table = tables.iter().find(|table| table.table == name);
+async fn blocked(store: &SqliteStore, link: &LinkId) -> Result<u64> {
+    let table = store.status_of(link).await?;
     Ok(table.map_or(0, |table| table.blocked))
 }
 

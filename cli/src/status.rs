@@ -37,6 +37,7 @@ pub(crate) async fn status(args: &Args) -> Result<Exit> {
     let mut tables = store.status().await?;
     // Tables about the data sources themselves are worth a line only where there is something to tell.
     tables.retain(|table| !is_catalog(table) || something_is_left(table));
+    let missing = store.missing_tables().await?;
     let unsettled = store.unsettled_rows(LISTED).await?;
     let commands = store.unresolved_commands().await?;
     let left = tables
@@ -44,10 +45,11 @@ pub(crate) async fn status(args: &Args) -> Result<Exit> {
         .any(|table| table.conflicts + table.blocked + table.parked > 0);
     if args.json {
         let document = json!({
-            "command": "status", "tables": tables, "rows": unsettled, "commands": commands,
+            "command": "status", "tables": tables, "missing": missing, "rows": unsettled,
+            "commands": commands,
         });
         output::print_json(&document);
-    } else if tables.is_empty() {
+    } else if tables.is_empty() && missing.is_empty() {
         say!(
             "{} holds no table yet: `notion-sync run` makes one.",
             args.db.display()
@@ -75,7 +77,15 @@ pub(crate) async fn status(args: &Args) -> Result<Exit> {
                 table.undo_since.clone().unwrap_or_default(),
             ]
         });
-        say!("{}", output::table(&head, rows));
+        if !tables.is_empty() {
+            say!("{}", output::table(&head, rows));
+        }
+        for table in &missing {
+            say!(
+                "{table}: dropped or renamed by hand. What helps: {}",
+                output::missing_table(table)
+            );
+        }
         for row in &unsettled {
             say!("{}: {} – {}", named(row), row.state, row.reason);
         }
@@ -95,7 +105,7 @@ pub(crate) async fn status(args: &Args) -> Result<Exit> {
             }
         }
     }
-    Ok(if left || !commands.is_empty() {
+    Ok(if left || !commands.is_empty() || !missing.is_empty() {
         Exit::Left
     } else {
         Exit::Clean

@@ -5,6 +5,7 @@ use notion_sync::client::url::NotionUrl;
 use notion_sync::client::{DataSourceId, PageId};
 use notion_sync::core::link::{LinkId, Side};
 use notion_sync::core::record::Key;
+use notion_sync::notion::Subject;
 use notion_sync::sqlite::SqliteStore;
 
 use crate::args::Args;
@@ -32,6 +33,19 @@ pub(crate) async fn known(store: &SqliteStore) -> Result<Vec<Linked>> {
         }
     }
     Ok(known)
+}
+
+/// The subject of a table about data sources themselves, if it is one of that name.
+pub(crate) async fn about(store: &SqliteStore, name: Option<&str>) -> Result<Option<Subject>> {
+    let Some(name) = name.map(str::to_lowercase) else {
+        return Ok(None);
+    };
+    let mut subjects = Subject::ALL.into_iter();
+    let Some(subject) = subjects.find(|subject| subject.name() == name) else {
+        return Ok(None);
+    };
+    let is_there = store.table_of(&LinkId::new(subject.name())).await?;
+    Ok(is_there.map(|_| subject))
 }
 
 /// The tables that are meant: the one of that name, those of `--data-source`, else all.

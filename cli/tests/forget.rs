@@ -160,7 +160,7 @@ async fn it_is_never_about_whatever_is_there() {
     let other = std::fs::File::options().write(true).open(lock).unwrap();
     other.lock().unwrap();
     let said = world.say(&["forget", "--table", "tasks", "--yes"]).code(1);
-    said.says("another run holds this link");
+    said.says("the store is in use by");
     world.say(&["status"]).code(0).says("tasks");
 }
 

@@ -183,7 +183,7 @@ async fn a_file_that_another_process_holds_is_told_once_and_tried_again() {
         world.text("SELECT Notes FROM Tasks") == "later"
     });
     let said = watch.stop("TERM").code(130);
-    said.says("another run holds this link");
+    said.says("the store is in use by");
     assert_eq!(
         said.err.matches("tried again later").count(),
         1,

@@ -6,7 +6,7 @@ use notion_sync_core::port::StoreError;
 use rusqlite::{Connection, TransactionBehavior};
 use serde::Serialize;
 
-use crate::database::Database;
+use crate::database::{Database, is_rolled_back};
 use crate::ddl::FORMAT;
 use crate::error::Result;
 use crate::private;
@@ -53,6 +53,9 @@ pub struct Checkup {
     pub newest_format: u32,
     /// What SQLite finds damaged; at most ten.
     pub damage: Vec<Misfit>,
+    /// Whether somebody took the file out of WAL mode, so that readers and writers wait for each other. The
+    /// next run sets it back.
+    pub is_rolled_back: bool,
     /// Who holds the file for a run right now.
     pub held_by: Option<String>,
     /// Why no run can hold it: what is wrong with the lock beside it, in a sentence.
@@ -70,9 +73,9 @@ impl SqliteStore {
     pub async fn checkup(&self) -> std::result::Result<Checkup, StoreError> {
         self.worker()
             .ask(|database| {
-                let damage = match database.reader()? {
-                    None => Vec::new(),
-                    Some(reader) => damage(reader)?,
+                let (damage, is_rolled_back) = match database.reader()? {
+                    None => (Vec::new(), false),
+                    Some(reader) => (damage(reader)?, is_rolled_back(reader)?),
                 };
                 let is_whole = damage.is_empty();
                 let (held_by, unlockable) = match database.leases.holder() {
@@ -83,6 +86,7 @@ impl SqliteStore {
                     format: database.format(),
                     newest_format: FORMAT,
                     damage,
+                    is_rolled_back,
                     held_by,
                     unlockable,
                     is_copy: is_whole && database.is_copy()?,

@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use notion_sync_core::link::{LinkId, Mapping};
 use notion_sync_core::port::StoreError;
-use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, TransactionBehavior};
 
 use crate::base::Layouts;
 use crate::ddl::{FORMAT, MIGRATIONS, READ_AS_IT_IS, READ_OLDER, RESERVED, TABLES};
 use crate::error::{Result, corrupt, failed, file_failed};
 use crate::lease::Leases;
 use crate::replica::Table;
+use crate::views::Known;
 
 /// How a store file is opened.
 #[derive(Clone, Debug)]
@@ -62,12 +63,16 @@ pub(crate) struct Database {
     format: Option<u32>,
     /// Whether the file was found to be the one it says it is.
     is_home: bool,
+    /// Whether WAL mode was asked for: nobody changes it while the connection is open.
+    is_wal: bool,
     /// Mappings of links opened here; they tell how to store a base short.
     pub(crate) mappings: BTreeMap<LinkId, Mapping>,
     /// Tables that a dry run laid out and nobody has made yet.
     pub(crate) planned: BTreeMap<LinkId, Table>,
     pub(crate) leases: Leases,
     pub(crate) layouts: Layouts,
+    /// What the views are laid out after.
+    pub(crate) views: Known,
 }
 
 impl Database {
@@ -80,10 +85,12 @@ impl Database {
             opened: None,
             format: None,
             is_home: false,
+            is_wal: false,
             mappings: BTreeMap::new(),
             planned: BTreeMap::new(),
             leases: Leases::new(path),
             layouts: Layouts::default(),
+            views: Known::default(),
         }
     }
 
@@ -124,6 +131,10 @@ impl Database {
             self.connect()?;
         }
         self.check_same_file()?;
+        if !self.is_wal {
+            log_ahead(self.connected()?)?;
+            self.is_wal = true;
+        }
         if self.format != Some(FORMAT) {
             let connection = self.connected()?;
             connection.execute_batch(READ_AS_IT_IS)?;
@@ -313,9 +324,39 @@ fn format_of(connection: &Connection) -> Result<Option<u32>> {
     Ok(Some(found))
 }
 
+/// Whether readers and writers wait for each other, because the file is not in WAL mode.
+pub(crate) fn is_rolled_back(connection: &Connection) -> Result<bool> {
+    let mode: String = connection.query_row("PRAGMA journal_mode", [], |row| row.get(0))?;
+    Ok(!["wal", "memory"].contains(&mode.as_str()))
+}
+
+/// Puts the file into WAL mode. That lasts, so it is asked for where the file is new, and where somebody set
+/// another mode since. Outside a transaction, where SQLite wants it.
+fn log_ahead(connection: &Connection) -> Result<()> {
+    if !is_rolled_back(connection)? {
+        return Ok(());
+    }
+    // A disk where WAL does not work answers the mode that stays.
+    match connection.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(())) {
+        Err(error) if is_busy(&error) => {
+            let owner =
+                "a program that reads or writes the file, which somebody took out of WAL mode \
+                         (PRAGMA journal_mode); the next run sets it back once no statement is open"
+                    .to_owned();
+            Err(StoreError::Busy { owner }.into())
+        }
+        done => Ok(done?),
+    }
+}
+
+fn is_busy(error: &rusqlite::Error) -> bool {
+    let busy = [ErrorCode::DatabaseBusy, ErrorCode::DatabaseLocked];
+    error
+        .sqlite_error_code()
+        .is_some_and(|code| busy.contains(&code))
+}
+
 fn create_tables(connection: &mut Connection) -> Result<()> {
-    // Persistent and outside the transaction, where SQLite wants it; memory answers "memory".
-    connection.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?;
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     // Another process may have been faster.
     let found = format_of(&transaction)?;

@@ -11,7 +11,7 @@ use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
 use crate::error::{Fault, Result, failed};
-use crate::replica::{Column, Form, Table, quote};
+use crate::replica::{Column, Form, Table, gone, quote};
 use crate::store::SqliteStore;
 
 /// A cell as it leaves the file. Its JSON is exact: numbers with all their digits, lists as arrays,
@@ -91,6 +91,9 @@ fn hand_out(
         .prepare("SELECT name FROM pragma_table_xinfo(?1) WHERE hidden <> 1 ORDER BY cid")?
         .query_map([&table.name], |row| row.get(0))?
         .collect::<rusqlite::Result<_>>()?;
+    if names.is_empty() {
+        return Err(gone(&table.name));
+    }
     let columns: Vec<Option<&Column>> = names
         .iter()
         .map(|name| table.columns.iter().find(|column| column.name == *name))

@@ -10,7 +10,7 @@ use crate::error::{Fault, Result};
 use crate::links;
 use crate::pairs::bounds;
 use crate::read;
-use crate::replica::{FIXED, Table, column_name, column_names, quote, same};
+use crate::replica::{FIXED, Table, column_name, column_names, quote, same, triggers_of};
 use crate::store::SqliteStore;
 use crate::views;
 
@@ -46,13 +46,15 @@ impl Forget {
 /// What was forgotten.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Forgotten {
-    /// The table, an ordinary one by now; `None` if the link never had one, or somebody dropped it.
+    /// The table, an ordinary one by now; `None` if the link never had one.
     pub table: Option<String>,
     /// Whether the table was dropped too, with all its rows.
     pub dropped: bool,
+    /// Whether it had been dropped or renamed by hand: then nothing of it was touched.
+    pub missing: bool,
     /// Its rows, all still there unless it was dropped.
     pub rows: u64,
-    /// Edited rows that no run had carried out: the edits are where the table is, and go nowhere.
+    /// Edited rows that no run had carried out: the edits are in the table and go nowhere.
     pub pending: u64,
     /// Commands that were sent and of which nobody knows what became of them.
     pub on_their_way: u64,
@@ -160,22 +162,18 @@ fn survey(database: &mut Database, link: &LinkId) -> Result<Option<Forgotten>> {
         return Ok(None);
     }
     let table = Table::load(&snapshot, link)?;
-    let pending = match &table {
-        Some(table) => count_pending(&snapshot, table)?,
-        None => 0,
+    let (rows, pending) = match &table {
+        Some(table) => (
+            count_rows(&snapshot, table)?,
+            count_pending(&snapshot, table)?,
+        ),
+        None => (Some(0), 0),
     };
-    let mut there = None;
-    let mut rows = 0;
-    if let Some(table) = table
-        && !column_names(&snapshot, &table.name)?.is_empty()
-    {
-        rows = count_rows(&snapshot, &table)?;
-        there = Some(table.name);
-    }
     Ok(Some(Forgotten {
-        table: there,
+        table: table.map(|table| table.name),
         dropped: false,
-        rows,
+        missing: rows.is_none(),
+        rows: rows.unwrap_or_default(),
         pending,
         on_their_way,
     }))
@@ -205,12 +203,13 @@ fn forget(database: &mut Database, link: &LinkId, how: Forget) -> Result<Answer>
         let_go(&transaction, &table)?;
         if how.drop_table {
             transaction.execute_batch(&format!("DROP TABLE IF EXISTS {}", table.quoted()))?;
-            found.dropped = true;
+            found.dropped = !found.missing;
         }
     }
     drop_memory(&transaction, row.id)?;
     views::rebuild(&transaction)?;
     transaction.commit()?;
+    database.views = Default::default();
     database.mappings.remove(link);
     database.planned.remove(link);
     Ok(Ok(found))
@@ -264,10 +263,14 @@ fn on_their_way(database: &mut Database, link: &LinkId) -> Result<u64> {
     Ok(sent.count() as u64)
 }
 
-/// Zero for a table that a person dropped: its link can be forgotten all the same.
-fn count_rows(connection: &Connection, table: &Table) -> Result<u64> {
+/// `None` for a table that a person dropped: its link can be forgotten all the same.
+fn count_rows(connection: &Connection, table: &Table) -> Result<Option<u64>> {
+    let there = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?1 COLLATE NOCASE";
+    if !connection.prepare(there)?.exists([&table.name])? {
+        return Ok(None);
+    }
     let sql = format!("SELECT count(*) FROM {}", table.quoted());
-    Ok(connection.query_row(&sql, [], |row| row.get(0))?)
+    Ok(Some(connection.query_row(&sql, [], |row| row.get(0))?))
 }
 
 fn count_pending(connection: &Connection, table: &Table) -> Result<u64> {
@@ -277,14 +280,8 @@ fn count_pending(connection: &Connection, table: &Table) -> Result<u64> {
 
 /// Takes the triggers off a table and strikes it from the list of those that follow a source.
 fn let_go(connection: &Connection, table: &Table) -> Result<()> {
-    let triggers: Vec<String> = connection
-        .prepare(
-            "SELECT name FROM sqlite_master WHERE type = 'trigger'
-             AND tbl_name = ?1 COLLATE NOCASE AND name GLOB '_sync_*'",
-        )?
-        .query_map([&table.name], |row| row.get(0))?
-        .collect::<rusqlite::Result<_>>()?;
-    for trigger in triggers {
+    // By their names: they go with a table that was renamed.
+    for trigger in triggers_of(connection, table)?.into_keys() {
         connection.execute_batch(&format!("DROP TRIGGER {}", quote(&trigger)))?;
     }
     keep_bodies(connection, table)?;
@@ -308,6 +305,9 @@ fn keep_bodies(connection: &Connection, table: &Table) -> Result<()> {
         return Ok(());
     }
     let taken = column_names(connection, &table.name)?;
+    if taken.is_empty() {
+        return Ok(());
+    }
     let body = column_name("body", |name| taken.iter().any(|there| same(there, name)));
     let (quoted, body) = (table.quoted(), quote(&body));
     connection.execute_batch(&format!("ALTER TABLE {quoted} ADD COLUMN {body} TEXT"))?;

@@ -7,12 +7,14 @@ use notion_sync_core::port::{LinkMemory, PlaceId, Query, Rows, RunRecord, Store,
 use notion_sync_core::record::{Key, Timestamp};
 use notion_sync_core::value::Digest;
 use rusqlite::types::ValueRef;
-use rusqlite::{OptionalExtension, Row};
+use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior};
 use serde::Serialize;
 
+use crate::error::Fault;
 use crate::links;
-use crate::replica::{literal, place_of, quote, uploads};
+use crate::replica::{Table, column_names, gone, literal, place_of, quote, uploads};
 use crate::store::SqliteStore;
+use crate::views;
 
 /// One table and how it stands.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -194,26 +196,56 @@ impl SqliteStore {
             .await
     }
 
-    /// Every table and how it stands.
+    /// Every table and how it stands; without those of [`SqliteStore::missing_tables`].
     ///
     /// # Errors
     /// When the file cannot be read.
     pub async fn status(&self) -> Result<Vec<TableStatus>, StoreError> {
-        self.select("SELECT * FROM sync_status ORDER BY 1", |row| {
-            Ok(TableStatus {
-                table: row.get("table")?,
-                rows: row.get("rows")?,
-                live: row.get("live")?,
-                pending: row.get("pending")?,
-                conflicts: row.get("conflicts")?,
-                parked: row.get("parked")?,
-                blocked: row.get("blocked")?,
-                last_run: row.get("last_outcome")?,
-                last_run_at: row.get("last_run_at")?,
-                undo_since: row.get("undo_since")?,
+        self.select("SELECT * FROM sync_status ORDER BY 1", status)
+            .await
+    }
+
+    /// How the table of a link stands, without a look at any other; `None` while there is none, and for
+    /// one of [`SqliteStore::missing_tables`].
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub async fn status_of(&self, link: &LinkId) -> Result<Option<TableStatus>, StoreError> {
+        let link = link.clone();
+        self.worker()
+            .ask(move |database| {
+                let Some(reader) = database.reader()? else {
+                    return Ok(None);
+                };
+                let snapshot = reader.transaction()?;
+                let (Some(row), Some(table)) = (
+                    links::load(&snapshot, &link)?,
+                    Table::load(&snapshot, &link)?,
+                ) else {
+                    return Ok(None);
+                };
+                if column_names(&snapshot, &table.name)?.is_empty() {
+                    return Ok(None);
+                }
+                let sql = views::status(row.id, &table);
+                Ok(Some(snapshot.query_row(&sql, [], status)?))
             })
-        })
-        .await
+            .await
+    }
+
+    /// Tables that follow a source and were dropped or renamed by hand. Their links do not run until they
+    /// have their names back, come back with a backup, or are forgotten ([`SqliteStore::forget`]); all
+    /// others go on.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub async fn missing_tables(&self) -> Result<Vec<String>, StoreError> {
+        self.worker()
+            .ask(|database| match database.reader()? {
+                None => Ok(Vec::new()),
+                Some(reader) => missing(reader),
+            })
+            .await
     }
 
     /// Rows that are not clean, at most `limit`.
@@ -333,11 +365,16 @@ impl SqliteStore {
                 if !known {
                     return Err(failed(format!("there is no open conflict {id}")).into());
                 }
-                writer.execute(
+                let transaction =
+                    writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
+                if !missing(&transaction)?.is_empty() {
+                    views::rebuild(&transaction)?;
+                }
+                transaction.execute(
                     "UPDATE conflicts SET resolution = ?2 WHERE id = ?1",
                     (id, side),
                 )?;
-                Ok(())
+                Ok(transaction.commit()?)
             })
             .await
     }
@@ -429,12 +466,47 @@ impl SqliteStore {
                 let Some(reader) = database.reader()? else {
                     return Ok(Vec::new());
                 };
-                let mut statement = reader.prepare(&sql)?;
-                let rows = statement.query_map([], |row| read(row))?;
-                Ok(rows.collect::<rusqlite::Result<Vec<T>>>()?)
+                let rows = |connection: &Connection| {
+                    let mut statement = connection.prepare(&sql)?;
+                    let rows = statement.query_map([], |row| read(row))?;
+                    Ok(rows.collect::<rusqlite::Result<Vec<T>>>()?)
+                };
+                let failed = match rows(reader) {
+                    Ok(rows) => return Ok(rows),
+                    Err(failed) => failed,
+                };
+                match missing(reader)?.first() {
+                    None => Err(failed),
+                    Some(table) => views::without_missing(reader, rows).map_err(|_| gone(table)),
+                }
             })
             .await
     }
+}
+
+/// Tables that are remembered and not there.
+fn missing(connection: &Connection) -> Result<Vec<String>, Fault> {
+    let mut statement = connection.prepare(
+        "SELECT name FROM _sync_tables
+         WHERE name NOT IN (SELECT name FROM sqlite_master WHERE type = 'table') ORDER BY name",
+    )?;
+    let names = statement.query_map([], |row| row.get(0))?;
+    Ok(names.collect::<rusqlite::Result<_>>()?)
+}
+
+fn status(row: &Row<'_>) -> rusqlite::Result<TableStatus> {
+    Ok(TableStatus {
+        table: row.get("table")?,
+        rows: row.get("rows")?,
+        live: row.get("live")?,
+        pending: row.get("pending")?,
+        conflicts: row.get("conflicts")?,
+        parked: row.get("parked")?,
+        blocked: row.get("blocked")?,
+        last_run: row.get("last_outcome")?,
+        last_run_at: row.get("last_run_at")?,
+        undo_since: row.get("undo_since")?,
+    })
 }
 
 fn readable(value: ValueRef<'_>) -> Option<String> {

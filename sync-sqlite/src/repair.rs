@@ -109,5 +109,7 @@ fn in_transaction(
         .writer()?
         .transaction_with_behavior(TransactionBehavior::Immediate)?;
     work(&transaction)?;
-    Ok(transaction.commit()?)
+    transaction.commit()?;
+    database.views = Default::default();
+    Ok(())
 }

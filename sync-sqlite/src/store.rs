@@ -17,7 +17,6 @@ use crate::links;
 use crate::pairs::bounds;
 use crate::read;
 use crate::replica::{ReplicaBuilder, Table};
-use crate::views;
 use crate::worker::Worker;
 
 /// One SQLite file: the engine's memory, and the tables a person edits.
@@ -160,14 +159,17 @@ fn open_to_read(database: &mut Database, spec: &LinkSpec) -> Result<Opened> {
 }
 
 fn open_to_write(database: &mut Database, spec: &LinkSpec) -> Result<Opened> {
+    let known = std::mem::take(&mut database.views);
     let connection = database.writer()?;
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let known = known.unless_moved(&transaction)?;
     let row = links::load_or_create(&transaction, &spec.id)?;
     links::check_places(&row, spec)?;
     links::store_spec(&transaction, &row, spec)?;
-    views::rebuild(&transaction)?;
+    let known = known.follow(&transaction, &spec.id)?;
     let opened = opened(&transaction, &row, spec, None)?;
     transaction.commit()?;
+    database.views = known;
     Ok(opened)
 }
 

@@ -124,6 +124,22 @@ fn the_file_is_its_owners_alone() {
     drop(world);
 }
 
+#[cfg(unix)]
+#[test]
+fn a_file_that_was_there_keeps_its_permissions() {
+    use std::os::unix::fs::PermissionsExt;
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("db.sqlite");
+    std::fs::write(&path, "").unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o640)).unwrap();
+    let world = World::at(dir);
+    let mode = std::fs::metadata(world.path())
+        .unwrap()
+        .permissions()
+        .mode();
+    assert_eq!(mode & 0o777, 0o640);
+}
+
 #[test]
 fn a_lease_keeps_others_out_until_it_is_given_back_or_its_owner_is_gone() {
     let world = World::new();
@@ -517,4 +533,37 @@ fn pain_40_a_file_that_was_restored_in_its_place_is_refused_unless_adopted() {
     // One that is made anew under the same name has nothing to do with the one before.
     std::fs::remove_file(&path).unwrap();
     turn(StoreOptions::default()).unwrap();
+}
+
+#[test]
+fn a_file_that_somebody_took_out_of_wal_mode_is_put_back_by_the_next_writer() {
+    let world = World::new();
+    let path = world.path();
+    let World {
+        dir,
+        store,
+        replica,
+        ..
+    } = world;
+    drop((store, replica));
+    let mode = |sql: &str| rows(&Connection::open(&path).unwrap(), sql);
+    assert_eq!(mode("PRAGMA journal_mode = DELETE"), ["delete"]);
+    let wait = StoreOptions::default().busy_timeout(std::time::Duration::ZERO);
+    let store = SqliteStore::open(&path, wait).unwrap();
+    let is_rolled_back = || block_on(store.checkup()).unwrap().is_rolled_back;
+    assert!(is_rolled_back());
+    // Whoever reads keeps everybody from writing then.
+    let reader = Connection::open(&path).unwrap();
+    reader.execute_batch("BEGIN").unwrap();
+    rows(&reader, "SELECT * FROM tasks");
+    let refused = take(&store, "x").unwrap_err();
+    assert!(refused.may_pass());
+    let said = refused.to_string();
+    assert!(said.contains("out of WAL mode"), "{said}");
+    assert!(!said.contains("run holds"), "{said}");
+    reader.execute_batch("COMMIT").unwrap();
+    take(&store, "x").unwrap();
+    assert_eq!(mode("PRAGMA journal_mode"), ["wal"]);
+    assert!(!is_rolled_back());
+    drop(dir);
 }

@@ -195,8 +195,21 @@ fn a_table_that_a_person_dropped_is_no_reason_to_remember_its_link() {
     release(&world);
     world.person().execute_batch("DROP TABLE tasks").unwrap();
     let forgotten = block_on(world.store.forget(&link(), Forget::default())).unwrap();
-    assert_eq!((forgotten.table, forgotten.rows), (None, 0));
+    assert_eq!((forgotten.rows, forgotten.missing), (0, true));
     assert_eq!(block_on(world.store.links()).unwrap(), Vec::<LinkId>::new());
+}
+
+#[test]
+fn a_table_that_a_person_renamed_is_let_go_under_its_new_name() {
+    let world = lived_in();
+    release(&world);
+    let person = world.person();
+    let rename = "ALTER TABLE tasks RENAME TO mine";
+    person.execute_batch(rename).unwrap();
+    block_on(world.store.forget(&link(), Forget::default())).unwrap();
+    person.execute_batch("DELETE FROM mine").unwrap();
+    let noted = "SELECT count(*) FROM _sync_capture";
+    assert_eq!(rows(&person, noted), ["0"]);
 }
 
 #[test]

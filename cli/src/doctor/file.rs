@@ -60,6 +60,10 @@ pub(super) async fn look(
         let said = "it is a copy of another file, or was restored: nothing is written to it";
         findings.problem(FILE, said, ADOPT);
     }
+    if checkup.is_rolled_back {
+        let said = "it is not in WAL mode any more: readers and writers wait for each other";
+        findings.warning(FILE, said, "`notion-sync run` sets it back");
+    }
     match (checkup.unlockable, checkup.held_by) {
         (Some(why), _) => {
             let said = format!("no run can hold it: {why}");

@@ -16,10 +16,7 @@ pub(super) fn remedy(mend: Mend, table: Option<&str>) -> String {
              edited meanwhile"
                 .to_owned()
         }
-        (Mend::Name, Some(table)) => format!(
-            "name it back, or restore a backup. Where it is gone for good: `notion-sync forget --table \
-             {table} --yes`, then `notion-sync run --data-source …` pulls every page again"
-        ),
+        (Mend::Name, Some(table)) => output::missing_table(table),
         (Mend::Drop, _) => "`DROP INDEX …` in SQL, or a plain index in its place".to_owned(),
         _ => RESTORE.to_owned(),
     }

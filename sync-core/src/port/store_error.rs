@@ -6,8 +6,8 @@ use std::error::Error as StdError;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
-    /// Another process holds the link.
-    #[error("another run holds this link ({owner}); wait for it, or end that process")]
+    /// Another run holds the link, or another program the whole store.
+    #[error("the store is in use by {owner}; wait for that, or end it")]
     Busy {
         /// Who, as far as known.
         owner: String,

@@ -14,7 +14,6 @@ use super::names::{BODY, FIXED, column_name, same, table_name};
 use super::table::{Cache, Table};
 use crate::database::Database;
 use crate::error::{Result, failed};
-use crate::views;
 
 /// What a table is aligned with.
 #[derive(Clone)]
@@ -60,13 +59,17 @@ pub(crate) fn align(database: &mut Database, ask: &Ask, write: bool) -> Result<T
         database.planned.insert(ask.link.clone(), table.clone());
         return Ok(table);
     }
+    // What is known of views comes back with the commit only.
+    let known = std::mem::take(&mut database.views);
     let transaction = database
         .writer()?
         .transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let known = known.unless_moved(&transaction)?;
     let layout = lay_out(Some(&transaction), ask, &planned, true)?;
     make::make(&transaction, &layout, ask)?;
-    views::rebuild(&transaction)?;
+    let known = known.follow(&transaction, &ask.link)?;
     transaction.commit()?;
+    database.views = known;
     database.planned.remove(&ask.link);
     let mut table = layout.table;
     table.exists = true;

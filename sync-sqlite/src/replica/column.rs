@@ -10,7 +10,7 @@ use super::cells::{Form, WrongKind, encode, show};
 use super::names::{literal, quote};
 
 /// A column of a replica table.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Column {
     pub(crate) name: String,
     /// What it is known by for its whole life: its first name, as the id of a field.

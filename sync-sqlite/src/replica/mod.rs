@@ -23,8 +23,10 @@ pub(crate) use exec::Executor;
 pub(crate) use gate::{has_foreign_triggers, in_private, with_gate};
 pub(crate) use names::{FIXED, column_name, literal, quote, same};
 pub(crate) use rows::{record, row_of};
-pub(crate) use table::Table;
-pub(crate) use triggers::{IN_THE_TRASH, rebuild as rebuild_triggers, trash_is_settled};
+pub(crate) use table::{Table, gone};
+pub(crate) use triggers::{
+    IN_THE_TRASH, of_table as triggers_of, rebuild as rebuild_triggers, trash_is_settled,
+};
 
 use std::sync::OnceLock;
 

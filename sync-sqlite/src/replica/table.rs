@@ -9,7 +9,7 @@ use rusqlite::{Connection, OptionalExtension};
 
 use super::column::{Column, place_of};
 use super::names::quote;
-use crate::error::Result;
+use crate::error::{Fault, Result, failed};
 use crate::read::side_from;
 
 /// A replica table.
@@ -39,6 +39,14 @@ pub(crate) struct Cache {
     pub(crate) read_sql: OnceLock<String>,
     /// Places of the mapped columns in [`Table::columns`], in the order of their ids.
     order: OnceLock<Vec<usize>>,
+}
+
+/// What helps where a table is remembered and not there.
+pub(crate) fn gone(table: &str) -> Fault {
+    failed(format!(
+        "the table {table} was dropped or renamed by hand; name it back or restore a backup, or, where it \
+         is gone for good, `notion-sync forget --table {table} --yes` and sync the data source again"
+    ))
 }
 
 impl Table {

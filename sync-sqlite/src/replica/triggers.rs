@@ -6,6 +6,8 @@
 //! `OR` clause overrides conflict clauses inside triggers, so none is used here; and with `OR FAIL` a
 //! statement can end in the middle of a trigger and keep what it did, so nothing here opens the gate.
 
+use std::collections::BTreeMap;
+
 use rusqlite::Connection;
 
 use super::align::column_names;
@@ -14,7 +16,7 @@ use super::column::Column;
 use super::names::{FIXED, literal, quote, same};
 use super::table::Table;
 use crate::error::Result;
-use crate::views::ensure;
+use crate::views::replace;
 
 /// Why a column takes no edits that is not synced any more.
 const GONE: &str = "gone from its source, or followed by a newer column,";
@@ -33,20 +35,25 @@ fn name_of(table: &Table, suffix: &str) -> String {
 
 /// Whether the table has all of its triggers, however they read.
 pub(crate) fn are_there(connection: &Connection, table: &Table) -> Result<bool> {
-    let mut named = connection.prepare_cached(
-        "SELECT 1 FROM sqlite_master WHERE type = 'trigger' AND name = ?1 COLLATE NOCASE",
+    Ok(of_table(connection, table)?.len() == SUFFIXES.len())
+}
+
+/// Those of a table's triggers that are there, and how they were made. One look: SQLite has no index of its
+/// schema.
+pub(crate) fn of_table(connection: &Connection, table: &Table) -> Result<BTreeMap<String, String>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT name, sql FROM sqlite_master
+         WHERE type = 'trigger' AND name COLLATE NOCASE IN (?1, ?2, ?3, ?4, ?5)",
     )?;
-    for suffix in SUFFIXES {
-        if !named.exists([name_of(table, suffix)])? {
-            return Ok(false);
-        }
-    }
-    Ok(true)
+    let names = SUFFIXES.map(|suffix| name_of(table, suffix));
+    let triggers = statement.query_map(names, |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(triggers.collect::<rusqlite::Result<_>>()?)
 }
 
 /// Makes or replaces the triggers of a table, where they differ.
 pub(crate) fn rebuild(connection: &Connection, table: &Table, source: &str) -> Result<()> {
     let there = column_names(connection, &table.name)?;
+    let triggers = of_table(connection, table)?;
     let left = table.columns.iter().filter(|column| {
         let fixed = FIXED.contains(&column.name.as_str());
         // Who dropped such a column needs no trigger that names it.
@@ -80,7 +87,8 @@ pub(crate) fn rebuild(connection: &Connection, table: &Table, source: &str) -> R
             table.quoted(),
             literal(&table.name),
         );
-        ensure(connection, "trigger", &name, &sql)?;
+        let there = triggers.get(&name).map(String::as_str);
+        replace(connection, "trigger", &name, there, &sql)?;
     }
     Ok(())
 }

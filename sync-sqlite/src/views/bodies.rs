@@ -1,27 +1,21 @@
 //! `bodies`: the text of every row, where its source has one. `UPDATE bodies SET markdown = …` edits it.
 
-use rusqlite::Connection;
-
-use super::{LinkView, ensure, tables, title, union, view};
+use super::{LinkView, Views, tables, title};
 use crate::error::Result;
 use crate::read::side_text;
 use crate::replica::{Column, IN_THE_TRASH, Table, literal, quote, trash_is_settled};
 
 /// Brings the view and its trigger up to date.
-pub(super) fn rebuild(connection: &Connection, links: &[LinkView]) -> Result<()> {
-    let bodies: Vec<(i64, &Table, &Column)> = tables(links)
-        .filter_map(|(link, table)| {
-            let body = table.mapped().find(|column| column.is_body())?;
-            Some((link, table, body))
-        })
-        .collect();
-    let parts = bodies
-        .iter()
-        .map(|(link, table, body)| of(*link, table, body));
-    let columns = ["table", "_row", "_id", "title", "markdown", "reason"];
-    let name = view(connection, "bodies", &union(parts.collect(), &columns))?;
+pub(super) fn rebuild(views: &mut Views<'_>, links: &[LinkView]) -> Result<()> {
+    let name = views.union(
+        links,
+        "bodies",
+        &["table", "_row", "_id", "title", "markdown", "reason"],
+        &|link, table| Some(of(link, table, body_of(table)?)),
+    )?;
+    let bodies = tables(links).filter(|(_, table)| body_of(table).is_some());
     let (mut states, mut trash) = (String::new(), String::new());
-    for (_, table, _) in &bodies {
+    for (_, table) in bodies {
         trash.push_str(&format!(
             "  SELECT RAISE(ABORT, {}) FROM {} AS t
     WHERE OLD.\"table\" = {} AND t._row = OLD._row AND t._trashed = 1 AND {};\n",
@@ -56,7 +50,11 @@ BEGIN
 END",
         quote(&name)
     );
-    ensure(connection, "trigger", "_sync_bodies_update", &sql)
+    views.trigger("_sync_bodies_update", &sql)
+}
+
+fn body_of(table: &Table) -> Option<&Column> {
+    table.mapped().find(|column| column.is_body())
 }
 
 /// Whether a row of the view became another one.

@@ -1,8 +1,8 @@
 //! Lists row by row: a view for every column that holds one, `tasks__Tags` say, and `files`.
 
-use rusqlite::Connection;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::{LinkView, ensure, marked_view, tables, title, union, view};
+use super::{LinkView, Views, tables, title};
 use crate::error::Result;
 use crate::replica::{Column, Form, Table, literal, quote};
 
@@ -10,31 +10,22 @@ use crate::replica::{Column, Form, Table, literal, quote};
 const MARK: &str = "/* a list, kept by notion-sync */";
 
 /// Brings the views up to date, and drops those whose column is gone.
-pub(super) fn rebuild(connection: &Connection, links: &[LinkView]) -> Result<()> {
-    let mut kept = Vec::new();
+pub(super) fn rebuild(views: &mut Views<'_>, links: &[LinkView]) -> Result<()> {
+    let by_name: BTreeMap<&str, &Table> = tables(links)
+        .map(|(_, table)| (table.name.as_str(), table))
+        .collect();
+    let mut kept = BTreeSet::new();
     for (_, table) in tables(links) {
         for column in table.mapped() {
-            let body = elements(table, column, |name| {
-                let tables = tables(links).map(|(_, table)| table);
-                tables.into_iter().find(|table| table.name == name)
-            });
-            if let Some(body) = body {
+            if let Some(body) = elements(table, column, |name| by_name.get(name).copied()) {
                 let name = format!("{}__{}", table.name, column.name);
                 let body = format!("{body}\n{MARK}");
-                kept.push(marked_view(connection, &name, &body, MARK)?);
+                kept.insert(views.marked_view(&name, &body, MARK)?);
             }
         }
     }
-    let there: Vec<String> = connection
-        .prepare_cached(
-            "SELECT name FROM sqlite_master WHERE type = 'view' AND instr(sql, ?1) > 0",
-        )?
-        .query_map([MARK], |row| row.get(0))?
-        .collect::<rusqlite::Result<_>>()?;
-    for name in there.iter().filter(|name| !kept.contains(name)) {
-        connection.execute_batch(&format!("DROP VIEW {}", quote(name)))?;
-    }
-    rebuild_files(connection, links)
+    views.drop_views(|_, sql| sql.contains(MARK), &kept)?;
+    rebuild_files(views, links)
 }
 
 /// A column's array as a table: what a person, or the engine, left unreadable has no elements.
@@ -93,34 +84,19 @@ const UPLOAD: &str = "CASE WHEN e.type = 'object' THEN (SELECT u.path FROM _sync
     WHERE u.id = json_extract(e.value, '$.upload')) END AS problem";
 
 /// All files of all tables. INSERT and DELETE there edit the column the file is in.
-fn rebuild_files(connection: &Connection, links: &[LinkView]) -> Result<()> {
-    let columns: Vec<(&Table, &Column)> = tables(links)
-        .flat_map(|(_, table)| table.mapped().map(move |column| (table, column)))
-        .filter(|(_, column)| column.form() == Form::Files)
-        .collect();
-    let parts = columns
-        .iter()
-        .map(|(table, column)| {
-            format!(
-                "SELECT {} AS \"table\", t._row AS _row, t._id AS _id, {} AS \"column\",
-  e.key AS position, {FILE},
-  {UPLOAD}
-FROM {} t, {} e",
-                literal(&table.name),
-                literal(&column.name),
-                table.quoted(),
-                array(&format!("t.{}", quote(&column.name)))
-            )
-        })
-        .collect();
-    let body = union(
-        parts,
+fn rebuild_files(views: &mut Views<'_>, links: &[LinkView]) -> Result<()> {
+    let name = views.union(
+        links,
+        "files",
         &[
             "table", "_row", "_id", "column", "position", "name", "kind", "url", "path", "bytes",
             "problem",
         ],
-    );
-    let name = view(connection, "files", &body)?;
+        &|_, table| files(table),
+    )?;
+    let columns: Vec<(&Table, &Column)> = tables(links)
+        .flat_map(|(_, table)| of_files(table).map(move |column| (table, column)))
+        .collect();
     for (event, body) in [("INSERT", insert(&columns)), ("DELETE", delete(&columns))] {
         let trigger = format!("_sync_files_{}", event.to_lowercase());
         let sql = format!(
@@ -128,9 +104,38 @@ FROM {} t, {} e",
             quote(&trigger),
             quote(&name)
         );
-        ensure(connection, "trigger", &trigger, &sql)?;
+        views.trigger(&trigger, &sql)?;
     }
     Ok(())
+}
+
+fn of_files(table: &Table) -> impl Iterator<Item = &Column> {
+    let mapped = table.mapped();
+    mapped.filter(|column| column.form() == Form::Files)
+}
+
+fn files(table: &Table) -> Option<String> {
+    let of = |column: &Column| {
+        format!(
+            "SELECT {} AS \"table\", t._row AS _row, t._id AS _id, {} AS \"column\",
+  e.key AS position, {FILE},
+  {UPLOAD}
+FROM {} t, {} e",
+            literal(&table.name),
+            literal(&column.name),
+            table.quoted(),
+            array(&format!("t.{}", quote(&column.name)))
+        )
+    };
+    let mut parts: Vec<String> = of_files(table).map(of).collect();
+    match parts.len() {
+        0 | 1 => parts.pop(),
+        // One part of the whole, however many columns of files the table has.
+        _ => Some(format!(
+            "SELECT * FROM (\n{}\n)",
+            parts.join("\nUNION ALL\n")
+        )),
+    }
 }
 
 /// Whether a row of `files` is about this column.
@@ -143,23 +148,22 @@ fn is_in(row: &str, table: &Table, column: &Column) -> String {
 }
 
 fn insert(columns: &[(&Table, &Column)]) -> String {
-    let known: Vec<String> = columns
-        .iter()
-        .map(|(table, column)| {
-            format!(
-                "{} AND EXISTS (SELECT 1 FROM {} t WHERE t._row = NEW._row)",
-                is_in("NEW", table, column),
-                table.quoted()
-            )
-        })
-        .collect();
+    // A flat list, not ORs: an expression of SQLite may be no deeper than 1,000.
+    let mut known = String::from("CASE");
+    for (table, column) in columns {
+        known.push_str(&format!(
+            "\n    WHEN {} THEN EXISTS (SELECT 1 FROM {} t WHERE t._row = NEW._row)",
+            is_in("NEW", table, column),
+            table.quoted()
+        ));
+    }
+    known.push_str(" WHEN 1 THEN 0 END");
     let mut body = format!(
-        "  SELECT RAISE(ABORT, 'name the table, the column of files and the _row that the file belongs to') WHERE NOT ({});
+        "  SELECT RAISE(ABORT, 'name the table, the column of files and the _row that the file belongs to') WHERE NOT {known};
   SELECT RAISE(ABORT, 'a file has one of url, path and bytes')
     WHERE (NEW.url IS NULL) + (NEW.path IS NULL) + (NEW.bytes IS NULL) <> 2;
   SELECT RAISE(ABORT, 'bytes need a name') WHERE NEW.bytes IS NOT NULL AND NEW.name IS NULL;
-  INSERT INTO _sync_uploads(path, bytes) SELECT NEW.path, CAST(NEW.bytes AS BLOB) WHERE NEW.url IS NULL;\n",
-        if known.is_empty() { "0".to_owned() } else { known.join("\n    OR ") }
+  INSERT INTO _sync_uploads(path, bytes) SELECT NEW.path, CAST(NEW.bytes AS BLOB) WHERE NEW.url IS NULL;\n"
     );
     for (table, column) in columns {
         let name = quote(&column.name);

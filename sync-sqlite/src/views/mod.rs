@@ -1,25 +1,49 @@
-//! What people read: `changes`, `conflicts`, `sync_status`, `sync_rows` here, history and schema in
-//! `readable`, lists for joins in `lists`. Written anew only where a table, a column or a side's name
-//! changed.
+//! What people read, laid out after links and tables: what waits and how everything stands in `standing`,
+//! `conflicts`, history and schema in `readable`, lists for joins in `lists`, texts in `bodies`. Written
+//! anew only where a table, a column or a side's name changed.
+//!
+//! SQLite joins no more than 500 SELECTs into one. A view over all tables has a part for each, so from
+//! [`GROUP`] links on it reads private views of a group of tables each, and a change of one table writes
+//! its group anew and not the parts of all others.
 
 mod bodies;
+mod conflicts;
 mod lists;
 mod readable;
+mod standing;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::{Connection, OptionalExtension};
 
-use crate::ddl::ROOM;
 use crate::error::Result;
-use crate::replica::{Table, literal, quote, trash_is_settled};
+use crate::read::side_text;
+use crate::replica::{Table, quote};
 use notion_sync_core::link::LinkId;
 
+pub(crate) use standing::status;
+
+/// Links whose parts of a view stand together.
+const GROUP: i64 = 32;
+
 /// Makes a view or trigger, or replaces one that differs.
-pub(crate) fn ensure(connection: &Connection, kind: &str, name: &str, sql: &str) -> Result<()> {
+fn ensure(connection: &Connection, kind: &str, name: &str, sql: &str) -> Result<()> {
     let there: Option<String> = connection
         .prepare_cached("SELECT sql FROM sqlite_master WHERE type = ?1 AND name = ?2")?
         .query_row([kind, name], |row| row.get(0))
         .optional()?;
-    if there.as_deref() == Some(sql) {
+    replace(connection, kind, name, there.as_deref(), sql)
+}
+
+/// As `ensure`, for who has looked what is there.
+pub(crate) fn replace(
+    connection: &Connection,
+    kind: &str,
+    name: &str,
+    there: Option<&str>,
+    sql: &str,
+) -> Result<()> {
+    if there == Some(sql) {
         return Ok(());
     }
     if there.is_some() {
@@ -28,119 +52,332 @@ pub(crate) fn ensure(connection: &Connection, kind: &str, name: &str, sql: &str)
     Ok(connection.execute_batch(sql)?)
 }
 
+/// What views are laid out after.
+#[derive(Clone, Debug)]
 struct LinkView {
     id: i64,
     labels: [Option<String>; 2],
+    /// What is remembered of its table.
     table: Option<Table>,
+    /// Whether the file has that table. A view that names one that was dropped by hand fails, and with it
+    /// all that read the view.
+    is_there: bool,
+}
+
+impl LinkView {
+    fn load(connection: &Connection, only: Option<&LinkId>) -> Result<Vec<Self>> {
+        let found: Vec<(i64, String, [Option<String>; 2])> = connection
+            .prepare_cached(
+                "SELECT id, name, left_label, right_label FROM _sync_links
+                 WHERE ?1 IS NULL OR name = ?1 ORDER BY id",
+            )?
+            .query_map([only.map(LinkId::as_str)], |row| {
+                Ok((row.get(0)?, row.get(1)?, [row.get(2)?, row.get(3)?]))
+            })?
+            .collect::<rusqlite::Result<_>>()?;
+        let load = |(id, name, labels): (i64, String, _)| {
+            Ok(Self {
+                table: Table::load(connection, &LinkId::new(name))?,
+                id,
+                labels,
+                is_there: false,
+            })
+        };
+        found.into_iter().map(load).collect()
+    }
+
+    fn group(&self) -> i64 {
+        self.id / GROUP
+    }
+
+    /// Whether the same views are laid out after both.
+    fn is_like(&self, other: &Self) -> bool {
+        let layout = |link: &Self| {
+            let table = link.table.as_ref();
+            table.map(|table| (table.name.clone(), table.source, table.columns.clone()))
+        };
+        self.id == other.id && self.labels == other.labels && layout(self) == layout(other)
+    }
+}
+
+/// What the views of a file are laid out after, as long as nobody changes its schema: the next link of a
+/// run finds them as they should be, without looking at all others.
+#[derive(Debug, Default)]
+pub(crate) struct Known(Option<(i64, Vec<LinkView>)>);
+
+impl Known {
+    /// The same, if the file's tables and views are still those. To be asked at the beginning of a
+    /// transaction, before anything is made.
+    pub(crate) fn unless_moved(self, connection: &Connection) -> Result<Self> {
+        let version = schema_version(connection)?;
+        Ok(Self(self.0.filter(|(known, _)| *known == version)))
+    }
+
+    /// Brings all views up to date with a link and its table, the only ones that may have changed since.
+    /// To be kept only when the transaction is committed.
+    pub(crate) fn follow(self, connection: &Connection, link: &LinkId) -> Result<Self> {
+        let Some((version, mut links)) = self.0 else {
+            return Ok(Self(Some(lay_out(connection)?)));
+        };
+        let mut touched = BTreeSet::new();
+        for mut changed in LinkView::load(connection, Some(link))? {
+            let at = links.iter().position(|known| known.id == changed.id);
+            match at {
+                Some(at) if links[at].is_like(&changed) => continue,
+                Some(at) => {
+                    changed.is_there = links[at].is_there;
+                    touched.insert(changed.group());
+                    links[at] = changed;
+                }
+                None => {
+                    touched.insert(changed.group());
+                    links.push(changed);
+                }
+            }
+        }
+        if touched.is_empty() && version == schema_version(connection)? {
+            return Ok(Self(Some((version, links))));
+        }
+        Ok(Self(Some(
+            Views::new(connection, Some(touched))?.make(links)?,
+        )))
+    }
+}
+
+fn schema_version(connection: &Connection) -> Result<i64> {
+    Ok(connection
+        .prepare_cached("PRAGMA schema_version")?
+        .query_row([], |row| row.get(0))?)
 }
 
 /// Brings all views up to date with links and tables.
 pub(crate) fn rebuild(connection: &Connection) -> Result<()> {
-    let found: Vec<(i64, String, [Option<String>; 2])> = connection
-        .prepare_cached("SELECT id, name, left_label, right_label FROM _sync_links ORDER BY id")?
-        .query_map([], |row| {
-            Ok((row.get(0)?, row.get(1)?, [row.get(2)?, row.get(3)?]))
-        })?
-        .collect::<rusqlite::Result<_>>()?;
-    let links = found
-        .into_iter()
-        .map(|(id, name, labels)| {
-            let table = Table::load(connection, &LinkId::new(name))?;
-            Ok(LinkView { id, labels, table })
-        })
-        .collect::<Result<Vec<_>>>()?;
-    view(connection, "changes", &changes(&links))?;
-    let names = side_names(&links);
-    view(connection, "conflicts", &conflicts(&links, &names))?;
-    readable::rebuild(connection, &links)?;
-    lists::rebuild(connection, &links)?;
-    bodies::rebuild(connection, &links)?;
-    ensure(
-        connection,
-        "trigger",
-        "_sync_conflicts_resolve",
-        &resolve_trigger(&links, &names),
-    )?;
-    view(connection, "sync_status", &status(&links))?;
-    view(connection, "sync_rows", &rows(&links))?;
+    lay_out(connection)?;
     Ok(())
 }
 
-/// Makes a view, under another name where a table of an older file has that one.
-fn view(connection: &Connection, name: &str, body: &str) -> Result<String> {
-    marked_view(connection, name, body, "")
+/// Reads the views that tell how everything stands while they name a table that is gone: the file is left
+/// as it is, and views of this connection stand before those in it.
+pub(crate) fn without_missing<T>(
+    connection: &Connection,
+    read: impl FnOnce(&Connection) -> Result<T>,
+) -> Result<T> {
+    let links = LinkView::load(connection, None)?;
+    let mut views = Views::new(connection, None)?;
+    let links = views.find(links);
+    views.there.clear();
+    views.is_temporary = true;
+    let answer = standing::rebuild(&mut views, &links)
+        .and_then(|()| conflicts::rebuild(&mut views, &links))
+        .and_then(|()| read(connection));
+    for (_, name, _) in views.there.values() {
+        connection.execute_batch(&format!("DROP VIEW temp.{}", quote(name)))?;
+    }
+    answer
 }
 
-/// As [`view`], of a name that people may have given to a view of theirs: one without the mark is.
-fn marked_view(connection: &Connection, name: &str, body: &str, mark: &str) -> Result<String> {
-    let taken = connection
-        .prepare_cached(
-            "SELECT 1 FROM sqlite_master WHERE name = ?1 COLLATE NOCASE
-             AND (type <> 'view' OR instr(sql, ?2) = 0)",
-        )?
-        .exists([name, mark])?;
-    let name = match taken {
-        true => format!("sync_{name}"),
-        false => name.to_owned(),
-    };
-    let quoted = quote(&name);
-    ensure(
-        connection,
-        "view",
-        &name,
-        &format!("CREATE VIEW {quoted} AS\n{body}"),
-    )?;
-    Ok(name)
+fn lay_out(connection: &Connection) -> Result<(i64, Vec<LinkView>)> {
+    let links = LinkView::load(connection, None)?;
+    Views::new(connection, None)?.make(links)
 }
 
-impl LinkView {
-    /// What people call a side, for values of `_sync_…` tables: `CASE x WHEN 'left' THEN …`.
-    fn side_case(&self, expression: &str) -> String {
-        let [left, right] = &self.labels;
-        let word = |label: &Option<String>, other| literal(label.as_deref().unwrap_or(other));
-        format!(
-            "CASE {expression} WHEN 'left' THEN {} WHEN 'right' THEN {} END",
-            word(left, "left"),
-            word(right, "right")
-        )
+/// The views while they are brought up to date.
+struct Views<'a> {
+    connection: &'a Connection,
+    /// Tables, indexes and views, by name in lower case: kind, name, and of a view how it was made.
+    there: BTreeMap<String, (String, String, Option<String>)>,
+    /// The groups in which something changed, if it is not all of them.
+    touched: Option<BTreeSet<i64>>,
+    /// Whether they are of this connection only, and nothing but read.
+    is_temporary: bool,
+}
+
+impl<'a> Views<'a> {
+    fn new(connection: &'a Connection, touched: Option<BTreeSet<i64>>) -> Result<Self> {
+        let there = connection
+            .prepare_cached(
+                "SELECT type, name, iif(type = 'view', sql, NULL) FROM sqlite_master
+                 WHERE type <> 'trigger'",
+            )?
+            .query_map([], |row| {
+                let name: String = row.get(1)?;
+                Ok((name.to_lowercase(), (row.get(0)?, name, row.get(2)?)))
+            })?
+            .collect::<rusqlite::Result<_>>()?;
+        Ok(Self {
+            connection,
+            there,
+            touched,
+            is_temporary: false,
+        })
     }
 
-    /// What the row of the link's pair, under the name `p`, holds of its table, under the name `t`.
-    fn of_row(&self, what: &str) -> Option<String> {
-        let table = self.table.as_ref()?;
-        let side = crate::read::side_text(table.source.other());
-        Some(format!(
-            "(SELECT {what} FROM {} t WHERE t._row = CAST(p.{side}_key AS INTEGER))",
-            table.quoted()
-        ))
+    /// Makes them, and answers what they were made after.
+    fn make(mut self, links: Vec<LinkView>) -> Result<(i64, Vec<LinkView>)> {
+        let links = self.find(links);
+        standing::rebuild(&mut self, &links)?;
+        conflicts::rebuild(&mut self, &links)?;
+        readable::rebuild(&mut self, &links)?;
+        lists::rebuild(&mut self, &links)?;
+        bodies::rebuild(&mut self, &links)?;
+        Ok((schema_version(self.connection)?, links))
     }
 
-    /// The column of `_sync_columns` that a pair of fields is named by.
-    fn field_column(&self) -> &'static str {
-        match self.table.as_ref().map(|table| table.source) {
-            Some(notion_sync_core::link::Side::Right) => "id",
-            _ => "field",
+    /// Looks which tables the file has.
+    fn find(&self, mut links: Vec<LinkView>) -> Vec<LinkView> {
+        for link in &mut links {
+            let name = link.table.as_ref().map(|table| table.name.to_lowercase());
+            let found = name.and_then(|name| self.there.get(&name));
+            link.is_there = found.is_some_and(|(kind, ..)| kind == "table");
         }
+        links
+    }
+
+    /// Makes a view, under another name where a table of an older file has that one.
+    fn view(&mut self, name: &str, body: &str) -> Result<String> {
+        self.marked_view(name, body, "")
+    }
+
+    /// As [`Views::view`], of a name that people may have given to a view of theirs: one without the mark
+    /// is.
+    fn marked_view(&mut self, name: &str, body: &str, mark: &str) -> Result<String> {
+        let taken = match self.there.get(&name.to_lowercase()) {
+            Some((kind, _, sql)) => {
+                kind != "view" || !sql.as_ref().is_some_and(|sql| sql.contains(mark))
+            }
+            None => false,
+        };
+        let name = match taken {
+            true => format!("sync_{name}"),
+            false => name.to_owned(),
+        };
+        let temporary = if self.is_temporary { "TEMP " } else { "" };
+        let sql = format!("CREATE {temporary}VIEW {} AS\n{body}", quote(&name));
+        let there = self.there.get(&name.to_lowercase());
+        let there = there.and_then(|(_, _, sql)| sql.as_deref());
+        if there != Some(&sql) {
+            replace(self.connection, "view", &name, there, &sql)?;
+            let object = ("view".to_owned(), name.clone(), Some(sql));
+            self.there.insert(name.to_lowercase(), object);
+        }
+        Ok(name)
+    }
+
+    fn trigger(&self, name: &str, sql: &str) -> Result<()> {
+        if self.is_temporary {
+            return Ok(());
+        }
+        ensure(self.connection, "trigger", name, sql)
+    }
+
+    /// Takes away the views that a test names and nobody wants any more.
+    fn drop_views(
+        &mut self,
+        are: impl Fn(&str, &str) -> bool,
+        wanted: &BTreeSet<String>,
+    ) -> Result<()> {
+        let mut gone = Vec::new();
+        for (key, (_, name, sql)) in &self.there {
+            if let Some(sql) = sql
+                && are(name, sql)
+                && !wanted.contains(name)
+            {
+                self.connection
+                    .execute_batch(&format!("DROP VIEW {}", quote(name)))?;
+                gone.push(key.clone());
+            }
+        }
+        for key in gone {
+            self.there.remove(&key);
+        }
+        Ok(())
+    }
+
+    /// Makes a view of a part for each table that has one.
+    fn union(
+        &mut self,
+        links: &[LinkView],
+        name: &str,
+        columns: &[&str],
+        part: &dyn Fn(i64, &Table) -> Option<String>,
+    ) -> Result<String> {
+        let mut groups: BTreeMap<i64, Vec<(i64, &Table)>> = BTreeMap::new();
+        for link in links {
+            if let Some(table) = link.table.as_ref().filter(|_| link.is_there) {
+                let group = groups.entry(link.group()).or_default();
+                group.push((link.id, table));
+            }
+        }
+        let parts = |of: &[(i64, &Table)]| -> Vec<String> {
+            let parts = of.iter().filter_map(|(link, table)| part(*link, table));
+            parts.collect()
+        };
+        let prefix = format!("_sync_{name}_");
+        let mut wanted = BTreeSet::new();
+        let of_all = match groups.keys().any(|group| *group > 0) {
+            false => groups.values().flat_map(|of| parts(of)).collect(),
+            true => {
+                let mut of_all = Vec::new();
+                for (number, of) in &groups {
+                    let group = format!("{prefix}{number}");
+                    let is_touched =
+                        || self.touched.as_ref().is_none_or(|all| all.contains(number));
+                    if is_touched() || !self.there.contains_key(&group) {
+                        let mut parts = parts(of);
+                        if parts.is_empty() {
+                            continue;
+                        }
+                        // Without a FROM. SQLite takes longer and longer to merge views of many SELECTs
+                        // into one statement; what has such a part is not merged.
+                        parts.push(nothing(columns));
+                        self.view(&group, &union(parts, columns))?;
+                    }
+                    of_all.push(format!("SELECT * FROM {}", quote(&group)));
+                    wanted.insert(group);
+                }
+                of_all
+            }
+        };
+        let name = self.view(name, &union(of_all, columns))?;
+        let is_group = |name: &str, _: &str| {
+            let number = name.strip_prefix(&prefix);
+            number.is_some_and(|number| number.parse::<i64>().is_ok())
+        };
+        self.drop_views(is_group, &wanted)?;
+        Ok(name)
     }
 }
 
 /// Joins the parts of a view; without parts, a view of the same columns and no rows.
 fn union(parts: Vec<String>, columns: &[&str]) -> String {
-    if parts.is_empty() {
-        let columns: Vec<String> = columns
-            .iter()
-            .map(|column| format!("NULL AS {}", quote(column)))
-            .collect();
-        return format!("SELECT {} WHERE 0", columns.join(", "));
+    match parts.is_empty() {
+        true => nothing(columns),
+        false => parts.join("\nUNION ALL\n"),
     }
-    parts.join("\nUNION ALL\n")
 }
 
-/// A value for each link: `CASE c.link WHEN 1 THEN … END`.
-fn each(values: impl Iterator<Item = (i64, String)>, link: &str) -> String {
+/// These columns, and no rows.
+fn nothing(columns: &[&str]) -> String {
+    let columns = columns
+        .iter()
+        .map(|name| format!("NULL AS {}", quote(name)));
+    let columns: Vec<String> = columns.collect();
+    format!("SELECT {} WHERE 0", columns.join(", "))
+}
+
+/// The row of the pair `p` in the table `b` of `_sync_tables`.
+const ROW_OF_PAIR: &str = "CAST(iif(b.source = 'left', p.right_key, p.left_key) AS INTEGER)";
+
+/// What the row of the pair `p` holds of its table, under the name `t`: `CASE c.link WHEN 1 THEN … END`.
+fn of_row(links: &[LinkView], link: &str, what: &dyn Fn(&Table) -> String) -> String {
     let mut cases = String::new();
-    for (id, value) in values {
-        cases.push_str(&format!(" WHEN {id} THEN {value}"));
+    for (id, table) in tables(links) {
+        cases.push_str(&format!(
+            " WHEN {id} THEN (SELECT {} FROM {} t WHERE t._row = CAST(p.{}_key AS INTEGER))",
+            what(table),
+            table.quoted(),
+            side_text(table.source.other()),
+        ));
     }
     match cases.is_empty() {
         true => "NULL".to_owned(),
@@ -148,237 +385,18 @@ fn each(values: impl Iterator<Item = (i64, String)>, link: &str) -> String {
     }
 }
 
-/// Whether a link is one of these.
-fn among(links: impl Iterator<Item = i64>, link: &str) -> String {
-    let links: Vec<String> = links.map(|link| link.to_string()).collect();
-    format!("{link} IN ({})", links.join(", "))
-}
-
-fn changes(links: &[LinkView]) -> String {
-    let parts = tables(links)
-        .map(|(_, table)| {
-            let mut current = String::new();
-            for column in table.mapped().filter(|column| !column.projected()) {
-                let (name, value) = (literal(&column.name), column.expression(&table.name));
-                let of = if column.is_body() { "" } else { "t." };
-                current.push_str(&format!(" WHEN {name} THEN {of}{value}"));
-            }
-            let title = title(table);
-            let name = literal(&table.name);
-            format!(
-                "SELECT {name} AS \"table\", _row, _id, nullif(col, '_row') AS \"column\",
-  CASE col WHEN '_row' THEN 'insert' WHEN '_trashed' THEN iif(now = 1, 'trash', 'restore')
-    ELSE 'update' END AS kind, base, now AS current
-FROM (
-  SELECT p.row AS _row, t._id, t._trashed, p.col, p.base,
-    CASE p.col WHEN '_row' THEN {title} WHEN '_trashed' THEN t._trashed{current} ELSE p.base END AS now,
-    EXISTS (SELECT 1 FROM _sync_pending i
-      WHERE i.tbl = p.tbl AND i.row = p.row AND i.col = '_row') AS is_new
-  FROM _sync_pending p JOIN {table} t ON t._row = p.row WHERE p.tbl = {name}
-)
-WHERE iif(is_new, col = '_row' AND _trashed = 0, base IS NOT now)",
-                table = table.quoted()
-            )
-        })
-        .collect();
-    union(
-        parts,
-        &["table", "_row", "_id", "column", "kind", "base", "current"],
-    )
-}
-
-/// The sides' names over all links, each once.
-fn side_names(links: &[LinkView]) -> Vec<String> {
-    let mut names: Vec<String> = Vec::new();
-    for name in links.iter().flat_map(|link| link.labels.iter().flatten()) {
-        if !names.contains(name) {
-            names.push(name.clone());
-        }
-    }
-    names
-}
-
-/// One walk along the conflicts, as with `journal`.
-fn conflicts(links: &[LinkView], names: &[String]) -> String {
-    let side = |link: &LinkView, at: usize, fallback: &str| {
-        literal(link.labels[at].as_deref().unwrap_or(fallback))
-    };
-    let mut values = String::new();
-    for name in names {
-        let value = each(
-            links.iter().filter_map(|link| {
-                let at = link
-                    .labels
-                    .iter()
-                    .position(|label| label.as_ref() == Some(name))?;
-                Some((link.id, ["c.left_text", "c.right_text"][at].to_owned()))
-            }),
-            "c.link",
-        );
-        values.push_str(&format!(" {value} AS {},", quote(name)));
-    }
-    let resolution = links.iter().map(|link| {
-        let decided = format!(
-            "CASE c.resolution WHEN 'left' THEN {} WHEN 'right' THEN {}
-    ELSE CASE WHEN c.resolution IS NOT NULL THEN 'a value for both' END END",
-            side(link, 0, "left"),
-            side(link, 1, "right")
-        );
-        (link.id, decided)
-    });
-    let of_row = |what: &dyn Fn(&Table) -> String| {
-        let rows = links
-            .iter()
-            .filter_map(|link| Some((link.id, link.of_row(&what(link.table.as_ref()?))?)));
-        each(rows, "c.link")
-    };
-    let field = links.iter().filter_map(|link| {
-        let label = format!(
-            "(SELECT label FROM _sync_columns k WHERE k.tbl = {} AND k.{} = c.field AND k.mapped = 1)",
-            literal(&link.table.as_ref()?.name),
-            link.field_column()
-        );
-        Some((link.id, label))
-    });
-    let tables = tables(links).map(|(link, table)| (link, literal(&table.name)));
+/// What people call a side of the link `l`.
+fn side_word(side: &str) -> String {
     format!(
-        "SELECT c.id AS id, {table} AS \"table\", {row} AS _row, {id} AS _id, {title} AS title,
-  coalesce({field}, c.field) AS field, c.base_text AS base,{values}
-  strftime('%Y-%m-%dT%H:%M:%SZ', c.opened_at / 1000, 'unixepoch') AS opened_at,
-  {resolution} AS resolution
-FROM _sync_conflicts c LEFT JOIN _sync_pairs p ON p.pk = c.pk WHERE {among}",
-        table = each(tables, "c.link"),
-        row = of_row(&|_| "t._row".to_owned()),
-        id = of_row(&|_| "t._id".to_owned()),
-        title = of_row(&title),
-        field = each(field, "c.link"),
-        resolution = each(resolution, "c.link"),
-        among = among(links.iter().map(|link| link.id), "c.link"),
+        "CASE {side} WHEN 'left' THEN coalesce(l.left_label, 'left')
+    WHEN 'right' THEN coalesce(l.right_label, 'right') END"
     )
 }
 
-/// `UPDATE conflicts SET resolution = …` is the one edit a view takes.
-fn resolve_trigger(links: &[LinkView], names: &[String]) -> String {
-    let mut same = String::new();
-    for column in ["id", "field", "base", "opened_at"]
-        .into_iter()
-        .chain(names.iter().map(String::as_str))
-    {
-        let column = quote(column);
-        same.push_str(&format!(" OR NEW.{column} IS NOT OLD.{column}"));
-    }
-    let mut body =
-        format!("  SELECT RAISE(ABORT, 'only resolution can be edited here') WHERE 0{same};\n");
-    for link in links {
-        let [Some(left), Some(right)] = &link.labels else {
-            continue;
-        };
-        let sentence = literal(&format!("resolution is '{left}' or '{right}'"));
-        let (left, right) = (literal(left), literal(right));
-        let id = link.id;
-        body.push_str(&format!(
-            "  SELECT RAISE(ABORT, {sentence}) FROM _sync_conflicts WHERE id = OLD.id AND link = {id}
-    AND NEW.resolution NOT IN ({left}, {right});
-  UPDATE _sync_conflicts SET resolution =
-      CASE NEW.resolution WHEN {left} THEN 'left' WHEN {right} THEN 'right' END
-    WHERE id = OLD.id AND link = {id};\n"
-        ));
-    }
-    body.push_str(
-        "  UPDATE _sync_pairs SET dirty = 1
-    WHERE pk = (SELECT pk FROM _sync_conflicts WHERE id = OLD.id);\n",
-    );
-    format!(
-        "CREATE TRIGGER \"_sync_conflicts_resolve\" INSTEAD OF UPDATE ON conflicts\nBEGIN\n{body}END"
-    )
-}
-
-fn status(links: &[LinkView]) -> String {
-    let parts = tables(links)
-        .map(|(link, table)| {
-            let name = literal(&table.name);
-            let quoted = table.quoted();
-            let (from, to) = (link * ROOM, (link + 1) * ROOM);
-            let in_state = |state: &str| {
-                format!(
-                    "(SELECT count(*) FROM _sync_pairs WHERE state = '{state}'
-    AND pk >= {from} AND pk < {to})"
-                )
-            };
-            let last = |what: &str| {
-                format!(
-                    "(SELECT {what} FROM _sync_runs WHERE link = {link}
-    ORDER BY started_at DESC LIMIT 1)"
-                )
-            };
-            format!(
-                "SELECT {name} AS \"table\", (SELECT count(*) FROM {quoted}) AS rows,
-  (SELECT count(*) FROM {quoted} WHERE _trashed = 0) AS live,
-  (SELECT count(DISTINCT _row) FROM changes WHERE \"table\" = {name}) AS pending,
-  (SELECT count(*) FROM _sync_conflicts WHERE link = {link}) AS conflicts,
-  {} AS parked,
-  {} AS blocked,
-  {} AS last_outcome,
-  {} AS last_run_at,
-  (SELECT strftime('%Y-%m-%dT%H:%M:%SZ', min(started_at) / 1000, 'unixepoch')
-    FROM _sync_runs WHERE link = {link}) AS undo_since",
-                in_state("parked"),
-                in_state("blocked"),
-                last("outcome"),
-                last("strftime('%Y-%m-%dT%H:%M:%SZ', ended_at / 1000, 'unixepoch')"),
-            )
-        })
-        .collect();
-    union(
-        parts,
-        &[
-            "table",
-            "rows",
-            "live",
-            "pending",
-            "conflicts",
-            "parked",
-            "blocked",
-            "last_outcome",
-            "last_run_at",
-            "undo_since",
-        ],
-    )
-}
-
-fn rows(links: &[LinkView]) -> String {
-    let parts = tables(links)
-        .map(|(link, table)| {
-            let name = literal(&table.name);
-            let quoted = table.quoted();
-            let side = crate::read::side_text(table.source.other());
-            let (from, to) = (link * ROOM, (link + 1) * ROOM);
-            let rests = trash_is_settled(&name, "e.row");
-            format!(
-                "SELECT {name} AS \"table\", t._row AS _row, t._id AS _id, p.state AS state, p.reason AS reason
-FROM _sync_pairs p LEFT JOIN {quoted} t ON t._row = CAST(p.{side}_key AS INTEGER)
-WHERE p.state IS NOT NULL AND p.state <> 'clean' AND p.pk >= {from} AND p.pk < {to}
-UNION ALL
-SELECT {name}, t._row, t._id, 'pending', iif(t._trashed = 1 AND {rests},
-  'edited before it went to the trash: synced once it is taken out',
-  'edited here and not synced yet')
-FROM _sync_pending e JOIN {quoted} t ON t._row = e.row
--- Once for each row.
-WHERE e.tbl = {name} AND e.col = (SELECT min(f.col) FROM _sync_pending f
-    WHERE f.tbl = {name} AND f.row = e.row)
-  AND EXISTS (SELECT 1 FROM changes c WHERE c.\"table\" = {name} AND c._row = e.row)
-  AND NOT EXISTS (SELECT 1 FROM _sync_pairs p WHERE p.link = {link}
-    AND p.{side}_key = CAST(t._row AS TEXT) AND p.state IS NOT NULL AND p.state <> 'clean')"
-            )
-        })
-        .collect();
-    union(parts, &["table", "_row", "_id", "state", "reason"])
-}
-
+/// Tables that the file has, with the numbers of their links.
 fn tables(links: &[LinkView]) -> impl Iterator<Item = (i64, &Table)> {
-    links
-        .iter()
-        .filter_map(|link| Some((link.id, link.table.as_ref()?)))
+    let there = links.iter().filter(|link| link.is_there);
+    there.filter_map(|link| Some((link.id, link.table.as_ref()?)))
 }
 
 fn title(table: &Table) -> String {

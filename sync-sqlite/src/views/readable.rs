@@ -1,24 +1,23 @@
 //! History, schema and lossless values: `runs`, `journal`, `schema_fields`, `cells`, `sync_people`.
 
-use rusqlite::Connection;
-
-use super::{LinkView, among, each, tables, title, union, view};
+use super::{LinkView, ROW_OF_PAIR, Views, of_row, side_word, title};
 use crate::ddl::ROOM;
 use crate::error::Result;
 use crate::read::side_text;
 use crate::replica::{Table, literal};
 
 /// Brings the views up to date.
-pub(super) fn rebuild(connection: &Connection, links: &[LinkView]) -> Result<()> {
-    view(connection, "runs", &runs(links))?;
-    view(connection, "journal", &journal(links))?;
-    view(connection, "schema_fields", SCHEMA_FIELDS)?;
-    view(connection, "cells", &cells(links))?;
-    view(
-        connection,
-        "sync_people",
-        "SELECT id, name, email FROM _sync_people",
+pub(super) fn rebuild(views: &mut Views<'_>, links: &[LinkView]) -> Result<()> {
+    views.view("runs", &runs())?;
+    views.view("journal", &journal(links))?;
+    views.view("schema_fields", SCHEMA_FIELDS)?;
+    views.union(
+        links,
+        "cells",
+        &["table", "_row", "_id", "column", "completeness", "value"],
+        &|link, table| Some(cells(link, table)),
     )?;
+    views.view("sync_people", "SELECT id, name, email FROM _sync_people")?;
     Ok(())
 }
 
@@ -28,20 +27,14 @@ fn moment(milliseconds: &str) -> String {
 }
 
 /// One walk along the index of that text, whatever the number of links.
-fn runs(links: &[LinkView]) -> String {
-    let table = each(
-        tables(links).map(|(link, table)| (link, literal(&table.name))),
-        "link",
-    );
+fn runs() -> String {
     format!(
-        "SELECT {} AS run, {table} AS \"table\", {} AS ended_at, outcome, settled, conflicts,
-  refused, {} AS undoes
-FROM _sync_runs WHERE {}",
+        "SELECT {} AS run, (SELECT b.name FROM _sync_tables b WHERE b.link = r.link) AS \"table\",
+  {} AS ended_at, outcome, settled, conflicts, refused, {} AS undoes
+FROM _sync_runs r WHERE +r.link IN (SELECT link FROM _sync_tables)",
         moment("started_at"),
         moment("ended_at"),
         moment("undoes"),
-        // Not by the key, whose order is another one.
-        among(tables(links).map(|(link, _)| link), "+link"),
     )
 }
 
@@ -49,41 +42,21 @@ FROM _sync_runs WHERE {}",
 /// that are asked for.
 fn journal(links: &[LinkView]) -> String {
     let shown = |what: &str| shown(&format!("json_extract(j.body, '$.{what}')"));
-    let with_table = || links.iter().filter(|link| link.table.is_some());
-    let of_row = |what: &dyn Fn(&Table) -> String| {
-        let rows = with_table()
-            .filter_map(|link| Some((link.id, link.of_row(&what(link.table.as_ref()?))?)));
-        each(rows, "j.link")
-    };
-    let column = with_table().filter_map(|link| {
-        let found = format!(
-            "(SELECT k.name FROM _sync_columns k WHERE k.tbl = {} AND k.mapped = 1
-    AND k.{} = json_extract(j.body, '$.field'))",
-            literal(&link.table.as_ref()?.name),
-            link.field_column()
-        );
-        Some((link.id, found))
-    });
-    let names = tables(links).map(|(link, table)| (link, literal(&table.name)));
     format!(
-        "SELECT j.id AS id, {run} AS run, {at} AS at, {name} AS \"table\", {row} AS _row,
+        "SELECT j.id AS id, {run} AS run, {at} AS at, b.name AS \"table\", {ROW_OF_PAIR} AS _row,
   {id} AS _id, {title} AS title, {side} AS side, json_extract(j.body, '$.kind') AS kind,
-  {column} AS \"column\",
+  (SELECT k.name FROM _sync_columns k WHERE k.tbl = b.name AND k.mapped = 1
+    AND iif(b.source = 'right', k.id, k.field) = json_extract(j.body, '$.field')) AS \"column\",
   {before} AS before, {after} AS after, json_extract(j.body, '$.rule') AS rule
-FROM _sync_journal j LEFT JOIN _sync_pairs p ON p.pk = j.link * {ROOM} + json_extract(j.body, '$.pair')
-WHERE {among}",
+FROM _sync_journal j CROSS JOIN _sync_links l ON l.id = +j.link CROSS JOIN _sync_tables b ON b.link = l.id
+LEFT JOIN _sync_pairs p ON p.pk = j.link * {ROOM} + json_extract(j.body, '$.pair')",
         run = moment("j.run"),
         at = moment("j.at"),
-        name = each(names, "j.link"),
-        row = of_row(&|_| "t._row".to_owned()),
-        id = of_row(&|_| "t._id".to_owned()),
-        title = of_row(&title),
-        side = each(with_table().map(|link| (link.id, link.side_case("j.side"))), "j.link"),
-        column = each(column, "j.link"),
+        id = of_row(links, "j.link", &|_| "t._id".to_owned()),
+        title = of_row(links, "j.link", &title),
+        side = side_word("j.side"),
         before = shown("before"),
         after = shown("after"),
-        // Not by the index of links: it has another order.
-        among = among(with_table().map(|link| link.id), "+j.link"),
     )
 }
 
@@ -113,15 +86,11 @@ const SCHEMA_FIELDS: &str =
 FROM _sync_columns c JOIN _sync_tables t ON t.name = c.tbl JOIN _sync_links l ON l.id = t.link
 ORDER BY c.tbl, c.position";
 
-/// What the source last showed of every cell, whole, in the form it is kept in.
-fn cells(links: &[LinkView]) -> String {
-    let parts = links
-        .iter()
-        .filter_map(|link| {
-            let table = link.table.as_ref()?;
-            let name = literal(&table.name);
-            Some(format!(
-                "SELECT {name} AS \"table\", t._row AS _row, t._id AS _id, k.name AS \"column\",
+/// What the source last showed of every cell of a table, whole, in the form it is kept in.
+fn cells(link: i64, table: &Table) -> String {
+    let name = literal(&table.name);
+    format!(
+        "SELECT {name} AS \"table\", t._row AS _row, t._id AS _id, k.name AS \"column\",
   CASE c.type WHEN 'array' THEN 'complete' WHEN 'text' THEN c.value
     ELSE (SELECT key FROM json_each(c.value) LIMIT 1) END AS completeness,
   CASE c.type WHEN 'array' THEN nullif(json_extract(c.value, '$[0]'), 'empty')
@@ -129,20 +98,13 @@ fn cells(links: &[LinkView]) -> String {
 FROM _sync_{source} s JOIN _sync_pairs p ON p.pk = s.pk
 JOIN {quoted} t ON t._row = CAST(p.{key}_key AS INTEGER)
   -- The same, for who comes from the row.
-  AND likelihood(p.link = {id}, 0.999) AND p.{key}_key = CAST(t._row AS TEXT), json_each(s.content, '$[1]') c
+  AND likelihood(p.link = {link}, 0.999) AND p.{key}_key = CAST(t._row AS TEXT), json_each(s.content, '$[1]') c
 JOIN _sync_columns k ON k.tbl = {name} AND k.field = c.key AND k.mapped = 1
 WHERE s.pk >= {from} AND s.pk < {to}",
-                source = side_text(table.source),
-                key = side_text(table.source.other()),
-                quoted = table.quoted(),
-                id = link.id,
-                from = link.id * ROOM,
-                to = (link.id + 1) * ROOM,
-            ))
-        })
-        .collect();
-    union(
-        parts,
-        &["table", "_row", "_id", "column", "completeness", "value"],
+        source = side_text(table.source),
+        key = side_text(table.source.other()),
+        quoted = table.quoted(),
+        from = link * ROOM,
+        to = (link + 1) * ROOM,
     )
 }

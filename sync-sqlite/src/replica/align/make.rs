@@ -9,7 +9,7 @@ use crate::links;
 use crate::read::side_text;
 use crate::replica::column::Column;
 use crate::replica::names::{FIXED, quote, same};
-use crate::replica::{Table, triggers, uploads, with_gate};
+use crate::replica::{Table, gone, triggers, uploads, with_gate};
 
 /// Makes the table, or what of it is not there yet.
 pub(super) fn make(connection: &Connection, layout: &Layout, ask: &Ask) -> Result<()> {
@@ -31,11 +31,7 @@ pub(super) fn make(connection: &Connection, layout: &Layout, ask: &Ask) -> Resul
         empty(connection, layout)?;
     } else if table.exists {
         // Made anew it would hand out row numbers that already stand for other records.
-        return Err(failed(format!(
-            "the table {} was dropped or renamed by hand; name it back, restore the file, or start \
-             with a new one",
-            table.name
-        )));
+        return Err(gone(&table.name));
     } else {
         connection.execute_batch(&create_sql(table))?;
     }
