@@ -476,10 +476,11 @@ impl Replica {
 
     /// Those of them that have a table.
     async fn neighbours(&self, others: Vec<DataSourceId>) -> Result<Vec<Neighbour>, StoreError> {
+        let mut tables = self.store.places().await?;
         let mut neighbours = Vec::new();
         for source in others {
             let link = LinkId::new(source.to_string());
-            if let Some(table) = self.store.place_of(&link).await? {
+            if let Some(table) = tables.remove(&link) {
                 let places = Sides::new(notion_sync_notion::place(source), table);
                 neighbours.push(Neighbour { link, places });
             }

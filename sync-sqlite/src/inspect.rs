@@ -1,5 +1,7 @@
 //! What a program shows people about the file: the views of `views.rs`, typed, and their decisions.
 
+use std::collections::BTreeMap;
+
 use notion_sync_core::engine::{Decisions, RunError};
 use notion_sync_core::link::LinkId;
 use notion_sync_core::outbox::{Intent, IntentId, IntentState, NextStep};
@@ -180,6 +182,32 @@ impl SqliteStore {
     pub async fn place_of(&self, link: &LinkId) -> Result<Option<PlaceId>, StoreError> {
         let table = self.table_of(link).await?;
         Ok(table.map(|table| place_of(&table)))
+    }
+
+    /// The tables of all links that have one, as places.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub async fn places(&self) -> Result<BTreeMap<LinkId, PlaceId>, StoreError> {
+        self.worker()
+            .ask(|database| {
+                let mut places = BTreeMap::new();
+                if let Some(reader) = database.reader()? {
+                    let mut statement = reader.prepare_cached(
+                        "SELECT l.name, t.name FROM _sync_tables t JOIN _sync_links l ON l.id = t.link",
+                    )?;
+                    let mut rows = statement.query([])?;
+                    while let Some(row) = rows.next()? {
+                        let (link, table): (String, String) = (row.get(0)?, row.get(1)?);
+                        places.insert(LinkId::new(link), place_of(&table));
+                    }
+                }
+                for (link, table) in &database.planned {
+                    places.insert(link.clone(), table.place());
+                }
+                Ok(places)
+            })
+            .await
     }
 
     /// The bytes of a file that somebody put into `files`, for the peer that uploads them; `None` where
