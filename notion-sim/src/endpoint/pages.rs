@@ -4,11 +4,11 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::{Answer, Call, filter_properties, flag, object_field, only, parent, shown_positions};
-use crate::clock::minute_text;
 use crate::error::{ApiError, ApiResult};
 use crate::model::World;
 use crate::model::edit::PageChange;
-use crate::model::row::{Parent, parent_wire, user_reference};
+use crate::model::row::Parent;
+use crate::value;
 
 /// `GET /v1/pages/{id}`
 pub(crate) fn retrieve(world: &mut World, id: Uuid, call: &Call<'_>) -> ApiResult<Answer> {
@@ -42,8 +42,20 @@ pub(crate) fn create(world: &mut World, call: &Call<'_>) -> ApiResult<Answer> {
     )?;
     let parent = parent(world, call.body)?;
     let change = change(call.body)?;
+    let blocks = match call
+        .body
+        .get("children")
+        .or_else(|| call.body.get("content"))
+    {
+        Some(given) => value::block::children("body.children", given)?,
+        None => Vec::new(),
+    };
+    world.check_drafts("body.children", None, &blocks)?;
     let author = world.bot;
     let id = world.create_page(parent, change, author)?;
+    if !blocks.is_empty() {
+        world.grow(id, 0, blocks, author);
+    }
     Ok(Answer::saved(body(world, id, call)?, id))
 }
 
@@ -114,51 +126,4 @@ pub(crate) fn icon(given: &Value) -> Value {
         object.insert("type".into(), json!(kind));
     }
     icon
-}
-
-/// `GET /v1/blocks/{id}` of a page or database: the block it also is.
-pub(crate) fn as_block(world: &mut World, id: Uuid, call: &Call<'_>) -> ApiResult<Answer> {
-    let mut block = if let Ok(row) = world.page(id) {
-        json!({
-            "object": "block", "id": id.to_string(),
-            "parent": parent_wire(&row.parent, world.database_of(&row.parent)),
-            "created_time": minute_text(row.created), "last_edited_time": minute_text(row.edited),
-            "created_by": user_reference(row.created_by),
-            "last_edited_by": user_reference(row.edited_by),
-            "has_children": false, "in_trash": row.in_trash,
-            "type": "child_page", "child_page": {"title": row.title()},
-        })
-    } else if let Ok(database) = world.database(id) {
-        json!({
-            "object": "block", "id": id.to_string(),
-            "parent": parent_wire(&database.parent, None),
-            "created_time": minute_text(database.created),
-            "last_edited_time": minute_text(database.edited),
-            "created_by": user_reference(world.bot), "last_edited_by": user_reference(world.bot),
-            "has_children": false, "in_trash": database.in_trash, "type": "child_database",
-            "child_database": {"title": crate::model::cell::plain_text(&database.title)},
-        })
-    } else {
-        return Err(world.not_found("block", &id.to_string()));
-    };
-    if call.version.shows_archived() {
-        block["archived"] = block["in_trash"].clone();
-    }
-    Ok(Answer::read(block.to_string()))
-}
-
-/// `DELETE /v1/blocks/{id}` of a page or database: into the trash.
-pub(crate) fn trash(world: &mut World, id: Uuid, call: &Call<'_>) -> ApiResult<Answer> {
-    let author = world.bot;
-    if world.pages.contains_key(&id) {
-        let change = PageChange {
-            in_trash: Some(true),
-            ..PageChange::default()
-        };
-        world.update_page(id, change, author)?;
-    } else if world.database(id).is_ok() {
-        super::containers::trash_database(world, id, true)?;
-    }
-    let block = as_block(world, id, call)?;
-    Ok(Answer::saved(block.body, id))
 }
