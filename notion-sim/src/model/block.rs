@@ -86,8 +86,10 @@ impl World {
     /// A block and the blocks it is in, inmost first, without the page.
     fn line(&self, id: Uuid) -> impl Iterator<Item = Uuid> {
         let block = |id: &Uuid| self.blocks.known.get(id);
+        // A block cannot be its own ancestor, so the number of blocks bounds the walk.
         std::iter::successors(Some(id), move |id| block(id).map(|block| block.parent))
             .take_while(move |id| block(id).is_some())
+            .take(self.blocks.known.len())
     }
 
     /// The page that a block is in; the id itself where it is none.
