@@ -509,6 +509,11 @@ async fn an_update_changes_what_it_names_and_never_the_kind() {
         ),
         (
             &id,
+            json!({"type": "child_page"}),
+            "Expected block type to_do in request body",
+        ),
+        (
+            &id,
             json!({"to_do": {"children": []}}),
             "body failed validation: body.to_do.children should be not present, instead was `[]`.",
         ),
@@ -661,6 +666,13 @@ async fn a_page_is_made_with_its_blocks_or_not_at_all() {
         refused
             .message()
             .contains("body.children[0].divider.x should be not present")
+    );
+    let other = json!({"parent": {"data_source_id": table}, "content": [{"divider": []}]});
+    let refused = api.post("/v1/pages", other).await;
+    assert!(
+        refused
+            .message()
+            .contains("body.content[0].divider should be an object")
     );
     let row = json!([{"table_row": {"cells": []}}]);
     assert_eq!(api.post("/v1/pages", body(row)).await.status, 400);

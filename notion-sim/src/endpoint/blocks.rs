@@ -164,7 +164,8 @@ pub(crate) fn update(world: &mut World, id: Uuid, call: &Call<'_>) -> ApiResult<
             "type" => value.as_str().unwrap_or_default(),
             key => key,
         };
-        if block_kind::find(said).is_some_and(|other| other.name != kind.name) {
+        let is_kind = key == "type" || block_kind::find(said).is_some();
+        if is_kind && said != kind.name {
             let message = format!("Expected block type {} in request body", kind.name);
             return Err(ApiError::validation(message));
         }

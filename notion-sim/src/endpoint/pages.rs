@@ -42,15 +42,13 @@ pub(crate) fn create(world: &mut World, call: &Call<'_>) -> ApiResult<Answer> {
     )?;
     let parent = parent(world, call.body)?;
     let change = change(call.body)?;
-    let blocks = match call
-        .body
-        .get("children")
-        .or_else(|| call.body.get("content"))
-    {
-        Some(given) => value::block::children("body.children", given)?,
-        None => Vec::new(),
-    };
-    world.check_drafts("body.children", None, &blocks)?;
+    let mut keys = ["children", "content"].into_iter();
+    let given = keys.find_map(|key| Some((format!("body.{key}"), call.body.get(key)?)));
+    let mut blocks = Vec::new();
+    if let Some((path, given)) = given {
+        blocks = value::block::children(&path, given)?;
+        world.check_drafts(&path, None, &blocks)?;
+    }
     let author = world.bot;
     let id = world.create_page(parent, change, author)?;
     if !blocks.is_empty() {
