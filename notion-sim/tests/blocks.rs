@@ -551,6 +551,13 @@ async fn an_update_changes_what_it_names_and_never_the_kind() {
         let refused = api.change(id, body).await;
         assert_eq!((refused.status, refused.message()), (400, message));
     }
+    let target = "1b2c3d4e-0000-4000-8000-00000000a001";
+    let link = json!({"link_to_page": {"page_id": target}});
+    let link = api.one(&page, link).await;
+    let body = json!({"link_to_page": {"database_id": target}});
+    let link = api.change(&link, body).await.ok();
+    let read = json!({"type": "database_id", "database_id": target});
+    assert_eq!(link["link_to_page"], read);
     let table = api
         .change(&table, json!({"table": {"has_column_header": true}}))
         .await
@@ -638,6 +645,26 @@ async fn sub_pages_stand_among_the_blocks_and_follow_a_move() {
         api.get(&format!("/v1/blocks/{page}/children")).await.status,
         404
     );
+}
+
+#[tokio::test]
+async fn an_erased_page_is_empty() {
+    let api = api().await;
+    let page = api.page().await;
+    let toggle = json!({"toggle": {"rich_text": [], "children": [paragraph("a")]}});
+    let toggle = api.one(&page, toggle).await;
+    let inner = api.children(&toggle).await.remove(0);
+    let sub = json!({"parent": {"page_id": page}, "properties": {"title": title("Sub")}});
+    let sub = api.post("/v1/pages", sub).await.ok();
+    let path = format!("/v1/pages/{page}");
+    let erase = json!({"erase_content": true});
+    api.patch(&path, erase).await.ok();
+    assert!(api.children(&page).await.is_empty());
+    for gone in [toggle, inner] {
+        assert_eq!(api.get(&format!("/v1/blocks/{gone}")).await.status, 404);
+    }
+    let sub = api.block(sub["id"].as_str().unwrap()).await;
+    assert_eq!(sub["in_trash"], true);
 }
 
 #[tokio::test]

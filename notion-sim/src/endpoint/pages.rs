@@ -77,8 +77,16 @@ pub(crate) fn update(world: &mut World, id: Uuid, call: &Call<'_>) -> ApiResult<
     change.in_trash = call.version.trash_flag(call.body)?;
     let author = world.bot;
     let changes = !call.body.is_empty();
+    let erases = flag(call.body, "erase_content")?.unwrap_or(false);
     if changes {
         world.update_page(id, change, author)?;
+    }
+    if erases {
+        for held in world.erase_body(id, author) {
+            if world.shows(held) {
+                super::blocks::delete(world, held, call)?;
+            }
+        }
     }
     let text = body(world, id, call)?;
     Ok(if changes {

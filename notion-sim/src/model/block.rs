@@ -256,6 +256,12 @@ impl World {
         }
         let now = self.now;
         if let Some(block) = self.blocks.known.get_mut(&id) {
+            // Of the members that a `type` chooses from there is only ever one.
+            if members.contains_key("type")
+                && let Some(Value::String(chosen)) = block.inner.get("type").cloned()
+            {
+                block.inner.remove(&chosen);
+            }
             block.inner.extend(members);
             block.in_trash = in_trash.unwrap_or(block.in_trash);
             block.edited = now;
@@ -263,6 +269,24 @@ impl World {
         }
         self.body_edited(id, author);
         Ok(())
+    }
+
+    /// Takes the blocks out of a page for good. Gives the pages and databases that remain.
+    pub(crate) fn erase_body(&mut self, page: Uuid, author: Uuid) -> Vec<Uuid> {
+        let mut kept = Vec::new();
+        let mut left = vec![page];
+        while let Some(id) = left.pop() {
+            for held in self.blocks.children.remove(&id).unwrap_or_default() {
+                if self.blocks.known.remove(&held).is_some() {
+                    left.push(held);
+                } else {
+                    kept.push(held);
+                }
+            }
+        }
+        self.blocks.children.insert(page, kept.clone());
+        self.body_edited(page, author);
+        kept
     }
 
     /// Notes an edit on the page around a block: its body and its properties share one edit time.
