@@ -635,9 +635,22 @@ async fn sub_pages_stand_among_the_blocks_and_follow_a_move() {
         list["results"][2]["child_database"],
         json!({"title": "Base"})
     );
+    for (position, at) in [
+        (json!({"type": "page_start"}), 0),
+        (
+            json!({"type": "after_block", "after_block": {"id": first}}),
+            2,
+        ),
+        (json!({"type": "page_end"}), 5),
+    ] {
+        let body = json!({"parent": {"page_id": page}, "position": position});
+        let placed = api.post("/v1/pages", body).await.ok();
+        let placed = placed["id"].as_str().unwrap();
+        assert_eq!(api.children(&page).await[at], placed);
+    }
     let to = json!({"parent": {"page_id": other}});
     api.post(&format!("/v1/pages/{sub}/move"), to).await.ok();
-    assert_eq!(api.children(&page).await.len(), 2);
+    assert_eq!(api.children(&page).await.len(), 5);
     assert_eq!(api.children(&other).await, [sub]);
     api.sim.share(&page, false).unwrap();
     assert_eq!(api.get(&format!("/v1/blocks/{first}")).await.status, 404);

@@ -60,17 +60,17 @@ fn page_of(world: &World, held: &[Uuid], size: usize, version: Version) -> ApiRe
 /// `PATCH /v1/blocks/{id}/children`. The answer begins with the first new block and goes on with what
 /// stands behind.
 pub(crate) fn append(world: &mut World, id: Uuid, call: &Call<'_>) -> ApiResult<Answer> {
-    let place = match call.version {
+    let place_key = match call.version {
         Version::V2025_09_03 => "after",
         Version::V2026_03_11 => "position",
     };
-    only(call.body, &["children", place])?;
+    only(call.body, &["children", place_key])?;
     let path = "body.children";
     let Some(given) = call.body.get("children") else {
         return Err(ApiError::body(path, "defined", None));
     };
     let drafts = children(path, given)?;
-    let position = position(call)?;
+    let position = position(call, ["start", "end"])?;
     if let Ok(row) = world.page(id) {
         if row.in_trash {
             return Err(ApiError::in_trash());
@@ -88,15 +88,7 @@ pub(crate) fn append(world: &mut World, id: Uuid, call: &Call<'_>) -> ApiResult<
         }
         world.check_drafts(path, Some((block.kind, &block.inner)), &drafts)?;
     }
-    let at = match position {
-        Position::Start => 0,
-        Position::End => world.held(id).len(),
-        Position::After(sibling) => {
-            let at = world.held(id).iter().position(|held| *held == sibling);
-            let at = at.ok_or_else(|| world.not_found("block", &sibling.to_string()))?;
-            at + 1
-        }
-    };
+    let at = place(world, id, position)?;
     let author = world.bot;
     if drafts.is_empty() {
         return Ok(Answer::read(page_of(world, &[], 100, call.version)?));
@@ -107,15 +99,16 @@ pub(crate) fn append(world: &mut World, id: Uuid, call: &Call<'_>) -> ApiResult<
     Ok(Answer::saved(text, id))
 }
 
-/// Where new blocks go.
-enum Position {
+/// Where something new goes.
+pub(super) enum Position {
     Start,
     End,
     /// Behind this sibling.
     After(Uuid),
 }
 
-fn position(call: &Call<'_>) -> ApiResult<Position> {
+/// Reads where something new is to go; `ends` are what the request calls the two ends.
+pub(super) fn position(call: &Call<'_>, ends: [&str; 2]) -> ApiResult<Position> {
     let sibling = |path: &str, given: Option<&Value>| {
         let id = given.and_then(Value::as_str).and_then(parse_id);
         id.map(Position::After)
@@ -127,20 +120,34 @@ fn position(call: &Call<'_>) -> ApiResult<Position> {
     let Some(position) = object_field(call.body, "position")? else {
         return Ok(Position::End);
     };
+    let [start, end] = ends;
     match position.get("type").and_then(Value::as_str) {
-        Some("start") => Ok(Position::Start),
-        Some("end") => Ok(Position::End),
+        Some(kind) if kind == start => Ok(Position::Start),
+        Some(kind) if kind == end => Ok(Position::End),
         Some("after_block") => {
-            let block = position
-                .get("after_block")
-                .and_then(|block| block.get("id"));
+            let block = position.get("after_block");
+            let block = block.and_then(|block| block.get("id"));
             sibling("body.position.after_block.id", block)
         }
         _ => Err(ApiError::body(
             "body.position.type",
-            "`\"after_block\"`, `\"start\"`, or `\"end\"`",
+            &format!("`\"after_block\"`, `\"{start}\"`, or `\"{end}\"`"),
             position.get("type"),
         )),
+    }
+}
+
+/// How many children of `parent` stand before a position.
+pub(super) fn place(world: &World, parent: Uuid, position: Position) -> ApiResult<usize> {
+    let held = world.held(parent);
+    match position {
+        Position::Start => Ok(0),
+        Position::End => Ok(held.len()),
+        Position::After(sibling) => {
+            let at = held.iter().position(|held| *held == sibling);
+            at.map(|at| at + 1)
+                .ok_or_else(|| world.not_found("block", &sibling.to_string()))
+        }
     }
 }
 

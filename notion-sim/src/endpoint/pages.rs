@@ -3,7 +3,9 @@
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use super::{Answer, Call, filter_properties, flag, object_field, only, parent, shown_positions};
+use super::{
+    Answer, Call, blocks, filter_properties, flag, object_field, only, parent, shown_positions,
+};
 use crate::error::{ApiError, ApiResult};
 use crate::model::World;
 use crate::model::edit::PageChange;
@@ -44,15 +46,25 @@ pub(crate) fn create(world: &mut World, call: &Call<'_>) -> ApiResult<Answer> {
     let change = change(call.body)?;
     let mut keys = ["children", "content"].into_iter();
     let given = keys.find_map(|key| Some((format!("body.{key}"), call.body.get(key)?)));
-    let mut blocks = Vec::new();
+    let mut drafts = Vec::new();
     if let Some((path, given)) = given {
-        blocks = value::block::children(&path, given)?;
-        world.check_drafts(&path, None, &blocks)?;
+        drafts = value::block::children(&path, given)?;
+        world.check_drafts(&path, None, &drafts)?;
     }
+    let at = match &parent {
+        Parent::Page(above) => {
+            let position = blocks::position(call, ["page_start", "page_end"])?;
+            Some(blocks::place(world, *above, position)?)
+        }
+        _ => None,
+    };
     let author = world.bot;
-    let id = world.create_page(parent, change, author)?;
-    if !blocks.is_empty() {
-        world.grow(id, 0, blocks, author);
+    let id = world.create_page(parent.clone(), change, author)?;
+    if let Some(at) = at {
+        world.blocks.place_at(&parent, id, at);
+    }
+    if !drafts.is_empty() {
+        world.grow(id, 0, drafts, author);
     }
     Ok(Answer::saved(body(world, id, call)?, id))
 }
@@ -84,7 +96,7 @@ pub(crate) fn update(world: &mut World, id: Uuid, call: &Call<'_>) -> ApiResult<
     if erases {
         for held in world.erase_body(id, author) {
             if world.shows(held) {
-                super::blocks::delete(world, held, call)?;
+                blocks::delete(world, held, call)?;
             }
         }
     }

@@ -52,6 +52,14 @@ impl Blocks {
         }
     }
 
+    /// Puts it before the child at position `at` instead.
+    pub(crate) fn place_at(&mut self, parent: &Parent, id: Uuid, at: usize) {
+        self.displace(parent, id);
+        if let Some(held) = above(parent).and_then(|above| self.children.get_mut(&above)) {
+            held.insert(at.min(held.len()), id);
+        }
+    }
+
     /// Takes it away from there.
     pub(crate) fn displace(&mut self, parent: &Parent, id: Uuid) {
         if let Some(held) = above(parent).and_then(|above| self.children.get_mut(&above)) {
