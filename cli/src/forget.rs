@@ -82,7 +82,12 @@ fn sentence(forgotten: &Forgotten) -> String {
             quoted(table.as_deref().unwrap_or_default())
         ),
     };
-    if forgotten.pending > 0 && forgotten.dropped {
+    if forgotten.pending > 0 && forgotten.missing {
+        let pending = forgotten.pending;
+        said.push_str(&format!(
+            " {pending} row(s) were edited and not synced: the edits are where that table is."
+        ));
+    } else if forgotten.pending > 0 && forgotten.dropped {
         said.push_str(" It stays while rows are edited and not synced: `notion-sync run` first.");
     } else if forgotten.pending > 0 {
         let pending = forgotten.pending;

@@ -30,7 +30,7 @@ async fn tables_about_data_sources_are_exported_and_explained_and_not_forgotten(
     world
         .say(&["explain", "99", "--table", "data_sources"])
         .code(1)
-        .says("no run has seen 99");
+        .says("no run has seen row 99");
 
     let said = world
         .say(&["forget", "--table", "data_sources", "--yes"])

@@ -628,7 +628,8 @@ async fn a_page_that_waits_without_a_row_is_no_row_0() {
     world.run().code(1);
     world.run().code(1);
     let said = world.say(&["status"]).code(3);
-    said.says("tasks page ");
+    let page = world.id("lost");
+    said.says(&format!("tasks page {page}, without a row"));
     assert!(!said.out.contains("row 0"), "{said:#?}");
     let told = world.say(&["status", "--json"]).json();
     let rows = told["rows"].as_array().unwrap();

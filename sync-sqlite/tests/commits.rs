@@ -302,10 +302,16 @@ fn people_read_and_resolve_conflicts_in_sql() {
         refusal(&person, "UPDATE conflicts SET resolution = 'both'"),
         "resolution is 'notion' or 'sqlite'"
     );
-    assert_eq!(
-        refusal(&person, "UPDATE conflicts SET notion = '7'"),
-        "only resolution can be edited here"
-    );
+    for other in [
+        "notion = '7'",
+        "title = 'x'",
+        "_id = 'x'",
+        "\"table\" = 'x'",
+    ] {
+        let both = format!("UPDATE conflicts SET resolution = 'sqlite', {other}");
+        let sentence = "only resolution can be edited here";
+        assert_eq!(refusal(&person, &both), sentence, "{other}");
+    }
     assert!(!world.pair(pair).dirty);
     person
         .execute_batch("UPDATE conflicts SET resolution = 'notion' WHERE field = 'Price'")

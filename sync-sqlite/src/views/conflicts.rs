@@ -51,7 +51,17 @@ LEFT JOIN _sync_tables b ON b.link = c.link LEFT JOIN _sync_pairs p ON p.pk = c.
 
 fn resolve_trigger(view: &str, links: &[LinkView], names: &[&str]) -> String {
     let mut same = String::new();
-    for column in ["id", "field", "base", "opened_at"].iter().chain(names) {
+    let shown = [
+        "id",
+        "table",
+        "_row",
+        "_id",
+        "title",
+        "field",
+        "base",
+        "opened_at",
+    ];
+    for column in shown.iter().chain(names) {
         let column = quote(column);
         same.push_str(&format!(" OR NEW.{column} IS NOT OLD.{column}"));
     }

@@ -109,20 +109,24 @@ fn rows(link: i64, table: &Table) -> String {
     let quoted = table.quoted();
     let side = side_text(table.source.other());
     let (from, to) = (link * ROOM, (link + 1) * ROOM);
-    let rests = trash_is_settled(&name, "c._row");
+    let source = side_text(table.source);
+    let rests = trash_is_settled(&name, "e.row");
     format!(
-        "SELECT {name} AS \"table\", t._row AS _row, t._id AS _id, p.state AS state, p.reason AS reason
+        "SELECT {name} AS \"table\", t._row AS _row, coalesce(t._id, p.{source}_key) AS _id,
+  p.state AS state, p.reason AS reason
 FROM _sync_pairs p LEFT JOIN {quoted} t ON t._row = CAST(p.{side}_key AS INTEGER)
 WHERE p.state IS NOT NULL AND p.state <> 'clean' AND p.pk >= {from} AND p.pk < {to}
 UNION ALL
-SELECT \"table\", _row, _id, 'pending',
-  iif((SELECT t._trashed FROM {quoted} t WHERE t._row = c._row) = 1 AND {rests},
-    'edited before it went to the trash: synced once it is taken out',
-    'edited here and not synced yet')
-FROM ({changes}) c WHERE NOT EXISTS (
-  SELECT 1 FROM _sync_pairs p WHERE p.link = {link} AND p.{side}_key = CAST(c._row AS TEXT)
-    AND p.state IS NOT NULL AND p.state <> 'clean')
-GROUP BY _row",
+SELECT {name}, t._row, t._id, 'pending', iif(t._trashed = 1 AND {rests},
+  'edited before it went to the trash: synced once it is taken out',
+  'edited here and not synced yet')
+FROM _sync_pending e JOIN {quoted} t ON t._row = e.row
+-- Once for each row.
+WHERE e.tbl = {name} AND e.col = (SELECT min(f.col) FROM _sync_pending f
+    WHERE f.tbl = {name} AND f.row = e.row)
+  AND EXISTS (SELECT 1 FROM ({changes}) c WHERE c._row = e.row)
+  AND NOT EXISTS (SELECT 1 FROM _sync_pairs p WHERE p.link = {link}
+    AND p.{side}_key = CAST(t._row AS TEXT) AND p.state IS NOT NULL AND p.state <> 'clean')",
         changes = changes(table)
     )
 }
