@@ -136,7 +136,7 @@ pub(crate) fn as_block(world: &mut World, id: Uuid, call: &Call<'_>) -> ApiResul
             "last_edited_time": minute_text(database.edited),
             "created_by": user_reference(world.bot), "last_edited_by": user_reference(world.bot),
             "has_children": false, "in_trash": database.in_trash, "type": "child_database",
-            "child_database": {"title": crate::model::cell::plain_text(&database.title)},
+            "child_database": {"title": crate::model::cell::plain_text(&database.shown_title())},
         })
     } else {
         return Err(world.not_found("block", &id.to_string()));

@@ -33,7 +33,11 @@ impl fmt::Display for Difference {
             }
         };
         let (recorded, simulated) = (show(&self.recorded), show(&self.simulated));
-        write!(f, "{}: recorded {recorded}, simulated {simulated}", self.path)
+        write!(
+            f,
+            "{}: recorded {recorded}, simulated {simulated}",
+            self.path
+        )
     }
 }
 
@@ -112,8 +116,8 @@ impl Names {
             Value::Array(items) => items.iter().map(|item| self.translate(item)).collect(),
             Value::Object(fields) => {
                 let fields = fields.iter();
-                let fields = fields
-                    .map(|(key, value)| (self.translate_text(key), self.translate(value)));
+                let fields =
+                    fields.map(|(key, value)| (self.translate_text(key), self.translate(value)));
                 Value::Object(fields.collect::<Map<_, _>>())
             }
             other => other.clone(),
@@ -193,7 +197,9 @@ impl Names {
 
     fn same_leaf(&self, key: &str, recorded: Option<&Value>, simulated: Option<&Value>) -> bool {
         let (recorded, simulated) = match (recorded, simulated) {
-            (Some(Value::String(recorded)), Some(Value::String(simulated))) => (recorded, simulated),
+            (Some(Value::String(recorded)), Some(Value::String(simulated))) => {
+                (recorded, simulated)
+            }
             (Some(Value::Number(recorded)), Some(Value::Number(simulated))) => {
                 return recorded == simulated || recorded.as_f64() == simulated.as_f64();
             }
@@ -204,7 +210,10 @@ impl Names {
             "created_time" | "last_edited_time" | "expiry_time" | "expires_at" => {
                 same_time(recorded, simulated)
             }
-            _ => unsigned(&without_host(&self.translate_text(recorded))) == unsigned(&without_host(simulated)),
+            _ => {
+                unsigned(&without_host(&self.translate_text(recorded)))
+                    == unsigned(&without_host(simulated))
+            }
         }
     }
 }
@@ -240,8 +249,8 @@ pub(super) fn ids_in(text: &str) -> impl Iterator<Item = (std::ops::Range<usize>
     std::iter::from_fn(move || {
         let bytes = text.as_bytes();
         while at + 32 <= bytes.len() {
-            let begins = bytes[at].is_ascii_hexdigit()
-                && (at == 0 || !bytes[at - 1].is_ascii_hexdigit());
+            let begins =
+                bytes[at].is_ascii_hexdigit() && (at == 0 || !bytes[at - 1].is_ascii_hexdigit());
             for length in [36, 32] {
                 let range = at..at + length;
                 let ends = !bytes.get(range.end).is_some_and(u8::is_ascii_hexdigit);
@@ -303,7 +312,10 @@ mod tests {
             !names().compare(&time(a), &time(b)).is_empty()
         };
         let minute = "2026-07-04T09:10:00.000Z";
-        assert!(!differ("2026-07-04T09:10:18.464+00:00", "2026-07-04T09:10:20.001+00:00"));
+        assert!(!differ(
+            "2026-07-04T09:10:18.464+00:00",
+            "2026-07-04T09:10:20.001+00:00"
+        ));
         assert!(differ("2026-07-04T09:10:18.464+00:00", minute));
         assert!(differ("2026-07-04T09:11:00.000Z", minute));
     }

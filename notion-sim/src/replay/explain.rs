@@ -1,6 +1,7 @@
 //! The reasons why a simulated answer may differ from a recorded one. The list is closed: what is not in it
 //! is a mismatch.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use serde_json::Value;
@@ -22,6 +23,10 @@ pub enum Reason {
     TokenOfRecording,
     /// A search finds more here: its index is never late and knows the whole workspace.
     SearchFindsMore,
+    /// What was made or edited within one minute is listed in another order.
+    SameMinute,
+    /// The recording shows several users under one id.
+    UsersMadeOne,
     /// A formula or rollup is not computed here.
     NotComputed,
 }
@@ -40,6 +45,10 @@ impl fmt::Display for Reason {
             Self::SearchFindsMore => {
                 "the search finds what was recorded and more: the index of a simulator is never late"
             }
+            Self::SameMinute => {
+                "what has the same time, to the minute, is listed in another order; more is not recorded of it"
+            }
+            Self::UsersMadeOne => "the recording shows several users under one id",
             Self::NotComputed => "formulas and rollups are not computed yet",
         })
     }
@@ -51,10 +60,15 @@ pub(super) fn reason(
     simulated: &Value,
     differences: &[Difference],
 ) -> Option<Reason> {
-    differences
-        .iter()
-        .all(|difference| not_computed(&recorded.answer, simulated, difference))
-        .then_some(Reason::NotComputed)
+    let all = |known: &dyn Fn(&Difference) -> bool| differences.iter().all(known);
+    if all(&|difference| not_computed(&recorded.answer, simulated, difference)) {
+        return Some(Reason::NotComputed);
+    }
+    let results = recorded.answer["results"].as_array()?;
+    let users = results.iter().filter(|user| user["object"] == "user");
+    let ids: Vec<&Value> = users.map(|user| &user["id"]).collect();
+    let distinct: BTreeSet<&str> = ids.iter().filter_map(|id| id.as_str()).collect();
+    (distinct.len() < ids.len()).then_some(Reason::UsersMadeOne)
 }
 
 /// Whether the place is in the value of a formula or rollup.
@@ -62,26 +76,51 @@ fn not_computed(recorded: &Value, simulated: &Value, difference: &Difference) ->
     let parts = difference.path.split('.').skip(1);
     let mut kinds = parts.filter(|part| matches!(*part, "formula" | "rollup"));
     // Of a schema, the expression is the value; those are kept as they were written.
-    let is_page = |value: &Value| {
-        value["object"] == "page" || value["results"][0]["object"] == "page"
-    };
+    let is_page =
+        |value: &Value| value["object"] == "page" || value["results"][0]["object"] == "page";
     kinds.next().is_some() && is_page(recorded) && is_page(simulated)
 }
 
-/// What a search would have answered had it found no more than was recorded, where that is so.
-pub(super) fn fewer_hits(recorded: &Value, simulated: &Value) -> Option<Value> {
-    let ids = |value: &Value| -> Option<Vec<Value>> {
-        let results = value["results"].as_array()?.iter();
-        Some(results.map(|result| result["id"].clone()).collect())
+/// The answer as it would have been, had it listed what was recorded and in that order, and why it did
+/// not; nothing where it did, or where no reason is known.
+pub(super) fn mended(
+    exchange: &Recorded,
+    recorded: &Value,
+    simulated: &Value,
+) -> (Option<Value>, Option<Reason>) {
+    let time = match exchange.route().map(|route| route.name) {
+        Some("post-search") => "last_edited_time",
+        Some("post-database-query") => "created_time",
+        _ => return (None, None),
     };
-    let (wanted, found) = (ids(recorded)?, ids(simulated)?);
-    if wanted == found || !wanted.iter().all(|id| found.contains(id)) {
-        return None;
+    let (mut mended, mut why) = (simulated.clone(), None);
+    let (Some(wanted), Some(found)) = (
+        recorded["results"].as_array(),
+        mended["results"].as_array_mut(),
+    ) else {
+        return (None, None);
+    };
+    let place = |hit: &Value| wanted.iter().position(|other| other["id"] == hit["id"]);
+    let others = found.iter().filter(|hit| place(hit).is_none()).count();
+    if others > 0 && time == "last_edited_time" && found.len() == wanted.len() + others {
+        found.retain(|hit| place(hit).is_some());
+        why = Some(Reason::SearchFindsMore);
     }
-    let mut fewer = simulated.clone();
-    let results = fewer["results"].as_array_mut()?;
-    results.retain(|result| wanted.contains(&result["id"]));
-    fewer["has_more"] = recorded["has_more"].clone();
-    fewer["next_cursor"] = recorded["next_cursor"].clone();
-    Some(fewer)
+    let times =
+        |hits: &[Value]| -> Vec<Value> { hits.iter().map(|hit| hit[time].clone()).collect() };
+    let before = times(found);
+    let is_sorted = found.is_sorted_by_key(|hit| place(hit));
+    if !is_sorted && found.len() == wanted.len() && exchange.request["sorts"].is_null() {
+        let mut sorted = found.clone();
+        sorted.sort_by_key(|hit| place(hit));
+        if times(&sorted) == before {
+            *found = sorted;
+            why = why.or(Some(Reason::SameMinute));
+        }
+    }
+    if why == Some(Reason::SearchFindsMore) {
+        mended["has_more"] = recorded["has_more"].clone();
+        mended["next_cursor"] = recorded["next_cursor"].clone();
+    }
+    (why.is_some().then_some(mended), why)
 }

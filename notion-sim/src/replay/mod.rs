@@ -164,7 +164,10 @@ fn recordings(folder: &Path, found: &mut Vec<PathBuf>) -> std::io::Result<()> {
         // A link to a folder above would never end.
         if entry.file_type()?.is_dir() {
             recordings(&path, found)?;
-        } else if path.extension().is_some_and(|extension| extension == "jsonl") {
+        } else if path
+            .extension()
+            .is_some_and(|extension| extension == "jsonl")
+        {
             found.push(path);
         }
     }

@@ -104,7 +104,9 @@ mod tests {
     #[test]
     fn exchanges_come_in_the_order_of_their_numbers() {
         let line = |seq: u64| {
-            format!(r#"{{"seq":{seq},"method":"GET","path":"https://api.notion.com/v1/users?page_size=2","response_body":{{}}}}"#)
+            format!(
+                r#"{{"seq":{seq},"method":"GET","path":"https://api.notion.com/v1/users?page_size=2","response_body":{{}}}}"#
+            )
         };
         let read = lines(&[line(1), "[".into(), line(0)].join("\n"));
         let numbers: Vec<_> = read

@@ -40,10 +40,17 @@ impl Seeds {
             }
             if exchange.makes() {
                 seeds.make(&exchange.answer);
-                let author = id_of(&exchange.answer["created_by"]);
-                seeds.bot = seeds.bot.or(author);
             }
-            seeds.show(&exchange.answer, exchange.method == "GET");
+            // Who is asked to write is who has written.
+            let writes = exchange.route().is_some_and(|route| route.mutates);
+            let editor = id_of(&exchange.answer["last_edited_by"]);
+            seeds.bot = seeds.bot.or(editor.filter(|_| writes));
+            let reads = !writes;
+            seeds.show(&exchange.answer, reads);
+        }
+        if seeds.bot.is_none() {
+            let is_own = |user: &&Value| user["type"] == "bot" && user["bot"]["owner"].is_object();
+            seeds.bot = sights.first.values().find(is_own).and_then(id_of);
         }
         seeds
     }
@@ -131,7 +138,9 @@ impl Seeds {
                 {
                     self.seed(id, value, as_it_was);
                 }
-                fields.values().for_each(|inner| self.show(inner, as_it_was));
+                fields
+                    .values()
+                    .for_each(|inner| self.show(inner, as_it_was));
             }
             Value::Array(items) => items.iter().for_each(|item| self.show(item, as_it_was)),
             _ => {}
@@ -241,7 +250,14 @@ fn untitled(id: Uuid) -> Value {
 /// A page of which the block that it also is was seen.
 fn page_of(id: Uuid, block: &Value) -> Value {
     let mut page = untitled(id);
-    for field in ["parent", "created_time", "last_edited_time", "created_by", "last_edited_by", "in_trash"] {
+    for field in [
+        "parent",
+        "created_time",
+        "last_edited_time",
+        "created_by",
+        "last_edited_by",
+        "in_trash",
+    ] {
         page[field] = block[field].clone();
     }
     let title = block["child_page"]["title"].as_str().unwrap_or_default();
@@ -262,7 +278,9 @@ fn database_of(id: Uuid, block: &Value) -> Value {
     for field in ["parent", "created_time", "last_edited_time", "in_trash"] {
         database[field] = block[field].clone();
     }
-    let title = block["child_database"]["title"].as_str().unwrap_or_default();
+    let title = block["child_database"]["title"]
+        .as_str()
+        .unwrap_or_default();
     database["title"] = text(title);
     database
 }
@@ -271,7 +289,17 @@ fn database_of(id: Uuid, block: &Value) -> Value {
 fn database_around(id: Uuid, source: &Value) -> Value {
     let mut database = database(id);
     database["parent"] = source["database_parent"].clone();
-    for field in ["title", "description", "is_inline", "in_trash", "icon", "cover", "url", "created_time", "last_edited_time"] {
+    for field in [
+        "title",
+        "description",
+        "is_inline",
+        "in_trash",
+        "icon",
+        "cover",
+        "url",
+        "created_time",
+        "last_edited_time",
+    ] {
         if let Some(value) = source.get(field) {
             database[field] = value.clone();
         }

@@ -143,20 +143,15 @@ impl Replay {
                 simulated: Some(told),
             });
         }
-        let fewer = match recorded.path.as_str() {
-            "/v1/search" => {
-                let translated = self.names.translate(&recorded.answer);
-                explain::fewer_hits(&translated, &answer.body)
-            }
-            _ => None,
-        };
-        let simulated = fewer.as_ref().unwrap_or(&answer.body);
+        let translated = self.names.translate(&recorded.answer);
+        let (mended, why) = explain::mended(recorded, &translated, &answer.body);
+        let simulated = mended.as_ref().unwrap_or(&answer.body);
         self.names.learn(&recorded.answer, simulated);
         let mut differences = self.names.compare(&recorded.answer, simulated);
         if differences.is_empty() {
-            return match fewer {
+            return match why {
                 _ if recorded.status == 401 => Verdict::Explained(Reason::TokenOfRecording),
-                Some(_) => Verdict::Explained(Reason::SearchFindsMore),
+                Some(why) => Verdict::Explained(why),
                 None => Verdict::Matched,
             };
         }
@@ -201,7 +196,11 @@ impl Line {
 /// The latest time that the answer tells of its objects: it was given then, or a little later.
 fn time_of(recorded: &Recorded) -> Option<Timestamp> {
     let answer = &recorded.answer;
-    let objects = answer["results"].as_array().into_iter().flatten().chain([answer]);
+    let objects = answer["results"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .chain([answer]);
     let fields = ["created_time", "last_edited_time"];
     objects
         .flat_map(|object| fields.map(|field| object[field].as_str()))
