@@ -69,7 +69,9 @@ pub(crate) fn search(world: &mut World, call: &Call<'_>) -> ApiResult<Answer> {
                 .created
                 .checked_add(world.index_lag)
                 .is_ok_and(|at| at <= world.now);
-            if source.in_trash == in_trash
+            let trash_fits = source.in_trash == in_trash
+                || filter.get("in_trash").is_none() && world.knobs.search_shows_trashed_sources;
+            if trash_fits
                 && indexed
                 && finds(&plain_text(&source.title))
                 && world.sees_data_source(source)

@@ -27,6 +27,8 @@ pub enum Reason {
     SameMinute,
     /// The recording shows several users under one id.
     UsersMadeOne,
+    /// A formula is read back as it was written; Notion prints it anew.
+    FormulaAsWritten,
     /// A formula or rollup is not computed here.
     NotComputed,
 }
@@ -49,6 +51,9 @@ impl fmt::Display for Reason {
                 "what has the same time, to the minute, is listed in another order; more is not recorded of it"
             }
             Self::UsersMadeOne => "the recording shows several users under one id",
+            Self::FormulaAsWritten => {
+                "a formula is read back as it was written, where Notion prints it anew"
+            }
             Self::NotComputed => "formulas and rollups are not computed yet",
         })
     }
@@ -63,6 +68,9 @@ pub(super) fn reason(
     let all = |known: &dyn Fn(&Difference) -> bool| differences.iter().all(known);
     if all(&|difference| not_computed(&recorded.answer, simulated, difference)) {
         return Some(Reason::NotComputed);
+    }
+    if all(&|difference| difference.path.ends_with(".formula.expression")) {
+        return Some(Reason::FormulaAsWritten);
     }
     let results = recorded.answer["results"].as_array()?;
     let users = results.iter().filter(|user| user["object"] == "user");
@@ -123,4 +131,10 @@ pub(super) fn mended(
         mended["next_cursor"] = recorded["next_cursor"].clone();
     }
     (why.is_some().then_some(mended), why)
+}
+
+/// Whether a search showed a data source in the trash.
+pub(super) fn shows_trashed_source(answer: &Value) -> bool {
+    let mut hits = answer["results"].as_array().into_iter().flatten();
+    hits.any(|hit| hit["object"] == "data_source" && hit["in_trash"] == true)
 }

@@ -51,6 +51,9 @@ impl Replay {
         if let Some(name) = &seeds.bot_name {
             user["name"] = json!(name);
         }
+        world.knobs.search_shows_trashed_sources = exchanges.iter().any(|exchange| {
+            exchange.path == "/v1/search" && explain::shows_trashed_source(&exchange.answer)
+        });
         let mut names = Names::default();
         seeds.ids().chain([bot]).for_each(|id| names.same(id));
         Self {
