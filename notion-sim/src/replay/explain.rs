@@ -6,7 +6,7 @@ use std::fmt;
 
 use serde_json::Value;
 
-use super::compare::Difference;
+use super::compare::{Difference, Names};
 use super::read::Recorded;
 
 /// Why an answer differs, where that is known.
@@ -61,32 +61,57 @@ impl fmt::Display for Reason {
 
 /// Why the answers differ, if there is a reason for all of it.
 pub(super) fn reason(
-    recorded: &Recorded,
+    names: &Names,
+    recorded: &Value,
     simulated: &Value,
     differences: &[Difference],
 ) -> Option<Reason> {
-    let all = |known: &dyn Fn(&Difference) -> bool| differences.iter().all(known);
-    if all(&|difference| not_computed(&recorded.answer, simulated, difference)) {
-        return Some(Reason::NotComputed);
-    }
-    if all(&|difference| difference.path.ends_with(".formula.expression")) {
+    if differences
+        .iter()
+        .all(|difference| difference.path.ends_with(".formula.expression"))
+    {
         return Some(Reason::FormulaAsWritten);
     }
-    let results = recorded.answer["results"].as_array()?;
+    let without = |answer: &Value| {
+        let mut answer = answer.clone();
+        drop_computed(&mut answer);
+        answer
+    };
+    if names
+        .compare(&without(recorded), &without(simulated))
+        .is_empty()
+    {
+        return Some(Reason::NotComputed);
+    }
+    let results = recorded["results"].as_array()?;
     let users = results.iter().filter(|user| user["object"] == "user");
-    let ids: Vec<&Value> = users.map(|user| &user["id"]).collect();
-    let distinct: BTreeSet<&str> = ids.iter().filter_map(|id| id.as_str()).collect();
+    let ids: Vec<&str> = users.filter_map(|user| user["id"].as_str()).collect();
+    let distinct: BTreeSet<&str> = ids.iter().copied().collect();
     (distinct.len() < ids.len()).then_some(Reason::UsersMadeOne)
 }
 
-/// Whether the place is in the value of a formula or rollup.
-fn not_computed(recorded: &Value, simulated: &Value, difference: &Difference) -> bool {
-    let parts = difference.path.split('.').skip(1);
-    let mut kinds = parts.filter(|part| matches!(*part, "formula" | "rollup"));
-    // Of a schema, the expression is the value; those are kept as they were written.
-    let is_page =
-        |value: &Value| value["object"] == "page" || value["results"][0]["object"] == "page";
-    kinds.next().is_some() && is_page(recorded) && is_page(simulated)
+/// Takes the values of formulas and rollups out of pages.
+fn drop_computed(value: &mut Value) {
+    match value {
+        Value::Array(items) => items.iter_mut().for_each(drop_computed),
+        Value::Object(fields) => {
+            if fields.get("object").is_some_and(|object| object == "page")
+                && let Some(Value::Object(properties)) = fields.get_mut("properties")
+            {
+                for property in properties.values_mut() {
+                    for kind in ["formula", "rollup"] {
+                        if property["type"] == kind {
+                            property[kind] = Value::Null;
+                        }
+                    }
+                }
+            }
+            if let Some(results) = fields.get_mut("results") {
+                drop_computed(results);
+            }
+        }
+        _ => {}
+    }
 }
 
 /// The answer as it would have been, had it listed what was recorded and in that order, and why it did

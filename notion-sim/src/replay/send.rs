@@ -158,7 +158,7 @@ impl Replay {
                 None => Verdict::Matched,
             };
         }
-        match explain::reason(recorded, simulated, &differences) {
+        match explain::reason(&self.names, &recorded.answer, simulated, &differences) {
             Some(reason) => Verdict::Explained(reason),
             None => Verdict::Mismatch(differences.swap_remove(0)),
         }
