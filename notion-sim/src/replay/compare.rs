@@ -94,18 +94,15 @@ impl Names {
     }
 
     fn pair(&mut self, recorded: &str, simulated: &str, is_name: bool) {
-        match (parse_id(recorded), parse_id(simulated)) {
-            (Some(recorded), Some(simulated)) => {
-                if !self.knows(recorded) && self.taken.insert(simulated) {
-                    self.ids.insert(recorded, simulated);
-                }
+        if let (Some(recorded), Some(simulated)) = (parse_id(recorded), parse_id(simulated)) {
+            if !self.knows(recorded) && self.taken.insert(simulated) {
+                self.ids.insert(recorded, simulated);
             }
-            _ if is_name => {
-                if !self.texts.contains_key(recorded) && self.taken_texts.insert(simulated.into()) {
-                    self.texts.insert(recorded.into(), simulated.into());
-                }
-            }
-            _ => {}
+        } else if is_name
+            && !self.texts.contains_key(recorded)
+            && self.taken_texts.insert(simulated.into())
+        {
+            self.texts.insert(recorded.into(), simulated.into());
         }
     }
 

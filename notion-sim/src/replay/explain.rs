@@ -142,7 +142,7 @@ pub(super) fn mended(
     let times =
         |hits: &[Value]| -> Vec<Value> { hits.iter().map(|hit| hit[time].clone()).collect() };
     let before = times(found);
-    let is_sorted = found.is_sorted_by_key(|hit| place(hit));
+    let is_sorted = found.is_sorted_by_key(&place);
     if !is_sorted && found.len() == wanted.len() && exchange.request["sorts"].is_null() {
         let mut sorted = found.clone();
         sorted.sort_by_key(|hit| place(hit));
