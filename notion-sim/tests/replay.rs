@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::path::PathBuf;
+use std::process::Command;
 
 use notion_sync_sim::replay::{self, Reason, Verdict};
 use serde_json::{Value, json};
@@ -124,6 +125,57 @@ fn another_answer_than_recorded_is_told_with_its_place() {
     assert_eq!(difference.path, "$.properties.title.title[0].plain_text");
     assert_eq!(difference.recorded, Some(json!("Goodbye")));
     assert_eq!(difference.simulated, Some(json!("Hello")));
+}
+
+#[test]
+fn what_no_simulator_can_answer_alike_is_explained() {
+    let recording = small_recording("Hello");
+    for (changed, reason) in [
+        (
+            recording.replace("2026-03-11", "2022-06-28"),
+            Reason::OtherVersion,
+        ),
+        (
+            recording.replace("\"status\":200", "\"status\":503"),
+            Reason::ServiceInTrouble,
+        ),
+        (
+            recording.replace("/v1/pages\"", "/v1/comments\""),
+            Reason::NotSimulated,
+        ),
+    ] {
+        let replayed = replay::file("small", &changed);
+        assert_eq!(replayed.exchanges[0].verdict, Verdict::Explained(reason));
+        assert_eq!(replayed.counts().mismatched, 0, "{:?}", replayed.exchanges);
+    }
+}
+
+#[test]
+fn the_program_fails_where_an_answer_differs() {
+    let folder = tempfile::tempdir().unwrap();
+    let inner = folder.path().join("inner");
+    std::fs::create_dir(&inner).unwrap();
+    let run = |title: &str| {
+        std::fs::write(inner.join("small.jsonl"), small_recording(title)).unwrap();
+        let mut program = Command::new(env!("CARGO_BIN_EXE_notion-sim"));
+        let out = program
+            .arg("replay")
+            .arg(folder.path())
+            .arg("--verbose")
+            .output()
+            .unwrap();
+        (out.status.code(), String::from_utf8(out.stdout).unwrap())
+    };
+    let (code, told) = run("Hello");
+    assert_eq!(code, Some(0), "{told}");
+    assert!(!told.contains("mismatch:"), "{told}");
+    let (code, told) = run("Goodbye");
+    assert_eq!(code, Some(1), "{told}");
+    assert!(told.contains("small.jsonl:2 GET /v1/pages/"), "{told}");
+    assert!(
+        told.contains("recorded \"Goodbye\", simulated \"Hello\""),
+        "{told}"
+    );
 }
 
 /// The words of a splitmix64 sequence.

@@ -19,6 +19,10 @@ pub enum Reason {
     NotSimulated,
     /// The request is about something that an operation which is not simulated would have made.
     FollowsNotSimulated,
+    /// The request is of a version that is not simulated.
+    OtherVersion,
+    /// The service was busy or broken at the time; nothing was sent.
+    ServiceInTrouble,
     /// The recording was refused its token; the replay sends one that is refused as well.
     TokenOfRecording,
     /// A search finds more here: its index is never late and knows the whole workspace.
@@ -41,6 +45,8 @@ impl fmt::Display for Reason {
             Self::FollowsNotSimulated => {
                 "it is about something that an operation which is not simulated yet would have made"
             }
+            Self::OtherVersion => "its version of the API is not simulated",
+            Self::ServiceInTrouble => "the service was busy or broken when it was recorded",
             Self::TokenOfRecording => {
                 "the recording's token was refused; so was the one sent here in its place"
             }

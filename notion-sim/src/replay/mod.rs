@@ -123,9 +123,10 @@ impl ReplayedFile {
 
 /// Replays the `*.jsonl` files of `folder` and of the folders in it, each file to a simulator of its own.
 ///
-/// ```
+/// ```no_run
 /// # fn main() -> std::io::Result<()> {
-/// let replayed = notion_sync_sim::replay::folder("tests/support")?;
+/// let replayed = notion_sync_sim::replay::folder("recordings")?;
+/// println!("{replayed}");
 /// assert_eq!(replayed.counts().mismatched, 0);
 /// # Ok(())
 /// # }

@@ -17,6 +17,7 @@ use crate::ids::parse_id;
 use crate::limiter::Limiter;
 use crate::load;
 use crate::model::World;
+use crate::version::Version;
 
 const TOKEN: &str = "ntn_replay";
 
@@ -93,6 +94,12 @@ impl Replay {
     fn exchange(&mut self, recorded: &Recorded) -> (Verdict, Option<ReplayedAnswer>) {
         if recorded.route().is_some_and(|route| !route.is_simulated()) {
             return (Verdict::Explained(Reason::NotSimulated), None);
+        }
+        if recorded.succeeded() && Version::parse(Some(&recorded.version)).is_err() {
+            return (Verdict::Explained(Reason::OtherVersion), None);
+        }
+        if recorded.status == 429 || recorded.status >= 500 {
+            return (Verdict::Explained(Reason::ServiceInTrouble), None);
         }
         if self.is_about_missing(recorded) {
             return (Verdict::Explained(Reason::FollowsNotSimulated), None);
