@@ -140,7 +140,7 @@ fn what_no_simulator_can_answer_alike_is_explained() {
             Reason::ServiceInTrouble,
         ),
         (
-            recording.replace("/v1/pages\"", "/v1/comments\""),
+            recording.replace("/v1/pages\"", "/v1/file_uploads\""),
             Reason::NotSimulated,
         ),
     ] {
@@ -148,6 +148,34 @@ fn what_no_simulator_can_answer_alike_is_explained() {
         assert_eq!(replayed.exchanges[0].verdict, Verdict::Explained(reason));
         assert_eq!(replayed.counts().mismatched, 0, "{:?}", replayed.exchanges);
     }
+}
+
+#[test]
+fn what_was_never_made_here_is_not_asked_for() {
+    let upload = "1b2c3d4e-0000-4000-8000-00000000f001";
+    let made = json!({
+        "method": "POST", "path": "/v1/file_uploads", "status": 200, "request_body": {},
+        "response_body": {"object": "file_upload", "id": upload},
+    });
+    let read = json!({
+        "method": "GET", "path": format!("/v1/blocks/{upload}"), "status": 200,
+        "response_body": {"object": "block", "id": upload},
+    });
+    let replayed = replay::file("small", &format!("{made}\n{read}"));
+    let verdicts: Vec<_> = replayed
+        .exchanges
+        .iter()
+        .map(|e| e.verdict.clone())
+        .collect();
+    let (first, second) = (Reason::NotSimulated, Reason::FollowsNotSimulated);
+    assert_eq!(verdicts, [first, second].map(Verdict::Explained));
+    assert!(
+        replayed
+            .exchanges
+            .iter()
+            .all(|exchange| exchange.answer.is_none())
+    );
+    assert_eq!(replayed.counts().not_simulated, 2);
 }
 
 #[test]

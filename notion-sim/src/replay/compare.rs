@@ -59,6 +59,10 @@ impl Names {
         }
     }
 
+    pub(super) fn is_same(&self, id: Uuid) -> bool {
+        self.ids.get(&id) == Some(&id)
+    }
+
     pub(super) fn knows(&self, id: Uuid) -> bool {
         self.ids.contains_key(&id)
     }

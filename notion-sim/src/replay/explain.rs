@@ -17,7 +17,7 @@ pub enum Reason {
     NotAnExchange,
     /// The operation is not simulated.
     NotSimulated,
-    /// The request is about something that an operation which is not simulated would have made.
+    /// The request is about something that an operation which is not simulated would have made, or shown.
     FollowsNotSimulated,
     /// The request is of a version that is not simulated.
     OtherVersion,
@@ -25,6 +25,8 @@ pub enum Reason {
     ServiceInTrouble,
     /// The recording was refused its token; the replay sends one that is refused as well.
     TokenOfRecording,
+    /// Of a page that was there before, blocks and comments are not known here.
+    BodyNotLoaded,
     /// A search finds more here: its index is never late and knows the whole workspace.
     SearchFindsMore,
     /// What was made or edited within one minute is listed in another order.
@@ -43,12 +45,15 @@ impl fmt::Display for Reason {
             Self::NotAnExchange => "the line is not a recorded exchange",
             Self::NotSimulated => "the operation is not simulated yet",
             Self::FollowsNotSimulated => {
-                "it is about something that an operation which is not simulated yet would have made"
+                "it is about what an operation that is not simulated yet would have made or shown"
             }
             Self::OtherVersion => "its version of the API is not simulated",
             Self::ServiceInTrouble => "the service was busy or broken when it was recorded",
             Self::TokenOfRecording => {
                 "the recording's token was refused; so was the one sent here in its place"
+            }
+            Self::BodyNotLoaded => {
+                "the blocks or comments of a page that the recording did not make are not loaded"
             }
             Self::SearchFindsMore => {
                 "the search finds what was recorded and more: the index of a simulator is never late"
@@ -94,6 +99,12 @@ pub(super) fn reason(
     let ids: Vec<&str> = users.filter_map(|user| user["id"].as_str()).collect();
     let distinct: BTreeSet<&str> = ids.iter().copied().collect();
     (distinct.len() < ids.len()).then_some(Reason::UsersMadeOne)
+}
+
+/// Whether it asks for the blocks or comments of something.
+pub(super) fn lists_a_body(recorded: &Recorded) -> bool {
+    let name = recorded.route().map(|route| route.name);
+    matches!(name, Some("get-block-children" | "list-comments"))
 }
 
 /// Takes the values of formulas and rollups out of pages.

@@ -38,6 +38,14 @@ impl Seeds {
             if exchange.path.trim_end_matches('/').ends_with("/users/me") {
                 seeds.bot = seeds.bot.or(id_of(&exchange.answer));
             }
+            // A comment says who it is from.
+            let shown = &exchange.answer["display_name"];
+            if let ("integration", Some(name)) = (
+                shown["type"].as_str().unwrap_or_default(),
+                shown["resolved_name"].as_str(),
+            ) {
+                seeds.bot_name.get_or_insert_with(|| name.into());
+            }
             if exchange.makes() {
                 seeds.make(&exchange.answer);
             }

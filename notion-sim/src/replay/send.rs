@@ -34,6 +34,8 @@ struct Replay {
     now: Timestamp,
     /// What operations that are not simulated would have made.
     missing: BTreeSet<Uuid>,
+    /// What they would have changed.
+    untouched: BTreeSet<Uuid>,
 }
 
 impl Replay {
@@ -62,6 +64,7 @@ impl Replay {
             names,
             now,
             missing: BTreeSet::new(),
+            untouched: BTreeSet::new(),
         }
     }
 
@@ -79,8 +82,12 @@ impl Replay {
             }
         };
         let (verdict, answer) = self.exchange(recorded);
-        if answer.is_none() {
+        if answer.is_none() || verdict == Verdict::Explained(Reason::BodyNotLoaded) {
             self.miss(&recorded.answer);
+        }
+        if answer.is_none() {
+            let ids = ids_in(&recorded.path).map(|(_, id)| id);
+            self.untouched.extend(ids);
         }
         ReplayedExchange {
             line: recorded.line,
@@ -144,6 +151,21 @@ impl Replay {
         }
     }
 
+    /// Whether it is about something that was there before the recording and is the same on both sides.
+    fn is_about_seeded(&self, recorded: &Recorded) -> bool {
+        let mut ids = ids_in(&recorded.path).chain(ids_in(&recorded.query));
+        ids.any(|(_, id)| self.names.is_same(id))
+    }
+
+    /// Whether all that differs is whether something has children that were to be made there.
+    fn lacks_children(&self, recorded: &Recorded, differences: &[Difference]) -> bool {
+        let mut ids = ids_in(&recorded.path);
+        ids.any(|(_, id)| self.untouched.contains(&id))
+            && differences
+                .iter()
+                .all(|difference| difference.path == "$.has_children")
+    }
+
     fn judge(&mut self, recorded: &Recorded, answer: &ReplayedAnswer) -> Verdict {
         if recorded.status != answer.status {
             let told = json!([answer.status, answer.body["message"]]);
@@ -165,6 +187,12 @@ impl Replay {
                 None => Verdict::Matched,
             };
         }
+        if self.lacks_children(recorded, &differences) {
+            return Verdict::Explained(Reason::FollowsNotSimulated);
+        }
+        if explain::lists_a_body(recorded) && self.is_about_seeded(recorded) {
+            return Verdict::Explained(Reason::BodyNotLoaded);
+        }
         match explain::reason(&self.names, &recorded.answer, simulated, &differences) {
             Some(reason) => Verdict::Explained(reason),
             None => Verdict::Mismatch(differences.swap_remove(0)),
@@ -184,8 +212,10 @@ impl Replay {
     fn miss(&mut self, answer: &Value) {
         match answer {
             Value::Object(fields) => {
-                let id = answer["id"].as_str().and_then(parse_id);
-                self.missing.extend(id.filter(|id| !self.names.knows(*id)));
+                for key in ["id", "discussion_id"] {
+                    let id = answer[key].as_str().and_then(parse_id);
+                    self.missing.extend(id.filter(|id| !self.names.knows(*id)));
+                }
                 fields.values().for_each(|inner| self.miss(inner));
             }
             Value::Array(items) => items.iter().for_each(|item| self.miss(item)),
