@@ -13,6 +13,17 @@ pub(crate) struct ApiError {
     pub(crate) retry_after: Option<u64>,
 }
 
+/// A value as refusals quote it: lists and objects cut after 55 characters.
+fn shortened(value: &Value) -> String {
+    const KEPT: usize = 55;
+    let text = value.to_string();
+    let long = value.is_array() || value.is_object();
+    match text.char_indices().nth(KEPT) {
+        Some((end, _)) if long => format!("{}...", &text[..end]),
+        _ => text,
+    }
+}
+
 /// The result of handling one request.
 pub(crate) type ApiResult<T> = Result<T, ApiError>;
 
@@ -39,9 +50,38 @@ impl ApiError {
 
     /// 400 for a body value: `body failed validation: <path> should be <expected>, instead was …`.
     pub(crate) fn body(path: &str, expected: &str, instead: Option<&Value>) -> Self {
-        let instead = instead.map_or_else(|| "undefined".to_owned(), Value::to_string);
+        Self::part("body", path, expected, instead)
+    }
+
+    /// 400 for a value of the query string.
+    pub(crate) fn query(path: &str, expected: &str, instead: Option<&Value>) -> Self {
+        Self::part("query", path, expected, instead)
+    }
+
+    fn part(part: &str, path: &str, expected: &str, instead: Option<&Value>) -> Self {
+        let instead = instead.map_or_else(|| "undefined".to_owned(), shortened);
         Self::validation(format!(
-            "body failed validation: {path} should be {expected}, instead was `{instead}`."
+            "{part} failed validation: {path} should be {expected}, instead was `{instead}`."
+        ))
+    }
+
+    /// 400 for a value that is none of several: the refusal of each, a line each.
+    pub(crate) fn fix_one(refusals: impl IntoIterator<Item = Self>) -> Self {
+        let mut message = String::from("body failed validation. Fix one:");
+        for refusal in refusals {
+            let line = refusal
+                .message
+                .trim_start_matches("body failed validation: ");
+            message.push('\n');
+            message.push_str(line);
+        }
+        Self::validation(message)
+    }
+
+    /// 400 for blocks that are well formed and cannot be made.
+    pub(crate) fn content(why: &str) -> Self {
+        Self::validation(format!(
+            "Content creation Failed. Fix the following: \n{why}"
         ))
     }
 
@@ -74,6 +114,13 @@ impl ApiError {
     pub(crate) fn in_trash() -> Self {
         Self::validation(
             "Can't edit block that is archived. You must unarchive the block before editing.",
+        )
+    }
+
+    /// 400 for a write to something under an object in the trash.
+    pub(crate) fn under_trash() -> Self {
+        Self::validation(
+            "Can't edit page on block with an archived ancestor. You must unarchive the ancestor before editing page.",
         )
     }
 

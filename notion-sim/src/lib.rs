@@ -1,9 +1,9 @@
 //! A Notion that runs in your tests: real state behind the public API, over HTTP on loopback.
 //!
-//! The simulator keeps users, databases, data sources and pages, checks what it is given with
-//! Notion's own messages, and reads values back in the form Notion gives them. It floors times to
-//! the minute, cuts relations to 25 references, limits requests per minute, and breaks on request:
-//! see [`Fault`].
+//! The simulator keeps users, databases, data sources, pages, the blocks in them and comments, checks
+//! what it is given with Notion's own messages, and reads values back in the form Notion gives them.
+//! It floors times to the minute, cuts relations to 25 references, limits requests per minute, and
+//! breaks on request: see [`Fault`].
 //!
 //! ```
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {

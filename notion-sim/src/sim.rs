@@ -447,7 +447,7 @@ pub(crate) fn create_data_source(
     let mut database = Database::new(id, Parent::Workspace, world.now);
     let title = rich_text::from_plain(title);
     database.title = title.clone();
-    world.databases.insert(id, database);
+    world.insert_database(database);
     let source = containers::add_data_source(world, id, title, "body.properties", properties)?;
     Ok(source.to_string())
 }

@@ -12,7 +12,10 @@ use crate::error::ApiResult;
 use crate::front::Simulation;
 use crate::ids::parse_id;
 use crate::model::World;
+use crate::model::block::Block;
+use crate::model::block_kind;
 use crate::model::cell::Cell;
+use crate::model::comment::Comment;
 use crate::model::container::{DataSource, Database};
 use crate::model::property::{self, Property};
 use crate::model::row::{Parent, Row, parent_wire};
@@ -57,6 +60,9 @@ impl Snapshot {
             "users": world.users.values().collect::<Vec<_>>(),
             "databases": world.databases.values().map(dump_database).collect::<Vec<_>>(),
             "data_sources": world.data_sources.values().map(dump_source).collect::<Vec<_>>(),
+            "blocks": world.blocks.known.values().map(dump_block).collect::<Vec<_>>(),
+            "children": dump_children(&world.blocks.children),
+            "comments": world.comments.iter().map(dump_comment).collect::<Vec<_>>(),
         });
         let sources = world.data_sources.values();
         let pages = world.pages.values();
@@ -143,6 +149,33 @@ fn dump_page(schema: &[Property], seq: u64, row: &Row) -> Value {
     })
 }
 
+fn dump_block(block: &Block) -> Value {
+    json!({
+        "id": block.id.to_string(), "parent": block.parent.to_string(),
+        "type": block.kind.name, "inner": block.inner,
+        "created": block.created.to_string(), "edited": block.edited.to_string(),
+        "created_by": block.created_by.to_string(), "edited_by": block.edited_by.to_string(),
+        "in_trash": block.in_trash,
+    })
+}
+
+fn dump_children(children: &BTreeMap<Uuid, Vec<Uuid>>) -> BTreeMap<String, Vec<String>> {
+    let held = |ids: &[Uuid]| ids.iter().map(Uuid::to_string).collect();
+    let children = children.iter();
+    children
+        .map(|(id, ids)| (id.to_string(), held(ids)))
+        .collect()
+}
+
+fn dump_comment(comment: &Comment) -> Value {
+    json!({
+        "id": comment.id.to_string(), "discussion": comment.discussion.to_string(),
+        "about": comment.about.to_string(), "author": comment.author.to_string(),
+        "created": comment.created.to_string(), "edited": comment.edited.to_string(),
+        "rich_text": comment.rich_text, "display_name": comment.display_name,
+    })
+}
+
 /// Replaces the state by a document's.
 pub(crate) fn restore(simulation: &mut Simulation, document: &Value) -> Result<(), StateError> {
     if document["format"] != 1 {
@@ -166,7 +199,7 @@ pub(crate) fn restore(simulation: &mut Simulation, document: &Value) -> Result<(
         .collect();
     for wire in items(document, "databases") {
         let database = restore_database(wire)?;
-        world.databases.insert(database.id, database);
+        world.insert_database(database);
     }
     for wire in items(document, "data_sources") {
         let source = restore_source(wire)?;
@@ -174,6 +207,17 @@ pub(crate) fn restore(simulation: &mut Simulation, document: &Value) -> Result<(
     }
     for wire in items(document, "pages") {
         restore_page(&mut world, wire)?;
+    }
+    for wire in items(document, "blocks") {
+        let block = restore_block(wire)?;
+        world.blocks.known.insert(block.id, block);
+    }
+    // A document from before there were blocks says only which page is in which.
+    if document.get("children").is_some() {
+        world.blocks.children = restore_children(document)?;
+    }
+    for wire in items(document, "comments") {
+        world.comments.push(restore_comment(wire)?);
     }
     if let Some(at) = document["clock"].as_str() {
         simulation.clock = Clock::Virtual(at.parse().map_err(|_| missing("clock"))?);
@@ -311,6 +355,43 @@ fn restore_page(world: &mut World, wire: &Value) -> Result<(), StateError> {
     world.insert_row(row);
     world.next_seq = next;
     Ok(())
+}
+
+fn restore_block(wire: &Value) -> Result<Block, StateError> {
+    let kind = wire["type"].as_str().and_then(block_kind::find);
+    Ok(Block {
+        id: id(wire, "id")?,
+        parent: id(wire, "parent")?,
+        kind: kind.ok_or_else(|| missing("type"))?,
+        inner: wire["inner"].as_object().cloned().unwrap_or_default(),
+        created: time(wire, "created")?,
+        edited: time(wire, "edited")?,
+        created_by: id(wire, "created_by")?,
+        edited_by: id(wire, "edited_by")?,
+        in_trash: flag(wire, "in_trash"),
+    })
+}
+
+fn restore_children(document: &Value) -> Result<BTreeMap<Uuid, Vec<Uuid>>, StateError> {
+    let children: BTreeMap<String, Vec<String>> = read(document, "children")?;
+    let id = |text: &String| parse_id(text).ok_or_else(|| missing("children"));
+    children
+        .iter()
+        .map(|(parent, held)| Ok((id(parent)?, held.iter().map(id).collect::<Result<_, _>>()?)))
+        .collect()
+}
+
+fn restore_comment(wire: &Value) -> Result<Comment, StateError> {
+    Ok(Comment {
+        id: id(wire, "id")?,
+        discussion: id(wire, "discussion")?,
+        about: id(wire, "about")?,
+        created: time(wire, "created")?,
+        edited: time(wire, "edited")?,
+        author: id(wire, "author")?,
+        rich_text: wire["rich_text"].clone(),
+        display_name: wire["display_name"].clone(),
+    })
 }
 
 /// A page in the shape the API gives it, for the embedding program.

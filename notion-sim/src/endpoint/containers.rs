@@ -55,7 +55,7 @@ pub(crate) fn create_database(world: &mut World, call: &Call<'_>) -> ApiResult<A
     database.icon = call.body.get("icon").map_or(Value::Null, icon);
     database.cover = call.body.get("cover").map_or(Value::Null, icon);
     let (is_inline, description) = (database.is_inline, database.description.clone());
-    world.databases.insert(id, database);
+    world.insert_database(database);
     let source = add_data_source(world, id, title, schema_path, &properties)?;
     if let Some(source) = world.data_sources.get_mut(&source) {
         source.is_inline = is_inline;

@@ -1,5 +1,7 @@
 //! The endpoints of the API: from a parsed request to a body. The way in is `route`.
 
+pub(crate) mod blocks;
+pub(crate) mod comments;
 pub(crate) mod containers;
 pub(crate) mod pages;
 pub(crate) mod property_item;
@@ -67,6 +69,47 @@ impl Paging {
         }
         Self::from_body(&body)
     }
+}
+
+/// Which part of a list is asked for whose cursors are ids.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct IdPaging {
+    /// The first item asked for.
+    pub(crate) start: Option<uuid::Uuid>,
+    pub(crate) page_size: usize,
+}
+
+/// Reads it from a query string. A size of 0 asks for the most.
+pub(crate) fn id_paging(query: &[(String, String)]) -> ApiResult<IdPaging> {
+    let find = |name: &str| {
+        let found = query.iter().find(|(key, _)| key == name);
+        found.map(|(_, value)| value.as_str())
+    };
+    let start = find("start_cursor").map(|text| {
+        parse_id(text).ok_or_else(|| {
+            let given = Value::from(text);
+            ApiError::query(
+                "query.start_cursor",
+                "a valid uuid or `undefined`",
+                Some(&given),
+            )
+        })
+    });
+    let page_size = match find("page_size").map(|text| (text, text.parse::<u64>())) {
+        None | Some((_, Ok(0))) => MOST_PER_PAGE,
+        Some((_, Ok(size))) if size <= MOST_PER_PAGE => size,
+        Some((text, size)) => {
+            let (expected, given) = match size {
+                Ok(size) => ("≤ `100` or `undefined`", Value::from(size)),
+                Err(_) => ("a number or `undefined`", Value::from(text)),
+            };
+            return Err(ApiError::query("query.page_size", expected, Some(&given)));
+        }
+    };
+    Ok(IdPaging {
+        start: start.transpose()?,
+        page_size: page_size as usize,
+    })
 }
 
 /// The beginning of a list answer.

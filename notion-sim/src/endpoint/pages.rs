@@ -3,12 +3,14 @@
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use super::{Answer, Call, filter_properties, flag, object_field, only, parent, shown_positions};
-use crate::clock::minute_text;
+use super::{
+    Answer, Call, blocks, filter_properties, flag, object_field, only, parent, shown_positions,
+};
 use crate::error::{ApiError, ApiResult};
 use crate::model::World;
 use crate::model::edit::PageChange;
-use crate::model::row::{Parent, parent_wire, user_reference};
+use crate::model::row::Parent;
+use crate::value;
 
 /// `GET /v1/pages/{id}`
 pub(crate) fn retrieve(world: &mut World, id: Uuid, call: &Call<'_>) -> ApiResult<Answer> {
@@ -42,8 +44,28 @@ pub(crate) fn create(world: &mut World, call: &Call<'_>) -> ApiResult<Answer> {
     )?;
     let parent = parent(world, call.body)?;
     let change = change(call.body)?;
+    let mut keys = ["children", "content"].into_iter();
+    let given = keys.find_map(|key| Some((format!("body.{key}"), call.body.get(key)?)));
+    let mut drafts = Vec::new();
+    if let Some((path, given)) = given {
+        drafts = value::block::children(&path, given)?;
+        world.check_drafts(&path, None, &drafts)?;
+    }
+    let at = match &parent {
+        Parent::Page(above) => {
+            let position = blocks::position(call, ["page_start", "page_end"])?;
+            Some(blocks::place(world, *above, position)?)
+        }
+        _ => None,
+    };
     let author = world.bot;
-    let id = world.create_page(parent, change, author)?;
+    let id = world.create_page(parent.clone(), change, author)?;
+    if let Some(at) = at {
+        world.blocks.place_at(&parent, id, at);
+    }
+    if !drafts.is_empty() {
+        world.grow(id, 0, drafts, author);
+    }
     Ok(Answer::saved(body(world, id, call)?, id))
 }
 
@@ -67,8 +89,16 @@ pub(crate) fn update(world: &mut World, id: Uuid, call: &Call<'_>) -> ApiResult<
     change.in_trash = call.version.trash_flag(call.body)?;
     let author = world.bot;
     let changes = !call.body.is_empty();
+    let erases = flag(call.body, "erase_content")?.unwrap_or(false);
     if changes {
         world.update_page(id, change, author)?;
+    }
+    if erases {
+        for held in world.erase_body(id, author) {
+            if world.shows(held) {
+                blocks::delete(world, held, call)?;
+            }
+        }
     }
     let text = body(world, id, call)?;
     Ok(if changes {
@@ -114,51 +144,4 @@ pub(crate) fn icon(given: &Value) -> Value {
         object.insert("type".into(), json!(kind));
     }
     icon
-}
-
-/// `GET /v1/blocks/{id}` of a page or database: the block it also is.
-pub(crate) fn as_block(world: &mut World, id: Uuid, call: &Call<'_>) -> ApiResult<Answer> {
-    let mut block = if let Ok(row) = world.page(id) {
-        json!({
-            "object": "block", "id": id.to_string(),
-            "parent": parent_wire(&row.parent, world.database_of(&row.parent)),
-            "created_time": minute_text(row.created), "last_edited_time": minute_text(row.edited),
-            "created_by": user_reference(row.created_by),
-            "last_edited_by": user_reference(row.edited_by),
-            "has_children": false, "in_trash": row.in_trash,
-            "type": "child_page", "child_page": {"title": row.title()},
-        })
-    } else if let Ok(database) = world.database(id) {
-        json!({
-            "object": "block", "id": id.to_string(),
-            "parent": parent_wire(&database.parent, None),
-            "created_time": minute_text(database.created),
-            "last_edited_time": minute_text(database.edited),
-            "created_by": user_reference(world.bot), "last_edited_by": user_reference(world.bot),
-            "has_children": false, "in_trash": database.in_trash, "type": "child_database",
-            "child_database": {"title": crate::model::cell::plain_text(&database.shown_title())},
-        })
-    } else {
-        return Err(world.not_found("block", &id.to_string()));
-    };
-    if call.version.shows_archived() {
-        block["archived"] = block["in_trash"].clone();
-    }
-    Ok(Answer::read(block.to_string()))
-}
-
-/// `DELETE /v1/blocks/{id}` of a page or database: into the trash.
-pub(crate) fn trash(world: &mut World, id: Uuid, call: &Call<'_>) -> ApiResult<Answer> {
-    let author = world.bot;
-    if world.pages.contains_key(&id) {
-        let change = PageChange {
-            in_trash: Some(true),
-            ..PageChange::default()
-        };
-        world.update_page(id, change, author)?;
-    } else if world.database(id).is_ok() {
-        super::containers::trash_database(world, id, true)?;
-    }
-    let block = as_block(world, id, call)?;
-    Ok(Answer::saved(block.body, id))
 }

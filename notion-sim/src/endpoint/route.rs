@@ -3,7 +3,7 @@
 
 use uuid::Uuid;
 
-use super::{Answer, Call, containers, pages, property_item, search, users};
+use super::{Answer, Call, blocks, comments, containers, pages, property_item, search, users};
 use crate::error::{ApiError, ApiResult};
 use crate::ids::{parse_id, percent_decode};
 use crate::model::World;
@@ -146,41 +146,56 @@ static ROUTES: &[Route] = &[
         "GET",
         "blocks/{block_id}",
         "retrieve-a-block",
-        One(pages::as_block),
+        One(blocks::retrieve),
     ),
-    write("PATCH", "blocks/{block_id}", "update-a-block", Nothing),
+    write(
+        "PATCH",
+        "blocks/{block_id}",
+        "update-a-block",
+        One(blocks::update),
+    ),
     write(
         "DELETE",
         "blocks/{block_id}",
         "delete-a-block",
-        One(pages::trash),
+        One(blocks::delete),
     ),
     read(
         "GET",
         "blocks/{block_id}/children",
         "get-block-children",
-        Nothing,
+        One(blocks::list),
     ),
     write(
         "PATCH",
         "blocks/{block_id}/children",
         "patch-block-children",
-        Nothing,
+        One(blocks::append),
     ),
-    read("GET", "comments", "list-comments", Nothing),
-    write("POST", "comments", "create-a-comment", Nothing),
-    read("GET", "comments/{comment_id}", "retrieve-comment", Nothing),
+    read("GET", "comments", "list-comments", All(comments::list)),
+    write(
+        "POST",
+        "comments",
+        "create-a-comment",
+        All(comments::create),
+    ),
+    read(
+        "GET",
+        "comments/{comment_id}",
+        "retrieve-comment",
+        One(comments::retrieve),
+    ),
     write(
         "PATCH",
         "comments/{comment_id}",
         "update-a-comment",
-        Nothing,
+        One(comments::update),
     ),
     write(
         "DELETE",
         "comments/{comment_id}",
         "delete-a-comment",
-        Nothing,
+        One(comments::delete),
     ),
     read("GET", "views", "list-views", Nothing),
     write("POST", "views", "create-view", Nothing),

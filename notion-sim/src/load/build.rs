@@ -44,7 +44,7 @@ pub(super) fn build(world: &mut World, sights: Sights, report: &mut LoadReport) 
     for (id, sight) in sights.databases {
         match database(world, id, &sight.object) {
             Ok(database) => {
-                world.databases.insert(id, database);
+                world.insert_database(database);
                 report.objects += 1;
                 if sight.object.get("properties").is_some() {
                     with_schema.push((id, sight.object));

@@ -1,11 +1,15 @@
 //! The workspace: everything the simulator remembers, and finding things in it. Changes are in
 //! `edit` and `moving`, rendering in `render`.
 
+pub(crate) mod block;
+pub(crate) mod block_kind;
 pub(crate) mod cell;
+pub(crate) mod comment;
 pub(crate) mod container;
 pub(crate) mod edit;
 pub(crate) mod kind;
 pub(crate) mod moving;
+pub(crate) mod order;
 pub(crate) mod property;
 pub(crate) mod render;
 pub(crate) mod row;
@@ -18,6 +22,8 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use self::block::Blocks;
+use self::comment::Comment;
 use self::container::{DataSource, Database};
 use self::property::Property;
 use self::row::{Page, Parent, Row};
@@ -42,6 +48,9 @@ pub(crate) struct World {
     pub(crate) databases: BTreeMap<Uuid, Database>,
     pub(crate) data_sources: BTreeMap<Uuid, DataSource>,
     pub(crate) pages: HashMap<Uuid, Page>,
+    pub(crate) blocks: Blocks,
+    /// In the order in which they were written.
+    pub(crate) comments: Vec<Comment>,
     pub(crate) next_seq: u64,
     /// Objects taken away from the connection, with everything in them.
     pub(crate) unshared: BTreeSet<Uuid>,
@@ -89,6 +98,8 @@ impl World {
             databases: BTreeMap::new(),
             data_sources: BTreeMap::new(),
             pages: HashMap::new(),
+            blocks: Blocks::default(),
+            comments: Vec::new(),
             next_seq: 1,
             unshared: BTreeSet::new(),
             cursors: CursorTable::default(),
@@ -215,6 +226,12 @@ impl World {
         }
     }
 
+    /// Puts a database where reads and its parent find it.
+    pub(crate) fn insert_database(&mut self, database: Database) {
+        self.blocks.place(&database.parent, database.id);
+        self.databases.insert(database.id, database);
+    }
+
     /// Puts a page where queries and reads find it.
     pub(crate) fn insert_row(&mut self, mut row: Row) {
         let seq = self.next_seq;
@@ -228,6 +245,7 @@ impl World {
                 .insert((row.created.as_millisecond(), seq), row.id);
             source.touch(self.now);
         }
+        self.blocks.place(&row.parent, row.id);
         self.pages.insert(row.id, Page::new(seq, row));
         self.revision += 1;
     }

@@ -43,11 +43,13 @@ impl World {
         }
         row.refresh_head(database);
         let made = row.created.as_millisecond();
-        if let Parent::DataSource(source) = to
-            && let Some(source) = self.data_sources.get_mut(&source)
+        if let Parent::DataSource(source) = &to
+            && let Some(source) = self.data_sources.get_mut(source)
         {
             source.order.insert((made, seq), id);
         }
+        self.blocks.displace(&before.parent, id);
+        self.blocks.place(&to, id);
         self.touched(&before.parent);
         self.touched(&to);
         self.unmirror(&before);

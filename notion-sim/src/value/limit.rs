@@ -16,6 +16,10 @@ pub(crate) const OPTION_NAME: usize = 100;
 pub(crate) const DESCRIPTION: usize = 280;
 /// Properties of one data source.
 pub(crate) const PROPERTIES: usize = 500;
+/// Attachments of a comment.
+pub(crate) const ATTACHMENTS: usize = 3;
+/// Blocks that one request makes, at all levels.
+pub(crate) const BLOCKS: usize = 1000;
 /// Bytes of a request body.
 pub(crate) const BODY_BYTES: usize = 500 * 1024;
 

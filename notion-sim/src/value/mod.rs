@@ -1,5 +1,6 @@
 //! Page values on their way in: checked per type, then given the form they are read back in.
 
+pub(crate) mod block;
 pub(crate) mod date;
 pub(crate) mod limit;
 pub(crate) mod option;

@@ -190,6 +190,18 @@ fn mention(path: &str, given: &Value, run: &Map<String, Value>) -> ApiResult<Par
     Ok((Value::Object(out), plain, href))
 }
 
+/// Refuses what is no color of text or background.
+pub(crate) fn color(path: &str, given: &Value) -> ApiResult<()> {
+    let base = given
+        .as_str()
+        .map(|color| color.strip_suffix("_background").unwrap_or(color));
+    if base.is_some_and(|base| COLORS.contains(&base)) {
+        Ok(())
+    } else {
+        Err(ApiError::body(path, "a valid color", Some(given)))
+    }
+}
+
 fn annotations(path: &str, given: Option<&Value>) -> ApiResult<Value> {
     let mut out = annotations_default();
     let Some(given) = given.and_then(Value::as_object) else {
@@ -201,20 +213,14 @@ fn annotations(path: &str, given: Option<&Value>) -> ApiResult<Value> {
             ("bold" | "italic" | "strikethrough" | "underline" | "code", value) => {
                 value.is_boolean()
             }
-            ("color", Value::String(color)) => {
-                let base = color.strip_suffix("_background").unwrap_or(color);
-                COLORS.contains(&base)
+            ("color", value) => {
+                color(&path, value)?;
+                true
             }
-            ("color", _) => false,
             _ => return Err(ApiError::body(&path, "not present", Some(value))),
         };
         if !valid {
-            let expected = if name == "color" {
-                "a valid color"
-            } else {
-                "a boolean"
-            };
-            return Err(ApiError::body(&path, expected, Some(value)));
+            return Err(ApiError::body(&path, "a boolean", Some(value)));
         }
         out[name.as_str()] = value.clone();
     }
