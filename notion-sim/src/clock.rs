@@ -32,7 +32,7 @@ impl Clock {
     }
 }
 
-/// Rounds down to the minute, the granularity of page and database times.
+/// Rounds down to the minute, the granularity of page and data source times.
 pub(crate) fn floor_minute(at: Timestamp) -> Timestamp {
     let seconds = at.as_second();
     Timestamp::from_second(seconds - seconds.rem_euclid(60)).unwrap_or(at)
@@ -43,6 +43,11 @@ pub(crate) fn minute_text(at: Timestamp) -> String {
     let mut text = String::with_capacity(24);
     push_minute(&mut text, at);
     text
+}
+
+/// `2026-09-04T14:30:41.117+00:00`: databases tell the moment, in a form of their own.
+pub(crate) fn moment_text(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%dT%H:%M:%S.%3f+00:00").to_string()
 }
 
 /// Appends what [`minute_text`] gives.
@@ -73,6 +78,7 @@ mod tests {
         let at: Timestamp = "2026-09-04T14:30:41.117Z".parse().unwrap();
         assert_eq!(minute_text(at), "2026-09-04T14:30:00.000Z");
         assert_eq!(minute_text(floor_minute(at)), "2026-09-04T14:30:00.000Z");
+        assert_eq!(moment_text(at), "2026-09-04T14:30:41.117+00:00");
         assert_eq!(http_date(at), "Fri, 04 Sep 2026 14:30:41 GMT");
     }
 

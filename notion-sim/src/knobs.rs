@@ -18,6 +18,9 @@ pub struct Knobs {
     pub schema_change_is_edit: bool,
     /// Whether `status: null` gives the first option instead of no value.
     pub status_null_is_default: bool,
+    /// Whether a search that does not ask about the trash shows the data sources in it, as it did before
+    /// July 2026.
+    pub search_shows_trashed_sources: bool,
     /// Whether page reads say `has_more` next to a relation.
     pub relation_has_more: bool,
     /// Whether numbers are kept as 64-bit floats. Not by default, unlikely as that is: a digit that a
@@ -33,6 +36,7 @@ impl Default for Knobs {
             move_is_edit: true,
             schema_change_is_edit: false,
             status_null_is_default: false,
+            search_shows_trashed_sources: false,
             relation_has_more: true,
             rounds_numbers: false,
         }

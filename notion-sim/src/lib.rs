@@ -37,6 +37,7 @@ mod limiter;
 mod load;
 mod model;
 mod query;
+pub mod replay;
 mod server;
 mod shared;
 mod sim;

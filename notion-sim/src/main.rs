@@ -1,16 +1,19 @@
 //! The simulator as a program: flags in, one line out once it listens.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use clap::Parser;
-use notion_sync_sim::NotionSim;
+use clap::{Parser, Subcommand};
+use notion_sync_sim::replay::Verdict;
+use notion_sync_sim::{NotionSim, replay};
 use tokio::io::AsyncReadExt;
 
 /// A Notion simulator on loopback.
 #[derive(Debug, Parser)]
-#[command(name = "notion-sim", version)]
+#[command(name = "notion-sim", version, args_conflicts_with_subcommands = true)]
 struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
     /// Port of 127.0.0.1 to listen on; 0 picks a free one.
     #[arg(long, default_value_t = 0)]
     port: u16,
@@ -37,6 +40,19 @@ struct Arguments {
     exit_with_stdin: bool,
 }
 
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Send recorded exchanges to a simulator and compare what it answers; fails where they differ.
+    Replay {
+        /// Folder of recorded exchanges (*.jsonl), with the folders in it.
+        #[arg(value_name = "DIR")]
+        folder: PathBuf,
+        /// Show every exchange that did not match, and why.
+        #[arg(long)]
+        verbose: bool,
+    },
+}
+
 #[derive(Debug, Clone, Copy)]
 struct RateLimit(Option<u32>);
 
@@ -54,8 +70,14 @@ fn rate_limit(text: &str) -> Result<RateLimit, String> {
 
 #[tokio::main]
 async fn main() -> std::process::ExitCode {
-    match run(Arguments::parse()).await {
-        Ok(()) => std::process::ExitCode::SUCCESS,
+    let arguments = Arguments::parse();
+    let result = match &arguments.command {
+        Some(Command::Replay { folder, verbose }) => show_replay(folder, *verbose),
+        None => run(arguments).await.map(|()| true),
+    };
+    match result {
+        Ok(true) => std::process::ExitCode::SUCCESS,
+        Ok(false) => std::process::ExitCode::FAILURE,
         Err(error) => {
             eprintln!("notion-sim: {error}");
             let mut source = error.source();
@@ -98,6 +120,20 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>> {
     stop_signal(arguments.exit_with_stdin).await?;
     sim.save().await?;
     Ok(())
+}
+
+/// Replays a folder. `false` where an answer differs.
+fn show_replay(folder: &Path, verbose: bool) -> Result<bool, Box<dyn std::error::Error>> {
+    let replayed = replay::folder(folder)?;
+    for file in replayed.files.iter().filter(|_| verbose) {
+        for exchange in &file.exchanges {
+            if exchange.verdict != Verdict::Matched {
+                println!("{}:{exchange}", file.name);
+            }
+        }
+    }
+    println!("{replayed}");
+    Ok(replayed.counts().mismatched == 0)
 }
 
 /// Waits until the program should end.

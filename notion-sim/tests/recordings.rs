@@ -154,6 +154,7 @@ async fn odd_lines_are_reported_and_schemas_are_made_up_from_values() {
             "Name": {"id": "title", "type": "title", "title": []},
             "Prio": {"id": "a%3Ab", "type": "select", "select": {"id": "o1", "name": "High", "color": "red"}},
             "Odd": {"id": "odd", "type": "hologram", "hologram": {"depth": 3}},
+            "Tags": {"id": "tags", "type": "multi_select", "multi_select": ["not an option"]},
         },
     });
     let lines = [

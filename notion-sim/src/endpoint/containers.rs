@@ -54,11 +54,12 @@ pub(crate) fn create_database(world: &mut World, call: &Call<'_>) -> ApiResult<A
     database.is_inline = flag(call.body, "is_inline")?.unwrap_or(false);
     database.icon = call.body.get("icon").map_or(Value::Null, icon);
     database.cover = call.body.get("cover").map_or(Value::Null, icon);
-    let is_inline = database.is_inline;
+    let (is_inline, description) = (database.is_inline, database.description.clone());
     world.insert_database(database);
     let source = add_data_source(world, id, title, schema_path, &properties)?;
     if let Some(source) = world.data_sources.get_mut(&source) {
         source.is_inline = is_inline;
+        source.description = description;
     }
     let answer = retrieve_database(world, id, call)?;
     Ok(Answer::saved(answer.body, id))
@@ -101,6 +102,12 @@ pub(crate) fn update_database(world: &mut World, id: Uuid, call: &Call<'_>) -> A
         trash_database(world, id, flag)?;
     }
     let now = world.now;
+    if let Some(only) = only_source(world, id)
+        && let Some(source) = world.data_sources.get_mut(&only)
+    {
+        share(&mut source.title, title.as_ref());
+        share(&mut source.description, description.as_ref());
+    }
     if let Some(database) = world.databases.get_mut(&id) {
         database.edited = now;
         database.parent = moved.unwrap_or_else(|| database.parent.clone());
@@ -129,6 +136,7 @@ pub(crate) fn trash_database(world: &mut World, id: Uuid, in_trash: bool) -> Api
     let mut sources = Vec::new();
     if let Some(database) = world.databases.get_mut(&id) {
         database.in_trash = in_trash;
+        database.edited = now;
         sources.clone_from(&database.data_sources);
     }
     for source in sources {
@@ -249,6 +257,16 @@ pub(crate) fn update_data_source(
         move_data_source(world, id, target);
     }
     let (now, bot) = (world.now, world.bot);
+    let database = world.data_source(id)?.database;
+    if only_source(world, database) == Some(id)
+        && let Some(database) = world.databases.get_mut(&database)
+    {
+        share(&mut database.title, title.as_ref());
+        share(&mut database.description, description.as_ref());
+        if title.is_some() {
+            database.edited = now;
+        }
+    }
     if let Some(source) = world.data_sources.get_mut(&id) {
         source.edited = now;
         source.edited_by = bot;
@@ -263,6 +281,20 @@ pub(crate) fn update_data_source(
     world.revision += 1;
     let answer = retrieve_data_source(world, id, call)?;
     Ok(Answer::saved(answer.body, id))
+}
+
+/// The data source of a database that has one: the two have their title and description in common.
+fn only_source(world: &World, database: Uuid) -> Option<Uuid> {
+    match world.databases.get(&database)?.data_sources.as_slice() {
+        [only] => Some(*only),
+        _ => None,
+    }
+}
+
+fn share(text: &mut Value, given: Option<&Value>) {
+    if let Some(given) = given {
+        text.clone_from(given);
+    }
 }
 
 fn move_data_source(world: &mut World, id: Uuid, target: Uuid) {

@@ -270,6 +270,11 @@ pub(crate) fn find(method: &str, path: &str) -> Option<&'static Route> {
 }
 
 impl Route {
+    /// Whether anything carries it out.
+    pub(crate) fn is_simulated(&self) -> bool {
+        !matches!(self.run, Nothing)
+    }
+
     /// Carries out a request that was found to be for it.
     pub(crate) fn carry_out(
         &self,

@@ -27,6 +27,7 @@ pub(crate) fn search(world: &mut World, call: &Call<'_>) -> ApiResult<Answer> {
     let paging = Paging::from_body(call.body)?;
     let wanted = call.body.get("query").and_then(Value::as_str);
     let wanted = wanted.unwrap_or_default().to_lowercase();
+    let finds = |title: &str| finds(&wanted, &title.to_lowercase());
     let filter = call.body.get("filter").unwrap_or(&Value::Null);
     let in_trash = filter["in_trash"].as_bool().unwrap_or(false);
     let object = match filter.get("value") {
@@ -55,7 +56,7 @@ pub(crate) fn search(world: &mut World, call: &Call<'_>) -> ApiResult<Answer> {
             };
             if row.in_trash == in_trash
                 && !row.is_archived
-                && row.title().to_lowercase().contains(&wanted)
+                && finds(row.title())
                 && world.sees_row(row)
             {
                 hits.push((row.edited_minute(), page.seq, Hit::Page(row.id)));
@@ -68,9 +69,11 @@ pub(crate) fn search(world: &mut World, call: &Call<'_>) -> ApiResult<Answer> {
                 .created
                 .checked_add(world.index_lag)
                 .is_ok_and(|at| at <= world.now);
-            if source.in_trash == in_trash
+            let trash_fits = source.in_trash == in_trash
+                || filter.get("in_trash").is_none() && world.knobs.search_shows_trashed_sources;
+            if trash_fits
                 && indexed
-                && plain_text(&source.title).to_lowercase().contains(&wanted)
+                && finds(&plain_text(&source.title))
                 && world.sees_data_source(source)
             {
                 hits.push((
@@ -125,4 +128,32 @@ pub(crate) fn search(world: &mut World, call: &Call<'_>) -> ApiResult<Answer> {
     });
     push_list_end(&mut out, cursor.as_deref(), "page_or_data_source", None);
     Ok(Answer::read(out))
+}
+
+/// Whether a search finds a title: one word of many is enough, in the singular or the plural.
+fn finds(wanted: &str, title: &str) -> bool {
+    let mut words = wanted.split_whitespace().peekable();
+    words.peek().is_none()
+        || words.any(|word| {
+            let singular = word.strip_suffix('s').filter(|rest| rest.len() >= 3);
+            title.contains(singular.unwrap_or(word))
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_word_of_many_is_enough() {
+        for (wanted, title, found) in [
+            ("", "buy milk", true),
+            ("contacts db", "task db", true),
+            ("tests", "markdown text test", true),
+            ("tests", "buy milk", false),
+            ("as", "buy milk", false),
+        ] {
+            assert_eq!(finds(wanted, title), found, "{wanted} in {title}");
+        }
+    }
 }

@@ -31,8 +31,12 @@ pub(crate) fn list(world: &mut World, call: &Call<'_>) -> ApiResult<Answer> {
             Position::After(_) => 0,
         },
     };
-    // Users known by reference only are not listed.
-    let full = || world.users.values().filter(|user| user["type"].is_string());
+    // Users known by reference only are not listed. People come before connections.
+    let of = |person: bool| {
+        let full = world.users.values();
+        full.filter(move |user| user["type"].is_string() && (user["type"] == "person") == person)
+    };
+    let full = || of(true).chain(of(false));
     let total = full().count();
     let listed: Vec<String> = full()
         .skip(begin)

@@ -417,7 +417,7 @@ fn add_options(property: &mut Property, seen: Vec<Value>) {
     let Some(options) = property.config["options"].as_array_mut() else {
         return;
     };
-    for mut option in seen {
+    for mut option in seen.into_iter().filter(Value::is_object) {
         if options.iter().all(|known| known["id"] != option["id"]) {
             option["description"] = Value::Null;
             options.push(option);

@@ -6,7 +6,8 @@ mod sights;
 
 use std::path::{Path, PathBuf};
 
-use serde_json::Value;
+use serde_json::{Value, json};
+use uuid::Uuid;
 
 use self::sights::Sights;
 use crate::model::World;
@@ -73,6 +74,19 @@ pub(crate) fn load(world: &mut World, folder: &Path) -> std::io::Result<LoadRepo
     }
     build::build(world, sights, &mut report);
     Ok(report)
+}
+
+/// Adds these objects to the workspace; `bot` is the connection itself.
+pub(crate) fn load_objects(world: &mut World, objects: &[Value], bot: Option<Uuid>) -> LoadReport {
+    let mut report = LoadReport::default();
+    let mut sights = Sights::default();
+    let shown = json!({"status": 200, "response_body": objects});
+    if let Err(reason) = sights.exchange("", 0, &shown) {
+        report.skip("", 0, reason);
+    }
+    sights.bot = bot;
+    build::build(world, sights, &mut report);
+    report
 }
 
 fn read_file(sights: &mut Sights, report: &mut LoadReport, name: &str, text: &str) {

@@ -334,7 +334,7 @@ impl World {
                 authors: (self.bot, self.bot),
                 in_trash: database.in_trash,
                 kind: "child_database",
-                inner: json!({"title": plain_text(&database.title)}),
+                inner: json!({"title": plain_text(&database.shown_title())}),
             }
         } else {
             let block = self.block(id).map_err(|_| absent())?;

@@ -9,8 +9,9 @@ use uuid::Uuid;
 
 use super::property::Property;
 use super::row::{Parent, parent_wire, user_reference};
-use crate::clock::minute_text;
+use crate::clock::{minute_text, moment_text};
 use crate::query::cache::ResultCache;
+use crate::value::rich_text;
 
 /// A database: the container of data sources.
 #[derive(Debug, Clone)]
@@ -53,6 +54,14 @@ impl Database {
         }
     }
 
+    /// The title that answers show: a database that nobody named has one all the same.
+    pub(crate) fn shown_title(&self) -> Value {
+        match self.title.as_array() {
+            Some(title) if !title.is_empty() => self.title.clone(),
+            _ => rich_text::from_plain("New database"),
+        }
+    }
+
     /// The object as it goes over the wire, without `archived`.
     pub(crate) fn to_wire(&self, data_sources: Vec<Value>) -> Value {
         let mut wire = self.extra.clone();
@@ -65,8 +74,8 @@ impl Database {
             "is_inline": self.is_inline,
             "in_trash": self.in_trash,
             "is_locked": self.is_locked,
-            "created_time": minute_text(self.created),
-            "last_edited_time": minute_text(self.edited),
+            "created_time": moment_text(self.created),
+            "last_edited_time": moment_text(self.edited),
             "data_sources": data_sources,
             "icon": self.icon,
             "cover": self.cover,

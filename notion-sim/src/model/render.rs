@@ -196,10 +196,15 @@ impl World {
             .filter_map(|id| self.data_sources.get(id))
             .filter(|source| !source.in_trash)
             .map(|source| {
-                json!({"id": source.id.to_string(), "name": super::cell::plain_text(&source.title)})
+                let mut name = super::cell::plain_text(&source.title);
+                if name.is_empty() {
+                    name = super::cell::plain_text(&database.shown_title());
+                }
+                json!({"id": source.id.to_string(), "name": name})
             })
             .collect();
         let mut wire = database.to_wire(sources);
+        wire["title"] = database.shown_title();
         if version.shows_archived() {
             wire["archived"] = json!(database.in_trash);
         }

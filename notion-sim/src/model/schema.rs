@@ -116,8 +116,33 @@ impl World {
         for mirror in draft.mirrors {
             self.make_mirror(id, &mirror);
         }
+        self.rename_in_mirrors(id);
         self.number_pages(&pages, id);
         self.revision += 1;
+    }
+
+    /// Tells the other sides of two-way relations what this side is called now.
+    fn rename_in_mirrors(&mut self, id: Uuid) {
+        let Some(source) = self.data_sources.get(&id) else {
+            return;
+        };
+        let mirrors: Vec<(Uuid, String, Value)> = source
+            .schema
+            .iter()
+            .filter_map(|property| {
+                let target = property.config["data_source_id"].as_str()?;
+                let mirror = property.config["dual_property"]["synced_property_id"].as_str()?;
+                Some((parse_id(target)?, mirror.to_owned(), json!(property.name())))
+            })
+            .collect();
+        for (target, mirror, name) in mirrors {
+            if let Some(target) = self.data_sources.get_mut(&target)
+                && let Some(at) = property::find(&target.schema, &mirror)
+                && let Some(other) = target.schema[at].config["dual_property"].as_object_mut()
+            {
+                other.insert("synced_property_name".into(), name);
+            }
+        }
     }
 
     /// Gives pages that were there before a `unique_id` property their numbers, oldest first.
