@@ -10,7 +10,7 @@ use crate::model::World;
 
 /// An operation of the API.
 pub(crate) struct Route {
-    /// What the API's own description calls it.
+    /// What refusals call it, after the API's own description.
     pub(crate) name: &'static str,
     pub(crate) method: &'static str,
     /// Below `/v1/`; a part in braces takes anything, and is called so in refusals.
