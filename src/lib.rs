@@ -16,6 +16,7 @@ mod replica;
 mod restore;
 #[cfg(feature = "sqlite")]
 mod table_link;
+#[cfg(feature = "sqlite")]
 mod watch;
 
 #[cfg(feature = "sqlite")]
