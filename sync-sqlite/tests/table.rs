@@ -508,6 +508,31 @@ fn a_table_that_replaces_on_conflict_loses_no_row_to_sync() {
 }
 
 #[test]
+fn a_trigger_that_names_what_is_not_there_refuses_what_it_is_about() {
+    for broken in [
+        "INSERT INTO nowhere VALUES (1)",
+        "SELECT nothing_like_it(1)",
+    ] {
+        let shop = Shop::new(&format!(
+            "CREATE TABLE t(id INTEGER PRIMARY KEY, a TEXT); INSERT INTO t VALUES (1, 'old');
+             CREATE TRIGGER mine AFTER UPDATE ON t BEGIN {broken}; END;"
+        ));
+        let peer = shop.table("t");
+        let batch = [
+            patch("1", &[("a", text("new"))]),
+            create(&[("a", text("x"))]),
+        ];
+        let outcomes = apply(&peer, &batch);
+        let [Outcome::Rejected(rejection), Outcome::Done(_)] = &outcomes[..] else {
+            panic!("{outcomes:?}");
+        };
+        assert!(rejection.message.contains("no such"), "{rejection:?}");
+        let rows = "SELECT group_concat(a) FROM (SELECT a FROM t ORDER BY id)";
+        assert_eq!(shop.ask(rows).as_deref(), Some("old,x"));
+    }
+}
+
+#[test]
 fn the_table_s_own_triggers_run_and_the_receipt_tells_what_they_made() {
     let shop = Shop::new(
         "CREATE TABLE t(id INTEGER PRIMARY KEY, a TEXT, edits INTEGER DEFAULT 0);

@@ -394,15 +394,19 @@ fn stop(kind: RejectionKind, message: &str) -> Stop {
     })
 }
 
-/// A constraint refuses one command; anything else ends the transaction.
+/// A constraint refuses one command, and so does a trigger that names what is not there; anything else
+/// ends the transaction.
 fn refused(error: rusqlite::Error) -> Result<Rejection, TableError> {
     match error.sqlite_error_code() {
-        Some(ErrorCode::ConstraintViolation | ErrorCode::TypeMismatch | ErrorCode::TooBig) => {
-            Ok(Rejection {
-                kind: RejectionKind::Invalid,
-                message: error.to_string(),
-            })
-        }
+        Some(
+            ErrorCode::ConstraintViolation
+            | ErrorCode::TypeMismatch
+            | ErrorCode::TooBig
+            | ErrorCode::Unknown,
+        ) => Ok(Rejection {
+            kind: RejectionKind::Invalid,
+            message: error.to_string(),
+        }),
         _ => Err(error.into()),
     }
 }
