@@ -3,26 +3,16 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "support/recordings.rs"]
+mod recordings;
 mod support;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use recordings::recordings;
 use serde_json::{Value, json};
 use support::{Api, api};
-
-fn recordings() -> Option<PathBuf> {
-    let folder = match std::env::var_os("NOTION_RECORDINGS") {
-        Some(folder) => PathBuf::from(folder),
-        None => concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/recordings").into(),
-    };
-    let folder = folder.join("exchanges");
-    if !folder.is_dir() {
-        eprintln!("skipped: no recordings at {}", folder.display());
-        return None;
-    }
-    Some(folder)
-}
 
 /// What stands for what: recorded ids and the simulator's.
 #[derive(Default)]

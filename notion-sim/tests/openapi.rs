@@ -5,31 +5,21 @@
 
 #[path = "support/document.rs"]
 mod document;
+#[path = "support/recordings.rs"]
+mod recordings;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use notion_sync_sim::replay;
 use serde_json::{Value, json};
 
 use document::{Document, Flaw};
+use recordings::recordings;
 
 /// Where answers are not as described today, and why. A new flaw fails the test, and so does one that is
 /// gone.
 const KNOWN: [(&str, &str); 0] = [];
-
-fn recordings() -> Option<PathBuf> {
-    let folder = match std::env::var_os("NOTION_RECORDINGS") {
-        Some(folder) => PathBuf::from(folder),
-        None => concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/recordings").into(),
-    };
-    let folder = folder.join("exchanges");
-    if !folder.is_dir() {
-        eprintln!("skipped: no recordings at {}", folder.display());
-        return None;
-    }
-    Some(folder)
-}
 
 /// A flaw with names of properties and places in lists left out.
 fn general(template: &str, method: &str, flaw: &Flaw) -> String {

@@ -2,26 +2,16 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "support/recordings.rs"]
+mod recordings;
 mod support;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
+use recordings::recordings;
 use serde_json::{Value, json};
 use support::{builder, with};
-
-fn recordings() -> Option<PathBuf> {
-    let folder = match std::env::var_os("NOTION_RECORDINGS") {
-        Some(folder) => PathBuf::from(folder),
-        None => concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/recordings").into(),
-    };
-    let folder = folder.join("exchanges");
-    if !folder.is_dir() {
-        eprintln!("skipped: no recordings at {}", folder.display());
-        return None;
-    }
-    Some(folder)
-}
 
 type Seen = BTreeMap<String, (Option<String>, Value)>;
 

@@ -2,27 +2,17 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::path::PathBuf;
+#[path = "support/recordings.rs"]
+mod recordings;
+
 use std::process::Command;
 
 use notion_sync_sim::replay::{self, Reason, Verdict};
+use recordings::recordings;
 use serde_json::{Value, json};
 
 /// Answers that are as recorded today. Raise it when more are.
 const MATCHED: usize = 451;
-
-fn recordings() -> Option<PathBuf> {
-    let folder = match std::env::var_os("NOTION_RECORDINGS") {
-        Some(folder) => PathBuf::from(folder),
-        None => concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/recordings").into(),
-    };
-    let folder = folder.join("exchanges");
-    if !folder.is_dir() {
-        eprintln!("skipped: no recordings at {}", folder.display());
-        return None;
-    }
-    Some(folder)
-}
 
 #[test]
 fn recorded_exchanges_are_answered_as_they_were() {
