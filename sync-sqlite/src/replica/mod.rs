@@ -25,7 +25,7 @@ pub(crate) use names::{FIXED, column_name, literal, quote, same};
 pub(crate) use rows::{record, row_of};
 pub(crate) use table::{Table, gone};
 pub(crate) use triggers::{
-    IN_THE_TRASH, of_table as triggers_of, rebuild as rebuild_triggers, trash_is_settled,
+    GONE, IN_THE_TRASH, of_table as triggers_of, rebuild as rebuild_triggers, trash_is_settled,
 };
 
 use std::sync::OnceLock;

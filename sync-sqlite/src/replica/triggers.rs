@@ -19,7 +19,7 @@ use crate::error::Result;
 use crate::views::replace;
 
 /// Why a column takes no edits that is not synced any more.
-const GONE: &str = "gone from its source, or followed by a newer column,";
+pub(crate) const GONE: &str = "gone from its source, or followed by a newer column";
 
 const SUFFIXES: [&str; 5] = [
     "before_insert",
@@ -118,7 +118,11 @@ impl Writer<'_> {
                 closed.push((column.name.clone(), why));
             }
         }
-        closed.extend(self.gone.iter().map(|name| (name.clone(), GONE.to_owned())));
+        closed.extend(
+            self.gone
+                .iter()
+                .map(|name| (name.clone(), format!("{GONE},"))),
+        );
         closed
     }
 

@@ -4,13 +4,13 @@ use super::{LinkView, ROW_OF_PAIR, Views, of_row, side_word, title};
 use crate::ddl::ROOM;
 use crate::error::Result;
 use crate::read::side_text;
-use crate::replica::{Table, literal};
+use crate::replica::{GONE, Table, literal};
 
 /// Brings the views up to date.
 pub(super) fn rebuild(views: &mut Views<'_>, links: &[LinkView]) -> Result<()> {
     views.view("runs", &runs())?;
     views.view("journal", &journal(links))?;
-    views.view("schema_fields", SCHEMA_FIELDS)?;
+    views.view("schema_fields", &schema_fields())?;
     views.union(
         links,
         "cells",
@@ -73,18 +73,21 @@ fn shown(value: &str) -> String {
     )
 }
 
-const SCHEMA_FIELDS: &str =
-    "SELECT l.name AS data_source, c.tbl AS \"table\", c.name AS \"column\", c.label AS name, c.field AS field_id,
+fn schema_fields() -> String {
+    format!(
+        "SELECT l.name AS data_source, c.tbl AS \"table\", c.name AS \"column\", c.label AS name, c.field AS field_id,
   CASE WHEN c.kind LIKE 'other:%' THEN substr(c.kind, 7) ELSE c.kind END AS type,
   c.mapped = 1 AND c.projected = 0 AS editable,
-  CASE WHEN c.mapped = 0 THEN 'gone from its source, or followed by a newer column'
+  CASE WHEN c.mapped = 0 THEN '{GONE}'
     WHEN c.projected = 1 THEN c.reason END AS reason,
   (SELECT json_group_array(name) FROM (SELECT o.name AS name FROM _sync_options o
     WHERE o.tbl = c.tbl AND o.col = c.name ORDER BY o.position) HAVING count(*) > 0) AS options,
   c.target AS refers_to, json_extract(c.limits, '$.max_utf16') AS max_characters,
   json_extract(c.limits, '$.max_items') AS max_elements
 FROM _sync_columns c JOIN _sync_tables t ON t.name = c.tbl JOIN _sync_links l ON l.id = t.link
-ORDER BY c.tbl, c.position";
+ORDER BY c.tbl, c.position"
+    )
+}
 
 /// What the source last showed of every cell of a table, whole, in the form it is kept in.
 fn cells(link: i64, table: &Table) -> String {
