@@ -1,4 +1,4 @@
-//! What a program shows people about the file: the views of `views.rs`, typed, and their decisions.
+//! What a program shows people about the file: the views of `views`, typed, and their decisions.
 
 use std::collections::BTreeMap;
 
