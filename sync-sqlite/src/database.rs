@@ -147,7 +147,7 @@ impl Database {
         self.connected()
     }
 
-    /// Whether the file says that it is another one, or knows of fewer turns than its lock. Writes
+    /// Whether the file says that it is another one, or knows of fewer commits than its lock. Writes
     /// nothing.
     pub(crate) fn is_copy(&mut self) -> Result<bool> {
         let here = self.path.as_deref().and_then(home);
@@ -157,12 +157,12 @@ impl Database {
         let Some(reader) = self.reader()? else {
             return Ok(false);
         };
-        let (known, turn, lineage): (Option<String>, u64, String) =
-            reader.query_row("SELECT home, turn, lineage FROM _sync_meta", [], |row| {
-                Ok((row.get(0)?, row.get(1)?, row.get(2)?))
-            })?;
+        let known: Option<String> =
+            reader.query_row("SELECT home FROM _sync_meta", [], |row| row.get(0))?;
+        let marks = Marked::load(reader)?;
         let is_elsewhere = here.zip(known).is_some_and(|(here, known)| known != here);
-        Ok(is_elsewhere || turn < self.leases.turns_told(&lineage))
+        let told = self.leases.mark_told(&marks.lineage);
+        Ok(is_elsewhere || marks.is_behind(told, self.leases.place().as_deref()))
     }
 
     /// Two copies of a file would both send what waits in it.
@@ -207,13 +207,14 @@ impl Database {
                 .ok_or_else(|| corrupt("the connection is gone"))?,
             layouts: &mut self.layouts,
             mappings: &self.mappings,
+            leases: &self.leases,
         })
     }
 
     /// The connection together with the lock beside the file.
-    pub(crate) fn turns(&mut self) -> Result<Turns<'_>> {
+    pub(crate) fn locked(&mut self) -> Result<Locked<'_>> {
         self.writer()?;
-        Ok(Turns {
+        Ok(Locked {
             connection: self
                 .connection
                 .as_mut()
@@ -235,6 +236,19 @@ impl Database {
             .into());
         }
         Ok(())
+    }
+
+    /// A file of two names has two locks, and two logs: SQLite itself would damage it.
+    pub(crate) fn check_one_name(&self) -> Result<()> {
+        let path = self.path.as_deref();
+        match path.zip(path.and_then(names)) {
+            Some((path, names)) if names > 1 => Err(failed(format!(
+                "{} has {names} names (hard links), and each would have its own lock; remove the others, \
+                 or make them copies",
+                path.display()
+            ))),
+            _ => Ok(()),
+        }
     }
 
     fn connected(&mut self) -> Result<&mut Connection> {
@@ -268,9 +282,47 @@ impl Database {
 }
 
 /// Disjoint parts of a [`Database`] that taking a lease needs at once.
-pub(crate) struct Turns<'a> {
+pub(crate) struct Locked<'a> {
     pub(crate) connection: &'a mut Connection,
     pub(crate) leases: &'a mut Leases,
+}
+
+/// What a file knows of its own durable commits.
+pub(crate) struct Marked {
+    pub(crate) lineage: String,
+    pub(crate) durable: u64,
+    /// The lock file that tells of them as well.
+    pub(crate) lock: Option<String>,
+}
+
+impl Marked {
+    pub(crate) fn load(connection: &Connection) -> Result<Self> {
+        let sql = "SELECT lineage, durable, lock FROM _sync_meta";
+        Ok(connection.prepare_cached(sql)?.query_row([], |row| {
+            Ok(Self {
+                lineage: row.get(0)?,
+                durable: row.get(1)?,
+                lock: row.get(2)?,
+            })
+        })?)
+    }
+
+    /// Counts one more, with the transaction that is under way.
+    pub(crate) fn count(connection: &Connection) -> Result<Self> {
+        connection
+            .prepare_cached("UPDATE _sync_meta SET durable = durable + 1")?
+            .execute([])?;
+        Self::load(connection)
+    }
+
+    /// Whether commits are missing here that were made durable: what the lock file `here` tells of this
+    /// lineage says so, or that it tells nothing any more.
+    pub(crate) fn is_behind(&self, told: Option<u64>, here: Option<&str>) -> bool {
+        match told {
+            Some(told) => self.durable < told,
+            None => self.durable > 0 && here.is_some() && self.lock.as_deref() == here,
+        }
+    }
 }
 
 /// Disjoint parts of a [`Database`] that a commit needs at once.
@@ -278,12 +330,16 @@ pub(crate) struct Parts<'a> {
     pub(crate) connection: &'a mut Connection,
     pub(crate) layouts: &'a mut Layouts,
     pub(crate) mappings: &'a BTreeMap<LinkId, Mapping>,
+    pub(crate) leases: &'a Leases,
 }
 
 /// Makes an adopted file another one: markers of the one it came from are not its own.
 pub(crate) fn begin_lineage(connection: &Connection) -> Result<String> {
     let lineage = uuid::Uuid::new_v4().simple().to_string();
-    connection.execute("UPDATE _sync_meta SET lineage = ?1", [&lineage])?;
+    connection.execute(
+        "UPDATE _sync_meta SET lineage = ?1, durable = 0, lock = NULL",
+        [&lineage],
+    )?;
     Ok(lineage)
 }
 
@@ -414,6 +470,18 @@ fn file_id(path: &Path) -> Option<FileId> {
 
 #[cfg(not(unix))]
 fn file_id(_: &Path) -> Option<FileId> {
+    None
+}
+
+/// How many names a file has on its disk, where the system tells.
+#[cfg(unix)]
+fn names(path: &Path) -> Option<u64> {
+    use std::os::unix::fs::MetadataExt;
+    Some(std::fs::metadata(path).ok()?.nlink())
+}
+
+#[cfg(not(unix))]
+fn names(_: &Path) -> Option<u64> {
     None
 }
 

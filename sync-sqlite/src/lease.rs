@@ -2,8 +2,8 @@
 //!
 //! The lock file `<db>-lock` is one per file, so two processes never write to one store, whatever
 //! their links; the system releases it when a process dies. Fences order the owners of a link. Who
-//! holds it stands in the file, and on a second line which store was held how often: that store with
-//! fewer turns in it was restored from a backup.
+//! holds it stands in the file, and below how many durable commits each store had that was held under
+//! it: the same store with fewer was restored from a backup.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -20,15 +20,17 @@ use crate::error::{Fault, Result, file_failed};
 pub(crate) struct Leases {
     lock_path: Option<PathBuf>,
     lock: Option<File>,
-    /// The last turn that the lock file tells of.
-    turn: Option<Turn>,
+    /// Whose name stands in the lock file.
+    owner: String,
+    marks: Marks,
     held: BTreeMap<LinkId, Held>,
 }
 
-struct Turn {
-    lineage: String,
-    number: u64,
-}
+/// Durable commits that a lock file tells of, by lineage.
+type Marks = BTreeMap<String, u64>;
+
+/// More than there ever are: a lineage that was left for another one does not come back.
+const LEFT: u64 = i64::MAX as u64;
 
 struct Held {
     fence: u64,
@@ -45,7 +47,8 @@ impl Leases {
         Self {
             lock_path,
             lock: None,
-            turn: None,
+            owner: String::new(),
+            marks: Marks::new(),
             held: BTreeMap::new(),
         }
     }
@@ -73,9 +76,10 @@ impl Leases {
             .map_err(|error| cannot_open(path, error))?;
         match file.try_lock() {
             Ok(()) => {
-                self.turn = turn_in(&mut file);
+                self.marks = marks_in(&mut file);
                 self.lock = Some(file);
-                self.write_down(owner);
+                owner.clone_into(&mut self.owner);
+                self.write_down();
                 Ok(())
             }
             Err(TryLockError::WouldBlock) => Err(StoreError::Busy {
@@ -86,39 +90,67 @@ impl Leases {
         }
     }
 
-    /// How often a store was held before, as far as its lock knows, which is held.
-    pub(crate) fn turns(&self, lineage: &str) -> u64 {
-        turns_of(self.turn.as_ref(), lineage)
+    /// The durable commits of a store, as far as its lock knows, which is held.
+    pub(crate) fn mark(&self, lineage: &str) -> Option<u64> {
+        self.marks.get(lineage).copied()
     }
 
     /// The same without holding the lock. Takes nothing and makes no file.
-    pub(crate) fn turns_told(&self, lineage: &str) -> u64 {
+    pub(crate) fn mark_told(&self, lineage: &str) -> Option<u64> {
         if self.lock.is_some() {
-            return self.turns(lineage);
+            return self.mark(lineage);
         }
         let file = self.lock_path.as_ref().map(File::open);
-        let turn = file.and_then(|file| turn_in(&mut file.ok()?));
-        turns_of(turn.as_ref(), lineage)
+        file.and_then(|file| marks_in(&mut file.ok()?).remove(lineage))
     }
 
-    /// Notes whose turn it is now, and which.
-    pub(crate) fn note_turn(&mut self, owner: &str, lineage: String, number: u64) {
-        self.turn = Some(Turn { lineage, number });
-        self.write_down(owner);
+    /// Where the lock file is, or would be.
+    pub(crate) fn place(&self) -> Option<String> {
+        let path = self.lock_path.as_ref()?;
+        let folder = match path.parent() {
+            Some(folder) if !folder.as_os_str().is_empty() => folder,
+            _ => Path::new("."),
+        };
+        let folder = folder.canonicalize().ok()?;
+        let path = folder.join(path.file_name()?);
+        Some(path.to_string_lossy().into_owned())
     }
 
-    fn write_down(&mut self, owner: &str) {
-        let turn = self.turn.as_ref();
-        let turn = turn.map(|turn| format!("{} {}\n", turn.number, turn.lineage));
-        if let Some(file) = &mut self.lock {
-            // For the message others see, and to know a restored store by; the lock itself is what
-            // counts, and what cannot be written is not held against anybody.
-            let text = format!("{owner}\n{}", turn.unwrap_or_default());
-            let _ = file
-                .rewind()
-                .and_then(|()| file.write_all(text.as_bytes()))
-                .and_then(|()| file.set_len(text.len() as u64));
+    /// Notes how many durable commits a store has.
+    pub(crate) fn note(&mut self, lineage: &str, commits: u64) {
+        self.marks.insert(lineage.to_owned(), commits);
+        self.write_down();
+    }
+
+    /// The same; whether it stands there whatever happens to the machine.
+    pub(crate) fn note_for_good(&mut self, lineage: &str, commits: u64) -> bool {
+        self.marks.insert(lineage.to_owned(), commits);
+        self.write_down()
+            && self
+                .lock
+                .as_ref()
+                .is_some_and(|lock| lock.sync_all().is_ok())
+    }
+
+    /// Notes that a store goes on under another lineage: what is found of this one is older.
+    pub(crate) fn note_left(&mut self, lineage: &str) {
+        self.note_for_good(lineage, LEFT);
+    }
+
+    /// For the message others see, and to know a restored store by. The lock itself is what counts, and
+    /// what cannot be written is not held against anybody.
+    fn write_down(&mut self) -> bool {
+        let Some(file) = &mut self.lock else {
+            return false;
+        };
+        let mut text = format!("{}\n", self.owner);
+        for (lineage, commits) in &self.marks {
+            text.push_str(&format!("{commits} {lineage}\n"));
         }
+        file.rewind()
+            .and_then(|()| file.write_all(text.as_bytes()))
+            .and_then(|()| file.set_len(text.len() as u64))
+            .is_ok()
     }
 
     /// Who holds the file right now, as far as known. Takes nothing and makes no file; fails where no
@@ -185,18 +217,19 @@ fn owner_in(file: &mut File) -> String {
     }
 }
 
-fn turns_of(turn: Option<&Turn>, lineage: &str) -> u64 {
-    turn.filter(|turn| turn.lineage == lineage)
-        .map_or(0, |turn| turn.number)
-}
-
-fn turn_in(file: &mut File) -> Option<Turn> {
-    let text = text_in(file);
-    let (number, lineage) = text.lines().nth(1)?.split_once(' ')?;
-    Some(Turn {
-        lineage: lineage.to_owned(),
-        number: number.parse().ok()?,
-    })
+fn marks_in(file: &mut File) -> Marks {
+    let mut marks = Marks::new();
+    for line in text_in(file).lines().skip(1) {
+        let Some((commits, lineage)) = line.split_once(' ') else {
+            continue;
+        };
+        if let Ok(commits) = commits.parse() {
+            // What is left of a longer text that was there tells less.
+            let mark = marks.entry(lineage.to_owned()).or_insert(commits);
+            *mark = commits.max(*mark);
+        }
+    }
+    marks
 }
 
 fn text_in(file: &mut File) -> String {

@@ -11,7 +11,7 @@ use notion_sync_core::port::{
 use rusqlite::{Connection, TransactionBehavior};
 
 use crate::commit;
-use crate::database::{Database, StoreOptions, Turns, begin_lineage};
+use crate::database::{Database, Locked, Marked, StoreOptions, begin_lineage};
 use crate::error::{Result, corrupt};
 use crate::links;
 use crate::pairs::bounds;
@@ -229,7 +229,9 @@ fn lineage(connection: &Connection) -> Result<u128> {
 fn take(database: &mut Database, link: LinkId, owner: String) -> Result<Fence> {
     // The lock comes first: whoever holds it is alone in making the file.
     database.leases.admit(&link, &owner)?;
-    let number = next_fence(database, &link, &owner);
+    let number = database
+        .check_one_name()
+        .and_then(|()| next_fence(database, &link, &owner));
     match number {
         Ok(number) => {
             database.leases.hold(link.clone(), number, owner);
@@ -244,21 +246,24 @@ fn take(database: &mut Database, link: LinkId, owner: String) -> Result<Fence> {
 
 fn next_fence(database: &mut Database, link: &LinkId, owner: &str) -> Result<u64> {
     let adopts = database.adopts();
-    let Turns { connection, leases } = database.turns()?;
+    let Locked { connection, leases } = database.locked()?;
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let (known, mut lineage): (u64, String) =
-        transaction.query_row("SELECT turn, lineage FROM _sync_meta", [], |row| {
-            Ok((row.get(0)?, row.get(1)?))
-        })?;
-    if known < leases.turns(&lineage) {
+    let mut marked = Marked::load(&transaction)?;
+    let here = leases.place();
+    if marked.is_behind(leases.mark(&marked.lineage), here.as_deref()) {
         // What was done since its backup is not remembered: it would be done again.
         if !adopts {
             return Err(StoreError::NotAdopted.into());
         }
-        lineage = begin_lineage(&transaction)?;
+        leases.note_left(&marked.lineage);
+        begin_lineage(&transaction)?;
+        marked = Marked::load(&transaction)?;
     }
-    let turn = known + 1;
-    transaction.execute("UPDATE _sync_meta SET turn = ?1", [turn])?;
+    // The lock knows first: that a lock is missing counts once the file says that it was there.
+    let is_told = leases.mark(&marked.lineage).is_some();
+    if (!is_told || marked.lock != here) && leases.note_for_good(&marked.lineage, marked.durable) {
+        transaction.execute("UPDATE _sync_meta SET lock = ?1", [&here])?;
+    }
     let row = links::load_or_create(&transaction, link)?;
     let number = row.fence + 1;
     transaction.execute(
@@ -266,6 +271,5 @@ fn next_fence(database: &mut Database, link: &LinkId, owner: &str) -> Result<u64
         (row.id, number, owner),
     )?;
     transaction.commit()?;
-    leases.note_turn(owner, lineage, turn);
     Ok(number)
 }
