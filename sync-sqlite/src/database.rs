@@ -12,8 +12,12 @@ use crate::base::Layouts;
 use crate::ddl::{FORMAT, MIGRATIONS, READ_AS_IT_IS, READ_OLDER, RESERVED, TABLES};
 use crate::error::{Result, corrupt, failed, file_failed};
 use crate::lease::Leases;
+use crate::marks::Marked;
 use crate::replica::Table;
 use crate::views::Known;
+
+/// The table of one row that says which store this is.
+pub(crate) const META: &str = "_sync_meta";
 
 /// How a store file is opened.
 #[derive(Clone, Debug)]
@@ -159,10 +163,10 @@ impl Database {
         };
         let known: Option<String> =
             reader.query_row("SELECT home FROM _sync_meta", [], |row| row.get(0))?;
-        let marks = Marked::load(reader)?;
+        let marked = Marked::load(reader, META)?;
         let is_elsewhere = here.zip(known).is_some_and(|(here, known)| known != here);
-        let told = self.leases.mark_told(&marks.lineage);
-        Ok(is_elsewhere || marks.is_behind(told, self.leases.place().as_deref()))
+        let told = self.leases.mark(&marked.lineage);
+        Ok(is_elsewhere || marked.is_behind(told, self.leases.place().as_deref()))
     }
 
     /// Two copies of a file would both send what waits in it.
@@ -184,7 +188,7 @@ impl Database {
             }
             Some(_) if adopt => {
                 connection.execute("UPDATE _sync_meta SET home = ?1", [&here])?;
-                begin_lineage(connection)?;
+                Marked::begin(connection, META)?;
             }
             Some(_) => return Err(StoreError::NotAdopted.into()),
         }
@@ -287,60 +291,12 @@ pub(crate) struct Locked<'a> {
     pub(crate) leases: &'a mut Leases,
 }
 
-/// What a file knows of its own durable commits.
-pub(crate) struct Marked {
-    pub(crate) lineage: String,
-    pub(crate) durable: u64,
-    /// The lock file that tells of them as well.
-    pub(crate) lock: Option<String>,
-}
-
-impl Marked {
-    pub(crate) fn load(connection: &Connection) -> Result<Self> {
-        let sql = "SELECT lineage, durable, lock FROM _sync_meta";
-        Ok(connection.prepare_cached(sql)?.query_row([], |row| {
-            Ok(Self {
-                lineage: row.get(0)?,
-                durable: row.get(1)?,
-                lock: row.get(2)?,
-            })
-        })?)
-    }
-
-    /// Counts one more, with the transaction that is under way.
-    pub(crate) fn count(connection: &Connection) -> Result<Self> {
-        connection
-            .prepare_cached("UPDATE _sync_meta SET durable = durable + 1")?
-            .execute([])?;
-        Self::load(connection)
-    }
-
-    /// Whether commits are missing here that were made durable: what the lock file `here` tells of this
-    /// lineage says so, or that it tells nothing any more.
-    pub(crate) fn is_behind(&self, told: Option<u64>, here: Option<&str>) -> bool {
-        match told {
-            Some(told) => self.durable < told,
-            None => self.durable > 0 && here.is_some() && self.lock.as_deref() == here,
-        }
-    }
-}
-
 /// Disjoint parts of a [`Database`] that a commit needs at once.
 pub(crate) struct Parts<'a> {
     pub(crate) connection: &'a mut Connection,
     pub(crate) layouts: &'a mut Layouts,
     pub(crate) mappings: &'a BTreeMap<LinkId, Mapping>,
     pub(crate) leases: &'a Leases,
-}
-
-/// Makes an adopted file another one: markers of the one it came from are not its own.
-pub(crate) fn begin_lineage(connection: &Connection) -> Result<String> {
-    let lineage = uuid::Uuid::new_v4().simple().to_string();
-    connection.execute(
-        "UPDATE _sync_meta SET lineage = ?1, durable = 0, lock = NULL",
-        [&lineage],
-    )?;
-    Ok(lineage)
 }
 
 /// The path as SQLite opens it as one: to SQLite `:memory:` and `file:…` are no names of files.

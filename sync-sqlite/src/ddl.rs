@@ -27,10 +27,10 @@ const READABLE: &str = "
 -- Which file this is: a copy is another one.
 -- Whether the table has a column `_state`, and takes options that the source does not offer.
 ALTER TABLE _sync_meta ADD COLUMN home TEXT;
--- How many commits were made durable, and the lock file that tells of them as well: a file that has
--- fewer was restored.
+-- How many commits were made durable, and the lock file beside it that tells of them as well: a file
+-- that has fewer was restored.
 ALTER TABLE _sync_meta ADD COLUMN durable INTEGER NOT NULL DEFAULT 0;
-ALTER TABLE _sync_meta ADD COLUMN lock TEXT;
+ALTER TABLE _sync_meta ADD COLUMN beside TEXT;
 -- The one row that may pass while `applying` is 1, where it is not all of them.
 ALTER TABLE _sync_gate ADD COLUMN tbl TEXT;
 ALTER TABLE _sync_gate ADD COLUMN row INTEGER;

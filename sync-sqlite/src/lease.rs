@@ -8,13 +8,13 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
 use notion_sync_core::link::LinkId;
 use notion_sync_core::port::StoreError;
 
 use crate::error::{Fault, Result, file_failed};
+use crate::marks::{Marks, place_of, text_in};
 
 /// The leases this handle holds.
 pub(crate) struct Leases {
@@ -25,12 +25,6 @@ pub(crate) struct Leases {
     marks: Marks,
     held: BTreeMap<LinkId, Held>,
 }
-
-/// Durable commits that a lock file tells of, by lineage.
-type Marks = BTreeMap<String, u64>;
-
-/// More than there ever are: a lineage that was left for another one does not come back.
-const LEFT: u64 = i64::MAX as u64;
 
 struct Held {
     fence: u64,
@@ -48,7 +42,7 @@ impl Leases {
             lock_path,
             lock: None,
             owner: String::new(),
-            marks: Marks::new(),
+            marks: Marks::default(),
             held: BTreeMap::new(),
         }
     }
@@ -76,7 +70,7 @@ impl Leases {
             .map_err(|error| cannot_open(path, error))?;
         match file.try_lock() {
             Ok(()) => {
-                self.marks = marks_in(&mut file);
+                self.marks = Marks::parse(&text_in(&mut file));
                 self.lock = Some(file);
                 owner.clone_into(&mut self.owner);
                 self.write_down();
@@ -90,41 +84,29 @@ impl Leases {
         }
     }
 
-    /// The durable commits of a store, as far as its lock knows, which is held.
+    /// The durable commits of a store, as far as its lock knows. Takes nothing and makes no file.
     pub(crate) fn mark(&self, lineage: &str) -> Option<u64> {
-        self.marks.get(lineage).copied()
-    }
-
-    /// The same without holding the lock. Takes nothing and makes no file.
-    pub(crate) fn mark_told(&self, lineage: &str) -> Option<u64> {
         if self.lock.is_some() {
-            return self.mark(lineage);
+            return self.marks.of(lineage);
         }
         let file = self.lock_path.as_ref().map(File::open);
-        file.and_then(|file| marks_in(&mut file.ok()?).remove(lineage))
+        file.and_then(|file| Marks::parse(&text_in(&mut file.ok()?)).of(lineage))
     }
 
     /// Where the lock file is, or would be.
     pub(crate) fn place(&self) -> Option<String> {
-        let path = self.lock_path.as_ref()?;
-        let folder = match path.parent() {
-            Some(folder) if !folder.as_os_str().is_empty() => folder,
-            _ => Path::new("."),
-        };
-        let folder = folder.canonicalize().ok()?;
-        let path = folder.join(path.file_name()?);
-        Some(path.to_string_lossy().into_owned())
+        place_of(self.lock_path.as_ref()?)
     }
 
     /// Notes how many durable commits a store has.
     pub(crate) fn note(&mut self, lineage: &str, commits: u64) {
-        self.marks.insert(lineage.to_owned(), commits);
+        self.marks.raise(lineage, commits);
         self.write_down();
     }
 
     /// The same; whether it stands there whatever happens to the machine.
     pub(crate) fn note_for_good(&mut self, lineage: &str, commits: u64) -> bool {
-        self.marks.insert(lineage.to_owned(), commits);
+        self.marks.raise(lineage, commits);
         self.write_down()
             && self
                 .lock
@@ -132,25 +114,19 @@ impl Leases {
                 .is_some_and(|lock| lock.sync_all().is_ok())
     }
 
-    /// Notes that a store goes on under another lineage: what is found of this one is older.
+    /// Notes that a store goes on under another lineage.
     pub(crate) fn note_left(&mut self, lineage: &str) {
-        self.note_for_good(lineage, LEFT);
+        self.marks.leave(lineage);
+        self.write_down();
     }
 
     /// For the message others see, and to know a restored store by. The lock itself is what counts, and
     /// what cannot be written is not held against anybody.
     fn write_down(&mut self) -> bool {
-        let Some(file) = &mut self.lock else {
-            return false;
-        };
-        let mut text = format!("{}\n", self.owner);
-        for (lineage, commits) in &self.marks {
-            text.push_str(&format!("{commits} {lineage}\n"));
-        }
-        file.rewind()
-            .and_then(|()| file.write_all(text.as_bytes()))
-            .and_then(|()| file.set_len(text.len() as u64))
-            .is_ok()
+        let (marks, owner) = (&self.marks, &self.owner);
+        self.lock
+            .as_mut()
+            .is_some_and(|file| marks.write(file, owner).is_ok())
     }
 
     /// Who holds the file right now, as far as known. Takes nothing and makes no file; fails where no
@@ -215,28 +191,6 @@ fn owner_in(file: &mut File) -> String {
         None | Some("") => "another process".to_owned(),
         Some(owner) => owner.to_owned(),
     }
-}
-
-fn marks_in(file: &mut File) -> Marks {
-    let mut marks = Marks::new();
-    for line in text_in(file).lines().skip(1) {
-        let Some((commits, lineage)) = line.split_once(' ') else {
-            continue;
-        };
-        if let Ok(commits) = commits.parse() {
-            // What is left of a longer text that was there tells less.
-            let mark = marks.entry(lineage.to_owned()).or_insert(commits);
-            *mark = commits.max(*mark);
-        }
-    }
-    marks
-}
-
-fn text_in(file: &mut File) -> String {
-    let mut text = String::new();
-    // Where locks are mandatory it cannot be read, and need not be.
-    let _ = file.read_to_string(&mut text);
-    text
 }
 
 fn cannot_open(path: &Path, error: std::io::Error) -> Fault {

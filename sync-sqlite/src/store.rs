@@ -11,9 +11,10 @@ use notion_sync_core::port::{
 use rusqlite::{Connection, TransactionBehavior};
 
 use crate::commit;
-use crate::database::{Database, Locked, Marked, StoreOptions, begin_lineage};
+use crate::database::{Database, Locked, META, StoreOptions};
 use crate::error::{Result, corrupt};
 use crate::links;
+use crate::marks::Marked;
 use crate::pairs::bounds;
 use crate::read;
 use crate::replica::{ReplicaBuilder, Table};
@@ -248,7 +249,7 @@ fn next_fence(database: &mut Database, link: &LinkId, owner: &str) -> Result<u64
     let adopts = database.adopts();
     let Locked { connection, leases } = database.locked()?;
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let mut marked = Marked::load(&transaction)?;
+    let mut marked = Marked::load(&transaction, META)?;
     let here = leases.place();
     if marked.is_behind(leases.mark(&marked.lineage), here.as_deref()) {
         // What was done since its backup is not remembered: it would be done again.
@@ -256,13 +257,13 @@ fn next_fence(database: &mut Database, link: &LinkId, owner: &str) -> Result<u64
             return Err(StoreError::NotAdopted.into());
         }
         leases.note_left(&marked.lineage);
-        begin_lineage(&transaction)?;
-        marked = Marked::load(&transaction)?;
+        marked = Marked::begin(&transaction, META)?;
     }
-    // The lock knows first: that a lock is missing counts once the file says that it was there.
-    let is_told = leases.mark(&marked.lineage).is_some();
-    if (!is_told || marked.lock != here) && leases.note_for_good(&marked.lineage, marked.durable) {
-        transaction.execute("UPDATE _sync_meta SET lock = ?1", [&here])?;
+    let is_told = leases.mark(&marked.lineage).is_some() && marked.beside == here;
+    if let Some(here) = here.filter(|_| !is_told)
+        && leases.note_for_good(&marked.lineage, marked.durable)
+    {
+        Marked::tell(&transaction, META, &here)?;
     }
     let row = links::load_or_create(&transaction, link)?;
     let number = row.fence + 1;

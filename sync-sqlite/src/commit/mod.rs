@@ -17,9 +17,10 @@ use notion_sync_core::port::{
 use notion_sync_core::schema::FieldId;
 use rusqlite::{Connection, TransactionBehavior};
 
-use crate::database::{Database, Marked, Parts};
+use crate::database::{Database, META, Parts};
 use crate::error::{Result, failed};
 use crate::links::{self, LinkRow};
+use crate::marks::Marked;
 use crate::pairs::{WorkingSet, id_of};
 use crate::read::side_text;
 use crate::replica::{Executor, Table, has_foreign_triggers, with_gate};
@@ -135,7 +136,9 @@ fn transact(
             (done, ..) => done?,
         }
     };
-    let marked = durable.then(|| Marked::count(&transaction)).transpose()?;
+    let marked = durable
+        .then(|| Marked::count(&transaction, META))
+        .transpose()?;
     if let Some(marked) = &marked
         && leases.mark(&marked.lineage) >= Some(marked.durable)
     {
