@@ -45,6 +45,8 @@ ALTER TABLE _sync_columns ADD COLUMN reason TEXT;
 ALTER TABLE _sync_columns ADD COLUMN limits TEXT;
 -- The table whose rows it refers to.
 ALTER TABLE _sync_columns ADD COLUMN target TEXT;
+-- Where in the table it stood: one behind that was added anew by somebody.
+ALTER TABLE _sync_columns ADD COLUMN place INTEGER;
 CREATE TABLE _sync_options(
   tbl TEXT NOT NULL COLLATE NOCASE,
   col TEXT NOT NULL COLLATE NOCASE,
@@ -81,7 +83,7 @@ pub(crate) const READ_OLDER: [(u32, &str); 2] = [
         "CREATE TEMP VIEW _sync_tables AS
   SELECT *, 0 AS stateful, 0 AS any_option, NULL AS fixed_rows FROM main._sync_tables;
 CREATE TEMP VIEW _sync_columns AS
-  SELECT *, NULL AS id, NULL AS reason, NULL AS limits, NULL AS target FROM main._sync_columns;",
+  SELECT *, NULL AS id, NULL AS reason, NULL AS limits, NULL AS target, NULL AS place FROM main._sync_columns;",
     ),
 ];
 

@@ -207,7 +207,7 @@ fn as_format_1(world: &World) {
         ALTER TABLE _sync_gate DROP COLUMN row; ALTER TABLE _sync_tables DROP COLUMN stateful; ALTER TABLE _sync_tables DROP COLUMN any_option;
         ALTER TABLE _sync_tables DROP COLUMN fixed_rows;
         ALTER TABLE _sync_columns DROP COLUMN id; ALTER TABLE _sync_columns DROP COLUMN reason;
-        ALTER TABLE _sync_columns DROP COLUMN limits; ALTER TABLE _sync_columns DROP COLUMN target;
+        ALTER TABLE _sync_columns DROP COLUMN place; ALTER TABLE _sync_columns DROP COLUMN limits; ALTER TABLE _sync_columns DROP COLUMN target;
         ALTER TABLE tasks DROP COLUMN _state; DROP TABLE _sync_options; DROP TABLE _sync_people;
         DROP TABLE _sync_bodies; DROP TABLE _sync_uploads;
         DROP TABLE _sync_waits; UPDATE _sync_meta SET format = 1";

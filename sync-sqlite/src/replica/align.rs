@@ -1,6 +1,7 @@
 //! Laying a table out after a source's schema. Making it so is `make`.
 
 mod make;
+mod refill;
 
 pub(crate) use make::{not_with, unique_indexes};
 
@@ -178,6 +179,7 @@ fn lay_out(
                     target,
                     mapped: true,
                     exists: fixed && table.exists,
+                    place: None,
                 });
             }
         }

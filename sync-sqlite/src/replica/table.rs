@@ -85,7 +85,7 @@ impl Table {
     fn load_columns(connection: &Connection, table: &str) -> Result<Vec<Column>> {
         let mut statement = connection.prepare_cached(
             "SELECT name, id, field, label, kind, iif(projected, coalesce(reason, ''), NULL),
-               limits, target, mapped FROM _sync_columns WHERE tbl = ?1 ORDER BY position",
+               limits, target, mapped, place FROM _sync_columns WHERE tbl = ?1 ORDER BY position",
         )?;
         let mut rows = statement.query([table])?;
         let mut columns = Vec::new();
@@ -107,6 +107,7 @@ impl Table {
                 target: row.get(7)?,
                 mapped: row.get(8)?,
                 exists: true,
+                place: row.get(9)?,
             });
         }
         Ok(columns)
