@@ -190,17 +190,15 @@ fn pain_40_a_file_that_was_restored_in_its_place_is_refused_unless_adopted() {
 #[test]
 fn pain_40_the_same_backup_restored_again_after_it_was_adopted_is_refused_again() {
     let file = File::new();
-    let (early, late) = (file.backup("early"), {
-        file.sends();
-        file.backup("late")
-    });
+    let early = file.backup("early");
     file.sends();
+    let late = file.backup("late");
     file.restore(&early);
     file.run(true, true).unwrap();
     let adopted = file.backup("adopted");
     file.restore(&early);
     file.is_refused();
-    // Later than the one that was adopted, and older than what was left for it.
+    // Nothing was sent after this one, but that was before the other was taken for it.
     file.restore(&late);
     file.is_refused();
     file.restore(&adopted);
