@@ -27,6 +27,10 @@ purity:
 checks:
     scripts/checks
 
+# The official JavaScript SDK against the simulator; needs node.
+js-sdk:
+    scripts/js-sdk
+
 # The file of the present format, kept for later builds to open; before the format is raised.
 fixture:
     cargo test -p notion-sync --test formats -- --ignored make_the_fixture
