@@ -248,7 +248,9 @@ impl Cycle<'_> {
                                 && !canary::seen_before(pair.0 * 2 + side as u64, content)
                             {
                                 let record = self.unless_outdated(side, pair, record).await?;
-                                chunk.changes.push(observed(pair, side, record));
+                                chunk
+                                    .changes
+                                    .extend(record.map(|record| observed(pair, side, record)));
                             }
                         }
                         (None, Some(pair)) => chunk.changes.push(observed(pair, side, record)),
@@ -375,15 +377,16 @@ impl Cycle<'_> {
     }
 
     /// A record that we know better than the index yet does is read directly: the scan may show it
-    /// as it was before our own write.
+    /// as it was before our own write. Where that says nothing either, it stays as it is remembered until
+    /// the index has caught up.
     async fn unless_outdated(
         &self,
         side: Side,
         pair: PairId,
         record: Record,
-    ) -> Result<Record, RunError> {
+    ) -> Result<Option<Record>, RunError> {
         if !self.is_ahead_of_index(side, pair) {
-            return Ok(record);
+            return Ok(Some(record));
         }
         let call = Call::new(&self.options.cancel);
         let keys = [record.key.clone()];
@@ -391,8 +394,8 @@ impl Cycle<'_> {
             .fetch(&call, &keys, &FieldSet::All)
             .await?;
         Ok(match answers.into_iter().next() {
-            Some(Lookup::Here(now)) => now,
-            _ => record,
+            Some(Lookup::Here(now)) => Some(now),
+            _ => None,
         })
     }
 
