@@ -36,17 +36,30 @@ pub(super) fn terms(sql: &str) -> Option<Vec<String>> {
     None
 }
 
+/// The columns of `CREATE TRIGGER … UPDATE OF column, column ON …`; `None` for what does not look like one.
+pub(super) fn update_of(sql: &str) -> Option<Vec<String>> {
+    let is = |word: &'static str| move |token: &&str| token.eq_ignore_ascii_case(word);
+    let mut tokens = tokens(sql)?.into_iter().map(|(_, token)| token);
+    tokens.find(is("of"))?;
+    let listed: Vec<&str> = tokens.collect();
+    let end = listed.iter().position(|token| is("on")(token))?;
+    let columns = listed[..end].iter().filter(|token| **token != ",");
+    Some(columns.map(|token| bare(token)).collect())
+}
+
+/// A name without its quotes.
+fn bare(token: &str) -> String {
+    let inner = token.get(1..token.len() - 1).unwrap_or_default();
+    match token.as_bytes() {
+        [b'"', .., b'"'] => inner.replace("\"\"", "\""),
+        [b'`', .., b'`'] => inner.replace("``", "`"),
+        [b'[', .., b']'] => inner.to_owned(),
+        _ => token.to_owned(),
+    }
+}
+
 /// Whether a term may speak of a column. A word that only looks so does no harm.
 pub(super) fn mentions(term: &str, column: &str) -> bool {
-    let bare = |token: &str| {
-        let inner = token.get(1..token.len() - 1).unwrap_or_default();
-        match token.as_bytes() {
-            [b'"', .., b'"'] => inner.replace("\"\"", "\""),
-            [b'`', .., b'`'] => inner.replace("``", "`"),
-            [b'[', .., b']'] => inner.to_owned(),
-            _ => token.to_owned(),
-        }
-    };
     let tokens = tokens(term).unwrap_or_default();
     tokens
         .into_iter()

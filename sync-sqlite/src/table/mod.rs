@@ -10,6 +10,7 @@ mod feed;
 mod file;
 mod key;
 mod layout;
+mod lives;
 mod peer;
 mod rows;
 

@@ -1,0 +1,182 @@
+//! Of two columns that had one name one after the other, the later one is another field.
+
+#![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
+
+mod tables;
+
+use futures::executor::block_on;
+use notion_sync_sqlite::SqliteTable;
+use tables::*;
+
+const TABLE: &str = "CREATE TABLE t(id INTEGER PRIMARY KEY, a TEXT, n INT, z INT);
+    INSERT INTO t(a, n, z) VALUES ('x', 1, 10), ('y', 2, 20);";
+
+/// The fields, but for the key and the marker.
+fn fields(peer: &SqliteTable) -> String {
+    let fields = describe(peer).schema.fields.into_iter();
+    let shown = fields.filter(|field| !["id", "_sync_marker"].contains(&field.id.as_str()));
+    let ids: Vec<String> = shown
+        .inspect(|field| {
+            let name = field.id.as_str().split('#').next();
+            assert_eq!(Some(field.name.as_str()), name, "people see the same name");
+        })
+        .map(|field| field.id.to_string())
+        .collect();
+    ids.join(" ")
+}
+
+/// What the fields are after each of these, told by a peer that was open all the time, by one opened
+/// only then, and still after a look, another start of capture and a change elsewhere in the file.
+fn are(sql: &str, cases: &[(&str, &str)]) {
+    for (deed, after) in cases {
+        let shop = Shop::new(sql);
+        let peer = shop.captured("t");
+        shop.run("INSERT INTO t(id) VALUES (40)");
+        fields(&peer);
+        shop.run(deed);
+        assert_eq!(fields(&shop.table("t")), *after, "{deed}");
+        assert_eq!(fields(&peer), *after, "{deed}");
+        assert!(block_on(peer.is_captured()).unwrap(), "{deed}");
+        block_on(peer.start_capture()).unwrap();
+        shop.run("CREATE TABLE u(x); CREATE INDEX u_x ON u(x)");
+        assert_eq!(fields(&peer), *after, "{deed}, later");
+    }
+}
+
+#[test]
+fn a_column_dropped_and_made_again_is_another_field() {
+    let renamed = "ALTER TABLE t RENAME COLUMN n TO m";
+    are(
+        TABLE,
+        &[
+            (
+                "ALTER TABLE t DROP COLUMN n; ALTER TABLE t ADD COLUMN n INT",
+                "a z n#2",
+            ),
+            // The statement that made the table reads as before.
+            (
+                "ALTER TABLE t DROP COLUMN z; ALTER TABLE t ADD COLUMN z INT",
+                "a n z#2",
+            ),
+            (
+                "ALTER TABLE t DROP COLUMN n; ALTER TABLE t DROP COLUMN z;
+                 ALTER TABLE t ADD COLUMN n INT; ALTER TABLE t ADD COLUMN z INT DEFAULT 5;
+                 UPDATE t SET n = 4 WHERE id = 1",
+                "a n#2 z#2",
+            ),
+            (
+                &format!("{renamed}; ALTER TABLE t ADD COLUMN n INT"),
+                "a m z n#2",
+            ),
+            (
+                &format!(
+                    "{renamed}; ALTER TABLE t ADD COLUMN n; UPDATE t SET n = m; ALTER TABLE t DROP COLUMN m"
+                ),
+                "a z n#2",
+            ),
+            (
+                "ALTER TABLE t DROP COLUMN n; ALTER TABLE t RENAME COLUMN z TO n",
+                "a n#2",
+            ),
+            (
+                "ALTER TABLE t RENAME COLUMN n TO old; ALTER TABLE t RENAME COLUMN z TO n;
+                 ALTER TABLE t RENAME COLUMN old TO z",
+                "a z#2 n#2",
+            ),
+        ],
+    );
+}
+
+#[test]
+fn a_column_that_stayed_is_the_field_it_was() {
+    let elsewhere = "CREATE TABLE o(x); CREATE INDEX o_x ON o(x); DROP TABLE o";
+    are(
+        TABLE,
+        &[
+            (elsewhere, "a n z"),
+            (
+                &format!("ALTER TABLE t ADD COLUMN b; UPDATE t SET b = id; {elsewhere}"),
+                "a n z b",
+            ),
+            (
+                "UPDATE t SET z = z + 1 WHERE id = 1; VACUUM; ANALYZE",
+                "a n z",
+            ),
+            (
+                "ALTER TABLE t ADD COLUMN b; ALTER TABLE t DROP COLUMN a",
+                "n z b",
+            ),
+            (
+                "ALTER TABLE t RENAME COLUMN a TO b; CREATE VIEW v AS SELECT b FROM t",
+                "b n z",
+            ),
+            (
+                "ALTER TABLE t RENAME COLUMN n TO m; ALTER TABLE t RENAME COLUMN m TO n",
+                "a n z",
+            ),
+            (
+                "UPDATE t SET z = NULL WHERE id = 1; VACUUM; ANALYZE",
+                "a n z",
+            ),
+        ],
+    );
+    // A column that nobody filled yet.
+    let blank = "CREATE TABLE t(id INTEGER PRIMARY KEY, a TEXT, n INT DEFAULT 7);";
+    are(blank, &[(elsewhere, "a n")]);
+}
+
+#[test]
+fn a_column_that_was_gone_for_a_while_comes_back_as_another_field() {
+    let shop = Shop::new(TABLE);
+    let peer = shop.captured("t");
+    for number in 2..4 {
+        shop.run("ALTER TABLE t DROP COLUMN n");
+        assert_eq!(fields(&peer), "a z");
+        shop.run("ALTER TABLE t ADD COLUMN n INT");
+        assert_eq!(fields(&peer), format!("a z n#{number}"));
+    }
+    assert_eq!(reads(&peer, "1", "n#3"), "");
+    done(&peer, patch("1", &[("n#3", 5.into_value())]));
+    assert_eq!(
+        shop.ask("SELECT n FROM t WHERE id = 1").as_deref(),
+        Some("5")
+    );
+    let gone = refusal(&peer, patch("1", &[("n", 6.into_value())]));
+    assert_eq!(gone, "there is no column n");
+}
+
+#[test]
+fn what_was_noted_outlives_a_pause_of_capture_and_goes_with_the_side_tables() {
+    let shop = Shop::new(TABLE);
+    let peer = shop.captured("t");
+    block_on(peer.stop_capture()).unwrap();
+    shop.run("ALTER TABLE t DROP COLUMN n; ALTER TABLE t ADD COLUMN n INT");
+    block_on(peer.start_capture()).unwrap();
+    assert_eq!(fields(&peer), "a z n#2");
+    block_on(peer.remove_side_tables()).unwrap();
+    assert_eq!(fields(&peer), "a z n");
+    let left = "SELECT count(*) FROM sqlite_master WHERE name GLOB '_sync*'";
+    assert_eq!(shop.ask(left).as_deref(), Some("0"));
+}
+
+#[test]
+fn a_file_that_cannot_be_written_now_is_described_all_the_same() {
+    let shop = Shop::new(TABLE);
+    let peer = shop.captured("t");
+    let wait = std::time::Duration::ZERO;
+    let reader = shop.builder("t").busy_timeout(wait).build().unwrap();
+    shop.run("ALTER TABLE t DROP COLUMN n; ALTER TABLE t ADD COLUMN n INT; BEGIN IMMEDIATE");
+    assert_eq!(fields(&reader), "a z n#2");
+    shop.run("COMMIT");
+    assert_eq!(fields(&peer), "a z n#2");
+}
+
+trait IntoValue {
+    fn into_value(self) -> notion_sync_core::value::Value;
+}
+
+impl IntoValue for i64 {
+    fn into_value(self) -> notion_sync_core::value::Value {
+        notion_sync_core::value::Value::Number(self.into())
+    }
+}
