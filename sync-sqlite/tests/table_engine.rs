@@ -27,6 +27,8 @@ struct World {
     store: SqliteStore,
     clock: VirtualClock,
     match_by: Vec<FieldId>,
+    /// How many fields both sides have.
+    fields: usize,
 }
 
 fn schema() -> Schema {
@@ -73,6 +75,7 @@ impl World {
             store,
             clock,
             match_by: Vec::new(),
+            fields: 3,
         }
     }
 
@@ -104,7 +107,7 @@ impl World {
         let described = Sides::new(describe(&*left), describe(&*self.peer()));
         let schemas = described.as_ref().map(|side| &side.schema);
         let mut mapping = Mapping::by_name(schemas.left, schemas.right);
-        assert_eq!(mapping.fields.len(), 3);
+        assert_eq!(mapping.fields.len(), self.fields);
         mapping.markers.right = Some(SqliteTable::marker_field());
         mapping.match_by.clone_from(&self.match_by);
         let spec = LinkSpec {
@@ -405,6 +408,66 @@ fn a_row_that_replace_pushed_out_takes_its_page_with_it() {
 }
 
 /// Somebody does something somewhere.
+/// What was in the former column is gone from the table only.
+#[test]
+fn pain_20_a_column_dropped_and_made_again_is_filled_from_the_other_side_and_clears_nothing() {
+    let add = "ALTER TABLE books ADD COLUMN price REAL";
+    for (away, is_seen_gone) in [
+        ("ALTER TABLE books DROP COLUMN price", false),
+        ("ALTER TABLE books RENAME COLUMN price TO former", false),
+        ("ALTER TABLE books DROP COLUMN price", true),
+    ] {
+        let mut world = World::captured();
+        world.run();
+        let before = world.pages();
+        world.shop.run(away);
+        if is_seen_gone {
+            world.fields = 2;
+            world.run();
+            world.fields = 3;
+        }
+        world.shop.run(add);
+        world
+            .shop
+            .run("UPDATE books SET in_stock = 0 WHERE name = 'book 3'");
+        world.run();
+        assert_eq!(world.pages(), before, "{away}");
+        world.same();
+        world.shop.run("UPDATE books SET price = 77 WHERE name = 'book 4'; UPDATE books SET price = NULL WHERE name = 'book 5'");
+        let mut whole = RunOptions::default();
+        whole.full = true;
+        block_on(world.engine().run(&whole)).unwrap();
+        world.same();
+        assert!(world.pages().contains(&"book 4|0|77.0".to_owned()));
+        assert!(
+            world.pages().contains(&"book 5|0|".to_owned()),
+            "now it is an edit"
+        );
+        assert!(world.run().is_quiet());
+    }
+}
+
+#[test]
+fn an_engine_that_was_there_before_the_column_was_made_anew_clears_nothing_either() {
+    let world = World::captured();
+    let engine = world.engine();
+    block_on(engine.run(&RunOptions::default())).unwrap();
+    let before = world.pages();
+    world.shop.run(
+        "ALTER TABLE books DROP COLUMN price; ALTER TABLE books ADD COLUMN price REAL;
+         UPDATE books SET in_stock = 0",
+    );
+    let mut whole = RunOptions::default();
+    for full in [false, true] {
+        whole.full = full;
+        block_on(engine.run(&whole)).unwrap();
+        assert_eq!(world.pages(), before);
+    }
+    world.run();
+    assert_eq!(world.pages(), before);
+    world.same();
+}
+
 fn deed(world: &World, entropy: &mut Entropy) {
     let n = entropy.below(14);
     let pages = world.notion.live();
