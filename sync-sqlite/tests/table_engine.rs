@@ -16,7 +16,7 @@ use notion_sync_core::record::Key;
 use notion_sync_core::schema::{Access, Field, FieldId, FieldType, Limits, Schema};
 use notion_sync_core::testkit::decorators::{Faulty, Mishap};
 use notion_sync_core::testkit::{Entropy, MemoryPeer, VirtualClock};
-use notion_sync_core::value::Value;
+use notion_sync_core::value::{RichText, Run, Style, Value};
 use notion_sync_sqlite::{SqliteStore, SqliteTable, SqliteTableBuilder, StoreOptions};
 use tables::*;
 
@@ -222,6 +222,42 @@ fn pain_11_a_table_and_a_data_source_become_the_same_and_nothing_goes_back_and_f
             "its defaults count"
         );
     }
+}
+
+/// A title in Notion is formatted, the column that is called one is not.
+#[test]
+fn a_column_that_is_a_title_goes_both_ways_and_costs_no_formatting() {
+    let world = World::new(true, |builder| builder.column("name", FieldType::Title));
+    world.run();
+    let page = world.page("book 1");
+    let text = RichText::new([Run {
+        style: Style {
+            bold: true,
+            ..Style::default()
+        },
+        ..Run::plain("Emma")
+    }]);
+    world
+        .notion
+        .person_sets(&page, "title", Value::rich_text(text));
+    world
+        .shop
+        .run("UPDATE books SET name = 'Dune' WHERE name = 'book 2'");
+    let report = world.run();
+    assert_eq!(report.open_conflicts, 0);
+    world.same();
+    world
+        .shop
+        .run("UPDATE books SET name = 'Emma!' WHERE name = 'Emma'");
+    world.run();
+    world.same();
+    let page = world.notion.record(&page).unwrap();
+    let title = page.cells.complete(&FieldId::new("title")).unwrap();
+    let Value::RichText(title) = title else {
+        panic!("{title:?}");
+    };
+    assert!(title.runs()[0].style.bold);
+    assert!(world.run().is_quiet());
 }
 
 #[test]

@@ -474,6 +474,8 @@ fn fields(
             continue;
         }
         let ty = match wanted {
+            // Titles are formatted, and a column holds words only: it agrees with one as a text does.
+            Some(As::Type(FieldType::Title)) => Some(FieldType::Text),
             Some(As::Type(ty)) => Some(ty.clone()),
             _ => type_of(&column.declared),
         };

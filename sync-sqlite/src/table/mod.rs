@@ -190,7 +190,8 @@ impl SqliteTableBuilder {
 
     /// What a column holds, where its declared type does not say: a `TEXT` with one option's name
     /// (select, status), with a JSON array of option names (multi-select) or of texts (list), an
-    /// `INTEGER` that is a checkbox, the `TEXT` that names a row (title).
+    /// `INTEGER` that is a checkbox, the `TEXT` that names a row (title; a field of texts, without
+    /// formatting).
     pub fn column(mut self, name: impl Into<String>, ty: FieldType) -> Self {
         self.setup.columns.insert(name.into(), As::Type(ty));
         self
