@@ -24,6 +24,8 @@ struct World {
     shop: Shop,
     notion: MemoryPeer,
     table: Arc<Faulty<SqliteTable>>,
+    /// The table without mishaps.
+    calm: SqliteTable,
     store: SqliteStore,
     clock: VirtualClock,
     match_by: Vec<FieldId>,
@@ -71,6 +73,7 @@ impl World {
         Self {
             notion: MemoryPeer::notion_like("notion", schema(), clock.clone(), Duration::ZERO),
             table: Arc::new(Faulty::new(table)),
+            calm: builder(shop.builder("books")).build().unwrap(),
             shop,
             store,
             clock,
@@ -104,7 +107,7 @@ impl World {
         let left: Arc<dyn Peer> = Arc::new(self.notion.clone());
         let right: Arc<dyn Peer> = self.table.clone();
         let at = self.clock.now();
-        let described = Sides::new(describe(&*left), describe(&*self.peer()));
+        let described = Sides::new(describe(&*left), describe(&self.calm));
         let schemas = described.as_ref().map(|side| &side.schema);
         let mut mapping = Mapping::by_name(schemas.left, schemas.right);
         assert_eq!(mapping.fields.len(), self.fields);
@@ -127,13 +130,8 @@ impl World {
         )
     }
 
-    /// The table without mishaps.
-    fn peer(&self) -> Box<dyn Peer> {
-        Box::new(self.shop.table("books"))
-    }
-
     fn is_soft(&self) -> bool {
-        describe(&*self.peer()).capabilities.delete == DeleteKind::Soft
+        describe(&self.calm).capabilities.delete == DeleteKind::Soft
     }
 
     fn try_run(&self) -> Option<Report> {
