@@ -1,6 +1,6 @@
 //! Side tables: what changed in somebody else's table, and which rows were made by which command.
 //!
-//! Plain triggers note the keys of changed rows in `_sync_feed_<table>`. They name columns of the key
+//! Plain triggers note the keys of changed rows in `_sync_feed_<table>`. They read columns of the key
 //! and of unique indexes only, so that other columns can come and go. Three things of SQLite shape
 //! them: REPLACE deletes rows without firing delete triggers, so before a row is written the rows it
 //! would push out are noted; an outer `OR` clause overrides conflict clauses inside triggers, so none
