@@ -4,8 +4,11 @@
 
 mod tables;
 
+use std::collections::BTreeMap;
+
 use futures::executor::block_on;
 use notion_sync_sqlite::SqliteTable;
+use proptest::prelude::*;
 use tables::*;
 
 const TABLE: &str = "CREATE TABLE t(id INTEGER PRIMARY KEY, a TEXT, n INT, z INT);
@@ -169,6 +172,86 @@ fn a_file_that_cannot_be_written_now_is_described_all_the_same() {
     assert_eq!(fields(&reader), "a z n#2");
     shop.run("COMMIT");
     assert_eq!(fields(&peer), "a z n#2");
+}
+
+/// What a program does to its table between two looks.
+#[derive(Clone, Debug)]
+enum Deed {
+    Drop(usize),
+    Add(usize, &'static str),
+    Rename(usize, usize),
+    /// Writes what was never written before, into every so manyth row.
+    Fill(usize, i64),
+    Elsewhere,
+    Look,
+    Restart,
+}
+
+const NAMES: [&str; 4] = ["a", "b", "c", "d"];
+
+fn deed() -> impl Strategy<Value = Deed> {
+    let column = || 0..NAMES.len();
+    prop_oneof![
+        4 => column().prop_map(Deed::Drop),
+        4 => (column(), prop_oneof![Just(""), Just(" DEFAULT 7")]).prop_map(|(name, default)| Deed::Add(name, default)),
+        2 => (column(), column()).prop_map(|(from, to)| Deed::Rename(from, to)),
+        3 => (column(), 1..4_i64).prop_map(|(name, every)| Deed::Fill(name, every)),
+        1 => Just(Deed::Elsewhere),
+        2 => Just(Deed::Look),
+        1 => Just(Deed::Restart),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// Whatever is altered, in whatever order: what was settled with a column is never taken for
+    /// another's.
+    #[test]
+    fn no_id_ever_means_two_columns(deeds in prop::collection::vec(deed(), 1..40)) {
+        let shop = Shop::new(
+            "CREATE TABLE t(id INTEGER PRIMARY KEY, a INT, b INT, c INT);
+             INSERT INTO t VALUES (1, 11, 12, 13), (2, 21, 22, 23), (3, 31, 32, NULL);",
+        );
+        let peer = shop.captured("t");
+        // Which column stands under each name: `None` for one that nobody wrote to, which holds nothing
+        // that could be mistaken.
+        let mut columns: BTreeMap<usize, Option<usize>> = (0..3).map(|name| (name, Some(name))).collect();
+        let mut means: BTreeMap<String, usize> = BTreeMap::new();
+        let mut next = 100;
+        for deed in deeds.into_iter().chain([Deed::Look]) {
+            next += 1;
+            match deed {
+                Deed::Drop(name) => if columns.remove(&name).is_some() {
+                    shop.run(&format!("ALTER TABLE t DROP COLUMN {}", NAMES[name]));
+                },
+                Deed::Add(name, default) => if !columns.contains_key(&name) {
+                    columns.insert(name, None);
+                    shop.run(&format!("ALTER TABLE t ADD COLUMN {} INT{default}", NAMES[name]));
+                },
+                Deed::Rename(from, to) => if columns.contains_key(&from) && !columns.contains_key(&to) {
+                    let column = columns.remove(&from).flatten();
+                    columns.insert(to, column);
+                    shop.run(&format!("ALTER TABLE t RENAME COLUMN {} TO {}", NAMES[from], NAMES[to]));
+                },
+                Deed::Fill(name, every) => if let Some(column) = columns.get_mut(&name) {
+                    column.get_or_insert(next);
+                    shop.run(&format!("UPDATE t SET {} = {next} * 1000 + id WHERE id % {every} = 0", NAMES[name]));
+                },
+                Deed::Elsewhere => shop.run("CREATE TABLE u(x); CREATE INDEX u_x ON u(x); DROP TABLE u"),
+                Deed::Restart => block_on(peer.start_capture()).unwrap(),
+                Deed::Look => {
+                    for field in describe(&peer).schema.fields {
+                        let name = NAMES.iter().position(|name| *name == field.name);
+                        if let Some(Some(column)) = name.and_then(|name| columns.get(&name)) {
+                            let before = means.insert(field.id.to_string(), *column);
+                            prop_assert!(before.is_none_or(|before| before == *column), "{}", field.id);
+                        }
+                    }
+                }
+            }
+        }
+    }
 }
 
 trait IntoValue {
