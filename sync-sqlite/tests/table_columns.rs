@@ -5,6 +5,7 @@
 mod tables;
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use futures::executor::block_on;
 use notion_sync_sqlite::SqliteTable;
@@ -128,6 +129,40 @@ fn a_column_that_stayed_is_the_field_it_was() {
     are(blank, &[(elsewhere, "a n")]);
 }
 
+/// Defaults read in more than one way, and some cannot be computed by everybody.
+#[test]
+fn whatever_its_default_is_a_column_is_known_again_and_one_made_anew_is_not() {
+    let elsewhere = "CREATE TABLE o(x); CREATE INDEX o_x ON o(x); UPDATE t SET a = a";
+    for default in [
+        "word",
+        "\"quoted (\"",
+        "'it''s ('",
+        "-1.5e3",
+        "NULL",
+        "true",
+        "x'00ff'",
+    ] {
+        let table = format!(
+            "CREATE TABLE t(id INTEGER PRIMARY KEY, a TEXT, n DEFAULT {default});
+             INSERT INTO t(id) VALUES (1); INSERT INTO t VALUES (2, 'b', 'filled');"
+        );
+        let anew = format!(
+            "ALTER TABLE t DROP COLUMN n; ALTER TABLE t ADD COLUMN n DEFAULT {default}; {elsewhere}"
+        );
+        are(&table, &[(elsewhere, "a n"), (&anew, "a n#2")]);
+    }
+    for default in ["CURRENT_TIMESTAMP", "(nobody_knows(1))", "(abs(-7))"] {
+        let table = format!(
+            "CREATE TABLE t(id INTEGER PRIMARY KEY, a TEXT, n DEFAULT {default});
+             INSERT INTO t VALUES (1, 'b', 'filled');"
+        );
+        let shop = Shop::new(&table);
+        let peer = shop.captured("t");
+        shop.run(elsewhere);
+        assert_eq!(fields(&peer), "a n", "{default}");
+    }
+}
+
 #[test]
 fn a_column_that_was_gone_for_a_while_comes_back_as_another_field() {
     let shop = Shop::new(TABLE);
@@ -225,8 +260,8 @@ proptest! {
                 Deed::Drop(name) => if columns.remove(&name).is_some() {
                     shop.run(&format!("ALTER TABLE t DROP COLUMN {}", NAMES[name]));
                 },
-                Deed::Add(name, default) => if !columns.contains_key(&name) {
-                    columns.insert(name, None);
+                Deed::Add(name, default) => if let Entry::Vacant(place) = columns.entry(name) {
+                    place.insert(None);
                     shop.run(&format!("ALTER TABLE t ADD COLUMN {} INT{default}", NAMES[name]));
                 },
                 Deed::Rename(from, to) => if columns.contains_key(&from) && !columns.contains_key(&to) {

@@ -47,6 +47,31 @@ pub(super) fn update_of(sql: &str) -> Option<Vec<String>> {
     Some(columns.map(|token| bare(token)).collect())
 }
 
+/// The text that a default stands for if it is a word, or one in quotes other than a text's.
+pub(super) fn word(default: &str) -> Option<String> {
+    let tokens = tokens(default)?;
+    let [(_, only)] = tokens.as_slice() else {
+        return None;
+    };
+    let is_value = only.starts_with(|c: char| c == '\'' || c.is_ascii_digit())
+        || ["null", "true", "false"]
+            .iter()
+            .any(|value| only.eq_ignore_ascii_case(value));
+    (!is_value && !calls(only)).then(|| bare(only))
+}
+
+/// Whether a default is computed when a row is made.
+pub(super) fn calls(default: &str) -> bool {
+    let is_call = |token: &str| {
+        token == "("
+            || token
+                .get(..8)
+                .is_some_and(|start| start.eq_ignore_ascii_case("current_"))
+    };
+    let tokens = tokens(default).unwrap_or_default();
+    tokens.into_iter().any(|(_, token)| is_call(token))
+}
+
 /// A name without its quotes.
 fn bare(token: &str) -> String {
     let inner = token.get(1..token.len() - 1).unwrap_or_default();

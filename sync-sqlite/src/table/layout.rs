@@ -177,8 +177,8 @@ impl Layout {
         let lives = stored.map(|column| Life {
             name: column.name.clone(),
             place: column.place,
-            default: column.default.clone(),
-            stays: column.pk > 0 || key.iter().any(|key| key.name == column.name),
+            default: lives::default_of(connection, column.default.as_deref()),
+            stays: column.pk > 0,
             number: 1,
         });
         let mut layout = Self {

@@ -20,7 +20,7 @@ use super::expression;
 use super::feed;
 use super::key::KeyForm;
 use super::layout::Layout;
-use crate::replica::quote;
+use crate::replica::{literal, quote};
 
 /// A column as the table has it now.
 #[derive(Clone, Debug)]
@@ -28,9 +28,9 @@ pub(super) struct Life {
     pub(super) name: String,
     /// Its place among the table's columns.
     pub(super) place: i64,
-    /// What it holds where nothing was written, in SQL.
+    /// What a new one holds, in SQL; `None` where ADD COLUMN would take no such default.
     pub(super) default: Option<String>,
-    /// Whether it is of the key: SQLite drops no such column.
+    /// Whether it is of the primary key: SQLite drops no such column.
     pub(super) stays: bool,
     /// How many columns of this name there were, it included, as far as was seen.
     pub(super) number: u32,
@@ -226,11 +226,23 @@ impl Looking<'_> {
     }
 }
 
+/// What a column with this default holds in the rows that were there before it, in SQL. A word is a text
+/// there, and what has to be computed is no default of a column that is added to rows.
+pub(super) fn default_of(connection: &Connection, told: Option<&str>) -> Option<String> {
+    let told = told.unwrap_or("NULL");
+    let sql = expression::word(told).map_or(told.to_owned(), |word| literal(&word));
+    let is_unknown = || connection.prepare(&format!("SELECT {sql}")).is_err();
+    let is_computed = expression::calls(told) || is_unknown();
+    (!is_computed).then_some(sql)
+}
+
 impl Life {
     /// Whether a row holds something else than a new column would.
     fn is_written(&self) -> String {
-        let default = self.default.as_deref().unwrap_or("NULL");
-        format!("t.{} IS NOT ({default})", quote(&self.name))
+        match &self.default {
+            Some(default) => format!("t.{} IS NOT ({default})", quote(&self.name)),
+            None => "1".to_owned(),
+        }
     }
 
     /// A row that does, if there is one.
