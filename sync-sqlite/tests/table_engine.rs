@@ -468,8 +468,10 @@ fn pain_20_a_column_dropped_and_made_again_is_filled_from_the_other_side_and_cle
         assert_eq!(world.pages(), before, "{away}");
         world.same();
         world.shop.run("UPDATE books SET price = 77 WHERE name = 'book 4'; UPDATE books SET price = NULL WHERE name = 'book 5'");
-        let mut whole = RunOptions::default();
-        whole.full = true;
+        let whole = RunOptions {
+            full: true,
+            ..RunOptions::default()
+        };
         block_on(world.engine().run(&whole)).unwrap();
         world.same();
         assert!(world.pages().contains(&"book 4|0|77.0".to_owned()));
@@ -491,10 +493,12 @@ fn an_engine_that_was_there_before_the_column_was_made_anew_clears_nothing_eithe
         "ALTER TABLE books DROP COLUMN price; ALTER TABLE books ADD COLUMN price REAL;
          UPDATE books SET in_stock = 0",
     );
-    let mut whole = RunOptions::default();
     for full in [false, true] {
-        whole.full = full;
-        block_on(engine.run(&whole)).unwrap();
+        let options = RunOptions {
+            full,
+            ..RunOptions::default()
+        };
+        block_on(engine.run(&options)).unwrap();
         assert_eq!(world.pages(), before);
     }
     world.run();
