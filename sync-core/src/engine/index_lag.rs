@@ -1,22 +1,18 @@
 //! Records that we know better than a peer's index yet does: what was written or read directly just now.
 
-use std::collections::BTreeMap;
-use std::time::Duration;
-
 use super::RunError;
 use super::cycle::Cycle;
 use crate::link::Side;
 use crate::pair::PairId;
 use crate::port::{Call, FieldSet, Lookup};
-use crate::record::{Record, Timestamp};
+use crate::record::Record;
 
 /// What a run knows of an index beside what is remembered.
 #[derive(Debug, Default)]
 pub(super) struct IndexLag {
-    /// When the page was asked for that is taken in now, on both clocks.
-    asked: Option<(Timestamp, Duration)>,
-    /// What this run wrote or read directly, on the clock that does not jump.
-    written: BTreeMap<PairId, Duration>,
+    /// Whether a scan of this run met what earlier runs remembered. Until then it counts whatever the
+    /// clock says: it may have jumped ahead between the runs, and a page is as old as the request for it.
+    met: bool,
 }
 
 impl Cycle<'_> {
@@ -24,7 +20,7 @@ impl Cycle<'_> {
     /// as it was before our own write. Where that says nothing either, it stays as it is remembered until
     /// the index has caught up.
     pub(super) async fn unless_outdated(
-        &self,
+        &mut self,
         side: Side,
         pair: PairId,
         record: Record,
@@ -37,37 +33,32 @@ impl Cycle<'_> {
         let answers = self.engine.peers[side]
             .fetch(&call, &keys, &FieldSet::All)
             .await?;
-        Ok(match answers.into_iter().next() {
-            Some(Lookup::Here(now)) => Some(now),
-            _ => None,
-        })
+        let Some(Lookup::Here(now)) = answers.into_iter().next() else {
+            return Ok(None);
+        };
+        if now.digest() == record.digest() {
+            // The index has caught up with it.
+            self.memory.sides[side].ahead_of_index.remove(&pair);
+        } else {
+            // It has not, and may show the same to the next scan.
+            self.note_direct(side, pair);
+        }
+        Ok(Some(now))
     }
 
     pub(super) fn is_ahead_of_index(&self, side: Side, pair: PairId) -> bool {
         let lag = self.described[side].capabilities.index_lag;
-        let index = &self.index[side];
-        // A page shows what the index knew when it was asked, not when it is taken in.
-        let (now, elapsed) = index.asked.unwrap_or_else(|| self.moment());
-        let remembered = self.memory.sides[side].ahead_of_index.get(&pair);
-        let here = index.written.get(&pair);
-        remembered.is_some_and(|at| now.since(*at) < lag)
-            || here.is_some_and(|at| elapsed.saturating_sub(*at) < lag)
+        let known = self.memory.sides[side].ahead_of_index.get(&pair);
+        known.is_some_and(|at| !self.index[side].met || self.engine.clock.now().since(*at) < lag)
     }
 
-    /// Now, on the clock that people read and on the one that does not jump.
-    fn moment(&self) -> (Timestamp, Duration) {
-        let clock = &self.engine.clock;
-        (clock.now(), clock.elapsed())
-    }
-
-    /// A scan of a side begins.
-    pub(super) fn scan_begins(&mut self, side: Side) {
-        self.index[side].asked = Some(self.moment());
-    }
-
-    /// A scan of a side was taken in.
-    pub(super) fn scan_ends(&mut self, side: Side) {
-        self.index[side].asked = None;
+    /// All that a run reads of a side was taken in.
+    pub(super) fn index_met(&mut self, side: Side) {
+        let lag = self.described[side].capabilities.index_lag;
+        let now = self.engine.clock.now();
+        self.index[side].met = true;
+        let ahead = &mut self.memory.sides[side].ahead_of_index;
+        ahead.retain(|_, at| now.since(*at) < lag);
     }
 
     /// Remembers that a record was written or read directly just now.
@@ -76,16 +67,11 @@ impl Cycle<'_> {
         if lag.is_zero() {
             return;
         }
-        let (now, elapsed) = self.moment();
+        let now = self.engine.clock.now();
         let ahead = &mut self.memory.sides[side].ahead_of_index;
-        let index = &mut self.index[side];
-        if index.asked.is_none() {
+        if self.index[side].met {
             ahead.retain(|_, at| now.since(*at) < lag);
-            index
-                .written
-                .retain(|_, at| elapsed.saturating_sub(*at) < lag);
         }
         ahead.insert(pair, now);
-        index.written.insert(pair, elapsed);
     }
 }

@@ -44,6 +44,7 @@ impl Cycle<'_> {
             pin!(self.observe(side, way))
                 .instrument(span.clone())
                 .await?;
+            self.index_met(side);
             span.record("records", self.report.scanned[side]);
         }
         Ok(())
@@ -81,7 +82,6 @@ impl Cycle<'_> {
         let started = self.engine.clock.now();
         let began = self.engine.clock.elapsed();
         let from = ScanFrom::full_or_since(since);
-        self.scan_begins(side);
         let mut page = self.scan(side, &from, lane).await?;
         let resume = page.began.take();
         let coverage = loop {
@@ -105,7 +105,6 @@ impl Cycle<'_> {
                         self.commit(Vec::new(), Vec::new()).await?;
                     }
                     self.remember(side, page.items, &mut marks).await?;
-                    self.scan_ends(side);
                     let whole = !matches!(coverage, Coverage::Partial(_));
                     if let (true, Some(reached)) = (full && slices && !whole, reached) {
                         let split = self.split(side, reached, resume, started, marks);
