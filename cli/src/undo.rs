@@ -40,6 +40,7 @@ pub(crate) async fn undo(args: &Args, what: &UndoArgs) -> Result<Exit> {
     let table = store.table_of(&replica.link()).await?;
     let name = table.unwrap_or_else(|| source.to_string());
     if what.plan {
+        connect::refuse_copy(args, &store).await?;
         plan(args, &replica, &name, run, &options).await
     } else {
         take_back(args, &replica, &name, run, &options).await
