@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use notion_sync_client::{Client, DataSourceId};
 use notion_sync_core::engine::{Described, Engine, Report, RunOptions, Watch};
-use notion_sync_core::link::{LinkId, LinkSpec, Policy, Side, Sides};
-use notion_sync_core::port::{Call, Clock, Peer, Store, StoreError};
+use notion_sync_core::link::{LinkId, Policy, Side, Sides};
+use notion_sync_core::port::{Call, Clock, Peer, StoreError};
 use notion_sync_core::record::Key;
 use notion_sync_notion::{NotionCatalog, Subject};
 use notion_sync_sqlite::SqliteStore;
 
+use crate::between::Between;
 use crate::watch::{LOOK_EVERY, Watched};
 use crate::{Explained, ReplicaError, SystemClock, explained};
 
@@ -160,17 +161,16 @@ impl Catalog {
         let table = replica.describe(&call).await?;
         let described =
             Sides::new(description, table).map(|description| Described { description, at });
-        let spec = LinkSpec {
-            id: link(subject),
-            places: Sides::new(catalog.place().clone(), replica.place().clone()),
-            names: Sides::new("Notion".to_owned(), "SQLite".to_owned()),
+        let between = Between {
+            link: link(subject),
             mapping,
-            filters: Sides::default(),
-            policy: self.policy.clone(),
+            policy: &self.policy,
+            store: &self.store,
+            clock: &self.clock,
         };
-        let peers: Sides<Arc<dyn Peer>> = Sides::new(Arc::new(catalog), Arc::new(replica));
-        let store: Arc<dyn Store> = Arc::new(self.store.clone());
-        Ok(Engine::new(spec, described, peers, store, Arc::clone(&self.clock)).remaps())
+        Ok(between
+            .engine(catalog, Arc::new(replica), described)
+            .remaps())
     }
 }
 

@@ -465,6 +465,7 @@ async fn a_file_that_was_restored_in_its_place_is_told() {
     let backup = world.folder.path().join("backup");
     let to = format!("VACUUM INTO '{}'", backup.display());
     world.sql(&to);
+    world.sql("UPDATE Tasks SET Count = 5");
     world.run().code(0);
     let pages = std::fs::read(&backup).unwrap();
     std::fs::write(world.file(), pages).unwrap();

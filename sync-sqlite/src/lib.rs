@@ -20,6 +20,7 @@ mod inspect;
 mod lease;
 mod links;
 mod lost;
+mod marks;
 mod pairs;
 mod private;
 mod read;

@@ -1,6 +1,7 @@
 //! Laying a table out after a source's schema. Making it so is `make`.
 
 mod make;
+mod refill;
 
 pub(crate) use make::{not_with, unique_indexes};
 
@@ -12,7 +13,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use super::column::{Column, form_of, kind_of};
 use super::names::{BODY, FIXED, column_name, same, table_name};
 use super::shape;
-use super::table::{Cache, Table, gone, renamed_by_hand};
+use super::table::{Cache, Table, gone};
 use crate::database::Database;
 use crate::error::{Result, corrupt, failed};
 use crate::links;
@@ -125,7 +126,10 @@ fn lay_out(
     let is_gone = table.exists && there.is_empty();
     if let Some(connection) = connection.filter(|_| table.exists && !is_gone) {
         if let Some(column) = table.lost(&there).next() {
-            return Err(renamed_by_hand(&table.name, column));
+            return Err(failed(format!(
+                "column {column:?} of {} was renamed or dropped by hand; name it back",
+                table.name
+            )));
         }
         let lacks = shape::lacks(connection, &table)?;
         if !lacks.is_empty() {
@@ -206,6 +210,7 @@ fn lay_out(
                     target,
                     mapped: true,
                     exists: fixed && table.exists,
+                    place: None,
                 });
             }
         }

@@ -50,13 +50,6 @@ pub(crate) fn gone(table: &str) -> Fault {
     ))
 }
 
-/// What helps where a column of a table is remembered and not there.
-pub(super) fn renamed_by_hand(table: &str, column: &str) -> Fault {
-    failed(format!(
-        "column {column:?} of {table} was renamed or dropped by hand; name it back"
-    ))
-}
-
 impl Table {
     /// Reads the layout of a link's table.
     pub(crate) fn load(connection: &Connection, link: &LinkId) -> Result<Option<Self>> {
@@ -93,7 +86,7 @@ impl Table {
     fn load_columns(connection: &Connection, table: &str) -> Result<Vec<Column>> {
         let mut statement = connection.prepare_cached(
             "SELECT name, id, field, label, kind, iif(projected, coalesce(reason, ''), NULL),
-               limits, target, mapped FROM _sync_columns WHERE tbl = ?1 ORDER BY position",
+               limits, target, mapped, place FROM _sync_columns WHERE tbl = ?1 ORDER BY position",
         )?;
         let mut rows = statement.query([table])?;
         let mut columns = Vec::new();
@@ -115,6 +108,7 @@ impl Table {
                 target: row.get(7)?,
                 mapped: row.get(8)?,
                 exists: true,
+                place: row.get(9)?,
             });
         }
         Ok(columns)

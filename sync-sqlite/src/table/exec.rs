@@ -58,7 +58,8 @@ enum Together {
 }
 
 fn together(file: &mut File, commands: &[Command], all: bool) -> Result<Together, TableError> {
-    let new_key = file.setup().new_key.clone();
+    file.check()?;
+    let (new_key, beside) = (file.setup().new_key.clone(), file.beside());
     let (transaction, layout) = file.begin(TransactionBehavior::Immediate)?;
     let mut layout = Layout::clone(&layout);
     if !layout.has_births() && commands.iter().any(|command| marker(command).is_some()) {
@@ -86,8 +87,17 @@ fn together(file: &mut File, commands: &[Command], all: bool) -> Result<Together
         }
         return Ok(Together::Committed(outcomes));
     }
+    let marked = match outcomes.iter().any(is_done) {
+        true => Some(beside.count(&transaction)?),
+        false => None,
+    };
     match transaction.commit() {
-        Ok(()) => Ok(Together::Committed(outcomes)),
+        Ok(()) => {
+            if let Some(marked) = marked {
+                beside.note(&marked);
+            }
+            Ok(Together::Committed(outcomes))
+        }
         // Dropped with the error, it is rolled back.
         Err(error) => Ok(Together::Undone(0, Outcome::Rejected(refused(error)?))),
     }

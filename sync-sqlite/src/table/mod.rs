@@ -1,6 +1,7 @@
 //! Any table of any SQLite file as a [`Peer`](notion_sync_core::port::Peer), as it stands: no column is
 //! added to it, and setting it up changes none of its rows.
 
+mod beside;
 mod column;
 mod error;
 mod exec;
@@ -86,6 +87,7 @@ impl SqliteTable {
         SqliteTableBuilder {
             path: path.into(),
             busy_timeout: Duration::from_secs(5),
+            adopt: false,
             setup: Setup {
                 table: table.into(),
                 key: None,
@@ -115,7 +117,17 @@ impl SqliteTable {
     /// # Errors
     /// [`TableError::UnseenReplace`] where no trigger could see all changes; else as every write.
     pub async fn start_capture(&self) -> Result<(), TableError> {
-        self.ask(|file| file.write(feed::start)).await
+        self.ask(|file| {
+            file.check()?;
+            let beside = file.beside();
+            let marked =
+                file.write(|connection, layout| feed::start(connection, layout, &beside))?;
+            if let Some(marked) = marked {
+                beside.note(&marked);
+            }
+            Ok(())
+        })
+        .await
     }
 
     /// Takes triggers and notes away; scans read the whole table from then on.
@@ -131,7 +143,13 @@ impl SqliteTable {
     /// # Errors
     /// When the file cannot be written.
     pub async fn remove_side_tables(&self) -> Result<(), TableError> {
-        self.ask(|file| file.write(feed::remove)).await
+        self.ask(|file| {
+            if file.write(feed::remove)? {
+                file.beside().remove();
+            }
+            Ok(())
+        })
+        .await
     }
 
     /// Whether scans can tell what changed, or read the whole table.
@@ -158,6 +176,7 @@ impl SqliteTable {
 pub struct SqliteTableBuilder {
     path: PathBuf,
     busy_timeout: Duration,
+    adopt: bool,
     setup: Setup,
 }
 
@@ -210,6 +229,14 @@ impl SqliteTableBuilder {
         self
     }
 
+    /// Whether a file that was restored from a backup is taken as it is. Without, nothing is read from one
+    /// nor written to it: [`TableError::Restored`]. Runs over it should not believe what they remember
+    /// either, see `RunOptions::adopt`.
+    pub fn adopt(mut self, adopt: bool) -> Self {
+        self.adopt = adopt;
+        self
+    }
+
     /// Opens the file and looks at the table. Writes nothing.
     ///
     /// # Errors
@@ -218,7 +245,7 @@ impl SqliteTableBuilder {
     pub fn build(self) -> Result<SqliteTable, TableError> {
         let name = self.path.file_name().unwrap_or_default().to_string_lossy();
         let name = name.into_owned();
-        let mut file = File::open(&self.path, self.busy_timeout, self.setup)?;
+        let mut file = File::open(&self.path, self.busy_timeout, self.adopt, self.setup)?;
         let table = file.read(|_, layout| Ok(layout.name.clone()))?;
         Ok(SqliteTable {
             place: PlaceId::new(format!("sqlite:{name}/{table}")),

@@ -3,13 +3,13 @@
 use notion_sync_core::schema::Limits;
 use rusqlite::{Connection, OptionalExtension};
 
+use super::refill::{self, There};
 use super::{Ask, Layout, column_names};
 use crate::error::{Result, failed};
 use crate::links;
 use crate::read::side_text;
 use crate::replica::column::Column;
 use crate::replica::names::{FIXED, quote, same};
-use crate::replica::table::renamed_by_hand;
 use crate::replica::{Table, has_foreign_triggers, in_private, triggers, uploads, with_gate};
 
 /// Makes the table, or what of it is not there yet.
@@ -24,8 +24,14 @@ pub(super) fn make(connection: &Connection, layout: &Layout, ask: &Ask) -> Resul
         )
         .optional()?
         .is_some();
+    let unwatched = is_there && !triggers::are_there(connection, table)?;
+    let mut is_unsure = unwatched;
     if is_there {
         refuse_unique_indexes(connection, table)?;
+        let there = There::load(connection, &table.name)?;
+        let replaced = refill::replaced(connection, table, &there, unwatched)?;
+        refill::fill(connection, table, link.id, &replaced, unwatched)?;
+        is_unsure |= !replaced.is_empty();
         rename_columns(connection, layout)?;
         add_columns(connection, table)?;
         refuse_marker_in_use(connection, table, ask)?;
@@ -40,9 +46,8 @@ pub(super) fn make(connection: &Connection, layout: &Layout, ask: &Ask) -> Resul
     if is_there && !table.stateful {
         add_states(connection, table, link.id)?;
     }
-    let unwatched = is_there && !triggers::are_there(connection, table)?;
     triggers::rebuild(connection, table, &ask.source_name)?;
-    if unwatched {
+    if is_unsure {
         look_at_all(connection, table, link.id)?;
     }
     if is_there {
@@ -82,8 +87,8 @@ fn let_go(connection: &Connection, table: &Table) -> Result<()> {
     Ok(())
 }
 
-/// While a trigger was missing anything may have been edited: the next scan reads every row, and those
-/// that are gone.
+/// While a trigger was missing, or looked at another column, anything may have been edited: the next scan
+/// reads every row, and those that are gone.
 fn look_at_all(connection: &Connection, table: &Table, link: i64) -> Result<()> {
     let (quoted, key) = (table.quoted(), side_text(table.source.other()));
     connection.execute(
@@ -195,7 +200,15 @@ fn add_columns(connection: &Connection, table: &Table) -> Result<()> {
         }
         if column.exists && column.mapped {
             // An empty column in its place would look like an edit that clears every value.
-            return Err(renamed_by_hand(&table.name, &column.name));
+            return Err(failed(format!(
+                "column {:?} of {} was renamed or dropped by hand; name it back, or add an empty one, which \
+                 is filled again: ALTER TABLE {} ADD COLUMN {} {}",
+                column.name,
+                table.name,
+                table.quoted(),
+                quote(&column.name),
+                column.form().sql_type(),
+            )));
         }
         if !column.exists {
             connection.execute_batch(&format!(
@@ -284,16 +297,17 @@ fn remember(connection: &Connection, link: i64, table: &Table) -> Result<()> {
     )?;
     let mut statement = connection.prepare_cached(
         "INSERT INTO _sync_columns(tbl, position, name, id, field, label, kind, projected, reason,
-           limits, target, mapped)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
+           limits, target, mapped, place)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
          ON CONFLICT (tbl, name) DO UPDATE SET position = excluded.position, id = excluded.id,
            label = excluded.label, kind = excluded.kind, projected = excluded.projected,
            reason = excluded.reason, limits = excluded.limits, target = excluded.target,
-           mapped = excluded.mapped
-         WHERE (position, id, label, kind, projected, reason, limits, target, mapped) IS NOT
+           mapped = excluded.mapped, place = excluded.place
+         WHERE (position, id, label, kind, projected, reason, limits, target, mapped, place) IS NOT
            (excluded.position, excluded.id, excluded.label, excluded.kind, excluded.projected,
-            excluded.reason, excluded.limits, excluded.target, excluded.mapped)",
+            excluded.reason, excluded.limits, excluded.target, excluded.mapped, excluded.place)",
     )?;
+    let there = There::load(connection, &table.name)?;
     for (position, column) in table.columns.iter().enumerate() {
         let limits = match column.limits == Limits::default() {
             true => None,
@@ -312,6 +326,7 @@ fn remember(connection: &Connection, link: i64, table: &Table) -> Result<()> {
             limits,
             &column.target,
             column.mapped,
+            there.place(column),
         ])?;
     }
     Ok(())
