@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use notion_sync_client::{Client, DataSourceId};
-use notion_sync_core::engine::{Described, Engine, Report, RunOptions, Watch};
+use notion_sync_core::engine::{
+    Described, Engine, Report, RunOptions, UndoOptions, UndoPlan, UndoReport, Watch,
+};
 use notion_sync_core::link::{LinkId, Policy, Side, Sides};
-use notion_sync_core::port::{Call, Clock, Peer, StoreError};
+use notion_sync_core::port::{Call, Clock, Peer, RunId, StoreError};
 use notion_sync_core::record::Key;
 use notion_sync_notion::{NotionCatalog, Subject};
 use notion_sync_sqlite::SqliteStore;
@@ -111,6 +113,34 @@ impl Catalog {
             }
         }
         Ok(reports)
+    }
+
+    /// Takes back what a run of one of the tables wrote, as far as it still is as that run left it.
+    ///
+    /// # Errors
+    /// As [`Replica::undo`](crate::Replica::undo).
+    pub async fn undo(
+        &self,
+        subject: Subject,
+        run: RunId,
+        options: &UndoOptions,
+    ) -> Result<UndoReport, ReplicaError> {
+        let engine = self.engine(subject, true).await?;
+        Ok(engine.undo(run, options).await?)
+    }
+
+    /// Plans an undo and writes nothing anywhere.
+    ///
+    /// # Errors
+    /// As [`Catalog::undo`].
+    pub async fn plan_undo(
+        &self,
+        subject: Subject,
+        run: RunId,
+        options: &UndoOptions,
+    ) -> Result<UndoPlan, ReplicaError> {
+        let engine = self.engine(subject, false).await?;
+        Ok(engine.plan_undo(run, options).await?)
     }
 
     /// Runs whenever a run is worth its requests ([`Catalog::is_due`]), until `options.cancel` is set;

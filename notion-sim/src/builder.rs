@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
@@ -58,6 +59,7 @@ pub struct Builder {
     seed: u64,
     recordings: Vec<PathBuf>,
     state_file: Option<PathBuf>,
+    state: Option<Value>,
 }
 
 impl Default for Builder {
@@ -73,6 +75,7 @@ impl Default for Builder {
             seed: 1,
             recordings: Vec::new(),
             state_file: None,
+            state: None,
         }
     }
 }
@@ -140,6 +143,13 @@ impl Builder {
     /// Starts from this file if it exists, and keeps it up to date.
     pub fn state_file(mut self, file: impl Into<PathBuf>) -> Self {
         self.state_file = Some(file.into());
+        self
+    }
+
+    /// Starts from a state as [`NotionSim::state`] gives it: a snapshot. A state file that exists counts
+    /// for more.
+    pub fn state(mut self, state: Value) -> Self {
+        self.state = Some(state);
         self
     }
 
@@ -217,7 +227,13 @@ impl Builder {
                 state::restore(&mut simulation, &serde_json::from_str(&text)?)?;
                 true
             }
-            _ => false,
+            _ => match &self.state {
+                Some(state) => {
+                    state::restore(&mut simulation, state)?;
+                    true
+                }
+                None => false,
+            },
         };
         // What was saved already contains what was loaded before it.
         if !restored {

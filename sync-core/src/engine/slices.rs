@@ -289,6 +289,7 @@ impl Cycle<'_> {
             let coverage = loop {
                 self.stop_if_asked()?;
                 self.keep_lease().await?;
+                self.scan_begins(side);
                 let page = self.scan(side, &from, lane).await?;
                 requests += 1;
                 reached = reached.max(highest(&page.items));
@@ -299,6 +300,7 @@ impl Cycle<'_> {
                 scan.seen += page.items.len() as u64;
                 self.note_scanned(side, kind == Kind::Full, page.items.len());
                 self.remember(side, page.items, marks).await?;
+                self.scan_ends(side);
                 match page.next {
                     Next::End { coverage, .. } => break coverage,
                     Next::More(token) => from = ScanFrom::Next(token),

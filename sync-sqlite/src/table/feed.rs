@@ -1,6 +1,6 @@
 //! Side tables: what changed in somebody else's table, and which rows were made by which command.
 //!
-//! Plain triggers note the keys of changed rows in `_sync_feed_<table>`. They name columns of the key
+//! Plain triggers note the keys of changed rows in `_sync_feed_<table>`. They read columns of the key
 //! and of unique indexes only, so that other columns can come and go. Three things of SQLite shape
 //! them: REPLACE deletes rows without firing delete triggers, so before a row is written the rows it
 //! would push out are noted; an outer `OR` clause overrides conflict clauses inside triggers, so none
@@ -14,6 +14,7 @@ use rusqlite::{Connection, OptionalExtension, params_from_iter};
 use super::beside::Beside;
 use super::error::TableError;
 use super::layout::{Layout, Term, Unique};
+use super::lives;
 use super::rows::keyless;
 use crate::marks::Marked;
 use crate::replica::quote;
@@ -40,7 +41,7 @@ const SUFFIXES: [&str; 5] = [
     "after_delete",
 ];
 
-fn feed_name(layout: &Layout) -> String {
+pub(super) fn feed_name(layout: &Layout) -> String {
     format!("_sync_feed_{}", layout.name)
 }
 
@@ -157,6 +158,8 @@ pub(super) fn start(
     if layout.captured {
         let prune =
             format!("DELETE FROM {feed} WHERE seq <= (SELECT max(seq) FROM {feed}) - {KEPT}");
+        // Rows whose entries go would look as if nobody had written to them since.
+        lives::note(connection, layout)?;
         connection.execute(&prune, [])?;
         return Ok(None);
     }
@@ -174,6 +177,9 @@ pub(super) fn start(
     for (_, sql) in triggers(layout) {
         connection.execute_batch(&sql)?;
     }
+    let mut layout = layout.clone();
+    layout.captured = true;
+    lives::note(connection, &layout)?;
     Ok(Some(marked))
 }
 
@@ -184,16 +190,19 @@ pub(super) fn stop(connection: &Connection, layout: &Layout) -> Result<(), Table
         connection.execute_batch(&format!("DROP TRIGGER IF EXISTS {name}"))?;
     }
     let feed = quote(&feed_name(layout));
-    Ok(connection.execute_batch(&format!("DROP TABLE IF EXISTS {feed}"))?)
+    connection.execute_batch(&format!("DROP TABLE IF EXISTS {feed}"))?;
+    lives::stop(connection, layout)
 }
 
 /// Takes everything away that was ever made for this table. Says whether it was the last of its file.
 pub(super) fn remove(connection: &Connection, layout: &Layout) -> Result<bool, TableError> {
     stop(connection, layout)?;
+    lives::remove(connection, layout)?;
     let births = quote(&births_name(layout));
     connection.execute_batch(&format!("DROP TABLE IF EXISTS {births}"))?;
     let side = "SELECT count(*) FROM sqlite_master WHERE type = 'table'
-                AND (name GLOB '_sync_feed_*' OR name GLOB '_sync_births_*')";
+                AND (name GLOB '_sync_feed_*' OR name GLOB '_sync_births_*'
+                  OR name GLOB '_sync_columns_*')";
     let left: u64 = connection.query_row(side, [], |row| row.get(0))?;
     if left == 0 {
         connection.execute_batch("DROP TABLE IF EXISTS _sync_side")?;
@@ -403,18 +412,20 @@ pub(super) fn changed(
 
 /// Makes the side table that remembers which command made which row.
 pub(super) fn make_births(connection: &Connection, layout: &Layout) -> Result<(), TableError> {
+    let before = lives::version(connection)?;
     make_side(connection)?;
     let (births, k) = (births_name(layout), k(layout));
     let quoted = quote(&births);
     // One that is there is of a former key.
-    Ok(connection.execute_batch(&format!(
+    connection.execute_batch(&format!(
         "DROP TABLE IF EXISTS {quoted};
          CREATE TABLE {quoted}(seq INTEGER PRIMARY KEY, marker TEXT NOT NULL, {k});
          CREATE INDEX {} ON {quoted}({k});
          CREATE INDEX {} ON {quoted}(marker);",
         quote(&format!("{births}_keys")),
         quote(&format!("{births}_markers")),
-    ))?)
+    ))?;
+    lives::follow_version(connection, layout, before)
 }
 
 /// Remembers which command made a row.

@@ -10,6 +10,7 @@ mod feed;
 mod file;
 mod key;
 mod layout;
+mod lives;
 mod peer;
 mod rows;
 
@@ -50,7 +51,8 @@ const MARKER: &str = "_sync_marker";
 ///
 /// Columns of the key and generated columns are computed: shown, never written to a row that is there.
 /// NOT NULL, CHECK, UNIQUE, foreign keys and the table's own triggers hold as ever; what they refuse is
-/// a refused command, in SQLite's words. A value that is not of its column's type costs its cell only.
+/// a refused command, in SQLite's words. So is a value that SQLite would change on the way in, as it makes
+/// 7 of `'007'` by the declared type. A value that is not of its column's type costs its cell only.
 ///
 /// Scans read the whole table, until [`SqliteTable::start_capture`] makes triggers that note what
 /// changes.
@@ -110,9 +112,12 @@ impl SqliteTable {
     /// those only. Call it whenever the program starts: where all is in place already it only drops
     /// the oldest notes, beyond 100,000.
     ///
-    /// The triggers name columns of the key and of unique indexes. When one of these changes, or the
+    /// The triggers read columns of the key and of unique indexes. When one of these changes, or the
     /// table is made anew, scans read the whole table again until the next call. Taking such a column
     /// away needs [`SqliteTable::stop_capture`] before.
+    ///
+    /// From then on a column that is dropped or renamed away and made again under its name is another
+    /// field, with the id `name#2`: what was agreed on with the former says nothing about it.
     ///
     /// # Errors
     /// [`TableError::UnseenReplace`] where no trigger could see all changes; else as every write.
@@ -189,7 +194,8 @@ impl SqliteTableBuilder {
 
     /// What a column holds, where its declared type does not say: a `TEXT` with one option's name
     /// (select, status), with a JSON array of option names (multi-select) or of texts (list), an
-    /// `INTEGER` that is a checkbox, the `TEXT` that names a row (title).
+    /// `INTEGER` that is a checkbox, the `TEXT` that names a row (title; a field of texts, without
+    /// formatting).
     pub fn column(mut self, name: impl Into<String>, ty: FieldType) -> Self {
         self.setup.columns.insert(name.into(), As::Type(ty));
         self

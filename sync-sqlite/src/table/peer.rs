@@ -21,6 +21,7 @@ use super::feed::{self, Fate, Place};
 use super::file::File;
 use super::key::KeyForm;
 use super::layout::Layout;
+use super::lives;
 use super::rows::keyless;
 use super::{MARKER, SqliteTable};
 
@@ -33,6 +34,10 @@ impl Peer for SqliteTable {
     async fn describe(&self, _: &Call<'_>) -> Result<Description, PeerError> {
         self.as_peer(|file| {
             file.check()?;
+            if file.read(lives::is_stale)? {
+                // Where the file cannot be written now, a later look notes it.
+                let _ = file.write(lives::note);
+            }
             file.read(|_, layout| {
                 Ok(Description {
                     schema: layout.schema(),

@@ -13,8 +13,10 @@ use crate::link::{Policy, Side, Sides};
 use crate::outbox::NextStep;
 use crate::plan::{Guard, RowRule, decided};
 use crate::port::{Clock, CommandKind, Peer};
+use crate::record::Key;
 use crate::schema::FieldId;
 use crate::testkit::VirtualClock;
+use crate::testkit::decorators::Slow;
 use crate::value::Value;
 
 #[test]
@@ -300,6 +302,55 @@ fn an_edit_the_index_does_not_show_yet_is_not_overwritten() {
     world.later(2);
     assert_eq!(world.run().open_conflicts, 1, "both values are kept");
     assert_eq!(world.local.value(&row, "title"), Some(text("from SQLite")));
+}
+
+/// A page and its row, edited in SQLite, while the index is a minute late.
+fn sent_ahead_of_the_index() -> (World, Key, Key) {
+    let world = World::new();
+    let (page, row) = world.settled_pair();
+    world.clock.advance(Duration::from_secs(600));
+    world.notion.lag(Duration::from_secs(60));
+    world.local.person_sets(&row, "title", text("b"));
+    world.run();
+    assert_eq!(world.notion.value(&page, "title"), Some(text("b")));
+    (world, page, row)
+}
+
+fn keeps_what_was_sent(notion: impl Fn(&World) -> Arc<dyn Peer>) {
+    let (world, page, row) = sent_ahead_of_the_index();
+    world.clock.advance(Duration::from_secs(30));
+    let peers = Sides::new(
+        notion(&world),
+        Arc::new(world.local.clone()) as Arc<dyn Peer>,
+    );
+    let options = RunOptions {
+        full: true,
+        ..RunOptions::default()
+    };
+    block_on(world.engine_between(peers).run(&options)).unwrap();
+    assert_eq!(world.local.value(&row, "title"), Some(text("b")));
+    world.later(2);
+    assert_eq!(world.notion.value(&page, "title"), Some(text("b")));
+    world.assert_equal();
+}
+
+/// What the scan shows is from before our own write, and nothing else can be learned.
+#[test]
+fn an_old_state_that_no_direct_read_corrects_is_not_believed() {
+    keeps_what_was_sent(|world| Arc::new(OddPeer::new(&world.notion, Habit::DeniesReads)));
+}
+
+/// The page was read within the minute, and arrives after it.
+#[test]
+fn a_page_is_as_old_as_the_request_for_it() {
+    keeps_what_was_sent(|world| {
+        let latency = Duration::from_secs(40);
+        Arc::new(Slow::new(
+            world.notion.clone(),
+            world.clock.clone(),
+            latency,
+        ))
+    });
 }
 
 #[test]
