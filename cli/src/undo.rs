@@ -46,6 +46,7 @@ pub(crate) async fn undo(args: &Args, what: &UndoArgs) -> Result<Exit> {
         keep_source: what.keep_source,
     };
     if what.plan {
+        connect::refuse_copy(args, &store).await?;
         plan(args, &meant, &options).await
     } else {
         take_back(args, &meant, &options).await

@@ -10,7 +10,7 @@ use crate::links;
 use crate::read::side_text;
 use crate::replica::column::Column;
 use crate::replica::names::{FIXED, quote, same};
-use crate::replica::{Table, gone, triggers, uploads, with_gate};
+use crate::replica::{Table, has_foreign_triggers, in_private, triggers, uploads, with_gate};
 
 /// Makes the table, or what of it is not there yet.
 pub(super) fn make(connection: &Connection, layout: &Layout, ask: &Ask) -> Result<()> {
@@ -36,9 +36,6 @@ pub(super) fn make(connection: &Connection, layout: &Layout, ask: &Ask) -> Resul
         add_columns(connection, table)?;
         refuse_marker_in_use(connection, table, ask)?;
         empty(connection, layout)?;
-    } else if table.exists {
-        // Made anew it would hand out row numbers that already stand for other records.
-        return Err(gone(&table.name));
     } else {
         connection.execute_batch(&create_sql(table))?;
     }
@@ -53,7 +50,26 @@ pub(super) fn make(connection: &Connection, layout: &Layout, ask: &Ask) -> Resul
     if is_unsure {
         look_at_all(connection, table, link.id)?;
     }
+    if is_there {
+        let_rest(connection, table)?;
+    }
     Ok(())
+}
+
+/// A row that was put into the trash before any run saw it waits for nothing: no record of it was ever made.
+/// Taken out, it is new again.
+fn let_rest(connection: &Connection, table: &Table) -> Result<()> {
+    let watched = has_foreign_triggers(connection, table)?;
+    in_private(connection, watched, || {
+        connection
+            .prepare_cached(&format!(
+                "UPDATE {} SET _state = 'clean' WHERE _trashed = 1 AND _state = 'pending' AND _id IS NULL
+                   AND _row IN (SELECT row FROM _sync_pending WHERE tbl = ?1 AND col = '_row')",
+                table.quoted()
+            ))?
+            .execute([&table.name])?;
+        Ok(())
+    })
 }
 
 /// Edits of columns that have left the sync, or are only read from now on, wait for nothing any more:
