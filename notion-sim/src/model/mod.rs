@@ -3,6 +3,7 @@
 
 pub(crate) mod block;
 pub(crate) mod block_kind;
+pub(crate) mod body;
 pub(crate) mod cell;
 pub(crate) mod comment;
 pub(crate) mod container;
