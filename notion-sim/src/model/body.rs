@@ -1,7 +1,7 @@
 //! A page's body as a whole: taken out as pieces of a text, and made to be what such pieces say. What is
 //! the same in both stays the block it is.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use serde_json::{Map, Value, json};
 use similar::{Algorithm, DiffOp, capture_diff_slices};
@@ -347,14 +347,34 @@ impl Rewrite {
         let text = |piece: &Piece| render(std::slice::from_ref(piece), self.page);
         let old: Vec<String> = have.iter().map(text).collect();
         let new: Vec<String> = wanted.iter().map(text).collect();
+        let anchors = common(&old, &new);
         let mut places = vec![Place::New; wanted.len()];
+        let mut taken = BTreeSet::new();
+        for (old, new) in &anchors {
+            places[*new] = Place::Same(*old);
+            taken.insert(*old);
+        }
+        // What reads the same elsewhere has moved.
+        let mut moved: BTreeMap<&String, VecDeque<usize>> = BTreeMap::new();
+        for at in (0..old.len()).filter(|at| !taken.contains(at)) {
+            moved.entry(&old[at]).or_default().push_back(at);
+        }
+        for (place, text) in places.iter_mut().zip(&new) {
+            if let (Place::New, Some(at)) =
+                (*place, moved.get_mut(text).and_then(VecDeque::pop_front))
+            {
+                *place = Place::Same(at);
+                taken.insert(at);
+            }
+        }
         let (mut from, mut to) = (0, 0);
-        for (same_old, same_new) in common(&old, &new)
-            .into_iter()
-            .chain([(old.len(), new.len())])
-        {
-            let mut free: VecDeque<usize> = (from..same_old).collect();
-            for at in to..same_new {
+        for (next_old, next_new) in anchors.into_iter().chain([(old.len(), new.len())]) {
+            let free = (from..next_old).filter(|at| !taken.contains(at));
+            let mut free: VecDeque<usize> = free.collect();
+            for at in (to..next_new)
+                .filter(|at| !matches!(places[*at], Place::Same(_)))
+                .collect::<Vec<_>>()
+            {
                 let is_it = |old: &usize| have[*old].may_become(&wanted[at]);
                 if let Some(old) = free
                     .iter()
@@ -364,10 +384,7 @@ impl Rewrite {
                     places[at] = Place::Was(old);
                 }
             }
-            if let Some(place) = places.get_mut(same_new) {
-                *place = Place::Same(same_old);
-            }
-            (from, to) = (same_old + 1, same_new + 1);
+            (from, to) = (next_old + 1, next_new + 1);
         }
         places
     }
@@ -475,11 +492,11 @@ impl Rewrite {
                 row.parent = above;
                 row.refresh_head(None);
             }
-        } else if let Some(database) = world.databases.get_mut(&id) {
-            if database.parent != above {
-                world.blocks.displace(&database.parent, id);
-                database.parent = above;
-            }
+        } else if let Some(database) = world.databases.get_mut(&id)
+            && database.parent != above
+        {
+            world.blocks.displace(&database.parent, id);
+            database.parent = above;
         }
     }
 
