@@ -582,6 +582,16 @@ async fn a_page_tag_moves_a_page_here_but_not_under_itself() {
     assert_eq!(refused.message(), "A page cannot be moved under itself.");
     let refused = api.replace(&child, &tag(NOWHERE)).await;
     assert_eq!(refused.status, 404);
+    let body = json!({
+        "parent": {"page_id": child}, "properties": {"title": title("x")}, "markdown": tag(&page),
+    });
+    let refused = api.post("/v1/pages", body).await;
+    assert_eq!(refused.message(), "A page cannot be moved under itself.");
+    assert_eq!(api.text(&child).await, "");
+    // One that is here already is not here twice.
+    let again = json!({"content": tag(&child)});
+    api.edit(&page, "insert_content", again).await.ok();
+    assert_eq!(api.children(&page).await.len(), 2);
 }
 
 #[tokio::test]
@@ -728,6 +738,67 @@ async fn an_original_that_is_synced_stays_the_one_its_copies_show() {
         plain(NOWHERE)
     );
     assert_eq!(api.replace(&page, &refused).await.status, 404);
+}
+
+#[tokio::test]
+async fn a_copy_within_its_own_original_ends() {
+    let api = api().await;
+    let page = api
+        .written("<synced_block>\n\tshared\n</synced_block>")
+        .await;
+    let original = api.children(&page).await[0]["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let copy = json!({"synced_block": {"synced_from": {"block_id": original}}});
+    let made = api.append(&original, json!([copy, copy])).await;
+    let answer = api.markdown(&page).await;
+    assert_eq!(answer["unknown_block_ids"], json!(made));
+    api.update(&page, "shared", "changed").await.ok();
+    let (before, after) = (answer["markdown"].as_str().unwrap(), api.text(&page).await);
+    assert_eq!(after, before.replace("shared", "changed"));
+}
+
+#[tokio::test]
+async fn a_copy_that_goes_takes_nothing_from_its_original() {
+    let api = api().await;
+    let page = api
+        .written("<synced_block>\n\tshared\n</synced_block>")
+        .await;
+    let original = api.children(&page).await[0]["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let child = api.subpage(&page, "Child").await;
+    let text = api.text(&page).await;
+    let (block, tag) = text.split_once("</synced_block>\n").unwrap();
+    api.replace(&page, &format!("{block}\t{tag}\n</synced_block>"))
+        .await
+        .ok();
+    let copy = json!({"synced_block": {"synced_from": {"block_id": original}}});
+    let other = api.written("").await;
+    api.append(&other, json!([copy])).await;
+    assert!(api.text(&other).await.contains("<page url="));
+    api.replace(&other, "nothing").await.ok();
+    let read = api.get(&format!("/v1/pages/{child}")).await.ok();
+    assert_eq!(read["in_trash"], false);
+    assert!(api.text(&page).await.contains("<page url="));
+}
+
+#[tokio::test]
+async fn a_mention_without_words_has_the_name_of_what_it_mentions() {
+    let api = api().await;
+    let other = api.written("").await;
+    let person = "<mention-user url=\"user://1b2c3d4e-0000-4000-8000-00000000b001\"/>";
+    let text = format!(
+        "<mention-page url=\"https://www.notion.so/{}\"/> {person}",
+        plain(&other)
+    );
+    let page = api.written(&text).await;
+    let block = &api.children(&page).await[0];
+    let runs = block["paragraph"]["rich_text"].as_array().unwrap();
+    let words: Vec<&Value> = runs.iter().map(|run| &run["plain_text"]).collect();
+    assert_eq!(words, ["Page", " ", "@Anonymous"]);
 }
 
 #[tokio::test]

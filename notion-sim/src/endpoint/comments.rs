@@ -3,9 +3,10 @@
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use super::{Answer, Call, id_paging, list_open, markdown, object_field, only, push_list_end};
+use super::{Answer, Call, id_paging, list_open, object_field, only, push_list_end};
 use crate::error::{ApiError, ApiResult};
 use crate::ids::parse_id;
+use crate::markdown::read_inline;
 use crate::model::World;
 use crate::model::comment::Comment;
 use crate::value::{limit, rich_text};
@@ -165,7 +166,7 @@ fn words(body: &Map<String, Value>) -> ApiResult<Value> {
     match (body.get("rich_text"), body.get("markdown")) {
         (Some(given), None) => rich_text::normalise("body.rich_text", given),
         (Some(_), Some(given)) => Err(ApiError::body("body.markdown", "not present", Some(given))),
-        (None, Some(Value::String(text))) => markdown::words(text),
+        (None, Some(Value::String(text))) => read_inline(text),
         (None, other @ Some(_)) => Err(ApiError::body("body.markdown", "a string", other)),
         (None, None) => Err(ApiError::fix_one(
             ["body.rich_text", "body.markdown"].map(|path| ApiError::body(path, "defined", None)),

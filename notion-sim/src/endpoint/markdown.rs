@@ -1,14 +1,17 @@
 //! The body of a page as Markdown: read, edited, and given with a new page.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::{Answer, Call, blocks, flag, only};
 use crate::error::{ApiError, ApiResult};
 use crate::markdown::edit::{self, Update};
-use crate::markdown::{self, Piece, What, read, render, render_with_ends};
+use crate::markdown::{Piece, What, read, render, render_with_ends};
 use crate::model::World;
-use crate::model::body::{Body, ids};
+use crate::model::body::{Body, Holder, ids};
+use crate::model::row::Parent;
 use crate::value::limit;
 
 /// `GET /v1/pages/{id}/markdown`. A block's id gives the block with what it holds.
@@ -121,7 +124,7 @@ pub(crate) fn update(world: &mut World, id: Uuid, call: &Call<'_>) -> ApiResult<
     at_once(call.body)?;
     editable(world, id)?;
     let wanted = command.wanted(world, id)?;
-    world.check_pieces(Some(id), &wanted)?;
+    world.check_pieces(&Holder::Page(id), &wanted)?;
     fits(world, id, &wanted)?;
     guard(world, id, &wanted, &command)?;
     write(world, id, wanted, call)?;
@@ -300,7 +303,7 @@ impl Command {
         let mut keeps_unknown = true;
         let text = match self {
             Self::Insert { content, place } => {
-                let new = world.fitted(None, read(content)?);
+                let new = world.fitted(None, read(content)?, ids(&have));
                 let at = match place {
                     Place::Start => 0,
                     Place::End => have.len(),
@@ -326,7 +329,8 @@ impl Command {
                 content.clone()
             }
         };
-        Ok(world.fitted(Some(id), said(read(&text)?, keeps_unknown)))
+        let pieces = said(read(&text)?, keeps_unknown);
+        Ok(world.fitted(Some(id), pieces, BTreeSet::new()))
     }
 
     fn may_delete(&self) -> bool {
@@ -421,6 +425,7 @@ pub(super) struct Given {
 pub(super) fn given(
     world: &World,
     body: &Map<String, Value>,
+    parent: &Parent,
     has_title: bool,
 ) -> ApiResult<Option<(Given, Option<Value>)>> {
     let text = match body.get("markdown") {
@@ -439,11 +444,11 @@ pub(super) fn given(
     }
     version(body.get("markdown_version"), "body")?;
     at_once(body)?;
-    let mut pieces = world.fitted(None, read(text)?);
+    let mut pieces = world.fitted(None, read(text)?, BTreeSet::new());
     let is_title = |piece: &Piece| piece.kind().is_some_and(|kind| kind.name == "heading_1");
     let heading = pieces.iter().position(is_title).filter(|_| !has_title);
     let title = heading.map(|at| pieces.remove(at).member("rich_text").clone());
-    world.check_pieces(None, &pieces)?;
+    world.check_pieces(&Holder::NewPage(parent.clone()), &pieces)?;
     let count: usize = pieces.iter().map(Piece::count).sum();
     if count > world.knobs.markdown_blocks {
         let message = "The page would have too many blocks.";
@@ -457,9 +462,4 @@ impl Given {
     pub(super) fn write(self, world: &mut World, id: Uuid, call: &Call<'_>) -> ApiResult<()> {
         write(world, id, self.pieces, call)
     }
-}
-
-/// The rich text of a comment that is given as Markdown: inline marks only.
-pub(super) fn words(text: &str) -> ApiResult<Value> {
-    markdown::read_inline(text)
 }

@@ -48,7 +48,8 @@ pub(crate) fn create(world: &mut World, call: &Call<'_>) -> ApiResult<Answer> {
     )?;
     let parent = parent(world, call.body)?;
     let mut change = change(call.body)?;
-    let markdown = markdown::given(world, call.body, has_title(world, &parent, &change))?;
+    let titled = has_title(world, &parent, &change);
+    let markdown = markdown::given(world, call.body, &parent, titled)?;
     if let Some((_, Some(title))) = &markdown {
         let properties = change.properties.get_or_insert_default();
         properties.insert("title".into(), json!({"title": title}));

@@ -113,14 +113,16 @@ impl Piece {
 
     /// How many blocks it is, with those in it.
     pub(crate) fn count(&self) -> usize {
-        1 + self.children.iter().map(Self::count).sum::<usize>()
+        let mut count = 0;
+        self.walk(&mut |_| count += 1);
+        count
     }
 
-    /// It and everything in it.
+    /// It and everything in it. What a copy shows is in its original.
     pub(crate) fn walk<'p>(&'p self, visit: &mut impl FnMut(&'p Self)) {
         visit(self);
-        for child in &self.children {
-            child.walk(visit);
+        if !self.is_copy() {
+            self.children.iter().for_each(|child| child.walk(visit));
         }
     }
 }

@@ -28,28 +28,35 @@ pub(crate) struct Body {
     pub(crate) hidden: Vec<Uuid>,
     /// How many more blocks may be shown.
     left: usize,
+    /// Whether copies are shown with what their originals hold.
+    unfolds: bool,
+    /// Originals that something is being taken out of.
+    within: Vec<Uuid>,
 }
 
 impl World {
-    /// What a page or block holds, up to so many blocks.
-    pub(crate) fn body(&self, id: Uuid, most: usize) -> Body {
-        let mut body = Body {
-            left: most,
-            ..Body::default()
-        };
-        body.pieces = self.pieces_in(id, 0, &mut body);
+    /// What a page holds, up to so many blocks.
+    pub(crate) fn body(&self, page: Uuid, most: usize) -> Body {
+        let mut body = Body::up_to(most);
+        body.pieces = self.pieces_in(page, 0, &mut body);
         body
     }
 
     /// A block itself, with what it holds.
     pub(crate) fn body_of_block(&self, id: Uuid, most: usize) -> Body {
-        let mut body = Body {
-            left: most,
-            ..Body::default()
-        };
+        let mut body = Body::up_to(most);
         let piece = self.piece(id, 0, &mut body);
         body.pieces.extend(piece);
         body
+    }
+
+    /// All that a page or block holds itself: copies are empty.
+    fn own_pieces(&self, id: Uuid) -> Vec<Piece> {
+        let mut body = Body {
+            unfolds: false,
+            ..Body::up_to(usize::MAX)
+        };
+        self.pieces_in(id, 0, &mut body)
     }
 
     fn pieces_in(&self, id: Uuid, level: usize, body: &mut Body) -> Vec<Piece> {
@@ -98,16 +105,28 @@ impl World {
             body.hidden.push(id);
             return Some(body.hides(id, block.kind.name));
         }
-        body.left -= 1;
         let mut piece = named(What::Block(block.kind, block.inner.clone()));
-        piece.children = self.pieces_in(id, level + 1, body);
+        let is_copy = piece.is_copy();
+        let original = self.original(id);
+        if is_copy && body.within.contains(&original) {
+            let what = What::Unknown {
+                alt: "synced_block_reference".into(),
+            };
+            body.unknown.push(id);
+            return Some(named(what));
+        }
+        body.left -= 1;
+        if !is_copy || body.unfolds {
+            body.within.push(original);
+            piece.children = self.pieces_in(id, level + 1, body);
+            body.within.pop();
+        }
         Some(piece)
     }
 
     /// How many blocks a page has, those that are not shown and those in the trash left out.
-    pub(crate) fn body_count(&self, id: Uuid) -> usize {
-        let body = self.body(id, usize::MAX);
-        body.pieces.iter().map(Piece::count).sum()
+    pub(crate) fn body_count(&self, page: Uuid) -> usize {
+        self.own_pieces(page).iter().map(Piece::count).sum()
     }
 
     /// Sub-pages and databases that a page's body shows now, and pieces do not name.
@@ -119,53 +138,34 @@ impl World {
             let id = piece.id.filter(is_object);
             out.extend(id.filter(|id| !named.contains(id)));
         };
-        let have = self.body(page, usize::MAX).pieces;
+        let have = self.own_pieces(page);
         have.iter().for_each(|piece| piece.walk(&mut note));
         out
     }
 
-    /// Pieces of a text as they can be in this page: what names a block of another page names none, and
-    /// nothing is there twice.
-    pub(crate) fn fitted(&self, page: Option<Uuid>, pieces: Vec<Piece>) -> Vec<Piece> {
-        let here = page.map(|page| ids(&self.body(page, usize::MAX).pieces));
-        self.fitted_in(&here.unwrap_or_default(), &mut BTreeSet::new(), pieces)
-    }
-
-    fn fitted_in(
+    /// Pieces of a text as they can be in a page: what names a block of another page names none, what is
+    /// there already is not there twice, and mentions have names.
+    pub(crate) fn fitted(
         &self,
-        here: &BTreeSet<Uuid>,
-        seen: &mut BTreeSet<Uuid>,
+        page: Option<Uuid>,
         pieces: Vec<Piece>,
+        there: BTreeSet<Uuid>,
     ) -> Vec<Piece> {
-        let mut out = Vec::with_capacity(pieces.len());
-        for mut piece in pieces {
-            match piece.what {
-                What::Block(..) => {
-                    let is_original = |id: &Uuid| {
-                        let block = self.blocks.known.get(id);
-                        block.is_some_and(|block| {
-                            block.inner.get("synced_from") == Some(&Value::Null)
-                        })
-                    };
-                    let id = piece.id.filter(|id| here.contains(id) && is_original(id));
-                    piece.id = id.filter(|id| seen.insert(*id));
-                }
-                What::Unknown { .. } if piece.id.is_none_or(|id| !here.contains(&id)) => continue,
-                _ if piece.id.is_none_or(|id| !seen.insert(id)) => continue,
-                _ => {}
-            }
-            piece.children = self.fitted_in(here, seen, piece.children);
-            out.push(piece);
-        }
-        out
+        let here = page.map(|page| ids(&self.own_pieces(page)));
+        let mut fitting = Fitting {
+            world: self,
+            here: here.unwrap_or_default(),
+            seen: there,
+        };
+        fitting.pieces(pieces)
     }
 
     /// Refuses pieces that cannot be put into a page: sub-pages that are not there, copies of what is no
     /// original.
-    pub(crate) fn check_pieces(&self, page: Option<Uuid>, wanted: &[Piece]) -> ApiResult<()> {
+    pub(crate) fn check_pieces(&self, holder: &Holder, wanted: &[Piece]) -> ApiResult<()> {
         let mut found = Ok(());
         let mut check = |piece: &Piece| {
-            let result = self.check_piece(page, piece);
+            let result = self.check_piece(holder, piece);
             if found.is_ok() {
                 found = result;
             }
@@ -174,22 +174,29 @@ impl World {
         found
     }
 
-    fn check_piece(&self, page: Option<Uuid>, piece: &Piece) -> ApiResult<()> {
+    fn check_piece(&self, holder: &Holder, piece: &Piece) -> ApiResult<()> {
         match (&piece.what, piece.id) {
             (What::Page { .. }, Some(id)) => {
                 let row = self.page(id)?;
                 if row.in_trash {
                     return Err(ApiError::in_trash());
                 }
-                if page.is_some_and(|page| page == id || self.is_page_under(page, id)) {
+                let parent = match holder {
+                    Holder::Page(page) => &Parent::Page(*page),
+                    Holder::NewPage(parent) => parent,
+                };
+                if self.is_under(id, parent) {
                     let message = "A page cannot be moved under itself.";
                     return Err(ApiError::validation(message));
                 }
             }
             (What::Database { .. }, Some(id)) => {
                 let database = self.database(id)?;
-                let above = page.map(|page| self.holder_page(&database.parent) == Some(page));
-                if above != Some(true) {
+                let stays = match holder {
+                    Holder::Page(page) => self.is_under(*page, &database.parent),
+                    Holder::NewPage(_) => false,
+                };
+                if !stays {
                     return Err(ApiError::new(
                         400,
                         "invalid_request",
@@ -211,34 +218,6 @@ impl World {
         Ok(())
     }
 
-    /// The page that something with this parent is in.
-    fn holder_page(&self, parent: &Parent) -> Option<Uuid> {
-        match parent {
-            Parent::Page(page) => Some(*page),
-            Parent::Other(wire) => wire["block_id"]
-                .as_str()
-                .and_then(parse_id)
-                .map(|block| self.page_around(block)),
-            Parent::DataSource(_) | Parent::Workspace => None,
-        }
-    }
-
-    /// Whether a page is somewhere under another one.
-    fn is_page_under(&self, page: Uuid, above: Uuid) -> bool {
-        let mut at = Some(page);
-        // A page cannot be its own ancestor, so the number of pages bounds the walk.
-        for _ in 0..=self.pages.len() {
-            let Some(found) = at.and_then(|at| self.pages.get(&at)) else {
-                return false;
-            };
-            at = self.holder_page(&found.row().parent);
-            if at == Some(above) {
-                return true;
-            }
-        }
-        false
-    }
-
     /// Makes a page's body be what the pieces say. Gives the sub-pages and databases that are not in it
     /// any more: what becomes of them is the caller's to decide.
     pub(crate) fn rewrite_body(
@@ -247,7 +226,8 @@ impl World {
         wanted: Vec<Piece>,
         author: Uuid,
     ) -> ApiResult<Vec<Uuid>> {
-        let have = self.body(page, usize::MAX).pieces;
+        let have = self.own_pieces(page);
+        let wanted: Vec<Piece> = wanted.into_iter().map(folded).collect();
         let kept = ids(&wanted);
         let here = ids(&have);
         let arriving: Vec<Uuid> = kept
@@ -281,7 +261,112 @@ pub(crate) fn ids(pieces: &[Piece]) -> BTreeSet<Uuid> {
     ids
 }
 
+/// A piece without what copies in it show.
+fn folded(mut piece: Piece) -> Piece {
+    let children = std::mem::take(&mut piece.children);
+    if !piece.is_copy() {
+        piece.children = children.into_iter().map(folded).collect();
+    }
+    piece
+}
+
+/// The page that pieces are for.
+#[derive(Debug)]
+pub(crate) enum Holder {
+    Page(Uuid),
+    /// One that is not made yet, and where it will be.
+    NewPage(Parent),
+}
+
+/// Pieces of a text becoming pieces of a page.
+struct Fitting<'w> {
+    world: &'w World,
+    /// What the page holds.
+    here: BTreeSet<Uuid>,
+    /// What is in a place already.
+    seen: BTreeSet<Uuid>,
+}
+
+impl Fitting<'_> {
+    fn pieces(&mut self, pieces: Vec<Piece>) -> Vec<Piece> {
+        let fitted = pieces.into_iter().filter_map(|piece| self.piece(piece));
+        fitted.collect()
+    }
+
+    fn piece(&mut self, mut piece: Piece) -> Option<Piece> {
+        match &mut piece.what {
+            What::Block(_, inner) => {
+                for (_, value) in inner.iter_mut() {
+                    self.world.name_mentions(value);
+                }
+                let known = &self.world.blocks.known;
+                let is_original = |id: &Uuid| {
+                    let block = known.get(id);
+                    block.is_some_and(|block| block.inner.get("synced_from") == Some(&Value::Null))
+                };
+                let named = piece
+                    .id
+                    .filter(|id| self.here.contains(id) && is_original(id));
+                piece.id = named.filter(|id| self.seen.insert(*id));
+            }
+            What::Unknown { .. } => {
+                let id = piece.id.filter(|id| self.here.contains(id))?;
+                self.seen.insert(id).then_some(())?;
+            }
+            What::Page { .. } | What::Database { .. } => {
+                self.seen.insert(piece.id?).then_some(())?;
+            }
+        }
+        piece.children = self.pieces(std::mem::take(&mut piece.children));
+        Some(piece)
+    }
+}
+
+impl World {
+    /// Gives mentions that a text has no words for the names of what they mention.
+    fn name_mentions(&self, value: &mut Value) {
+        let Value::Array(items) = value else { return };
+        for item in items {
+            if item.is_array() {
+                self.name_mentions(item);
+                continue;
+            }
+            let mention = &item["mention"];
+            let kind = mention["type"].as_str().unwrap_or_default();
+            let id = mention[kind]["id"].as_str().and_then(parse_id);
+            let Some(id) = id.filter(|_| item["plain_text"] == "") else {
+                continue;
+            };
+            let name = match kind {
+                "user" => {
+                    let name = self.users.get(&id).and_then(|user| user["name"].as_str());
+                    format!("@{}", name.unwrap_or("Anonymous"))
+                }
+                "page" => self
+                    .page(id)
+                    .map_or("Untitled", |row| row.title())
+                    .to_owned(),
+                _ => {
+                    let title = self
+                        .database(id)
+                        .map(|found| plain_text(&found.shown_title()));
+                    title.unwrap_or_else(|_| "Untitled".to_owned())
+                }
+            };
+            item["plain_text"] = json!(name);
+        }
+    }
+}
+
 impl Body {
+    fn up_to(most: usize) -> Self {
+        Self {
+            left: most,
+            unfolds: true,
+            ..Self::default()
+        }
+    }
+
     fn hides(&mut self, id: Uuid, alt: &str) -> Piece {
         self.unknown.push(id);
         self.truncated = true;
@@ -415,7 +500,7 @@ impl Rewrite {
         if !is_copy {
             let have = match old.filter(|old| old.id == Some(id)) {
                 Some(old) => old.children,
-                None => world.body(id, usize::MAX).pieces,
+                None => world.own_pieces(id),
             };
             self.settle(world, id, have, wanted.children);
         }
@@ -437,8 +522,15 @@ impl Rewrite {
         for member in unsaid {
             inner.remove(*member);
         }
+        forget_signature(&block.inner, &mut inner);
         let differs = |(name, value)| block.inner.get(name) != Some(value);
         if inner.iter().any(differs) {
+            // Of the members that a `type` chooses from there is only ever one.
+            if let Some(Value::String(chosen)) = block.inner.get("type").cloned()
+                && inner.contains_key("type")
+            {
+                block.inner.remove(&chosen);
+            }
             block.inner.extend(inner);
             block.edited = now;
             block.edited_by = author;
@@ -511,10 +603,6 @@ impl Rewrite {
             block.edited = world.now;
             block.edited_by = self.author;
         }
-        // What a copy shows is not its own.
-        if old.is_copy() {
-            return;
-        }
         let is_object =
             |id: &Uuid| world.pages.contains_key(id) || world.databases.contains_key(id);
         let mut left = Vec::new();
@@ -567,8 +655,53 @@ fn common(old: &[String], new: &[String]) -> Vec<(usize, usize)> {
     pairs
 }
 
+/// A hosted file whose address a text gives, signed as it was when the text was read, is the same file.
+fn forget_signature(kept: &Map<String, Value>, said: &mut Map<String, Value>) {
+    let url = |of: &Map<String, Value>, kind: &str| {
+        let url = of.get(kind).and_then(|file| file["url"].as_str());
+        url.map(|url| url.split('?').next().unwrap_or(url).to_owned())
+    };
+    if let Some(hosted) = url(kept, "file")
+        && url(said, "external") == Some(hosted)
+    {
+        said.remove("type");
+        said.remove("external");
+    }
+}
+
 fn icon_is_unsayable(icon: Option<&Value>) -> bool {
     icon.is_some_and(|icon| {
         icon.is_object() && icon["emoji"].is_null() && icon["external"].is_null()
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hosted_file_stays_the_one_it_is_whatever_signature_a_text_has() {
+        let file = |kind: &str, url: &str| -> Map<String, Value> {
+            serde_json::from_value(json!({"type": kind, kind: {"url": url}, "caption": []}))
+                .unwrap()
+        };
+        let kept = file("file", "https://files.example/a/b.png?X-Amz-Signature=1");
+        let mut said = file(
+            "external",
+            "https://files.example/a/b.png?X-Amz-Signature=2",
+        );
+        forget_signature(&kept, &mut said);
+        assert_eq!(Value::Object(said), json!({"caption": []}));
+        let mut other = file("external", "https://files.example/a/c.png");
+        forget_signature(&kept, &mut other);
+        assert!(other.contains_key("external"));
+    }
+
+    #[test]
+    fn pairs_keep_the_order_of_both_sides() {
+        let texts = |texts: &str| -> Vec<String> { texts.chars().map(String::from).collect() };
+        assert_eq!(common(&texts("abcd"), &texts("xbyd")), [(1, 1), (3, 3)]);
+        assert_eq!(common(&texts("ab"), &texts("ba")).len(), 1);
+        assert_eq!(common(&texts("a"), &[]), []);
+    }
 }
