@@ -212,6 +212,7 @@ async fn each_normalisation() {
         ("<div>text</div>", "\\<div\\>text\\</div\\>"),
         ("</callout>", "\\</callout\\>"),
         ("**a ****`b`**** c**", "**a ****`b`**** c**"),
+        ("**(a)**b", "**(a)**b"),
         ("**unclosed _and `this", "\\*\\*unclosed \\_and \\`this"),
         ("", ""),
     ] {
@@ -265,6 +266,11 @@ async fn content_is_inserted_where_it_is_to_go() {
         .ok();
     let text = "first\none\n- two\n\t- inner\nbehind\nthree\n# End\nlast\nvery last";
     assert_eq!(api.text(&page).await, text);
+    let table = "<table>\n<tr>\n<td>a</td>\n</tr>\n<tr>\n<td>b</td>\n</tr>\n</table>";
+    let page = api.written(&format!("{table}\nend")).await;
+    let command = json!({"content": "behind", "after": "<td>a"});
+    api.edit(&page, "insert_content", command).await.ok();
+    assert_eq!(api.text(&page).await, format!("{table}\nbehind\nend"));
 }
 
 #[tokio::test]

@@ -1,5 +1,5 @@
 //! Reading the words of a line: marks, code, links, spans, mentions. Marks are switches, not brackets:
-//! Notion writes `**a ****`b`**** c**`, which no parser of CommonMark reads back as it was.
+//! Notion writes `**(a)**b` where a bold text ends before a letter, and to CommonMark those are no marks.
 
 use std::collections::BTreeSet;
 

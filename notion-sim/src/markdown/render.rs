@@ -137,6 +137,7 @@ impl Writer {
             "column" => self.around("column", "<column>", &piece.children, depth),
             "synced_block" => self.synced(piece, depth),
             "table" => self.table(piece, depth),
+            "table_row" => self.row(piece, depth),
             "code" => self.code(piece, depth),
             "equation" => {
                 self.line(depth, "$$");
@@ -223,13 +224,17 @@ impl Writer {
         let set: Vec<(&str, &str)> = set.map(|(said, _)| (*said, "true")).collect();
         self.line(depth, &opening("table", &set, None));
         for row in &piece.children {
-            self.line(depth, "<tr>");
-            for cell in row.member("cells").as_array().into_iter().flatten() {
-                self.line(depth, &format!("<td>{}</td>", inline::text(cell)));
-            }
-            self.line(depth, "</tr>");
+            self.row(row, depth);
         }
         self.line(depth, "</table>");
+    }
+
+    fn row(&mut self, piece: &Piece, depth: usize) {
+        self.line(depth, "<tr>");
+        for cell in piece.member("cells").as_array().into_iter().flatten() {
+            self.line(depth, &format!("<td>{}</td>", inline::text(cell)));
+        }
+        self.line(depth, "</tr>");
     }
 
     fn code(&mut self, piece: &Piece, depth: usize) {

@@ -1,5 +1,7 @@
 //! What is written out is read back as it was, whatever it is made of.
 
+use std::collections::BTreeSet;
+
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
@@ -9,6 +11,9 @@ use uuid::Uuid;
 
 use super::read::{made, set};
 use super::{Piece, What, inline, read, render};
+use crate::model::World;
+use crate::model::edit::PageChange;
+use crate::model::row::Parent;
 use crate::value::rich_text;
 
 const PAGE: Uuid = Uuid::from_u128(0x1b2c_3d4e_0000_4000_8000_0000_0000_a001);
@@ -228,6 +233,27 @@ fn sayable_all(pieces: &[Piece]) -> Value {
     pieces.iter().map(sayable).collect()
 }
 
+/// Without what names an object, and without copies.
+fn own(pieces: Vec<Piece>) -> Vec<Piece> {
+    let is_own = |piece: &Piece| matches!(piece.what, What::Block(..)) && !piece.is_copy();
+    let pieces = pieces.into_iter().filter(is_own);
+    pieces
+        .map(|mut piece| {
+            piece.children = own(piece.children);
+            piece
+        })
+        .collect()
+}
+
+/// Without the addresses that new blocks have got.
+fn nameless(mut pieces: Vec<Piece>) -> Vec<Piece> {
+    for piece in &mut pieces {
+        piece.id = None;
+        piece.children = nameless(std::mem::take(&mut piece.children));
+    }
+    pieces
+}
+
 proptest! {
     #[test]
     fn blocks_are_read_back_as_they_were_written(pieces in vec(tree(), 0..5)) {
@@ -248,6 +274,37 @@ proptest! {
         let once = render(&read(&text).unwrap(), PAGE);
         let twice = render(&read(&once).unwrap(), PAGE);
         prop_assert_eq!(once, twice);
+    }
+
+    #[test]
+    fn any_text_is_read_and_written(text in "(\\PC|\n|\t|[<>*_`~$\\[\\]\\\\]){0,60}") {
+        let once = render(&read(&text).unwrap_or_default(), PAGE);
+        let twice = render(&read(&once).unwrap(), PAGE);
+        prop_assert_eq!(once, twice);
+    }
+
+    #[test]
+    fn a_body_becomes_what_a_text_says_whatever_it_was(texts in vec(vec(tree(), 0..5), 1..4)) {
+        let mut world = World::new(1, "2026-09-04T14:30:41Z".parse().unwrap());
+        let author = world.bot;
+        let page = world.create_page(Parent::Workspace, PageChange::default(), author).unwrap();
+        for pieces in texts {
+            // Sub-pages and blocks that cannot be said are not there.
+            let said = world.fitted(Some(page), own(pieces), BTreeSet::new());
+            let text = render(&said, page);
+            let left = world.rewrite_body(page, said, author).unwrap();
+            prop_assert!(left.is_empty());
+            let body = world.body(page, usize::MAX).pieces;
+            prop_assert_eq!(render(&nameless(body), page), text);
+            let mut held = BTreeSet::new();
+            for (parent, children) in &world.blocks.children {
+                for child in children {
+                    prop_assert!(held.insert(*child), "{child} is in two places");
+                    prop_assert_eq!(world.blocks.known[child].parent, *parent);
+                }
+            }
+            prop_assert_eq!(held.len(), world.blocks.known.len());
+        }
     }
 
     #[test]
