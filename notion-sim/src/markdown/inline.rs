@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use jiff::tz::Offset;
 use serde_json::{Value, json};
 
+use super::read_inline::PARENTHESES;
 use super::tag::{color_said, is_word, push_attribute, push_escaped};
 use crate::value::date::{Moment, parse_moment};
 
@@ -287,10 +288,10 @@ fn push_code(out: &mut String, text: &str) {
 
 /// Appends an address so that the parenthesis around it ends it.
 pub(super) fn push_address(out: &mut String, address: &str) {
-    let mut depth = 0_i64;
+    let mut depth = 0;
     let balanced = address.chars().all(|c| {
-        depth += i64::from(c == '(') - i64::from(c == ')');
-        depth >= 0
+        depth += i32::from(c == '(') - i32::from(c == ')');
+        (0..=PARENTHESES).contains(&depth)
     }) && depth == 0;
     for c in address.chars() {
         let parenthesis = c == '(' || c == ')';

@@ -13,6 +13,8 @@ use crate::value::{limit, rich_text};
 
 /// Longest address that is looked for, in bytes.
 const ADDRESS: usize = 8192;
+/// Parentheses inside each other that an address may have, as in CommonMark.
+pub(super) const PARENTHESES: i32 = 32;
 
 /// The rich text of a line, in the form in which it is kept.
 pub(crate) fn read(text: &str) -> ApiResult<Value> {
@@ -138,6 +140,8 @@ struct Scanner<'t> {
     is_image: bool,
     /// Numbers of backticks that nothing behind ends.
     endless: BTreeSet<usize>,
+    /// Names of tags that nothing behind ends.
+    unclosed: BTreeSet<&'t str>,
 }
 
 impl<'t> Scanner<'t> {
@@ -149,6 +153,7 @@ impl<'t> Scanner<'t> {
             brackets: Vec::new(),
             is_image: false,
             endless: BTreeSet::new(),
+            unclosed: BTreeSet::new(),
         }
     }
 
@@ -296,9 +301,13 @@ impl<'t> Scanner<'t> {
                 let close = format!("</{name}>");
                 let inner = match tag.form {
                     Form::Alone => Some(0),
+                    _ if self.unclosed.contains(name) => None,
                     _ => behind.find(&close),
                 };
-                let Some(inner) = inner else { return false };
+                let Some(inner) = inner else {
+                    self.unclosed.insert(name);
+                    return false;
+                };
                 let ended = if tag.form == Form::Alone {
                     length
                 } else {
@@ -395,6 +404,9 @@ fn address(text: &str) -> Option<(String, &str)> {
             }
             c => {
                 depth += i32::from(c == '(') - i32::from(c == ')');
+                if depth > PARENTHESES {
+                    return None;
+                }
                 out.push(c);
             }
         }
