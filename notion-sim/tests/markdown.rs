@@ -169,6 +169,20 @@ async fn styles_links_and_mentions_are_written_inline() {
     assert_eq!(runs[14]["mention"]["page"]["id"], other.as_str());
     assert_eq!(runs[16]["mention"]["date"]["end"], "2026-09-05");
     assert_eq!(runs[17]["plain_text"], " 5 * 3 ~ snake_case");
+
+    // A link behind an exclamation mark is no image.
+    let link = json!({"text": {"content": "a", "link": {"url": "https://a.b"}}});
+    let runs = json!([{"text": {"content": "!"}}, link]);
+    let page = api.written("").await;
+    api.append(&page, json!([{"paragraph": {"rich_text": runs}}]))
+        .await;
+    let text = api.text(&page).await;
+    assert_eq!(text, "\\![a](https://a.b)");
+    api.replace(&page, &format!("{text}\nmore")).await.ok();
+    assert_eq!(
+        outline(&api.children(&page).await),
+        ["paragraph: !a", "paragraph: more"]
+    );
 }
 
 /// What people write, and how it is read back.
@@ -186,7 +200,7 @@ async fn each_normalisation() {
         ("```\na\n```", "```plain text\na\n```"),
         ("```nonsense\na\n```", "```plain text\na\n```"),
         ("> a\n> b", "> a\n> b"),
-        ("$x$ and 5 * 3", "\\$x\\$ and 5 \\* 3"),
+        ("$x$ and 5 * 3 * 2", "\\$x\\$ and 5 \\* 3 \\* 2"),
         ("snake_case and 2 < 3", "snake_case and 2 \\< 3"),
         ("- a\n  - b\n    - c", "- a\n\t- b\n\t\t- c"),
         ("# Not folding\n\tchild", "# Not folding\nchild"),
@@ -299,6 +313,19 @@ async fn an_edit_leaves_all_other_blocks_as_they_are() {
     let callout = api.get(&format!("/v1/blocks/{}", before[3])).await.ok();
     assert_eq!(callout["callout"]["icon"], icon);
     assert_eq!(callout["callout"]["rich_text"][0]["plain_text"], "4");
+    let file = json!({"file": {"external": {"url": "https://a.b/c.pdf"}, "name": "Report"}});
+    let file = api.append(&page, json!([file])).await.remove(0);
+    let tag = "<file src=\"https://a.b/c.pdf\">";
+    api.update(
+        &page,
+        &format!("{tag}</file>"),
+        &format!("{tag}words</file>"),
+    )
+    .await
+    .ok();
+    let read = api.get(&format!("/v1/blocks/{file}")).await.ok();
+    assert_eq!(read["file"]["name"], "Report");
+    assert_eq!(read["file"]["caption"][0]["plain_text"], "words");
     // Another order is another order of the same blocks.
     api.replace(&page, "three\n- two\n\t- changed\n\tnew\n\t- other\none")
         .await

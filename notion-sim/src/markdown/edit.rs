@@ -25,7 +25,7 @@ pub(crate) fn update(text: &str, updates: &[Update], lenient: bool) -> ApiResult
             return Err(ApiError::body(&path, "populated", Some(&given)));
         }
         match out.matches(&update.old).count() {
-            0 if lenient && updates.len() > 1 => {
+            0 if lenient => {
                 missing.get_or_insert(&update.old);
                 continue;
             }

@@ -517,6 +517,7 @@ impl Rewrite {
             "paragraph" => &["icon"],
             "callout" if icon_is_unsayable(block.inner.get("icon")) => &["icon"],
             "code" => &["caption"],
+            "file" if block.inner.get("external") == inner.get("external") => &["name"],
             _ => &[],
         };
         for member in unsaid {
@@ -664,8 +665,9 @@ fn forget_signature(kept: &Map<String, Value>, said: &mut Map<String, Value>) {
     if let Some(hosted) = url(kept, "file")
         && url(said, "external") == Some(hosted)
     {
-        said.remove("type");
-        said.remove("external");
+        for member in ["type", "external", "name"] {
+            said.remove(member);
+        }
     }
 }
 
