@@ -10,7 +10,8 @@ use crate::error::{ApiError, ApiResult};
 use crate::markdown::edit::{self, Update};
 use crate::markdown::{Piece, What, read, render, render_with_ends};
 use crate::model::World;
-use crate::model::body::{Body, Holder, ids};
+use crate::model::body::{Body, ids};
+use crate::model::fitting::Holder;
 use crate::model::row::Parent;
 use crate::value::limit;
 

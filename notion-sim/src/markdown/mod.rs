@@ -1,5 +1,5 @@
 //! Notion-flavoured Markdown: the text of a page's body, and a body from such a text. Where the body is
-//! kept, and what becomes of what is there, is `model::body`; edits of a text are `edit`.
+//! kept is `model::body`, what becomes of what is there `model::rewrite`; edits of a text are `edit`.
 //!
 //! | block | text |
 //! |---|---|

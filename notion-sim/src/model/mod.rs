@@ -8,11 +8,13 @@ pub(crate) mod cell;
 pub(crate) mod comment;
 pub(crate) mod container;
 pub(crate) mod edit;
+pub(crate) mod fitting;
 pub(crate) mod kind;
 pub(crate) mod moving;
 pub(crate) mod order;
 pub(crate) mod property;
 pub(crate) mod render;
+pub(crate) mod rewrite;
 pub(crate) mod row;
 pub(crate) mod schema;
 
