@@ -427,3 +427,30 @@ async fn an_edit_of_a_body_is_an_edit_of_its_page() {
     api.update(&page, "text", "words").await.ok();
     assert!(edited().await > before);
 }
+
+#[tokio::test]
+async fn a_body_with_sub_pages_in_columns_survives_a_state_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("state.json");
+    let api = with(builder().state_file(&file)).await;
+    let page = api.written("text").await;
+    let child = api.subpage(&page, "Child").await;
+    let tag = format!(
+        "<page url=\"https://www.notion.so/{}\">Child</page>",
+        plain(&child)
+    );
+    let text = format!(
+        "<columns>\n\t<column>\n\t\t{tag}\n\t\tlast\n\t</column>\n\t<column>\n\t\t**right**\n\t</column>\n</columns>"
+    );
+    api.replace(&page, &text).await.ok();
+    api.update(&page, "last", "end").await.ok();
+    api.sim.save().await.unwrap();
+    let again = with(builder().state_file(&file)).await;
+    assert_eq!(again.text(&page).await, text.replace("last", "end"));
+    let refused = again.replace(&page, "x").await;
+    assert!(
+        refused
+            .message()
+            .starts_with("This operation would delete 1 child page(s)")
+    );
+}
