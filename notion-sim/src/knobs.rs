@@ -26,6 +26,13 @@ pub struct Knobs {
     /// Whether numbers are kept as 64-bit floats. Not by default, unlikely as that is: a digit that a
     /// program loses on the way shows.
     pub rounds_numbers: bool,
+    /// How many blocks a page's Markdown shows; about 20,000 by the documentation.
+    pub markdown_blocks: usize,
+    /// Whether `update_content` skips a replacement whose text is nowhere, as long as another one's is found:
+    /// measured twice, against the documentation, which has it refused.
+    pub markdown_skips_missing: bool,
+    /// Whether blocks that Markdown cannot say survive a `replace_content` that names them by `<unknown>`.
+    pub markdown_keeps_unknown: bool,
 }
 
 impl Default for Knobs {
@@ -39,6 +46,9 @@ impl Default for Knobs {
             search_shows_trashed_sources: false,
             relation_has_more: true,
             rounds_numbers: false,
+            markdown_blocks: 20_000,
+            markdown_skips_missing: true,
+            markdown_keeps_unknown: false,
         }
     }
 }

@@ -35,6 +35,7 @@ mod knobs;
 mod ledger;
 mod limiter;
 mod load;
+mod markdown;
 mod model;
 mod query;
 pub mod replay;

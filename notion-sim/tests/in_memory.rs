@@ -81,6 +81,12 @@ fn life(sim: &NotionSim) -> Vec<String> {
             break;
         }
     }
+    let body = json!({ "parent": { "workspace": true }, "markdown": "# Notes\n- a\n\t- b\n> c" });
+    let notes = hear(post(sim, "/v1/pages", &body));
+    let path = format!("/v1/pages/{}/markdown", notes["id"].as_str().unwrap());
+    let edit =
+        json!({ "type": "replace_content", "replace_content": { "new_str": "> c\n- a\n\tnew" } });
+    hear(sim.call(request(Method::PATCH, &path, &edit)));
     hear(sim.call(request(Method::GET, "/v1/users", &Value::Null)));
     hear(post(sim, "/v1/search", &json!({ "query": "row" })));
     said.push(serde_json::to_string(&sim.ledger()).unwrap());

@@ -6,6 +6,7 @@ use uuid::Uuid;
 use super::{Answer, Call, id_paging, list_open, object_field, only, push_list_end};
 use crate::error::{ApiError, ApiResult};
 use crate::ids::parse_id;
+use crate::markdown::read_inline;
 use crate::model::World;
 use crate::model::comment::Comment;
 use crate::value::{limit, rich_text};
@@ -160,16 +161,13 @@ pub(crate) fn delete(world: &mut World, id: Uuid, _: &Call<'_>) -> ApiResult<Ans
     Ok(Answer::saved(last, id))
 }
 
-/// The text of a comment. Markdown is not read.
+/// The text of a comment, of Markdown only what is inline.
 fn words(body: &Map<String, Value>) -> ApiResult<Value> {
     match (body.get("rich_text"), body.get("markdown")) {
         (Some(given), None) => rich_text::normalise("body.rich_text", given),
         (Some(_), Some(given)) => Err(ApiError::body("body.markdown", "not present", Some(given))),
-        (None, Some(_)) => Err(ApiError::new(
-            400,
-            "invalid_request",
-            "Unsupported request: a comment's `markdown`.",
-        )),
+        (None, Some(Value::String(text))) => read_inline(text),
+        (None, other @ Some(_)) => Err(ApiError::body("body.markdown", "a string", other)),
         (None, None) => Err(ApiError::fix_one(
             ["body.rich_text", "body.markdown"].map(|path| ApiError::body(path, "defined", None)),
         )),

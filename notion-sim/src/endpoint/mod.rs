@@ -3,6 +3,7 @@
 pub(crate) mod blocks;
 pub(crate) mod comments;
 pub(crate) mod containers;
+pub(crate) mod markdown;
 pub(crate) mod pages;
 pub(crate) mod property_item;
 pub(crate) mod route;

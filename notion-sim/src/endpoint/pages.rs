@@ -4,11 +4,14 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::{
-    Answer, Call, blocks, filter_properties, flag, object_field, only, parent, shown_positions,
+    Answer, Call, blocks, filter_properties, flag, markdown, object_field, only, parent,
+    shown_positions,
 };
 use crate::error::{ApiError, ApiResult};
 use crate::model::World;
 use crate::model::edit::PageChange;
+use crate::model::kind::Kind;
+use crate::model::property::Property;
 use crate::model::row::Parent;
 use crate::value;
 
@@ -37,13 +40,20 @@ pub(crate) fn create(world: &mut World, call: &Call<'_>) -> ApiResult<Answer> {
             "children",
             "content",
             "markdown",
+            "markdown_version",
             "template",
             "position",
             "allow_async",
         ],
     )?;
     let parent = parent(world, call.body)?;
-    let change = change(call.body)?;
+    let mut change = change(call.body)?;
+    let titled = has_title(world, &parent, &change);
+    let markdown = markdown::given(world, call.body, &parent, titled)?;
+    if let Some((_, Some(title))) = &markdown {
+        let properties = change.properties.get_or_insert_default();
+        properties.insert("title".into(), json!({"title": title}));
+    }
     let mut keys = ["children", "content"].into_iter();
     let given = keys.find_map(|key| Some((format!("body.{key}"), call.body.get(key)?)));
     let mut drafts = Vec::new();
@@ -66,7 +76,26 @@ pub(crate) fn create(world: &mut World, call: &Call<'_>) -> ApiResult<Answer> {
     if !drafts.is_empty() {
         world.grow(id, 0, drafts, author);
     }
+    if let Some((markdown, _)) = markdown {
+        markdown.write(world, id, call)?;
+    }
     Ok(Answer::saved(body(world, id, call)?, id))
+}
+
+/// Whether properties have a title, by its name or id.
+fn has_title(world: &World, parent: &Parent, change: &PageChange) -> bool {
+    let schema = match parent {
+        Parent::DataSource(id) => world
+            .data_sources
+            .get(id)
+            .map(|source| source.schema.as_slice()),
+        _ => None,
+    };
+    let named =
+        schema.and_then(|schema| schema.iter().find(|property| property.kind == Kind::Title));
+    let name = named.map_or("title", Property::name);
+    let given = change.properties.as_ref();
+    given.is_some_and(|given| given.contains_key("title") || given.contains_key(name))
 }
 
 /// `PATCH /v1/pages/{id}`

@@ -3,7 +3,9 @@
 
 use uuid::Uuid;
 
-use super::{Answer, Call, blocks, comments, containers, pages, property_item, search, users};
+use super::{
+    Answer, Call, blocks, comments, containers, markdown, pages, property_item, search, users,
+};
 use crate::error::{ApiError, ApiResult};
 use crate::ids::{parse_id, percent_decode};
 use crate::model::World;
@@ -134,13 +136,13 @@ static ROUTES: &[Route] = &[
         "GET",
         "pages/{page_id}/markdown",
         "retrieve-page-markdown",
-        Nothing,
+        One(markdown::retrieve),
     ),
     write(
         "PATCH",
         "pages/{page_id}/markdown",
         "update-page-markdown",
-        Nothing,
+        One(markdown::update),
     ),
     read(
         "GET",

@@ -144,7 +144,8 @@ impl World {
         page || self.database(id).is_ok_and(|database| !database.in_trash)
     }
 
-    fn original(&self, id: Uuid) -> Uuid {
+    /// The block whose children one shows: itself, or what it is a copy of.
+    pub(crate) fn original(&self, id: Uuid) -> Uuid {
         let block = self.blocks.known.get(&id);
         let from = block.and_then(|block| block.inner.get("synced_from"));
         let from = from.and_then(|from| from["block_id"].as_str());

@@ -3,15 +3,18 @@
 
 pub(crate) mod block;
 pub(crate) mod block_kind;
+pub(crate) mod body;
 pub(crate) mod cell;
 pub(crate) mod comment;
 pub(crate) mod container;
 pub(crate) mod edit;
+pub(crate) mod fitting;
 pub(crate) mod kind;
 pub(crate) mod moving;
 pub(crate) mod order;
 pub(crate) mod property;
 pub(crate) mod render;
+pub(crate) mod rewrite;
 pub(crate) mod row;
 pub(crate) mod schema;
 

@@ -9,6 +9,7 @@ use super::kind::Kind;
 use super::property::Property;
 use super::row::{Parent, Row};
 use crate::error::{ApiError, ApiResult};
+use crate::ids::parse_id;
 
 impl World {
     /// Moves a page, as `POST /v1/pages/{id}/move` does: it keeps its id, and the values of
@@ -68,7 +69,8 @@ impl World {
         ids.filter(lives_here).copied().collect()
     }
 
-    fn is_under(&self, id: Uuid, parent: &Parent) -> bool {
+    /// Whether something with this parent is in a page, at whatever depth.
+    pub(crate) fn is_under(&self, id: Uuid, parent: &Parent) -> bool {
         let mut above = parent.clone();
         // A page cannot be its own ancestor, so the number of objects bounds the walk.
         for _ in 0..=self.pages.len() + self.databases.len() {
@@ -85,7 +87,12 @@ impl World {
                         None => return false,
                     }
                 }
-                Parent::Workspace | Parent::Other(_) => return false,
+                Parent::Other(wire) => {
+                    let block = wire["block_id"].as_str().and_then(parse_id);
+                    let Some(block) = block else { return false };
+                    Parent::Page(self.page_around(block))
+                }
+                Parent::Workspace => return false,
             };
         }
         false

@@ -44,6 +44,15 @@ pub(crate) fn update(kind: &'static BlockKind, given: &Value) -> ApiResult<Map<S
     members(&path, kind, object(&path, given)?, false)
 }
 
+/// Checks what is said of a new block of this kind, children left out, and fills in what the API does.
+pub(crate) fn first_members(
+    path: &str,
+    kind: &'static BlockKind,
+    given: &Map<String, Value>,
+) -> ApiResult<Map<String, Value>> {
+    members(path, kind, given, true)
+}
+
 fn count(drafts: &[Draft]) -> usize {
     let below = drafts.iter().map(|draft| count(&draft.children));
     drafts.len() + below.sum::<usize>()

@@ -1,0 +1,177 @@
+//! Pieces of a text becoming pieces of a page: what they may name, and what is refused.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::World;
+use super::body::ids;
+use super::cell::plain_text;
+use super::row::Parent;
+use crate::error::{ApiError, ApiResult};
+use crate::ids::parse_id;
+use crate::markdown::{Piece, What};
+
+/// The page that pieces are for.
+#[derive(Debug)]
+pub(crate) enum Holder {
+    Page(Uuid),
+    /// One that is not made yet, and where it will be.
+    NewPage(Parent),
+}
+
+impl World {
+    /// Pieces of a text as they can be in a page: what names a block of another page names none, what is
+    /// there already is not there twice, and mentions have names.
+    pub(crate) fn fitted(
+        &self,
+        page: Option<Uuid>,
+        pieces: Vec<Piece>,
+        there: BTreeSet<Uuid>,
+    ) -> Vec<Piece> {
+        let here = page.map(|page| ids(&self.own_pieces(page)));
+        let mut fitting = Fitting {
+            world: self,
+            here: here.unwrap_or_default(),
+            seen: there,
+        };
+        fitting.pieces(pieces)
+    }
+
+    /// Refuses pieces that cannot be put into a page: sub-pages that are not there, copies of what is no
+    /// original.
+    pub(crate) fn check_pieces(&self, holder: &Holder, wanted: &[Piece]) -> ApiResult<()> {
+        let mut found = Ok(());
+        let mut check = |piece: &Piece| {
+            let result = self.check_piece(holder, piece);
+            if found.is_ok() {
+                found = result;
+            }
+        };
+        wanted.iter().for_each(|piece| piece.walk(&mut check));
+        found
+    }
+
+    fn check_piece(&self, holder: &Holder, piece: &Piece) -> ApiResult<()> {
+        match (&piece.what, piece.id) {
+            (What::Page { .. }, Some(id)) => {
+                let row = self.page(id)?;
+                if row.in_trash {
+                    return Err(ApiError::in_trash());
+                }
+                let parent = match holder {
+                    Holder::Page(page) => &Parent::Page(*page),
+                    Holder::NewPage(parent) => parent,
+                };
+                if self.is_under(id, parent) {
+                    let message = "A page cannot be moved under itself.";
+                    return Err(ApiError::validation(message));
+                }
+            }
+            (What::Database { .. }, Some(id)) => {
+                let database = self.database(id)?;
+                let stays = match holder {
+                    Holder::Page(page) => self.is_under(*page, &database.parent),
+                    Holder::NewPage(_) => false,
+                };
+                if !stays {
+                    return Err(ApiError::new(
+                        400,
+                        "invalid_request",
+                        "Unsupported request: moving a database by `<database>`.",
+                    ));
+                }
+            }
+            (What::Block(..), _) if piece.is_copy() => {
+                let from = piece.member("synced_from")["block_id"].as_str();
+                let from = from.and_then(parse_id).unwrap_or_default();
+                let original = self.block(from)?;
+                if original.inner.get("synced_from") != Some(&Value::Null) {
+                    let message = format!("Block with ID {from} is not an original synced block.");
+                    return Err(ApiError::validation(message));
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Gives mentions that a text has no words for the names of what they mention.
+    fn name_mentions(&self, value: &mut Value) {
+        let Value::Array(items) = value else { return };
+        for item in items {
+            if item.is_array() {
+                self.name_mentions(item);
+                continue;
+            }
+            let mention = &item["mention"];
+            let kind = mention["type"].as_str().unwrap_or_default();
+            let id = mention[kind]["id"].as_str().and_then(parse_id);
+            let Some(id) = id.filter(|_| item["plain_text"] == "") else {
+                continue;
+            };
+            let name = match kind {
+                "user" => {
+                    let name = self.users.get(&id).and_then(|user| user["name"].as_str());
+                    format!("@{}", name.unwrap_or("Anonymous"))
+                }
+                "page" => self
+                    .page(id)
+                    .map_or("Untitled", |row| row.title())
+                    .to_owned(),
+                _ => {
+                    let title = self
+                        .database(id)
+                        .map(|found| plain_text(&found.shown_title()));
+                    title.unwrap_or_else(|_| "Untitled".to_owned())
+                }
+            };
+            item["plain_text"] = json!(name);
+        }
+    }
+}
+
+/// Pieces of a text becoming pieces of a page.
+struct Fitting<'w> {
+    world: &'w World,
+    /// What the page holds.
+    here: BTreeSet<Uuid>,
+    /// What is in a place already.
+    seen: BTreeSet<Uuid>,
+}
+
+impl Fitting<'_> {
+    fn pieces(&mut self, pieces: Vec<Piece>) -> Vec<Piece> {
+        let fitted = pieces.into_iter().filter_map(|piece| self.piece(piece));
+        fitted.collect()
+    }
+
+    fn piece(&mut self, mut piece: Piece) -> Option<Piece> {
+        match &mut piece.what {
+            What::Block(_, inner) => {
+                for (_, value) in inner.iter_mut() {
+                    self.world.name_mentions(value);
+                }
+                let known = &self.world.blocks.known;
+                let is_original = |id: &Uuid| {
+                    let block = known.get(id);
+                    block.is_some_and(|block| block.inner.get("synced_from") == Some(&Value::Null))
+                };
+                let named = piece
+                    .id
+                    .filter(|id| self.here.contains(id) && is_original(id));
+                piece.id = named.filter(|id| self.seen.insert(*id));
+            }
+            What::Unknown { .. } => {
+                let id = piece.id.filter(|id| self.here.contains(id))?;
+                self.seen.insert(id).then_some(())?;
+            }
+            What::Page { .. } | What::Database { .. } => {
+                self.seen.insert(piece.id?).then_some(())?;
+            }
+        }
+        piece.children = self.pieces(std::mem::take(&mut piece.children));
+        Some(piece)
+    }
+}
