@@ -1,13 +1,16 @@
 //! The front door: every request passes faults, authorisation, version and rate limit here before it
 //! reaches an endpoint, and is written into the ledger. There is no socket here.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 
 use crate::clock::{Clock, http_date};
+use crate::endpoint::form::Form;
 use crate::endpoint::route::{self, Route};
 use crate::endpoint::{Answer, Call, parse_query};
 use crate::error::{ApiError, ApiResult};
@@ -26,7 +29,8 @@ pub(crate) struct Inbound {
     pub(crate) query: String,
     pub(crate) authorization: Option<String>,
     pub(crate) notion_version: Option<String>,
-    pub(crate) body: Vec<u8>,
+    pub(crate) content_type: Option<String>,
+    pub(crate) body: Bytes,
 }
 
 /// What the connection is to do with an answer.
@@ -43,12 +47,12 @@ pub(crate) enum Fate {
 #[derive(Debug)]
 pub(crate) struct Outbound {
     pub(crate) status: u16,
-    pub(crate) content_type: &'static str,
+    pub(crate) content_type: Cow<'static, str>,
     pub(crate) date: String,
     pub(crate) request_id: Option<String>,
     pub(crate) retry_after: Option<u64>,
     pub(crate) cf_ray: Option<String>,
-    pub(crate) body: String,
+    pub(crate) body: Bytes,
     pub(crate) delay: Duration,
     pub(crate) fate: Fate,
 }
@@ -84,8 +88,13 @@ impl Simulation {
 
     /// Sets the world's time to the clock's.
     pub(crate) fn tick(&mut self) -> Timestamp {
-        self.world.now = self.clock.now();
+        self.world.catch_up(self.clock.now());
         self.world.now
+    }
+
+    /// The next request id.
+    pub(crate) fn next_request_id(&mut self) -> String {
+        self.request_ids.next_uuid().to_string()
     }
 
     /// Changes how far queries lag; what they show now may change with it.
@@ -99,21 +108,25 @@ impl Simulation {
     /// Answers a request to the API.
     pub(crate) fn respond(&mut self, request: &Inbound) -> Outbound {
         let now = self.tick();
-        let request_id = self.request_ids.next_uuid().to_string();
+        let request_id = self.next_request_id();
         let fault = self.faults.take(&request.method, &request.path);
         let mut out = Outbound {
             status: 200,
-            content_type: "application/json; charset=utf-8",
+            content_type: "application/json; charset=utf-8".into(),
             date: http_date(now),
             request_id: Some(request_id.clone()),
             retry_after: None,
             cf_ray: None,
-            body: String::new(),
+            body: Bytes::new(),
             delay: Duration::ZERO,
             fate: Fate::Send,
         };
         let route = route::find(&request.method, &request.path);
-        let body: Option<Value> = serde_json::from_slice(&request.body).ok();
+        let in_parts = route.is_some_and(|route| route.takes_parts);
+        let body: Option<Value> = match in_parts {
+            true => Some(json!({})),
+            false => serde_json::from_slice(&request.body).ok(),
+        };
         let mut entry = self.entry(request, route, body.as_ref(), now);
 
         let refused = fault.as_ref().and_then(before);
@@ -142,12 +155,12 @@ impl Simulation {
         match result {
             Ok(answer) => {
                 note(&mut entry, &answer);
-                out.body = with_request_id(answer.body, &request_id);
+                out.body = with_request_id(answer.body, &request_id).into();
             }
             Err(error) => {
                 out.status = error.status;
                 out.retry_after = error.retry_after;
-                out.body = error.to_body(&request_id);
+                out.body = error.to_body(&request_id).into();
             }
         }
         entry.status = Some(out.status);
@@ -218,7 +231,11 @@ impl Simulation {
         }
         let version = Version::parse(request.notion_version.as_deref())?;
         self.limiter.spend(now)?;
-        if request.body.len() > limit::BODY_BYTES {
+        let form = match route.takes_parts {
+            true => Form::read(request.content_type.as_deref(), request.body.clone())?,
+            false => Form::default(),
+        };
+        if request.body.len() > limit::BODY_BYTES && !route.takes_parts {
             return Err(ApiError::too_long(
                 "body",
                 limit::BODY_BYTES,
@@ -235,6 +252,7 @@ impl Simulation {
             version,
             query: &query,
             body: &body,
+            form: &form,
         };
         route.carry_out(&mut self.world, &request.path, &call)
     }
@@ -318,12 +336,13 @@ fn usual(status: u16) -> (&'static str, &'static str) {
 
 fn html_edge(out: &mut Outbound, status: u16) {
     out.status = status;
-    out.content_type = "text/html; charset=UTF-8";
+    out.content_type = "text/html; charset=UTF-8".into();
     out.request_id = None;
     out.cf_ray = Some("8f2b1c0d9e7a6543-FRA".into());
     out.body = format!(
         "<!DOCTYPE html><html><head><title>{status}</title></head><body><h1>Error {status}</h1></body></html>"
-    );
+    )
+    .into();
 }
 
 /// The 503 that says, more or less clearly, that the change was saved.
@@ -393,7 +412,7 @@ mod tests {
     }
 
     fn code(out: &Outbound) -> String {
-        let body: Value = serde_json::from_str(&out.body).unwrap();
+        let body: Value = serde_json::from_slice(&out.body).unwrap();
         body["code"].as_str().unwrap_or_default().to_owned()
     }
 
@@ -401,7 +420,7 @@ mod tests {
     fn the_door_checks_url_then_body_then_token_then_version() {
         let mut simulation = simulation();
         let mut request = Inbound {
-            body: b"{".into(),
+            body: "{".into(),
             authorization: None,
             notion_version: None,
             ..get("/v1/nowhere")
@@ -420,17 +439,20 @@ mod tests {
 
     #[test]
     fn an_operation_that_is_not_simulated_says_so() {
-        let out = simulation().respond(&get("/v1/custom_emojis"));
-        let body: Value = serde_json::from_str(&out.body).unwrap();
+        let out = simulation().respond(&Inbound {
+            method: "POST".into(),
+            ..get("/v1/blocks/meeting_notes/query")
+        });
+        let body: Value = serde_json::from_slice(&out.body).unwrap();
         assert_eq!(body["code"], "invalid_request");
-        assert_eq!(body["message"], "Unsupported request: list-custom-emojis.");
+        assert_eq!(body["message"], "Unsupported request: query-meeting-notes.");
     }
 
     #[test]
     fn answers_carry_the_simulated_date_and_a_request_id() {
         let out = simulation().respond(&get("/v1/users/me"));
         assert_eq!(out.date, "Fri, 04 Sep 2026 14:30:41 GMT");
-        let body: Value = serde_json::from_str(&out.body).unwrap();
+        let body: Value = serde_json::from_slice(&out.body).unwrap();
         assert_eq!(body["request_id"], json!(out.request_id.unwrap()));
     }
 }

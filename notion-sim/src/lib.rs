@@ -28,6 +28,7 @@ mod endpoint;
 mod entry;
 mod error;
 mod faults;
+mod files;
 mod front;
 mod generate;
 mod ids;

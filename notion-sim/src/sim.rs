@@ -1,5 +1,7 @@
 //! The running simulator, and what an embedding program can ask of it.
 
+pub(crate) mod files;
+
 use std::sync::Arc;
 use std::time::Duration;
 

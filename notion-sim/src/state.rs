@@ -1,5 +1,7 @@
 //! The whole workspace as one JSON document, and back. The document is for this simulator only.
 
+mod files;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -47,7 +49,7 @@ impl Snapshot {
             Clock::Real => Value::Null,
             Clock::Virtual(at) => json!(at.to_string()),
         };
-        let document = json!({
+        let mut document = json!({
             "format": 1,
             "clock": clock,
             "ids": world.ids,
@@ -64,6 +66,7 @@ impl Snapshot {
             "children": dump_children(&world.blocks.children),
             "comments": world.comments.iter().map(dump_comment).collect::<Vec<_>>(),
         });
+        files::dump(world, &mut document);
         let sources = world.data_sources.values();
         let pages = world.pages.values();
         Self {
@@ -173,6 +176,7 @@ fn dump_comment(comment: &Comment) -> Value {
         "about": comment.about.to_string(), "author": comment.author.to_string(),
         "created": comment.created.to_string(), "edited": comment.edited.to_string(),
         "rich_text": comment.rich_text, "display_name": comment.display_name,
+        "attachments": comment.attachments,
     })
 }
 
@@ -183,6 +187,8 @@ pub(crate) fn restore(simulation: &mut Simulation, document: &Value) -> Result<(
     }
     let mut world = World::new(0, simulation.clock.now());
     world.index_lag = simulation.world.index_lag;
+    world.base_url.clone_from(&simulation.world.base_url);
+    world.serves_itself = simulation.world.serves_itself;
     world.result_cap = simulation.world.result_cap;
     world.ids = read(document, "ids")?;
     world.knobs = read(document, "knobs")?;
@@ -219,6 +225,7 @@ pub(crate) fn restore(simulation: &mut Simulation, document: &Value) -> Result<(
     for wire in items(document, "comments") {
         world.comments.push(restore_comment(wire)?);
     }
+    files::restore(&mut world, document)?;
     if let Some(at) = document["clock"].as_str() {
         simulation.clock = Clock::Virtual(at.parse().map_err(|_| missing("clock"))?);
     }
@@ -391,6 +398,7 @@ fn restore_comment(wire: &Value) -> Result<Comment, StateError> {
         author: id(wire, "author")?,
         rich_text: wire["rich_text"].clone(),
         display_name: wire["display_name"].clone(),
+        attachments: items(wire, "attachments").cloned().collect(),
     })
 }
 

@@ -3,12 +3,12 @@
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use super::pages::icon;
 use super::{Answer, Call, filter_properties, flag, object_field, only, parent};
 use crate::error::{ApiError, ApiResult};
 use crate::ids::parse_id;
 use crate::model::World;
 use crate::model::container::{DataSource, Database};
+use crate::value::picture::Picture;
 use crate::value::rich_text;
 
 /// `GET /v1/databases/{id}`
@@ -47,13 +47,14 @@ pub(crate) fn create_database(world: &mut World, call: &Call<'_>) -> ApiResult<A
     let schema_path = "body.initial_data_source.properties";
     world.check_schema(schema_path, &properties)?;
     let title = text(call.body, "title")?.unwrap_or_else(|| json!([]));
+    let [icon, cover] = pictures(world, call.body)?;
     let id = world.ids.next_uuid();
     let mut database = Database::new(id, place, world.now);
     database.title = title.clone();
     database.description = text(call.body, "description")?.unwrap_or_else(|| json!([]));
     database.is_inline = flag(call.body, "is_inline")?.unwrap_or(false);
-    database.icon = call.body.get("icon").map_or(Value::Null, icon);
-    database.cover = call.body.get("cover").map_or(Value::Null, icon);
+    database.icon = icon.unwrap_or_default().settle(world);
+    database.cover = cover.unwrap_or_default().settle(world);
     let (is_inline, description) = (database.is_inline, database.description.clone());
     world.insert_database(database);
     let source = add_data_source(world, id, title, schema_path, &properties)?;
@@ -98,9 +99,12 @@ pub(crate) fn update_database(world: &mut World, id: Uuid, call: &Call<'_>) -> A
     let title = text(call.body, "title")?;
     let description = text(call.body, "description")?;
     let (is_inline, is_locked) = (flag(call.body, "is_inline")?, flag(call.body, "is_locked")?);
+    let [icon, cover] = pictures(world, call.body)?;
     if let Some(flag) = in_trash {
         trash_database(world, id, flag)?;
     }
+    let icon = icon.map(|icon| icon.settle(world));
+    let cover = cover.map(|cover| cover.settle(world));
     let now = world.now;
     if let Some(only) = only_source(world, id)
         && let Some(source) = world.data_sources.get_mut(&only)
@@ -115,12 +119,8 @@ pub(crate) fn update_database(world: &mut World, id: Uuid, call: &Call<'_>) -> A
         database.description = description.unwrap_or_else(|| database.description.clone());
         database.is_inline = is_inline.unwrap_or(database.is_inline);
         database.is_locked = is_locked.unwrap_or(database.is_locked);
-        if let Some(given) = call.body.get("icon") {
-            database.icon = icon(given);
-        }
-        if let Some(given) = call.body.get("cover") {
-            database.cover = icon(given);
-        }
+        database.icon = icon.unwrap_or_else(|| database.icon.clone());
+        database.cover = cover.unwrap_or_else(|| database.cover.clone());
     }
     world.revision += 1;
     let answer = retrieve_database(world, id, call)?;
@@ -185,9 +185,11 @@ pub(crate) fn create_data_source(world: &mut World, call: &Call<'_>) -> ApiResul
         .ok_or_else(|| ApiError::body("body.properties", "defined", None))?;
     world.check_schema("body.properties", &properties)?;
     let title = text(call.body, "title")?.unwrap_or_else(|| json!([]));
+    let [icon, _] = pictures(world, call.body)?;
     let id = add_data_source(world, database, title, "body.properties", &properties)?;
-    if let (Some(given), Some(source)) = (call.body.get("icon"), world.data_sources.get_mut(&id)) {
-        source.icon = icon(given);
+    let icon = icon.unwrap_or_default().settle(world);
+    if let Some(source) = world.data_sources.get_mut(&id) {
+        source.icon = icon;
     }
     let answer = retrieve_data_source(world, id, call)?;
     Ok(Answer::saved(answer.body, id))
@@ -250,9 +252,11 @@ pub(crate) fn update_data_source(
             Some(world.database(target)?.id)
         }
     };
+    let [icon, _] = pictures(world, call.body)?;
     if let Some(properties) = object_field(call.body, "properties")? {
         world.patch_schema(id, &properties)?;
     }
+    let icon = icon.map(|icon| icon.settle(world));
     if let Some(target) = target {
         move_data_source(world, id, target);
     }
@@ -273,9 +277,7 @@ pub(crate) fn update_data_source(
         source.in_trash = in_trash.unwrap_or(source.in_trash);
         source.description = description.unwrap_or_else(|| source.description.clone());
         source.title = title.unwrap_or_else(|| source.title.clone());
-        if let Some(given) = call.body.get("icon") {
-            source.icon = icon(given);
-        }
+        source.icon = icon.unwrap_or_else(|| source.icon.clone());
         source.touch(now);
     }
     world.revision += 1;
@@ -314,6 +316,10 @@ fn move_data_source(world: &mut World, id: Uuid, target: Uuid) {
             page.rewrite().refresh_head(Some(target));
         }
     }
+}
+
+fn pictures(world: &World, body: &Map<String, Value>) -> ApiResult<[Option<Picture>; 2]> {
+    world.pictures(body.get("icon").cloned(), body.get("cover").cloned())
 }
 
 fn text(body: &Map<String, Value>, key: &str) -> ApiResult<Option<Value>> {

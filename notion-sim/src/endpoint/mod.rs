@@ -3,10 +3,12 @@
 pub(crate) mod blocks;
 pub(crate) mod comments;
 pub(crate) mod containers;
+pub(crate) mod form;
 pub(crate) mod pages;
 pub(crate) mod property_item;
 pub(crate) mod route;
 pub(crate) mod search;
+pub(crate) mod uploads;
 pub(crate) mod users;
 
 use serde_json::{Map, Value};
@@ -254,6 +256,8 @@ pub(crate) struct Call<'a> {
     pub(crate) version: Version,
     pub(crate) query: &'a [(String, String)],
     pub(crate) body: &'a Map<String, Value>,
+    /// What came in parts instead.
+    pub(crate) form: &'a form::Form,
 }
 
 /// The answer of an endpoint.

@@ -1,6 +1,6 @@
 //! Pages: create, retrieve, update, move, and their trash.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::{
@@ -126,22 +126,10 @@ pub(crate) fn move_to(world: &mut World, id: Uuid, call: &Call<'_>) -> ApiResult
 pub(crate) fn change(body: &Map<String, Value>) -> ApiResult<PageChange> {
     Ok(PageChange {
         properties: object_field(body, "properties")?,
-        icon: body.get("icon").map(icon),
-        cover: body.get("cover").map(icon),
+        icon: body.get("icon").cloned(),
+        cover: body.get("cover").cloned(),
         in_trash: flag(body, "in_trash")?,
         is_archived: flag(body, "is_archived")?,
         is_locked: flag(body, "is_locked")?,
     })
-}
-
-/// An icon or cover with its `type` filled in.
-pub(crate) fn icon(given: &Value) -> Value {
-    let mut icon = given.clone();
-    if let Some(object) = icon.as_object_mut()
-        && !object.contains_key("type")
-        && let Some(kind) = object.keys().next().cloned()
-    {
-        object.insert("type".into(), json!(kind));
-    }
-    icon
 }

@@ -3,7 +3,9 @@
 
 use uuid::Uuid;
 
-use super::{Answer, Call, blocks, comments, containers, pages, property_item, search, users};
+use super::{
+    Answer, Call, blocks, comments, containers, pages, property_item, search, uploads, users,
+};
 use crate::error::{ApiError, ApiResult};
 use crate::ids::{parse_id, percent_decode};
 use crate::model::World;
@@ -17,6 +19,8 @@ pub(crate) struct Route {
     pub(crate) path: &'static str,
     /// Whether it is meant to change something.
     pub(crate) mutates: bool,
+    /// Whether its body comes in parts, not as JSON.
+    pub(crate) takes_parts: bool,
     run: Run,
 }
 
@@ -40,6 +44,7 @@ const fn read(method: &'static str, path: &'static str, name: &'static str, run:
         method,
         path,
         mutates: false,
+        takes_parts: false,
         run,
     }
 }
@@ -48,6 +53,13 @@ const fn write(method: &'static str, path: &'static str, name: &'static str, run
     Route {
         mutates: true,
         ..read(method, path, name, run)
+    }
+}
+
+const fn in_parts(route: Route) -> Route {
+    Route {
+        takes_parts: true,
+        ..route
     }
 }
 
@@ -220,31 +232,49 @@ static ROUTES: &[Route] = &[
         "delete-view-query",
         Nothing,
     ),
-    read("GET", "file_uploads", "list-file-uploads", Nothing),
-    write("POST", "file_uploads", "create-file", Nothing),
+    read(
+        "GET",
+        "file_uploads",
+        "list-file-uploads",
+        All(uploads::list),
+    ),
+    write("POST", "file_uploads", "create-file", All(uploads::create)),
     read(
         "GET",
         "file_uploads/{file_upload_id}",
         "retrieve-file-upload",
-        Nothing,
+        One(uploads::retrieve),
     ),
-    write(
+    in_parts(write(
         "POST",
         "file_uploads/{file_upload_id}/send",
         "upload-file",
-        Nothing,
-    ),
+        One(uploads::send),
+    )),
     write(
         "POST",
         "file_uploads/{file_upload_id}/complete",
         "complete-file-upload",
-        Nothing,
+        One(uploads::complete),
     ),
     read("GET", "custom_emojis", "list-custom-emojis", Nothing),
     read(
         "GET",
         "async_tasks/{task_id}",
         "retrieve-async-task",
+        Nothing,
+    ),
+    // Meeting notes are made by a service of their own.
+    write(
+        "POST",
+        "blocks/meeting_notes",
+        "create-meeting-notes",
+        Nothing,
+    ),
+    read(
+        "POST",
+        "blocks/meeting_notes/query",
+        "query-meeting-notes",
         Nothing,
     ),
     write("POST", "oauth/token", "create-a-token", Nothing),

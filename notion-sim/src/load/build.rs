@@ -1,6 +1,6 @@
 //! Making objects of sights, and making up what the recordings only hint at.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
@@ -12,9 +12,11 @@ use crate::ids::parse_id;
 use crate::model::World;
 use crate::model::cell::Cell;
 use crate::model::container::{DataSource, Database};
+use crate::model::emoji::CustomEmoji;
 use crate::model::kind::Kind;
 use crate::model::property::{self, Property};
 use crate::model::row::{Parent, Row};
+use crate::model::upload::Upload;
 use crate::state::parent_of;
 use crate::value::reference::bare_url;
 
@@ -40,6 +42,17 @@ pub(super) fn build(world: &mut World, sights: Sights, report: &mut LoadReport) 
         world.users.insert(id, user);
         report.objects += 1;
     }
+    for emoji in &sights.emojis {
+        let text = |key: &str| emoji[key].as_str().unwrap_or_default().to_owned();
+        if let Some(id) = parse_id(&text("id")) {
+            world.add_emoji(CustomEmoji {
+                id,
+                name: text("name"),
+                url: text("url"),
+            });
+        }
+    }
+    uploads(world, sights.uploads, report);
     let mut with_schema = Vec::new();
     for (id, sight) in sights.databases {
         match database(world, id, &sight.object) {
@@ -81,6 +94,22 @@ pub(super) fn build(world: &mut World, sights: Sights, report: &mut LoadReport) 
                 report.objects += 1;
             }
             Err(reason) => report.skip(&sight.file, sight.line, format!("page {id}: {reason}")),
+        }
+    }
+}
+
+/// Lists show the newest first, requests make the oldest first.
+fn uploads(world: &mut World, seen: BTreeMap<Uuid, Sight>, report: &mut LoadReport) {
+    let mut seen: Vec<Sight> = seen.into_values().collect();
+    let time = |sight: &Sight| sight.object["created_time"].as_str().map(str::to_owned);
+    seen.sort_by_key(|sight| (time(sight), sight.line, std::cmp::Reverse(sight.place)));
+    for sight in seen {
+        match Upload::from_wire(&sight.object) {
+            Some(upload) => {
+                world.add_upload(upload);
+                report.objects += 1;
+            }
+            None => report.skip(&sight.file, sight.line, "not a whole file upload"),
         }
     }
 }

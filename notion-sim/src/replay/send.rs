@@ -126,6 +126,9 @@ impl Replay {
             Value::String(text) => text.clone(),
             body => self.names.translate(body).to_string(),
         };
+        // A recording tells no headers; the parts of a body tell what parts them.
+        let boundary = body.strip_prefix("--").and_then(|rest| rest.lines().next());
+        let boundary = boundary.map(str::to_owned);
         let token = match recorded.status {
             401 => "ntn_refused",
             _ => TOKEN,
@@ -143,11 +146,13 @@ impl Replay {
             query: query.collect::<Vec<_>>().join("&"),
             authorization: Some(format!("Bearer {token}")),
             notion_version: Some(recorded.version.clone()),
+            content_type: boundary.map(|text| format!("multipart/form-data; boundary={text}")),
             body: body.into(),
         });
         ReplayedAnswer {
             status: out.status,
-            body: serde_json::from_str(&out.body).unwrap_or(Value::String(out.body)),
+            body: serde_json::from_slice(&out.body)
+                .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(&out.body).into_owned())),
         }
     }
 
