@@ -1,6 +1,7 @@
 //! The whole workspace as one JSON document, and back. The document is for this simulator only.
 
 mod files;
+mod views;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -67,6 +68,7 @@ impl Snapshot {
             "comments": world.comments.iter().map(dump_comment).collect::<Vec<_>>(),
         });
         files::dump(world, &mut document);
+        views::dump(world, &mut document);
         let sources = world.data_sources.values();
         let pages = world.pages.values();
         Self {
@@ -108,6 +110,7 @@ fn dump_database(database: &Database) -> Value {
             .map(Uuid::to_string)
             .collect::<Vec<_>>()
     );
+    wire["is_linked"] = json!(database.is_linked);
     wire["extra"] = json!(database.extra);
     wire["created"] = json!(database.created.to_string());
     wire["edited"] = json!(database.edited.to_string());
@@ -226,6 +229,7 @@ pub(crate) fn restore(simulation: &mut Simulation, document: &Value) -> Result<(
         world.comments.push(restore_comment(wire)?);
     }
     files::restore(&mut world, document)?;
+    views::restore(&mut world, document)?;
     if let Some(at) = document["clock"].as_str() {
         simulation.clock = Clock::Virtual(at.parse().map_err(|_| missing("clock"))?);
     }
@@ -295,6 +299,7 @@ fn restore_database(wire: &Value) -> Result<Database, StateError> {
     database.title = wire["title"].clone();
     database.description = wire["description"].clone();
     database.is_inline = flag(wire, "is_inline");
+    database.is_linked = flag(wire, "is_linked");
     database.in_trash = flag(wire, "in_trash");
     database.is_locked = flag(wire, "is_locked");
     database.icon = wire["icon"].clone();

@@ -13,6 +13,10 @@ use crate::value::rich_text;
 
 /// `GET /v1/databases/{id}`
 pub(crate) fn retrieve_database(world: &mut World, id: Uuid, call: &Call<'_>) -> ApiResult<Answer> {
+    if world.database(id)?.is_linked {
+        let message = "Database retrievals do not support linked databases.";
+        return Err(ApiError::validation(message));
+    }
     let wire = world.database_wire(world.database(id)?, call.version);
     Ok(Answer::read(wire.to_string()))
 }
@@ -198,19 +202,20 @@ pub(crate) fn create_data_source(world: &mut World, call: &Call<'_>) -> ApiResul
 /// Adds a data source to a database that is there.
 pub(crate) fn add_data_source(
     world: &mut World,
-    database: Uuid,
+    to: Uuid,
     title: Value,
     path: &str,
     properties: &Map<String, Value>,
 ) -> ApiResult<Uuid> {
     let id = world.ids.next_uuid();
-    let mut source = DataSource::new(id, database, world.now, world.bot);
+    let mut source = DataSource::new(id, to, world.now, world.bot);
     source.title = title;
     world.data_sources.insert(id, source);
-    if let Some(database) = world.databases.get_mut(&database) {
+    if let Some(database) = world.databases.get_mut(&to) {
         database.data_sources.push(id);
     }
     world.init_schema(id, path, properties)?;
+    world.add_first_view(to, id);
     Ok(id)
 }
 
@@ -311,6 +316,8 @@ fn move_data_source(world: &mut World, id: Uuid, target: Uuid) {
     if let Some(database) = world.databases.get_mut(&target) {
         database.data_sources.push(id);
     }
+    // The views stay where they are, as views of a data source that lives elsewhere.
+    world.add_first_view(target, id);
     for page in pages {
         if let Some(page) = world.pages.get_mut(&page) {
             page.rewrite().refresh_head(Some(target));

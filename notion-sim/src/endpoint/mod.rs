@@ -10,6 +10,7 @@ pub(crate) mod route;
 pub(crate) mod search;
 pub(crate) mod uploads;
 pub(crate) mod users;
+pub(crate) mod views;
 
 use serde_json::{Map, Value};
 

@@ -4,7 +4,7 @@
 use uuid::Uuid;
 
 use super::{
-    Answer, Call, blocks, comments, containers, pages, property_item, search, uploads, users,
+    Answer, Call, blocks, comments, containers, pages, property_item, search, uploads, users, views,
 };
 use crate::error::{ApiError, ApiResult};
 use crate::ids::{parse_id, percent_decode};
@@ -209,28 +209,43 @@ static ROUTES: &[Route] = &[
         "delete-a-comment",
         One(comments::delete),
     ),
-    read("GET", "views", "list-views", Nothing),
-    write("POST", "views", "create-view", Nothing),
-    read("GET", "views/{view_id}", "retrieve-a-view", Nothing),
-    write("PATCH", "views/{view_id}", "update-a-view", Nothing),
-    write("DELETE", "views/{view_id}", "delete-view", Nothing),
+    read("GET", "views", "list-views", All(views::list)),
+    write("POST", "views", "create-view", All(views::create)),
+    read(
+        "GET",
+        "views/{view_id}",
+        "retrieve-a-view",
+        One(views::retrieve),
+    ),
+    write(
+        "PATCH",
+        "views/{view_id}",
+        "update-a-view",
+        One(views::update),
+    ),
+    write(
+        "DELETE",
+        "views/{view_id}",
+        "delete-view",
+        One(views::delete),
+    ),
     read(
         "POST",
         "views/{view_id}/queries",
         "create-view-query",
-        Nothing,
+        One(views::create_query),
     ),
     read(
         "GET",
         "views/{view_id}/queries/{query_id}",
         "get-view-query-results",
-        Nothing,
+        Part(views::query_results),
     ),
     read(
         "DELETE",
         "views/{view_id}/queries/{query_id}",
         "delete-view-query",
-        Nothing,
+        Part(views::delete_query),
     ),
     read(
         "GET",

@@ -155,7 +155,9 @@ fn adopt(world: &mut World, source: DataSource) {
     if !database.data_sources.contains(&id) {
         database.data_sources.push(id);
     }
+    let container = source.database;
     world.data_sources.insert(id, source);
+    world.add_first_view(container, id);
 }
 
 fn time(object: &Value, key: &str) -> Option<Timestamp> {
@@ -361,6 +363,9 @@ fn page(
     {
         source.next_number = source.next_number.max(highest + 1);
     }
+    has_hosted_files |= [&row.icon, &row.cover]
+        .iter()
+        .any(|picture| picture["type"] == "file");
     if !has_hosted_files {
         row.as_loaded = as_loaded(seen, row.in_trash);
     }

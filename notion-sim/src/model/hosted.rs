@@ -156,6 +156,8 @@ impl World {
     pub(crate) fn signed(&self, kept: &str) -> Value {
         let expiry = self.now.checked_add(SignedDuration::from_secs(GOOD_FOR));
         let expiry = expiry.unwrap_or(self.now);
+        // What was loaded may carry the signature it was recorded with.
+        let kept = kept.split(['?', '#']).next().unwrap_or(kept);
         let below = kept.strip_prefix(STORE);
         let query = self.signer.query(below.unwrap_or(kept), self.now);
         let url = match below.filter(|below| self.serves_itself && self.stored(below).is_some()) {

@@ -18,6 +18,7 @@ pub(crate) mod render;
 pub(crate) mod row;
 pub(crate) mod schema;
 pub(crate) mod upload;
+pub(crate) mod view;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
@@ -35,6 +36,7 @@ use self::hosted::Signer;
 use self::property::Property;
 use self::row::{Page, Parent, Row};
 use self::upload::{Outside, Upload};
+use self::view::{View, ViewQuery};
 use crate::error::{ApiError, ApiResult};
 use crate::ids::IdSource;
 use crate::knobs::Knobs;
@@ -68,6 +70,9 @@ pub(crate) struct World {
     /// What uploads may be imported from, by address.
     pub(crate) outside: BTreeMap<String, Outside>,
     pub(crate) emojis: Vec<CustomEmoji>,
+    /// Those of one database in the order of its tabs.
+    pub(crate) views: Vec<View>,
+    pub(crate) view_queries: Vec<ViewQuery>,
     /// What happens on its own, in the order of time.
     pub(crate) waiting: VecDeque<(Timestamp, Due)>,
     /// Where the API is, as answers say it.
@@ -127,6 +132,8 @@ impl World {
             uploads: Vec::new(),
             outside: BTreeMap::new(),
             emojis: Vec::new(),
+            views: Vec::new(),
+            view_queries: Vec::new(),
             waiting: VecDeque::new(),
             base_url: NOTION.into(),
             serves_itself: false,

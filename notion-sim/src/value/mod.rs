@@ -3,11 +3,13 @@
 pub(crate) mod block;
 pub(crate) mod date;
 pub(crate) mod limit;
+pub(crate) mod looks;
 pub(crate) mod media;
 pub(crate) mod option;
 pub(crate) mod picture;
 pub(crate) mod reference;
 pub(crate) mod rich_text;
+pub(crate) mod view;
 
 use serde_json::{Map, Number, Value, json};
 use uuid::Uuid;
