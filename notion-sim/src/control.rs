@@ -15,8 +15,8 @@ use crate::front::{Fate, Inbound, Outbound, Simulation};
 use crate::generate;
 use crate::limiter::Limiter;
 use crate::shared::Shared;
-use crate::sim::files;
 use crate::sim::{SimError, edit_as_person, id_of};
+use crate::sim::{files, people};
 use crate::state;
 
 type Reply = Result<Value, SimError>;
@@ -143,6 +143,19 @@ fn carry_out(simulation: &mut Simulation, request: &Inbound) -> Reply {
             let id = files::create_emoji(&mut simulation.world, name, url);
             Ok(json!({"id": id}))
         }
+        ("POST", "templates") => {
+            let source = body["data_source_id"].as_str().unwrap_or_default();
+            let id = people::create_template(&mut simulation.world, source, &body)?;
+            Ok(json!({"id": id}))
+        }
+        ("GET", "oauth") => {
+            let client = &simulation.world.access.client;
+            Ok(json!({"client_id": client.id, "client_secret": client.secret}))
+        }
+        ("POST", "oauth") => {
+            let code = simulation.world.authorize(body["redirect_uri"].as_str());
+            Ok(json!({"code": code}))
+        }
         ("POST", "settings") => settings(simulation, &body),
         ("POST", "token") => {
             let (Some(token), Some(valid)) = (body["token"].as_str(), body["valid"].as_bool())
@@ -152,7 +165,7 @@ fn carry_out(simulation: &mut Simulation, request: &Inbound) -> Reply {
                     "`token` should be a string, `valid` a boolean",
                 ));
             };
-            simulation.tokens.insert(token.to_owned(), valid);
+            simulation.world.set_token(token, valid);
             Ok(json!({"valid": valid}))
         }
         ("POST", "generate") => {
@@ -246,8 +259,8 @@ fn settings(simulation: &mut Simulation, body: &Value) -> Reply {
                 files::set_upload_limit(&mut simulation.world, bytes);
             }
             ("knobs", value) => {
-                simulation.world.knobs =
-                    serde_json::from_value(value.clone()).map_err(|_| wrong())?;
+                let knobs = serde_json::from_value(value.clone()).map_err(|_| wrong())?;
+                simulation.set_knobs(knobs);
             }
             _ => return Err(wrong()),
         }

@@ -2,9 +2,10 @@
 //! reaches an endpoint, and is written into the ledger. There is no socket here.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
@@ -15,6 +16,7 @@ use crate::endpoint::route::{self, Route};
 use crate::endpoint::{Answer, Call, parse_query};
 use crate::error::{ApiError, ApiResult};
 use crate::faults::{Fault, FaultQueue};
+use crate::knobs::Knobs;
 use crate::ledger::{Ledger, LedgerEntry};
 use crate::limiter::{Limiter, rate_limited};
 use crate::model::World;
@@ -65,22 +67,20 @@ pub(crate) struct Simulation {
     pub(crate) limiter: Limiter,
     pub(crate) faults: FaultQueue,
     pub(crate) ledger: Ledger,
-    /// Known tokens, and whether they are still good.
-    pub(crate) tokens: BTreeMap<String, bool>,
     /// Whether bodies of mutating requests are kept in the ledger.
     pub(crate) keeps_bodies: bool,
     request_ids: crate::ids::IdSource,
 }
 
 impl Simulation {
-    pub(crate) fn new(world: World, clock: Clock, limiter: Limiter, token: &str) -> Self {
+    pub(crate) fn new(mut world: World, clock: Clock, limiter: Limiter, token: &str) -> Self {
+        world.set_token(token, true);
         Self {
             world,
             clock,
             limiter,
             faults: FaultQueue::default(),
             ledger: Ledger::new(100_000),
-            tokens: BTreeMap::from([(token.to_owned(), true)]),
             keeps_bodies: true,
             request_ids: crate::ids::IdSource::new(0x5e9),
         }
@@ -100,6 +100,14 @@ impl Simulation {
     /// Changes how far queries lag; what they show now may change with it.
     pub(crate) fn set_index_lag(&mut self, lag: SignedDuration) {
         self.world.index_lag = lag.max(SignedDuration::ZERO);
+        for source in self.world.data_sources.values_mut() {
+            source.version += 1;
+        }
+    }
+
+    /// Changes the answers to open questions; what queries show now may change with it.
+    pub(crate) fn set_knobs(&mut self, knobs: Knobs) {
+        self.world.knobs = knobs;
         for source in self.world.data_sources.values_mut() {
             source.version += 1;
         }
@@ -155,7 +163,11 @@ impl Simulation {
         match result {
             Ok(answer) => {
                 note(&mut entry, &answer);
-                out.body = with_request_id(answer.body, &request_id).into();
+                out.status = answer.status;
+                out.body = match answer.is_bare {
+                    true => answer.body.into(),
+                    false => with_request_id(answer.body, &request_id).into(),
+                };
             }
             Err(error) => {
                 out.status = error.status;
@@ -222,13 +234,7 @@ impl Simulation {
             let message = "Error parsing JSON body.";
             return Err(ApiError::new(400, "invalid_json", message));
         }
-        let token = request
-            .authorization
-            .as_deref()
-            .and_then(|header| header.strip_prefix("Bearer "));
-        if token.is_none_or(|token| self.tokens.get(token) != Some(&true)) {
-            return Err(ApiError::new(401, "unauthorized", "API token is invalid."));
-        }
+        self.let_in(route, request.authorization.as_deref().unwrap_or_default())?;
         let version = Version::parse(request.notion_version.as_deref())?;
         self.limiter.spend(now)?;
         let form = match route.takes_parts {
@@ -254,7 +260,28 @@ impl Simulation {
             body: &body,
             form: &form,
         };
-        route.carry_out(&mut self.world, &request.path, &call)
+        let answer = route.carry_out(&mut self.world, &request.path, &call);
+        answer.map_err(|error| match route.is_for_clients && !error.is_oauth {
+            true => ApiError::oauth(error.status, "invalid_request", Some(&error.message)),
+            false => error,
+        })
+    }
+
+    /// Looks at who asks: a connection by its token, or a program by its credentials.
+    fn let_in(&self, route: &Route, authorization: &str) -> ApiResult<()> {
+        if !route.is_for_clients {
+            let token = authorization.strip_prefix("Bearer ");
+            return match token.is_some_and(|token| self.world.is_good(token)) {
+                true => Ok(()),
+                false => Err(ApiError::new(401, "unauthorized", "API token is invalid.")),
+            };
+        }
+        let client = &self.world.access.client;
+        let known = STANDARD.encode(format!("{}:{}", client.id, client.secret));
+        match authorization.strip_prefix("Basic ") == Some(&known) {
+            true => Ok(()),
+            false => Err(ApiError::oauth(401, "invalid_client", None)),
+        }
     }
 }
 
@@ -378,9 +405,11 @@ fn note(entry: &mut LedgerEntry, answer: &Answer) {
 }
 
 fn with_request_id(mut body: String, request_id: &str) -> String {
-    if body.ends_with('}') && body.len() > 2 {
+    if body.ends_with('}') {
         body.pop();
-        body.push_str(",\"request_id\":\"");
+        let first = body.ends_with('{');
+        body.push_str(if first { "\"" } else { ",\"" });
+        body.push_str("request_id\":\"");
         body.push_str(request_id);
         body.push_str("\"}");
     }

@@ -23,6 +23,10 @@ pub struct Knobs {
     pub search_shows_trashed_sources: bool,
     /// Whether page reads say `has_more` next to a relation.
     pub relation_has_more: bool,
+    /// Whether queries and searches show the templates of a data source.
+    pub templates_in_queries: bool,
+    /// Seconds until an async task is done.
+    pub async_task_seconds: u32,
     /// Whether numbers are kept as 64-bit floats. Not by default, unlikely as that is: a digit that a
     /// program loses on the way shows.
     pub rounds_numbers: bool,
@@ -38,6 +42,8 @@ impl Default for Knobs {
             status_null_is_default: false,
             search_shows_trashed_sources: false,
             relation_has_more: true,
+            templates_in_queries: false,
+            async_task_seconds: 2,
             rounds_numbers: false,
         }
     }

@@ -53,5 +53,6 @@ pub use crate::faults::{Fault, FaultRule};
 pub use crate::knobs::Knobs;
 pub use crate::ledger::LedgerEntry;
 pub use crate::load::{LoadReport, SkippedLine};
+pub use crate::model::oauth::OAuthClient;
 pub use crate::sim::{NotionSim, SimError};
 pub use crate::state::StateError;

@@ -1,6 +1,7 @@
 //! The running simulator, and what an embedding program can ask of it.
 
 pub(crate) mod files;
+pub(crate) mod people;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -191,7 +192,7 @@ impl NotionSim {
 
     /// Sets the answers to the questions that the documentation leaves open.
     pub fn set_knobs(&self, knobs: Knobs) {
-        self.with(|simulation| simulation.world.knobs = knobs);
+        self.with(|simulation| simulation.set_knobs(knobs));
     }
 
     /// Adds a fault. A bare [`Fault`](crate::Fault) meets the next request.
@@ -216,7 +217,7 @@ impl NotionSim {
 
     /// Makes a token good or bad.
     pub fn set_token(&self, token: &str, valid: bool) {
-        self.with(|simulation| simulation.tokens.insert(token.to_owned(), valid));
+        self.with(|simulation| simulation.world.set_token(token, valid));
     }
 
     /// Edits a page in place of a person: `properties` by the API's own rules.
@@ -332,6 +333,7 @@ impl NotionSim {
                 return Err(world.not_found("data_source", data_source).into());
             }
             let pages = world.pages_in(id).into_iter();
+            let pages = pages.filter(|id| !world.is_aside(*id));
             let pages = pages.filter_map(|id| world.pages.get(&id));
             Ok(pages.map(|page| world.page_value(page.row())).collect())
         })

@@ -1,5 +1,6 @@
 //! The whole workspace as one JSON document, and back. The document is for this simulator only.
 
+mod access;
 mod files;
 mod views;
 
@@ -59,7 +60,7 @@ impl Snapshot {
             "person": world.person.to_string(),
             "next_seq": world.next_seq,
             "unshared": world.unshared.iter().map(Uuid::to_string).collect::<Vec<_>>(),
-            "tokens": simulation.tokens,
+            "tokens": world.access.tokens,
             "users": world.users.values().collect::<Vec<_>>(),
             "databases": world.databases.values().map(dump_database).collect::<Vec<_>>(),
             "data_sources": world.data_sources.values().map(dump_source).collect::<Vec<_>>(),
@@ -68,6 +69,7 @@ impl Snapshot {
             "comments": world.comments.iter().map(dump_comment).collect::<Vec<_>>(),
         });
         files::dump(world, &mut document);
+        access::dump(world, &mut document);
         views::dump(world, &mut document);
         let sources = world.data_sources.values();
         let pages = world.pages.values();
@@ -229,13 +231,15 @@ pub(crate) fn restore(simulation: &mut Simulation, document: &Value) -> Result<(
         world.comments.push(restore_comment(wire)?);
     }
     files::restore(&mut world, document)?;
+    access::restore(&mut world, document)?;
     views::restore(&mut world, document)?;
     if let Some(at) = document["clock"].as_str() {
         simulation.clock = Clock::Virtual(at.parse().map_err(|_| missing("clock"))?);
     }
+    world.access.tokens = std::mem::take(&mut simulation.world.access.tokens);
     if let Ok(tokens) = read::<BTreeMap<String, bool>>(document, "tokens") {
         for (token, valid) in tokens {
-            simulation.tokens.insert(token, valid);
+            world.set_token(&token, valid);
         }
     }
     simulation.world = world;

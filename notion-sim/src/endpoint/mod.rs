@@ -3,11 +3,15 @@
 pub(crate) mod blocks;
 pub(crate) mod comments;
 pub(crate) mod containers;
+pub(crate) mod emojis;
 pub(crate) mod form;
+pub(crate) mod oauth;
 pub(crate) mod pages;
 pub(crate) mod property_item;
 pub(crate) mod route;
 pub(crate) mod search;
+pub(crate) mod tasks;
+pub(crate) mod templates;
 pub(crate) mod uploads;
 pub(crate) mod users;
 pub(crate) mod views;
@@ -269,6 +273,10 @@ pub(crate) struct Answer {
     pub(crate) object: Option<uuid::Uuid>,
     /// Whether something was saved.
     pub(crate) committed: bool,
+    /// 200, or 202 for what was taken on and is not done.
+    pub(crate) status: u16,
+    /// Whether the body goes out as it is, without `request_id`.
+    pub(crate) is_bare: bool,
 }
 
 impl Answer {
@@ -278,15 +286,25 @@ impl Answer {
             body,
             object: None,
             committed: false,
+            status: 200,
+            is_bare: false,
         }
     }
 
     /// An answer to a change that was saved.
     pub(crate) fn saved(body: String, object: uuid::Uuid) -> Self {
         Self {
-            body,
             object: Some(object),
             committed: true,
+            ..Self::read(body)
+        }
+    }
+
+    /// The same without `request_id`.
+    pub(crate) fn bare(self) -> Self {
+        Self {
+            is_bare: true,
+            ..self
         }
     }
 }

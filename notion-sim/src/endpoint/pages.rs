@@ -5,11 +5,13 @@ use uuid::Uuid;
 
 use super::{
     Answer, Call, blocks, filter_properties, flag, object_field, only, parent, shown_positions,
+    templates,
 };
 use crate::error::{ApiError, ApiResult};
 use crate::model::World;
 use crate::model::edit::PageChange;
 use crate::model::row::Parent;
+use crate::model::template::Application;
 use crate::value;
 
 /// `GET /v1/pages/{id}`
@@ -43,6 +45,11 @@ pub(crate) fn create(world: &mut World, call: &Call<'_>) -> ApiResult<Answer> {
         ],
     )?;
     let parent = parent(world, call.body)?;
+    let source = match &parent {
+        Parent::DataSource(source) => Some(*source),
+        _ => None,
+    };
+    let template = templates::application(world, call.body, source, true)?;
     let change = change(call.body)?;
     let mut keys = ["children", "content"].into_iter();
     let given = keys.find_map(|key| Some((format!("body.{key}"), call.body.get(key)?)));
@@ -65,6 +72,12 @@ pub(crate) fn create(world: &mut World, call: &Call<'_>) -> ApiResult<Answer> {
     }
     if !drafts.is_empty() {
         world.grow(id, 0, drafts, author);
+    }
+    if let Some(template) = template {
+        world.apply_later(Application {
+            page: id,
+            ..template
+        });
     }
     Ok(Answer::saved(body(world, id, call)?, id))
 }
@@ -90,15 +103,22 @@ pub(crate) fn update(world: &mut World, id: Uuid, call: &Call<'_>) -> ApiResult<
     let author = world.bot;
     let changes = !call.body.is_empty();
     let erases = flag(call.body, "erase_content")?.unwrap_or(false);
+    let source = match &world.page(id)?.parent {
+        Parent::DataSource(source) => Some(*source),
+        _ => None,
+    };
+    let template = templates::application(world, call.body, source, false)?;
     if changes {
         world.update_page(id, change, author)?;
     }
-    if erases {
-        for held in world.erase_body(id, author) {
-            if world.shows(held) {
-                blocks::delete(world, held, call)?;
-            }
-        }
+    match template {
+        // What is in the page goes when the template comes.
+        Some(template) => world.apply_later(Application {
+            page: id,
+            ..template
+        }),
+        None if erases => world.erase_content(id, author)?,
+        None => {}
     }
     let text = body(world, id, call)?;
     Ok(if changes {

@@ -4,7 +4,8 @@
 use uuid::Uuid;
 
 use super::{
-    Answer, Call, blocks, comments, containers, pages, property_item, search, uploads, users, views,
+    Answer, Call, blocks, comments, containers, emojis, oauth, pages, property_item, search, tasks,
+    templates, uploads, users, views,
 };
 use crate::error::{ApiError, ApiResult};
 use crate::ids::{parse_id, percent_decode};
@@ -21,6 +22,8 @@ pub(crate) struct Route {
     pub(crate) mutates: bool,
     /// Whether its body comes in parts, not as JSON.
     pub(crate) takes_parts: bool,
+    /// Whether who asks shows a program's credentials, not a token.
+    pub(crate) is_for_clients: bool,
     run: Run,
 }
 
@@ -32,11 +35,13 @@ enum Run {
     One(fn(&mut World, Uuid, &Call<'_>) -> ApiResult<Answer>),
     /// On a part of it.
     Part(fn(&mut World, Uuid, &str, &Call<'_>) -> ApiResult<Answer>),
+    /// On something that has a name instead of an id.
+    Named(fn(&mut World, &str, &Call<'_>) -> ApiResult<Answer>),
     /// Not simulated.
     Nothing,
 }
 
-use Run::{All, Nothing, One, Part};
+use Run::{All, Named, Nothing, One, Part};
 
 const fn read(method: &'static str, path: &'static str, name: &'static str, run: Run) -> Route {
     Route {
@@ -45,6 +50,7 @@ const fn read(method: &'static str, path: &'static str, name: &'static str, run:
         path,
         mutates: false,
         takes_parts: false,
+        is_for_clients: false,
         run,
     }
 }
@@ -59,6 +65,13 @@ const fn write(method: &'static str, path: &'static str, name: &'static str, run
 const fn in_parts(route: Route) -> Route {
     Route {
         takes_parts: true,
+        ..route
+    }
+}
+
+const fn for_clients(route: Route) -> Route {
+    Route {
+        is_for_clients: true,
         ..route
     }
 }
@@ -120,7 +133,7 @@ static ROUTES: &[Route] = &[
         "GET",
         "data_sources/{data_source_id}/templates",
         "list-data-source-templates",
-        Nothing,
+        One(templates::list),
     ),
     write("POST", "pages", "post-page", All(pages::create)),
     read(
@@ -272,12 +285,17 @@ static ROUTES: &[Route] = &[
         "complete-file-upload",
         One(uploads::complete),
     ),
-    read("GET", "custom_emojis", "list-custom-emojis", Nothing),
+    read(
+        "GET",
+        "custom_emojis",
+        "list-custom-emojis",
+        All(emojis::list),
+    ),
     read(
         "GET",
         "async_tasks/{task_id}",
         "retrieve-async-task",
-        Nothing,
+        Named(tasks::retrieve),
     ),
     // Meeting notes are made by a service of their own.
     write(
@@ -292,9 +310,24 @@ static ROUTES: &[Route] = &[
         "query-meeting-notes",
         Nothing,
     ),
-    write("POST", "oauth/token", "create-a-token", Nothing),
-    write("POST", "oauth/introspect", "introspect-token", Nothing),
-    write("POST", "oauth/revoke", "revoke-token", Nothing),
+    for_clients(write(
+        "POST",
+        "oauth/token",
+        "create-a-token",
+        All(oauth::token),
+    )),
+    for_clients(read(
+        "POST",
+        "oauth/introspect",
+        "introspect-token",
+        All(oauth::introspect),
+    )),
+    for_clients(write(
+        "POST",
+        "oauth/revoke",
+        "revoke-token",
+        All(oauth::revoke),
+    )),
 ];
 
 /// Finds the operation of a request.
@@ -339,6 +372,12 @@ impl Route {
                     .next()
                     .map_or_else(String::new, |(_, part)| percent_decode(part));
                 run(world, id, &part, call)
+            }
+            Named(run) => {
+                let name = open
+                    .next()
+                    .map_or_else(String::new, |(_, name)| percent_decode(name));
+                run(world, &name, call)
             }
             Nothing => Err(ApiError::new(
                 400,

@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::World;
 use super::block_kind::{BlockKind, Holds};
 use super::cell::plain_text;
+use super::edit::PageChange;
 use super::order::push_ordered;
 use super::row::{Parent, parent_wire, user_reference};
 use crate::clock::push_minute;
@@ -332,7 +333,7 @@ impl World {
     }
 
     /// Takes the blocks out of a page for good. Gives the pages and databases that remain.
-    pub(crate) fn erase_body(&mut self, page: Uuid, author: Uuid) -> Vec<Uuid> {
+    fn erase_body(&mut self, page: Uuid, author: Uuid) -> Vec<Uuid> {
         let mut kept = Vec::new();
         let mut left = vec![page];
         while let Some(id) = left.pop() {
@@ -347,6 +348,25 @@ impl World {
         self.blocks.children.insert(page, kept.clone());
         self.body_edited(page, author);
         kept
+    }
+
+    /// Empties a page: its blocks go for good, sub-pages and databases into the trash.
+    pub(crate) fn erase_content(&mut self, page: Uuid, author: Uuid) -> ApiResult<()> {
+        for held in self.erase_body(page, author) {
+            if !self.shows(held) {
+                continue;
+            }
+            if self.pages.contains_key(&held) {
+                let change = PageChange {
+                    in_trash: Some(true),
+                    ..PageChange::default()
+                };
+                self.update_page(held, change, author)?;
+            } else {
+                crate::endpoint::containers::trash_database(self, held, true)?;
+            }
+        }
+        Ok(())
     }
 
     /// Notes an edit on the page around a block: its body and its properties share one edit time.

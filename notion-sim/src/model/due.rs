@@ -4,12 +4,15 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::World;
+use super::template::Application;
 
 /// Something that is to be done.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Due {
     /// An upload is fetched from where it lies.
     Import(Uuid),
+    /// A template is put into a page.
+    Template(Application),
 }
 
 impl World {
@@ -29,6 +32,7 @@ impl World {
             self.now = at;
             match due {
                 Due::Import(upload) => self.import(upload),
+                Due::Template(application) => self.apply(&application),
             }
         }
         self.now = now;

@@ -6,7 +6,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
-use uuid::Uuid;
 
 use super::World;
 use super::upload::Upload;
@@ -118,9 +117,7 @@ impl StoreRefusal {
 impl World {
     /// Where the bytes of an upload are, unsigned: the form in which files are kept.
     pub(crate) fn address_of(&self, upload: &Upload) -> String {
-        let bot = self.users.get(&self.bot);
-        let workspace = bot.and_then(|bot| bot["bot"]["workspace_id"].as_str());
-        let workspace = workspace.and_then(parse_id).unwrap_or(Uuid::nil());
+        let workspace = self.workspace();
         let name = percent_encode(upload.filename.as_deref().unwrap_or("file"));
         format!("{STORE}/{workspace}/{}/{name}", upload.id)
     }

@@ -12,11 +12,14 @@ pub(crate) mod emoji;
 pub(crate) mod hosted;
 pub(crate) mod kind;
 pub(crate) mod moving;
+pub(crate) mod oauth;
 pub(crate) mod order;
 pub(crate) mod property;
 pub(crate) mod render;
 pub(crate) mod row;
 pub(crate) mod schema;
+pub(crate) mod task;
+pub(crate) mod template;
 pub(crate) mod upload;
 pub(crate) mod view;
 
@@ -33,8 +36,11 @@ use self::container::{DataSource, Database};
 use self::due::Due;
 use self::emoji::CustomEmoji;
 use self::hosted::Signer;
+use self::oauth::Access;
 use self::property::Property;
 use self::row::{Page, Parent, Row};
+use self::task::Task;
+use self::template::Template;
 use self::upload::{Outside, Upload};
 use self::view::{View, ViewQuery};
 use crate::error::{ApiError, ApiResult};
@@ -73,6 +79,9 @@ pub(crate) struct World {
     /// Those of one database in the order of its tabs.
     pub(crate) views: Vec<View>,
     pub(crate) view_queries: Vec<ViewQuery>,
+    pub(crate) templates: Vec<Template>,
+    pub(crate) tasks: Vec<Task>,
+    pub(crate) access: Access,
     /// What happens on its own, in the order of time.
     pub(crate) waiting: VecDeque<(Timestamp, Due)>,
     /// Where the API is, as answers say it.
@@ -134,6 +143,9 @@ impl World {
             emojis: Vec::new(),
             views: Vec::new(),
             view_queries: Vec::new(),
+            templates: Vec::new(),
+            tasks: Vec::new(),
+            access: Access::new(seed),
             waiting: VecDeque::new(),
             base_url: NOTION.into(),
             serves_itself: false,

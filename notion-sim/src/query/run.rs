@@ -153,7 +153,8 @@ pub(crate) fn select(
     let passing = source.order.values().rev().filter_map(|id| {
         let page = world.pages.get(id)?;
         let row = page.indexed(world.now, world.index_lag)?;
-        let passes = !row.in_trash
+        let passes = !world.is_aside(row.id)
+            && !row.in_trash
             && row.is_archived == archived
             && row.parent == parent
             && filters.iter().all(|filter| filter.holds(row))

@@ -13,7 +13,6 @@ use super::seeds::Seeds;
 use super::{ReplayedAnswer, ReplayedExchange, Verdict};
 use crate::clock::Clock;
 use crate::front::{Inbound, Simulation};
-use crate::ids::parse_id;
 use crate::limiter::Limiter;
 use crate::load;
 use crate::model::World;
@@ -57,6 +56,8 @@ impl Replay {
         world.knobs.search_shows_trashed_sources = exchanges.iter().any(|exchange| {
             exchange.path == "/v1/search" && explain::shows_trashed_source(&exchange.answer)
         });
+        // What was recorded as done is done.
+        world.knobs.async_task_seconds = 0;
         let mut names = Names::default();
         seeds.ids().chain([bot]).for_each(|id| names.same(id));
         Self {
@@ -218,8 +219,10 @@ impl Replay {
         match answer {
             Value::Object(fields) => {
                 for key in ["id", "discussion_id"] {
-                    let id = answer[key].as_str().and_then(parse_id);
-                    self.missing.extend(id.filter(|id| !self.names.knows(*id)));
+                    // An id of a task has a word before it.
+                    let ids = ids_in(answer[key].as_str().unwrap_or_default());
+                    let unknown = ids.map(|(_, id)| id).filter(|id| !self.names.knows(*id));
+                    self.missing.extend(unknown);
                 }
                 fields.values().for_each(|inner| self.miss(inner));
             }

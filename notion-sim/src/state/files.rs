@@ -1,4 +1,5 @@
-//! File uploads, their bytes and custom emojis as parts of the document.
+//! File uploads, their bytes, custom emojis, templates and what is still to be done as parts of the
+//! document.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -12,6 +13,7 @@ use crate::model::World;
 use crate::model::due::Due;
 use crate::model::emoji::CustomEmoji;
 use crate::model::hosted::Signer;
+use crate::model::template::{Application, Template};
 use crate::model::upload::{Mode, Outside, Standing, Upload};
 
 /// Adds them to a document.
@@ -30,6 +32,13 @@ pub(super) fn dump(world: &World, document: &mut Value) {
         wire
     });
     document["waiting"] = waiting.collect();
+    let templates = world.templates.iter().map(|template| {
+        json!({
+            "page": template.page.to_string(), "data_source": template.data_source.to_string(),
+            "is_default": template.is_default,
+        })
+    });
+    document["templates"] = templates.collect();
     document["signer"] = world.signer.to_state();
 }
 
@@ -57,6 +66,13 @@ pub(super) fn restore(world: &mut World, document: &Value) -> Result<(), StateEr
             .waiting
             .push_back((time(wire, "at")?, restore_due(wire)?));
     }
+    for wire in items(document, "templates") {
+        world.templates.push(Template {
+            page: id(wire, "page")?,
+            data_source: id(wire, "data_source")?,
+            is_default: flag(wire, "is_default"),
+        });
+    }
     if let Some(signer) = document.get("signer") {
         world.signer = Signer::from_state(signer).ok_or_else(|| missing("signer"))?;
     }
@@ -66,14 +82,25 @@ pub(super) fn restore(world: &mut World, document: &Value) -> Result<(), StateEr
 fn dump_due(due: &Due) -> Value {
     match due {
         Due::Import(upload) => json!({"import": upload.to_string()}),
+        Due::Template(application) => json!({
+            "template": application.template.to_string(), "page": application.page.to_string(),
+            "erases": application.erases, "named": application.named, "zone": application.zone,
+        }),
     }
 }
 
 fn restore_due(wire: &Value) -> Result<Due, StateError> {
-    let due = |key: &str| wire[key].as_str().and_then(parse_id);
-    due("import")
-        .map(Due::Import)
-        .ok_or_else(|| missing("waiting"))
+    if let Some(upload) = wire["import"].as_str().and_then(parse_id) {
+        return Ok(Due::Import(upload));
+    }
+    let named = items(wire, "named").filter_map(|name| Some(name.as_str()?.to_owned()));
+    Ok(Due::Template(Application {
+        template: id(wire, "template")?,
+        page: id(wire, "page")?,
+        erases: flag(wire, "erases"),
+        named: named.collect(),
+        zone: text(wire, "zone"),
+    }))
 }
 
 fn dump_upload(upload: &Upload) -> Value {
