@@ -40,8 +40,8 @@ pub(crate) fn respond(
 ) -> Outbound {
     let saved = saved.or_else(|| asks_to_save(request).then_some(Ok(false)));
     let mut simulation = shared.lock();
-    let now = simulation.tick();
     let before = simulation.world.revision;
+    let now = simulation.tick();
     let reply = match saved {
         Some(Ok(written)) => Ok(json!({"saved": shared.has_file(), "written": written})),
         Some(Err(error)) => Err(refusal(500, &error.to_string())),

@@ -138,8 +138,9 @@ impl NotionSim {
 
     fn with<T>(&self, work: impl FnOnce(&mut Simulation) -> T) -> T {
         let mut simulation = self.shared.lock();
-        simulation.tick();
+        // What was due by now changes something, too.
         let before = simulation.world.revision;
+        simulation.tick();
         let result = work(&mut simulation);
         if simulation.world.revision != before {
             self.shared.changed.notify_one();

@@ -420,12 +420,22 @@ fn files_are_served_without_a_socket_and_the_same_seed_signs_alike() {
                 .unwrap()
         };
         assert_eq!(get(&url).body(), "picture");
+        let head = Request::head(url.as_str()).body(Bytes::new()).unwrap();
+        assert_eq!(sim.call(head).unwrap().status(), 403);
+        // A page may speak of a file that is not there.
+        let lost = json!({"file": {"url": url.replace("a.png", "b.png")}});
+        let page = json!({"parent": {"workspace": true}, "icon": lost});
+        let page = send(&sim, "/v1/pages", json, page.to_string().into());
+        let lost = get(page["icon"]["file"]["url"].as_str().unwrap());
+        assert_eq!(lost.status(), 404);
+        assert!(lost.body().windows(9).any(|part| part == b"NoSuchKey"));
         sim.advance(Duration::from_secs(3600));
         assert_eq!(get(&url).status(), 403);
         url
     };
     assert_eq!(shown(7), shown(7));
-    assert_ne!(shown(7), shown(8));
+    let token = |url: &str| url.split_once("Security-Token=").unwrap().1[..32].to_owned();
+    assert_ne!(token(&shown(7)), token(&shown(8)));
 }
 
 #[tokio::test]
@@ -613,10 +623,10 @@ async fn uploads_survive_a_restart() {
     let first = support::with(builder().state_file(&file)).await;
     let id = first.uploaded("a.png", b"picture").await;
     let icon = json!({"icon": {"file_upload": {"id": id}}});
-    let page = first.page_with(icon).await.ok()["id"]
-        .as_str()
-        .unwrap()
-        .to_owned();
+    let made = first.page_with(icon).await.ok();
+    let old = made["icon"]["file"]["url"].as_str().unwrap();
+    let old = old.replace(first.sim.base_url(), "");
+    let page = made["id"].as_str().unwrap();
     first.sim.host(GIF, "image/gif", &b"GIF89a"[..]);
     let import = json!({"mode": "external_url", "external_url": GIF});
     let import = first.announce(import).await.ok()["id"]
@@ -630,6 +640,10 @@ async fn uploads_survive_a_restart() {
     let url = page["icon"]["file"]["url"].as_str().unwrap();
     assert!(url.starts_with(second.sim.base_url()), "{url}");
     assert_eq!(fetch(url).await.2, "picture");
+    // What was signed before is as good as it was, at another address.
+    let old = format!("{}{old}", second.sim.base_url());
+    assert_eq!(fetch(&old).await.2, "picture");
+    assert_ne!(old, url, "a signature is not given twice");
     second.sim.advance(Duration::from_secs(5));
     assert_eq!(second.upload(&import).await["status"], "uploaded");
 }

@@ -430,6 +430,9 @@ async fn a_linked_database_shows_a_data_source_that_lives_elsewhere() {
         refused.message(),
         "Database retrievals do not support linked databases."
     );
+    let path = format!("/v1/databases/{linked}");
+    let refused = api.patch(&path, json!({"is_locked": true})).await;
+    assert_eq!(refused.status, 400);
     let all = api
         .views_of(&format!("data_source_id={}", table.source))
         .await;

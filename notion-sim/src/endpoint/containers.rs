@@ -13,12 +13,19 @@ use crate::value::rich_text;
 
 /// `GET /v1/databases/{id}`
 pub(crate) fn retrieve_database(world: &mut World, id: Uuid, call: &Call<'_>) -> ApiResult<Answer> {
-    if world.database(id)?.is_linked {
-        let message = "Database retrievals do not support linked databases.";
-        return Err(ApiError::validation(message));
-    }
-    let wire = world.database_wire(world.database(id)?, call.version);
+    let wire = world.database_wire(own_database(world, id)?, call.version);
     Ok(Answer::read(wire.to_string()))
+}
+
+/// A database that has data sources of its own: of others the API does not speak.
+fn own_database(world: &World, id: Uuid) -> ApiResult<&Database> {
+    let database = world.database(id)?;
+    match database.is_linked {
+        true => Err(ApiError::validation(
+            "Database retrievals do not support linked databases.",
+        )),
+        false => Ok(database),
+    }
 }
 
 /// `POST /v1/databases`
@@ -93,7 +100,7 @@ pub(crate) fn update_database(world: &mut World, id: Uuid, call: &Call<'_>) -> A
         ],
     )?;
     let in_trash = call.version.trash_flag(call.body)?;
-    if world.database(id)?.in_trash && in_trash != Some(false) {
+    if own_database(world, id)?.in_trash && in_trash != Some(false) {
         return Err(ApiError::in_trash());
     }
     let moved = match call.body.get("parent") {
@@ -182,7 +189,7 @@ pub(crate) fn create_data_source(world: &mut World, call: &Call<'_>) -> ApiResul
         Some(None) => return Err(ApiError::body(path, "a valid uuid", given)),
         None => return Err(ApiError::body(path, "defined", given)),
     };
-    if world.database(database)?.in_trash {
+    if own_database(world, database)?.in_trash {
         return Err(ApiError::in_trash());
     }
     let properties = object_field(call.body, "properties")?
