@@ -24,13 +24,6 @@ pub(crate) struct Task {
 
 impl World {
     /// Takes on a request: gives its answer for now. `result` is what the request would have said.
-    #[cfg_attr(
-        not(test),
-        expect(
-            dead_code,
-            reason = "what takes its time is page Markdown, which is not simulated yet"
-        )
-    )]
     pub(crate) fn take_on(&mut self, operation: &str, result: ApiResult<Value>) -> String {
         let takes = SignedDuration::from_secs(i64::from(self.knobs.async_task_seconds));
         let outcome = match result {
