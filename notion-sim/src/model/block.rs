@@ -416,7 +416,7 @@ impl World {
                 authors: (block.created_by, block.edited_by),
                 in_trash: block.in_trash,
                 kind: block.kind.name,
-                inner: self.shown_inner(block),
+                inner: Value::Object(self.shown_inner(block)),
             }
         };
         let has_children = self.shown_children(id).next().is_some();
@@ -425,13 +425,16 @@ impl World {
     }
 
     /// What a block says of itself, its hosted files signed.
-    fn shown_inner(&self, block: &Block) -> Value {
+    pub(crate) fn shown_inner(&self, block: &Block) -> Map<String, Value> {
         let mut inner = Value::Object(block.inner.clone());
         self.sign_one(&mut inner);
         if let Some(icon) = inner.get_mut("icon") {
             self.sign_one(icon);
         }
-        inner
+        match inner {
+            Value::Object(inner) => inner,
+            _ => Map::new(),
+        }
     }
 
     /// The `parent` of what is in a page or block.
