@@ -79,7 +79,9 @@ impl Api {
     async fn page_with(&self, mut body: Value) -> Reply {
         body["parent"] = json!({"workspace": true});
         body["properties"] = json!({"title": title("Page")});
-        self.post("/v1/pages", body).await
+        let page = self.post("/v1/pages", body).await;
+        check("POST", "/v1/pages", page.status, &page.body);
+        page
     }
 }
 

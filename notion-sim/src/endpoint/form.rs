@@ -16,7 +16,7 @@ pub(crate) struct Form {
 /// One part of it.
 #[derive(Debug)]
 pub(crate) struct Field {
-    name: String,
+    pub(crate) name: String,
     pub(crate) file_name: Option<String>,
     pub(crate) content_type: Option<String>,
     pub(crate) bytes: Bytes,
@@ -41,9 +41,18 @@ impl Form {
     }
 
     /// The first part that is none of these.
-    pub(crate) fn other_than(&self, known: &[&str]) -> Option<&str> {
-        let names = self.fields.iter().map(|field| field.name.as_str());
-        names.into_iter().find(|name| !known.contains(name))
+    pub(crate) fn other_than(&self, known: &[&str]) -> Option<&Field> {
+        let mut fields = self.fields.iter();
+        fields.find(|field| !known.contains(&field.name.as_str()))
+    }
+}
+
+impl Field {
+    /// What it says, as far as refusals quote it.
+    pub(crate) fn text(&self) -> String {
+        const QUOTED: usize = 100;
+        let part = &self.bytes[..self.bytes.len().min(QUOTED)];
+        String::from_utf8_lossy(part).into_owned()
     }
 }
 
@@ -82,7 +91,11 @@ mod tests {
         assert_eq!(&file.bytes[..], b"\0\xFF\r\n--");
         assert_eq!(file.file_name.as_deref(), Some("a.bin"));
         assert_eq!(file.content_type.as_deref(), Some("text/plain"));
-        assert_eq!(form.other_than(&["file"]), Some("part_number"));
+        let other = form.other_than(&["file"]).unwrap();
+        assert_eq!(
+            (other.name.as_str(), other.text().as_str()),
+            ("part_number", "2")
+        );
     }
 
     #[test]

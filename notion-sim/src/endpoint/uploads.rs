@@ -157,12 +157,9 @@ pub(crate) fn send(world: &mut World, id: Uuid, call: &Call<'_>) -> ApiResult<An
         )));
     }
     if let Some(other) = call.form.other_than(&["file", "part_number"]) {
-        let given = Value::from("…");
-        return Err(ApiError::body(
-            &format!("body.{other}"),
-            "not present",
-            Some(&given),
-        ));
+        let path = format!("body.{}", other.name);
+        let given = Value::from(other.text());
+        return Err(ApiError::body(&path, "not present", Some(&given)));
     }
     let file = call.form.field("file");
     let file = file.ok_or_else(|| ApiError::body("body.file", "defined", None))?;
@@ -197,7 +194,7 @@ fn pending(world: &World, id: Uuid) -> ApiResult<&Upload> {
 
 fn part_number(mode: &Mode, given: Option<&Field>) -> ApiResult<u32> {
     let path = "body.part_number";
-    let text = given.map(|field| String::from_utf8_lossy(&field.bytes).into_owned());
+    let text = given.map(Field::text);
     let shown = text.as_deref().map(Value::from);
     let Mode::Parts(total) = mode else {
         return match shown {

@@ -105,7 +105,7 @@ enum Place {
 
 /// `POST /v1/views`
 pub(crate) fn create(world: &mut World, call: &Call<'_>) -> ApiResult<Answer> {
-    const KNOWN: [&str; 11] = [
+    const KNOWN: [&str; 12] = [
         "data_source_id",
         "name",
         "type",
@@ -117,9 +117,9 @@ pub(crate) fn create(world: &mut World, call: &Call<'_>) -> ApiResult<Answer> {
         "quick_filters",
         "configuration",
         "position",
+        "placement",
     ];
-    let known: Vec<&str> = KNOWN.into_iter().chain(["placement"]).collect();
-    only(call.body, &known)?;
+    only(call.body, &KNOWN)?;
     let source = body_id(call.body, "data_source_id")?;
     let source = source.ok_or_else(|| ApiError::body("body.data_source_id", "defined", None))?;
     let name = name(call.body)?;
