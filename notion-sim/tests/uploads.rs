@@ -11,7 +11,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use document::check;
 use http::Request;
-use notion_sync_sim::NotionSim;
+use notion_sync_sim::{Knobs, NotionSim};
 use serde_json::{Value, json};
 use support::{Api, Reply, api, builder, ids, title};
 
@@ -648,4 +648,25 @@ async fn uploads_survive_a_restart() {
     assert_ne!(old, url, "a signature is not given twice");
     second.sim.advance(Duration::from_secs(5));
     assert_eq!(second.upload(&import).await["status"], "uploaded");
+}
+
+#[tokio::test]
+async fn names_and_second_uses_of_a_file_are_knobs() {
+    let api = api().await;
+    let kept = api.uploaded("my file.png", b"a").await;
+    assert_eq!(api.upload(&kept).await["filename"], "my file.png");
+    let icon = |id: &str| json!({"icon": {"file_upload": {"id": id}}});
+    for _ in 0..2 {
+        api.page_with(icon(&kept)).await.ok();
+    }
+    let mut knobs = Knobs::default();
+    knobs.file_names_are_kept = false;
+    knobs.uploads_are_reusable = false;
+    api.sim.set_knobs(knobs);
+    let renamed = api.uploaded("my file.png", b"a").await;
+    assert_eq!(api.upload(&renamed).await["filename"], "my_file.png");
+    api.page_with(icon(&renamed)).await.ok();
+    let again = api.page_with(icon(&renamed)).await;
+    let words = format!("File upload with ID {renamed} cannot be attached: it is in use already.");
+    assert_eq!((again.status, again.message()), (400, words.as_str()));
 }

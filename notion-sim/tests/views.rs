@@ -9,6 +9,7 @@ mod support;
 use std::time::Duration;
 
 use document::check;
+use notion_sync_sim::Knobs;
 use serde_json::{Value, json};
 use support::{Api, Reply, api, builder, ids, title};
 
@@ -574,4 +575,26 @@ async fn views_survive_a_restart() {
     drop(first);
     let second = support::with(builder().state_file(&file)).await;
     assert_eq!(read(&second).await, before);
+}
+
+#[tokio::test]
+async fn whether_a_change_of_a_view_edits_its_database_is_a_knob() {
+    let api = api().await;
+    let table = api.tasks().await;
+    let path = format!("/v1/databases/{}", table.database);
+    let edited = async || api.get(&path).await.ok()["last_edited_time"].clone();
+    let made = edited().await;
+    api.sim.advance(Duration::from_secs(60));
+    let view = text(&api.view(&table, json!({})).await.ok()["id"]);
+    assert_eq!(edited().await, made);
+    let mut knobs = Knobs::default();
+    knobs.view_change_is_edit = true;
+    api.sim.set_knobs(knobs);
+    let view = format!("/v1/views/{view}");
+    api.patch(&view, json!({"name": "Other"})).await.ok();
+    let changed = edited().await;
+    assert_ne!(changed, made);
+    api.sim.advance(Duration::from_secs(60));
+    api.send("DELETE", &view, None).await.unwrap().ok();
+    assert_ne!(edited().await, changed);
 }

@@ -31,7 +31,7 @@ pub(crate) fn create(world: &mut World, call: &Call<'_>) -> ApiResult<Answer> {
         Mode::External(url) if filename.is_none() && content_type.is_none() => last_part(url),
         _ => None,
     };
-    let (filename, content_type) = called(filename.or(named), content_type)?;
+    let (filename, content_type) = called(world, filename.or(named), content_type)?;
     let mut upload = Upload::new(world.ids.next_uuid(), world.now, world.bot, mode);
     upload.filename = filename;
     upload.content_type = content_type;
@@ -115,7 +115,11 @@ fn last_part(url: &str) -> Option<&str> {
 }
 
 /// Name and content type as an upload has them: each is made up from the other, and they have to agree.
-fn called(name: Option<&str>, given: Option<&str>) -> ApiResult<(Option<String>, Option<String>)> {
+fn called(
+    world: &World,
+    name: Option<&str>,
+    given: Option<&str>,
+) -> ApiResult<(Option<String>, Option<String>)> {
     let given = given.filter(|given| !media::says_nothing(given));
     let by_type = match given {
         None => None,
@@ -132,6 +136,10 @@ fn called(name: Option<&str>, given: Option<&str>) -> ApiResult<(Option<String>,
     let name = match (name.contains('.'), by_type) {
         (false, Some(medium)) => format!("{name}.{}", medium.extension()),
         _ => name.to_owned(),
+    };
+    let name = match world.knobs.file_names_are_kept {
+        true => name,
+        false => name.replace(' ', "_"),
     };
     limit::count("body.filename", limit::FILE_NAME_BYTES, name.len())?;
     let by_name = media::of_name(&name).ok_or_else(|| {
@@ -164,7 +172,7 @@ pub(crate) fn send(world: &mut World, id: Uuid, call: &Call<'_>) -> ApiResult<An
     let file = call.form.field("file");
     let file = file.ok_or_else(|| ApiError::body("body.file", "defined", None))?;
     let part = part_number(&upload.mode, call.form.field("part_number"))?;
-    let (name, content_type) = sent_as(upload, file)?;
+    let (name, content_type) = sent_as(world, upload, file)?;
     check_size(world, upload, part, file.bytes.len())?;
     let now = world.now;
     if let Some(upload) = world.upload_mut(id) {
@@ -213,7 +221,11 @@ fn part_number(mode: &Mode, given: Option<&Field>) -> ApiResult<u32> {
 }
 
 /// Name and content type after a file was sent under its own.
-fn sent_as(upload: &Upload, file: &Field) -> ApiResult<(Option<String>, Option<String>)> {
+fn sent_as(
+    world: &World,
+    upload: &Upload,
+    file: &Field,
+) -> ApiResult<(Option<String>, Option<String>)> {
     let known = (upload.filename.clone(), upload.content_type.clone());
     let sent = file
         .content_type
@@ -232,7 +244,11 @@ fn sent_as(upload: &Upload, file: &Field) -> ApiResult<(Option<String>, Option<S
     }
     match known.0 {
         Some(_) => Ok(known),
-        None => called(file.file_name.as_deref(), known.1.as_deref().or(sent)),
+        None => called(
+            world,
+            file.file_name.as_deref(),
+            known.1.as_deref().or(sent),
+        ),
     }
 }
 

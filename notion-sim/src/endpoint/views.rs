@@ -177,7 +177,8 @@ pub(crate) fn create(world: &mut World, call: &Call<'_>) -> ApiResult<Answer> {
             world.views.push(view);
         }
     }
-    world.revision += 1;
+    let database = world.view(id)?.database;
+    world.view_changed(database);
     Ok(Answer::saved(body(world, id)?, id))
 }
 
@@ -387,10 +388,11 @@ pub(crate) fn update(world: &mut World, id: Uuid, call: &Call<'_>) -> ApiResult<
     say(world, &mut view, call.body, false)?;
     view.edited = world.now;
     view.edited_by = world.bot;
+    let database = view.database;
     if let Some(kept) = world.view_mut(id) {
         *kept = view;
     }
-    world.revision += 1;
+    world.view_changed(database);
     Ok(Answer::saved(body(world, id)?, id))
 }
 
@@ -403,6 +405,7 @@ pub(crate) fn delete(world: &mut World, id: Uuid, _: &Call<'_>) -> ApiResult<Ans
         ));
     }
     world.remove_view(id);
+    world.view_changed(view.database);
     Ok(Answer::saved(view.to_partial(), id))
 }
 

@@ -248,9 +248,8 @@ impl World {
                 members.extend(file);
             }
         }
-        if let Some(given) = members.get("icon")
-            && let Ok(icon) = picture::icon(self, "icon", given)
-        {
+        if let Some(given) = members.get("icon") {
+            let icon = picture::icon(self, "icon", given).unwrap_or_default();
             members.insert("icon".into(), icon.settle(self));
         }
         members

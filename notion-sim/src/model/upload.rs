@@ -262,6 +262,11 @@ impl World {
                 standing.as_str()
             )));
         }
+        if upload.attached && !self.knobs.uploads_are_reusable {
+            return Err(ApiError::validation(format!(
+                "File upload with ID {id} cannot be attached: it is in use already."
+            )));
+        }
         let category = upload
             .medium()
             .map_or("productivity", |medium| medium.category);

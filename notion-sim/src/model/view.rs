@@ -240,7 +240,17 @@ impl World {
             }
             view.rows.retain(|row| !row.widgets.is_empty());
         }
+    }
+
+    /// Notes that a view of a database was made, changed or removed.
+    pub(crate) fn view_changed(&mut self, database: Uuid) {
         self.revision += 1;
+        let now = self.now;
+        if self.knobs.view_change_is_edit
+            && let Some(database) = self.databases.get_mut(&database)
+        {
+            database.edited = now;
+        }
     }
 
     /// Keeps what a view shows for a while.
