@@ -14,7 +14,7 @@ use crate::front::Simulation;
 use crate::knobs::Knobs;
 use crate::limiter::Limiter;
 use crate::load::{self, LoadReport};
-use crate::model::World;
+use crate::model::{NOTION, World};
 use crate::server;
 use crate::shared::Shared;
 use crate::sim::NotionSim;
@@ -172,6 +172,12 @@ impl Builder {
         })?;
         let token = self.token.clone();
         let (shared, report) = self.into_shared()?;
+        let base_url = format!("http://{local}");
+        {
+            let mut simulation = shared.lock();
+            simulation.world.base_url.clone_from(&base_url);
+            simulation.world.serves_itself = true;
+        }
         let shared = Arc::new(shared);
         let (stop, stopped) = watch::channel(false);
         tokio::spawn(server::serve(
@@ -182,13 +188,7 @@ impl Builder {
         if shared.has_file() {
             tokio::spawn(save_after_changes(Arc::clone(&shared), stopped));
         }
-        Ok(NotionSim::new(
-            shared,
-            format!("http://{local}"),
-            token,
-            report,
-            stop,
-        ))
+        Ok(NotionSim::new(shared, base_url, token, report, stop))
     }
 
     /// Starts without a socket, a runtime or a thread of its own: [`NotionSim::call`] is the way in. A
@@ -200,7 +200,7 @@ impl Builder {
         let token = self.token.clone();
         let (shared, report) = self.into_shared()?;
         let (stop, _) = watch::channel(false);
-        let base_url = "https://api.notion.com".to_owned();
+        let base_url = NOTION.to_owned();
         Ok(NotionSim::new(
             Arc::new(shared),
             base_url,
