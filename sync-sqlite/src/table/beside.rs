@@ -9,6 +9,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use super::error::TableError;
 use super::feed::{self, SIDE};
+use crate::database::resolved;
 use crate::marks::{Marked, Marks, place_of, text_in};
 
 /// The file `<db>-notion-sync`. Programs share it: it is locked while it is read or written.
@@ -20,7 +21,7 @@ pub(super) struct Beside {
 
 impl Beside {
     pub(super) fn new(database: &Path, adopt: bool) -> Self {
-        let mut name = OsString::from(database);
+        let mut name = OsString::from(resolved(database));
         name.push("-notion-sync");
         Self {
             path: name.into(),
@@ -46,7 +47,9 @@ impl Beside {
     fn is_behind(&self, connection: &Connection) -> Result<bool, TableError> {
         let told = self.told();
         Ok(match feed::marked(connection)? {
-            Some(marked) => marked.is_behind(told.of(&marked.lineage), self.place().as_deref()),
+            Some(marked) => {
+                marked.is_behind(told.of(&marked.lineage), self.place().as_deref(), false)
+            }
             // Whatever sync writes, it counts.
             None => told.is_anything(),
         })

@@ -29,8 +29,8 @@ pub(super) fn make(connection: &Connection, layout: &Layout, ask: &Ask) -> Resul
     if is_there {
         refuse_unique_indexes(connection, table)?;
         let there = There::load(connection, &table.name)?;
-        let replaced = refill::replaced(connection, table, &there, unwatched)?;
-        refill::fill(connection, table, link.id, &replaced, unwatched)?;
+        let replaced = refill::replaced(connection, layout, &there, unwatched)?;
+        refill::fill(connection, table, link.id, &replaced)?;
         is_unsure |= !replaced.is_empty();
         rename_columns(connection, layout)?;
         add_columns(connection, table)?;
@@ -326,7 +326,7 @@ fn remember(connection: &Connection, link: i64, table: &Table) -> Result<()> {
             limits,
             &column.target,
             column.mapped,
-            there.place(column),
+            there.place(&column.name),
         ])?;
     }
     Ok(())
