@@ -27,6 +27,10 @@ purity:
 checks:
     scripts/checks
 
+# The official JavaScript SDK against the simulator; needs node.
+js-sdk:
+    scripts/js-sdk
+
 # The file of the present format, kept for later builds to open; before the format is raised.
 fixture:
     cargo test -p notion-sync --test formats -- --ignored make_the_fixture
@@ -41,6 +45,7 @@ advisories:
 
 # Benchmarks build, run once and keep their budgets.
 bench-smoke:
+    cargo bench -p notion-sync-sim --bench served -- --test
     cargo bench -p notion-sync --bench first_pull -- --test
     cargo bench -p notion-sync-core --features testkit --bench plan -- --test
     cargo bench -p notion-sync-sqlite --bench replica -- --test
@@ -52,6 +57,10 @@ measure-plan:
 # A SQLite file of up to a million records: ratios to bare inserts, exponents, where time goes (release).
 measure-replica:
     cargo bench -p notion-sync-sqlite --bench replica -- --million
+
+# Pages of 100 rows that the simulator serves a second (release).
+measure-sim:
+    cargo bench -p notion-sync-sim --bench served
 
 # Ten thousand rows, counted and timed (release).
 measure:

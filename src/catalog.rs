@@ -3,13 +3,16 @@
 use std::sync::Arc;
 
 use notion_sync_client::{Client, DataSourceId};
-use notion_sync_core::engine::{Described, Engine, Report, RunOptions, Watch};
-use notion_sync_core::link::{LinkId, LinkSpec, Policy, Side, Sides};
-use notion_sync_core::port::{Call, Clock, Peer, Store, StoreError};
+use notion_sync_core::engine::{
+    Described, Engine, Report, RunOptions, UndoOptions, UndoPlan, UndoReport, Watch,
+};
+use notion_sync_core::link::{LinkId, Policy, Side, Sides};
+use notion_sync_core::port::{Call, Clock, Peer, RunId, StoreError};
 use notion_sync_core::record::Key;
 use notion_sync_notion::{NotionCatalog, Subject};
 use notion_sync_sqlite::SqliteStore;
 
+use crate::between::Between;
 use crate::watch::{LOOK_EVERY, Watched};
 use crate::{Explained, ReplicaError, SystemClock, explained};
 
@@ -112,6 +115,34 @@ impl Catalog {
         Ok(reports)
     }
 
+    /// Takes back what a run of one of the tables wrote, as far as it still is as that run left it.
+    ///
+    /// # Errors
+    /// As [`Replica::undo`](crate::Replica::undo).
+    pub async fn undo(
+        &self,
+        subject: Subject,
+        run: RunId,
+        options: &UndoOptions,
+    ) -> Result<UndoReport, ReplicaError> {
+        let engine = self.engine(subject, true).await?;
+        Ok(engine.undo(run, options).await?)
+    }
+
+    /// Plans an undo and writes nothing anywhere.
+    ///
+    /// # Errors
+    /// As [`Catalog::undo`].
+    pub async fn plan_undo(
+        &self,
+        subject: Subject,
+        run: RunId,
+        options: &UndoOptions,
+    ) -> Result<UndoPlan, ReplicaError> {
+        let engine = self.engine(subject, false).await?;
+        Ok(engine.plan_undo(run, options).await?)
+    }
+
     /// Runs whenever a run is worth its requests ([`Catalog::is_due`]), until `options.cancel` is set;
     /// `told` hears of nothing where none was.
     ///
@@ -160,17 +191,16 @@ impl Catalog {
         let table = replica.describe(&call).await?;
         let described =
             Sides::new(description, table).map(|description| Described { description, at });
-        let spec = LinkSpec {
-            id: link(subject),
-            places: Sides::new(catalog.place().clone(), replica.place().clone()),
-            names: Sides::new("Notion".to_owned(), "SQLite".to_owned()),
+        let between = Between {
+            link: link(subject),
             mapping,
-            filters: Sides::default(),
-            policy: self.policy.clone(),
+            policy: &self.policy,
+            store: &self.store,
+            clock: &self.clock,
         };
-        let peers: Sides<Arc<dyn Peer>> = Sides::new(Arc::new(catalog), Arc::new(replica));
-        let store: Arc<dyn Store> = Arc::new(self.store.clone());
-        Ok(Engine::new(spec, described, peers, store, Arc::clone(&self.clock)).remaps())
+        Ok(between
+            .engine(catalog, Arc::new(replica), described)
+            .remaps())
     }
 }
 

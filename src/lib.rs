@@ -5,6 +5,8 @@
 //! [`TableLink`] a data source and a table you have already; [`core::engine::Engine`] does the same for any two peers.
 
 #[cfg(feature = "sqlite")]
+mod between;
+#[cfg(feature = "sqlite")]
 mod catalog;
 mod clock;
 #[cfg(feature = "sqlite")]

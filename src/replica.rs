@@ -9,15 +9,16 @@ use notion_sync_core::engine::{
     AppliedPlan, Budget, Described, Engine, MayPass, Report, RunError, RunOptions, Step,
     UndoOptions, UndoPlan, UndoReport, Verification, VerifyOptions, Watch,
 };
-use notion_sync_core::link::{LinkId, LinkSpec, Neighbour, OptionPolicy, Policy, Side, Sides};
+use notion_sync_core::link::{LinkId, Neighbour, OptionPolicy, Policy, Side, Sides};
 use notion_sync_core::plan::{Approval, Plan};
-use notion_sync_core::port::{Call, Clock, Peer, PeerError, RunId, RunRecord, Store, StoreError};
+use notion_sync_core::port::{Call, Clock, Peer, PeerError, RunId, RunRecord, StoreError};
 use notion_sync_core::record::Key;
 use notion_sync_core::schema::{FieldId, Schema};
 use notion_sync_notion::{NotionOptions, NotionPeer};
 use notion_sync_sqlite::{SqliteReplica, SqliteStore};
 
 use crate::SystemClock;
+use crate::between::Between;
 use crate::explained::{self, Explained};
 use crate::restore::{self, Restore, RestoreReport};
 use crate::watch::{LOOK_EVERY, Watched};
@@ -445,18 +446,15 @@ impl Replica {
             description: replica.describe(&call).await?,
             at: now,
         };
-        let spec = LinkSpec {
-            id: link,
-            places: Sides::new(peer.place().clone(), replica.place().clone()),
-            names: Sides::new("Notion".to_owned(), "SQLite".to_owned()),
+        let between = Between {
+            link,
             mapping,
-            filters: Sides::default(),
-            policy: self.policy.clone(),
+            policy: &self.policy,
+            store: &self.store,
+            clock: &self.clock,
         };
         let described = Sides::new(Described { description, at }, table);
-        let peers: Sides<Arc<dyn Peer>> = Sides::new(Arc::new(peer), Arc::new(replica));
-        let store: Arc<dyn Store> = Arc::new(self.store.clone());
-        let engine = Engine::new(spec, described, peers, store, Arc::clone(&self.clock));
+        let engine = between.engine(peer, Arc::new(replica), described);
         Ok(engine.neighbours(self.neighbours(others).await?).remaps())
     }
 

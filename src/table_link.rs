@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use notion_sync_client::{Client, DataSourceId};
 use notion_sync_core::engine::{Described, Engine};
-use notion_sync_core::link::{LinkId, LinkSpec, Mapping, Policy, Sides};
+use notion_sync_core::link::{LinkId, Mapping, Policy, Sides};
 use notion_sync_core::port::{Call, Cancel, Clock, Description, Peer, PeerError};
 use notion_sync_core::schema::{FieldId, Schema};
 use notion_sync_notion::{NotionOptions, NotionPeer};
 use notion_sync_sqlite::{Forget, ForgetError, SqliteStore, SqliteTable, TableError};
 
 use crate::SystemClock;
+use crate::between::Between;
 
 /// One Notion data source and a table that a program has already, kept the same.
 ///
@@ -169,23 +170,16 @@ impl TableLink {
             notion.describe(&call).await?,
             self.table.describe(&call).await?,
         );
-        let spec = LinkSpec {
-            id: self.link(),
-            places: Sides::new(notion.place().clone(), self.table.place().clone()),
-            names: Sides::new("Notion".to_owned(), "SQLite".to_owned()),
+        let between = Between {
+            link: self.link(),
             mapping: self.mapping(&described)?,
-            filters: Sides::default(),
-            policy: self.policy.clone(),
+            policy: &self.policy,
+            store: &self.store,
+            clock: &self.clock,
         };
         let at = self.clock.now();
-        let table: Arc<dyn Peer> = Arc::clone(&self.table) as Arc<dyn Peer>;
-        Ok(Engine::new(
-            spec,
-            described.map(|description| Described { description, at }),
-            Sides::new(Arc::new(notion), table),
-            Arc::new(self.store.clone()),
-            Arc::clone(&self.clock),
-        ))
+        let described = described.map(|description| Described { description, at });
+        Ok(between.engine(notion, self.table.clone(), described))
     }
 
     fn mapping(&self, described: &Sides<Description>) -> Result<Mapping, TableLinkError> {

@@ -247,7 +247,7 @@ async fn a_forgotten_link_leaves_nothing_beside_the_table_unless_another_link_ne
     second.engine().await.unwrap().run(&options).await.unwrap();
     let beside = "SELECT CAST(count(*) AS TEXT) FROM sqlite_master
         WHERE type = 'trigger' AND tbl_name = 'tasks' OR name GLOB '_sync_feed_*'
-          OR name GLOB '_sync_births_*'";
+          OR name GLOB '_sync_births_*' OR name GLOB '_sync_columns_*'";
     let there = world.row(beside);
     assert_ne!(there, "0");
     let rows = "SELECT group_concat(code || name || secret) FROM tasks";

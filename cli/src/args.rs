@@ -288,7 +288,9 @@ pub(crate) struct ResolveArgs {
 #[derive(Debug, ClapArgs)]
 pub(crate) struct UndoArgs {
     /// When the run started, as `notion-sync runs` shows it; the last one that wrote something
-    /// unless told.
+    /// unless told. Rows and titles of data sources have runs of their own: where both were carried,
+    /// the titles were last. Without a run a file of several data sources asks which one is meant, and
+    /// leaves titles alone.
     pub(crate) run: Option<RunId>,
     /// Show what would be taken back, and write nothing.
     #[arg(long)]

@@ -11,6 +11,7 @@ use notion_sync::client::{
     TransportErrorKind,
 };
 use notion_sync::core::link::MaxDelete;
+use notion_sync::core::port::StoreError;
 use notion_sync::sqlite::{SqliteStore, StoreOptions};
 use notion_sync::{Catalog, Policy, Replica};
 use notion_sync_sim::NotionSim;
@@ -250,6 +251,14 @@ impl Connection {
 pub(crate) fn open(args: &Args) -> Result<SqliteStore> {
     SqliteStore::open(&args.db, StoreOptions::default().adopt(args.adopt))
         .with_context(|| format!("{} cannot be used", args.db.display()))
+}
+
+/// Refuses to plan what a run would refuse: a file that is a copy or was restored, and is not adopted.
+pub(crate) async fn refuse_copy(args: &Args, store: &SqliteStore) -> Result<()> {
+    match !args.adopt && store.is_copy().await? {
+        true => Err(StoreError::NotAdopted.into()),
+        false => Ok(()),
+    }
 }
 
 /// Opens the file of a command that only reads; one that is not there reads as empty.

@@ -184,3 +184,18 @@ pub(crate) fn missing_table(table: &str) -> String {
          --yes`, then `notion-sync run --data-source …` pulls every page again"
     )
 }
+
+/// What helps where a table cannot be mended where it stands.
+pub(crate) fn table_made_anew(table: &str) -> String {
+    format!(
+        "restore a backup, or `ALTER TABLE {table} RENAME TO …` in SQL, `notion-sync forget --table {table} \
+         --yes`, then `notion-sync run --data-source …` pulls every page again; your rows stay in the old table"
+    )
+}
+
+/// What is wrong with a file that is a copy or was restored.
+pub(crate) const COPY: &str =
+    "it is a copy of another file, or was restored: nothing is written to it";
+
+/// What helps there.
+pub(crate) const ADOPT: &str = "`notion-sync run --adopt` once, if no other copy goes on";

@@ -22,6 +22,7 @@ pub(crate) async fn plan(args: &Args, what: &PlanArgs) -> Result<Exit> {
     }
     let connection = connect::connect(args).await?;
     let store = connect::open_to_read(args)?;
+    connect::refuse_copy(args, &store).await?;
     let sources = connection.data_sources(args, &store).await?;
     let made = make(args, &connection, &store, &sources).await?;
     made.keep(&what.files)?;

@@ -1,6 +1,9 @@
 //! `notion-sync runs`: what was run, newest first. Asks nobody but the file.
 
 use anyhow::Result;
+use notion_sync::RunId;
+use notion_sync::core::link::{LinkId, Side};
+use notion_sync::core::port::{JournalEntry, Query, Rows, Store};
 use notion_sync::sqlite::SqliteStore;
 use serde_json::json;
 
@@ -63,11 +66,32 @@ pub(crate) async fn runs(args: &Args) -> Result<Exit> {
 }
 
 /// The last run of a link that wrote something.
-pub(crate) async fn last_change(
-    store: &SqliteStore,
-    link: &notion_sync::core::link::LinkId,
-) -> Result<Option<notion_sync::RunId>> {
+pub(crate) async fn last_change(store: &SqliteStore, link: &LinkId) -> Result<Option<RunId>> {
     let runs = store.runs(link, u32::MAX).await?;
     let written = runs.into_iter().find(|run| run.settled > 0);
     Ok(written.map(|run| run.id))
+}
+
+/// The last run of a link that wrote to Notion.
+pub(crate) async fn last_sent(store: &SqliteStore, link: &LinkId) -> Result<Option<RunId>> {
+    for run in store.runs(link, u32::MAX).await? {
+        let query = Query::Journal(Some(run.id));
+        let rows = store.read(link, &query, None, u32::MAX).await?;
+        let to_notion = |entry: &JournalEntry| entry.side == Side::Left;
+        if matches!(rows, Rows::Journal(entries) if entries.iter().any(to_notion)) {
+            return Ok(Some(run.id));
+        }
+    }
+    Ok(None)
+}
+
+/// The link that has a run of this name.
+pub(crate) async fn link_of(store: &SqliteStore, run: RunId) -> Result<Option<LinkId>> {
+    for link in store.links().await? {
+        let runs = store.runs(&link, u32::MAX).await?;
+        if runs.iter().any(|known| known.id == run) {
+            return Ok(Some(link));
+        }
+    }
+    Ok(None)
 }

@@ -40,13 +40,16 @@ pub(crate) async fn status(args: &Args) -> Result<Exit> {
     let missing = store.missing_tables().await?;
     let unsettled = store.unsettled_rows(LISTED).await?;
     let commands = store.unresolved_commands().await?;
-    let left = tables
-        .iter()
-        .any(|table| table.conflicts + table.blocked + table.parked > 0);
+    let is_copy = store.is_copy().await?;
+    let mut waiting = tables.iter();
+    let left = is_copy
+        || !commands.is_empty()
+        || !missing.is_empty()
+        || waiting.any(|table| table.conflicts + table.blocked + table.parked > 0);
     if args.json {
         let document = json!({
             "command": "status", "tables": tables, "missing": missing, "rows": unsettled,
-            "commands": commands,
+            "commands": commands, "is_copy": is_copy,
         });
         output::print_json(&document);
     } else if tables.is_empty() && missing.is_empty() {
@@ -105,9 +108,13 @@ pub(crate) async fn status(args: &Args) -> Result<Exit> {
             }
         }
     }
-    Ok(if left || !commands.is_empty() || !missing.is_empty() {
-        Exit::Left
-    } else {
-        Exit::Clean
-    })
+    if is_copy && !args.json {
+        say!(
+            "{}: {}. What helps: {}",
+            args.db.display(),
+            output::COPY,
+            output::ADOPT
+        );
+    }
+    Ok(if left { Exit::Left } else { Exit::Clean })
 }

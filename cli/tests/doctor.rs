@@ -465,11 +465,36 @@ async fn a_file_that_was_restored_in_its_place_is_told() {
     let backup = world.folder.path().join("backup");
     let to = format!("VACUUM INTO '{}'", backup.display());
     world.sql(&to);
+    world.sql("UPDATE Tasks SET Count = 5");
     world.run().code(0);
     let pages = std::fs::read(&backup).unwrap();
     std::fs::write(world.file(), pages).unwrap();
     ends_runs(&world, "restored");
+    // Nothing is written to it, whatever is asked; what is told of it says so.
+    world.sql("DROP VIEW runs");
+    let before = std::fs::read(world.file()).unwrap();
+    for words in [
+        &["doctor", "--repair"][..],
+        &["forget", "--table", "tasks", "--yes"],
+        &["forget", "--table", "tasks", "--yes", "--drop-table"],
+        &["resolve", "1", "--keep", "sqlite"],
+        &["plan"],
+        &["run", "--check"],
+    ] {
+        world.say(words).code(1).says("copied or restored");
+    }
+    let said = world.say(&["status"]).code(3);
+    said.says("was restored: nothing is written to it");
+    said.says("run --adopt");
+    assert_eq!(
+        world.say(&["status", "--json"]).json()["is_copy"],
+        Value::Bool(true)
+    );
+    assert_eq!(std::fs::read(world.file()).unwrap(), before);
+    assert_eq!(world.text("SELECT count(*) FROM _sync_links"), "4");
+    world.say(&["plan", "--adopt"]).code(0);
     world.say(&["run", "--adopt"]).code(0);
+    world.say(&["status"]).code(0);
     doctor(&world).code(0);
 }
 

@@ -115,3 +115,40 @@ async fn verify_exits_1_for_a_violation_and_for_a_side_that_cannot_be_read() {
         .inject(FaultRule::next(down).path("/query").times(9));
     world.say(&["verify"]).code(1).says("error");
 }
+
+/// Titles of data sources are edited in a table as well, and `runs` lists what carried them.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_edited_title_is_taken_back_by_name_and_as_the_last_thing_that_was_done() {
+    let world = World::pulled(&["one"]).await;
+    world.sql("UPDATE Tasks SET Count = 3");
+    world.run().code(0);
+    world.say(&["undo", "--plan"]).code(0).says("Count");
+    world.sql("UPDATE data_sources SET title = 'Chores'");
+    world.run().code(0);
+    let title = || world.text("SELECT title FROM data_sources");
+    let titles = || world.sim.state()["data_sources"].to_string();
+    assert!(titles().contains("Chores"));
+
+    let planned = world.say(&["undo", "--plan"]).code(0);
+    planned.says("of data_sources would mean");
+    let undone = world.say(&["undo", "--json"]).code(0).json();
+    assert_eq!(undone["table"], json!("data_sources"));
+    assert_eq!(title(), "Tasks");
+    assert!(!titles().contains("Chores"));
+    assert_eq!(world.text("SELECT Count FROM Tasks"), "3", "an earlier run");
+    world.run().code(0);
+    assert_eq!(title(), "Tasks");
+
+    world.say(&["undo"]).code(0);
+    assert_eq!(title(), "Chores", "an undo is taken back as well");
+    let run = world.text("SELECT run FROM runs WHERE \"table\" = 'data_sources' ORDER BY run DESC");
+    world.say(&["undo", &run]).code(0);
+    assert_eq!(title(), "Tasks");
+    assert!(!titles().contains("Chores"));
+
+    // What comes after it is the last thing again.
+    world.sql("UPDATE Tasks SET Count = 4");
+    world.run().code(0);
+    world.say(&["undo"]).code(0);
+    assert_eq!(world.text("SELECT Count FROM Tasks"), "3");
+}

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
@@ -13,7 +14,7 @@ use crate::front::Simulation;
 use crate::knobs::Knobs;
 use crate::limiter::Limiter;
 use crate::load::{self, LoadReport};
-use crate::model::World;
+use crate::model::{NOTION, World};
 use crate::server;
 use crate::shared::Shared;
 use crate::sim::NotionSim;
@@ -58,6 +59,7 @@ pub struct Builder {
     seed: u64,
     recordings: Vec<PathBuf>,
     state_file: Option<PathBuf>,
+    state: Option<Value>,
 }
 
 impl Default for Builder {
@@ -73,6 +75,7 @@ impl Default for Builder {
             seed: 1,
             recordings: Vec::new(),
             state_file: None,
+            state: None,
         }
     }
 }
@@ -143,6 +146,13 @@ impl Builder {
         self
     }
 
+    /// Starts from a state as [`NotionSim::state`] gives it: a snapshot. A state file that exists counts
+    /// for more.
+    pub fn state(mut self, state: Value) -> Self {
+        self.state = Some(state);
+        self
+    }
+
     /// Starts listening.
     ///
     /// # Errors
@@ -162,6 +172,12 @@ impl Builder {
         })?;
         let token = self.token.clone();
         let (shared, report) = self.into_shared()?;
+        let base_url = format!("http://{local}");
+        {
+            let mut simulation = shared.lock();
+            simulation.world.base_url.clone_from(&base_url);
+            simulation.world.serves_itself = true;
+        }
         let shared = Arc::new(shared);
         let (stop, stopped) = watch::channel(false);
         tokio::spawn(server::serve(
@@ -172,13 +188,7 @@ impl Builder {
         if shared.has_file() {
             tokio::spawn(save_after_changes(Arc::clone(&shared), stopped));
         }
-        Ok(NotionSim::new(
-            shared,
-            format!("http://{local}"),
-            token,
-            report,
-            stop,
-        ))
+        Ok(NotionSim::new(shared, base_url, token, report, stop))
     }
 
     /// Starts without a socket, a runtime or a thread of its own: [`NotionSim::call`] is the way in. A
@@ -190,7 +200,7 @@ impl Builder {
         let token = self.token.clone();
         let (shared, report) = self.into_shared()?;
         let (stop, _) = watch::channel(false);
-        let base_url = "https://api.notion.com".to_owned();
+        let base_url = NOTION.to_owned();
         Ok(NotionSim::new(
             Arc::new(shared),
             base_url,
@@ -217,7 +227,13 @@ impl Builder {
                 state::restore(&mut simulation, &serde_json::from_str(&text)?)?;
                 true
             }
-            _ => false,
+            _ => match &self.state {
+                Some(state) => {
+                    state::restore(&mut simulation, state)?;
+                    true
+                }
+                None => false,
+            },
         };
         // What was saved already contains what was loaded before it.
         if !restored {

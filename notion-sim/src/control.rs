@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
@@ -14,6 +16,7 @@ use crate::generate;
 use crate::limiter::Limiter;
 use crate::shared::Shared;
 use crate::sim::{SimError, edit_as_person, id_of};
+use crate::sim::{files, people};
 use crate::state;
 
 type Reply = Result<Value, SimError>;
@@ -37,8 +40,8 @@ pub(crate) fn respond(
 ) -> Outbound {
     let saved = saved.or_else(|| asks_to_save(request).then_some(Ok(false)));
     let mut simulation = shared.lock();
-    let now = simulation.tick();
     let before = simulation.world.revision;
+    let now = simulation.tick();
     let reply = match saved {
         Some(Ok(written)) => Ok(json!({"saved": shared.has_file(), "written": written})),
         Some(Err(error)) => Err(refusal(500, &error.to_string())),
@@ -63,12 +66,12 @@ pub(crate) fn respond(
     };
     Outbound {
         status,
-        content_type: "application/json; charset=utf-8",
+        content_type: "application/json; charset=utf-8".into(),
         date: http_date(now),
         request_id: None,
         retry_after: None,
         cf_ray: None,
-        body: body.to_string(),
+        body: body.to_string().into(),
         delay: Duration::ZERO,
         fate: Fate::Send,
     }
@@ -120,6 +123,39 @@ fn carry_out(simulation: &mut Simulation, request: &Inbound) -> Reply {
             simulation.world.share(id, shared);
             Ok(json!({"id": id.to_string(), "shared": shared}))
         }
+        ("POST", "outside") => {
+            let text = |key: &str| body[key].as_str();
+            let bytes = text("base64").map(|text| STANDARD.decode(text).map_err(drop));
+            let (Some(url), Some(content_type), Some(Ok(bytes))) =
+                (text("url"), text("content_type"), bytes)
+            else {
+                let needs = "`url` and `content_type` should be strings, `base64` the bytes";
+                return Err(refusal(400, needs));
+            };
+            let length = bytes.len();
+            files::host(&mut simulation.world, url, content_type, bytes.into());
+            Ok(json!({"url": url, "content_length": length}))
+        }
+        ("POST", "emojis") => {
+            let (Some(name), Some(url)) = (body["name"].as_str(), body["url"].as_str()) else {
+                return Err(refusal(400, "`name` and `url` should be strings"));
+            };
+            let id = files::create_emoji(&mut simulation.world, name, url);
+            Ok(json!({"id": id}))
+        }
+        ("POST", "templates") => {
+            let source = body["data_source_id"].as_str().unwrap_or_default();
+            let id = people::create_template(&mut simulation.world, source, &body)?;
+            Ok(json!({"id": id}))
+        }
+        ("GET", "oauth") => {
+            let client = &simulation.world.access.client;
+            Ok(json!({"client_id": client.id, "client_secret": client.secret}))
+        }
+        ("POST", "oauth") => {
+            let code = simulation.world.authorize(body["redirect_uri"].as_str());
+            Ok(json!({"code": code}))
+        }
         ("POST", "settings") => settings(simulation, &body),
         ("POST", "token") => {
             let (Some(token), Some(valid)) = (body["token"].as_str(), body["valid"].as_bool())
@@ -129,7 +165,7 @@ fn carry_out(simulation: &mut Simulation, request: &Inbound) -> Reply {
                     "`token` should be a string, `valid` a boolean",
                 ));
             };
-            simulation.tokens.insert(token.to_owned(), valid);
+            simulation.world.set_token(token, valid);
             Ok(json!({"valid": valid}))
         }
         ("POST", "generate") => {
@@ -188,7 +224,8 @@ fn set_clock(simulation: &mut Simulation, body: &Value) -> Reply {
     Ok(clock(simulation))
 }
 
-/// Changes `rate_limit` (a number or `"off"`), `index_lag_seconds`, `result_cap` and `knobs`.
+/// Changes `rate_limit` (a number or `"off"`), `index_lag_seconds`, `result_cap`,
+/// `max_file_upload_bytes` and `knobs`.
 fn settings(simulation: &mut Simulation, body: &Value) -> Reply {
     let object = body
         .as_object()
@@ -217,9 +254,13 @@ fn settings(simulation: &mut Simulation, body: &Value) -> Reply {
                 let cap = value.as_u64().and_then(|cap| usize::try_from(cap).ok());
                 simulation.world.result_cap = cap.ok_or_else(wrong)?.max(1);
             }
+            ("max_file_upload_bytes", value) => {
+                let bytes = value.as_u64().ok_or_else(wrong)?;
+                files::set_upload_limit(&mut simulation.world, bytes);
+            }
             ("knobs", value) => {
-                simulation.world.knobs =
-                    serde_json::from_value(value.clone()).map_err(|_| wrong())?;
+                let knobs = serde_json::from_value(value.clone()).map_err(|_| wrong())?;
+                simulation.set_knobs(knobs);
             }
             _ => return Err(wrong()),
         }
@@ -227,6 +268,7 @@ fn settings(simulation: &mut Simulation, body: &Value) -> Reply {
     Ok(json!({
         "index_lag_seconds": simulation.world.index_lag.as_secs_f64(),
         "result_cap": simulation.world.result_cap,
+        "max_file_upload_bytes": simulation.world.upload_limit(),
         "knobs": simulation.world.knobs,
     }))
 }

@@ -7,6 +7,7 @@ use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
 
 use crate::control;
 use crate::front::{Fate, Inbound, Outbound};
+use crate::model::hosted::{SERVED, STORE};
 use crate::shared::Shared;
 
 /// How long an answer would have taken on its way, for who has a clock to wait on: among the extensions
@@ -34,15 +35,16 @@ pub enum Broken {
 pub(crate) fn call(shared: &Shared, request: Request<Bytes>) -> Result<Response<Bytes>, Broken> {
     let (parts, body) = request.into_parts();
     let inbound = inbound(&parts.method, &parts.uri, &parts.headers, body);
-    let out = match control::is_meant(&inbound) {
-        true => control::respond(shared, &inbound, None),
-        false => shared.respond(&inbound),
+    let out = if control::is_meant(&inbound) {
+        control::respond(shared, &inbound, None)
+    } else {
+        shared.respond(&inbound)
     };
     if out.fate == Fate::Drop {
         return Err(Broken::Dropped);
     }
     let (delay, truncate) = (out.delay, out.fate == Fate::Truncate);
-    let mut response = head_of(&out).map(|()| Bytes::from(out.body));
+    let mut response = head_of(&out).map(|()| out.body);
     if !delay.is_zero() {
         response.extensions_mut().insert(Latency(delay));
     }
@@ -55,20 +57,27 @@ pub(crate) fn call(shared: &Shared, request: Request<Bytes>) -> Result<Response<
     Ok(response)
 }
 
-/// A request as the front door takes it.
+/// A request as the front door takes it. One to the host of the store is one for the files served here.
 pub(crate) fn inbound(
     method: &http::Method,
     uri: &http::Uri,
     headers: &HeaderMap,
     body: Bytes,
 ) -> Inbound {
+    let to_store = uri
+        .host()
+        .is_some_and(|host| STORE.ends_with(&format!("//{host}")));
     Inbound {
         method: method.to_string(),
-        path: uri.path().to_owned(),
+        path: match to_store {
+            true => format!("{SERVED}{}", uri.path()),
+            false => uri.path().to_owned(),
+        },
         query: uri.query().unwrap_or_default().to_owned(),
         authorization: header_text(headers, "authorization"),
         notion_version: header_text(headers, "notion-version"),
-        body: body.into(),
+        content_type: header_text(headers, "content-type"),
+        body,
     }
 }
 
@@ -85,10 +94,9 @@ pub(crate) fn head_of(out: &Outbound) -> Response<()> {
     *response.status_mut() =
         StatusCode::from_u16(out.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let headers = response.headers_mut();
-    headers.insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static(out.content_type),
-    );
+    if let Ok(content_type) = HeaderValue::from_str(&out.content_type) {
+        headers.insert(header::CONTENT_TYPE, content_type);
+    }
     headers.insert(header::CONTENT_LENGTH, HeaderValue::from(out.body.len()));
     let retry_after = out.retry_after.map(|seconds| seconds.to_string());
     let fields = [

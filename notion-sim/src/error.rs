@@ -11,6 +11,8 @@ pub(crate) struct ApiError {
     pub(crate) message: String,
     pub(crate) additional: Map<String, Value>,
     pub(crate) retry_after: Option<u64>,
+    /// Whether it is worded as OAuth has it: the code as `error`, the message as its description.
+    pub(crate) is_oauth: bool,
 }
 
 /// A value as refusals quote it: lists and objects cut after 55 characters.
@@ -35,6 +37,15 @@ impl ApiError {
             message: message.into(),
             additional: Map::new(),
             retry_after: None,
+            is_oauth: false,
+        }
+    }
+
+    /// A refusal in the shape of OAuth.
+    pub(crate) fn oauth(status: u16, code: &str, description: Option<&str>) -> Self {
+        Self {
+            is_oauth: true,
+            ..Self::new(status, code, description.unwrap_or_default())
         }
     }
 
@@ -126,17 +137,30 @@ impl ApiError {
 
     /// The JSON body of the answer.
     pub(crate) fn to_body(&self, request_id: &str) -> String {
+        let mut body = self.to_value();
+        body["request_id"] = json!(request_id);
+        body.to_string()
+    }
+
+    /// The same without the id of a request.
+    pub(crate) fn to_value(&self) -> Value {
+        if self.is_oauth {
+            let mut body = json!({"error": self.code});
+            if !self.message.is_empty() {
+                body["error_description"] = json!(self.message);
+            }
+            return body;
+        }
         let mut body = json!({
             "object": "error",
             "status": self.status,
             "code": self.code,
             "message": self.message,
-            "request_id": request_id,
         });
         if !self.additional.is_empty() {
             body["additional_data"] = Value::Object(self.additional.clone());
         }
-        body.to_string()
+        body
     }
 }
 

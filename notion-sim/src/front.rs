@@ -1,17 +1,22 @@
 //! The front door: every request passes faults, authorisation, version and rate limit here before it
 //! reaches an endpoint, and is written into the ledger. There is no socket here.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 
 use crate::clock::{Clock, http_date};
+use crate::endpoint::form::Form;
 use crate::endpoint::route::{self, Route};
 use crate::endpoint::{Answer, Call, parse_query};
 use crate::error::{ApiError, ApiResult};
 use crate::faults::{Fault, FaultQueue};
+use crate::knobs::Knobs;
 use crate::ledger::{Ledger, LedgerEntry};
 use crate::limiter::{Limiter, rate_limited};
 use crate::model::World;
@@ -26,7 +31,8 @@ pub(crate) struct Inbound {
     pub(crate) query: String,
     pub(crate) authorization: Option<String>,
     pub(crate) notion_version: Option<String>,
-    pub(crate) body: Vec<u8>,
+    pub(crate) content_type: Option<String>,
+    pub(crate) body: Bytes,
 }
 
 /// What the connection is to do with an answer.
@@ -43,12 +49,12 @@ pub(crate) enum Fate {
 #[derive(Debug)]
 pub(crate) struct Outbound {
     pub(crate) status: u16,
-    pub(crate) content_type: &'static str,
+    pub(crate) content_type: Cow<'static, str>,
     pub(crate) date: String,
     pub(crate) request_id: Option<String>,
     pub(crate) retry_after: Option<u64>,
     pub(crate) cf_ray: Option<String>,
-    pub(crate) body: String,
+    pub(crate) body: Bytes,
     pub(crate) delay: Duration,
     pub(crate) fate: Fate,
 }
@@ -61,22 +67,20 @@ pub(crate) struct Simulation {
     pub(crate) limiter: Limiter,
     pub(crate) faults: FaultQueue,
     pub(crate) ledger: Ledger,
-    /// Known tokens, and whether they are still good.
-    pub(crate) tokens: BTreeMap<String, bool>,
     /// Whether bodies of mutating requests are kept in the ledger.
     pub(crate) keeps_bodies: bool,
     request_ids: crate::ids::IdSource,
 }
 
 impl Simulation {
-    pub(crate) fn new(world: World, clock: Clock, limiter: Limiter, token: &str) -> Self {
+    pub(crate) fn new(mut world: World, clock: Clock, limiter: Limiter, token: &str) -> Self {
+        world.set_token(token, true);
         Self {
             world,
             clock,
             limiter,
             faults: FaultQueue::default(),
             ledger: Ledger::new(100_000),
-            tokens: BTreeMap::from([(token.to_owned(), true)]),
             keeps_bodies: true,
             request_ids: crate::ids::IdSource::new(0x5e9),
         }
@@ -84,8 +88,13 @@ impl Simulation {
 
     /// Sets the world's time to the clock's.
     pub(crate) fn tick(&mut self) -> Timestamp {
-        self.world.now = self.clock.now();
+        self.world.catch_up(self.clock.now());
         self.world.now
+    }
+
+    /// The next request id.
+    pub(crate) fn next_request_id(&mut self) -> String {
+        self.request_ids.next_uuid().to_string()
     }
 
     /// Changes how far queries lag; what they show now may change with it.
@@ -96,24 +105,36 @@ impl Simulation {
         }
     }
 
+    /// Changes the answers to open questions; what queries show now may change with it.
+    pub(crate) fn set_knobs(&mut self, knobs: Knobs) {
+        self.world.knobs = knobs;
+        for source in self.world.data_sources.values_mut() {
+            source.version += 1;
+        }
+    }
+
     /// Answers a request to the API.
     pub(crate) fn respond(&mut self, request: &Inbound) -> Outbound {
         let now = self.tick();
-        let request_id = self.request_ids.next_uuid().to_string();
+        let request_id = self.next_request_id();
         let fault = self.faults.take(&request.method, &request.path);
         let mut out = Outbound {
             status: 200,
-            content_type: "application/json; charset=utf-8",
+            content_type: "application/json; charset=utf-8".into(),
             date: http_date(now),
             request_id: Some(request_id.clone()),
             retry_after: None,
             cf_ray: None,
-            body: String::new(),
+            body: Bytes::new(),
             delay: Duration::ZERO,
             fate: Fate::Send,
         };
         let route = route::find(&request.method, &request.path);
-        let body: Option<Value> = serde_json::from_slice(&request.body).ok();
+        let in_parts = route.is_some_and(|route| route.takes_parts);
+        let body: Option<Value> = match in_parts {
+            true => Some(json!({})),
+            false => serde_json::from_slice(&request.body).ok(),
+        };
         let mut entry = self.entry(request, route, body.as_ref(), now);
 
         let refused = fault.as_ref().and_then(before);
@@ -142,12 +163,16 @@ impl Simulation {
         match result {
             Ok(answer) => {
                 note(&mut entry, &answer);
-                out.body = with_request_id(answer.body, &request_id);
+                out.status = answer.status;
+                out.body = match answer.is_bare {
+                    true => answer.body.into(),
+                    false => with_request_id(answer.body, &request_id).into(),
+                };
             }
             Err(error) => {
                 out.status = error.status;
                 out.retry_after = error.retry_after;
-                out.body = error.to_body(&request_id);
+                out.body = error.to_body(&request_id).into();
             }
         }
         entry.status = Some(out.status);
@@ -209,16 +234,14 @@ impl Simulation {
             let message = "Error parsing JSON body.";
             return Err(ApiError::new(400, "invalid_json", message));
         }
-        let token = request
-            .authorization
-            .as_deref()
-            .and_then(|header| header.strip_prefix("Bearer "));
-        if token.is_none_or(|token| self.tokens.get(token) != Some(&true)) {
-            return Err(ApiError::new(401, "unauthorized", "API token is invalid."));
-        }
+        self.let_in(route, request.authorization.as_deref().unwrap_or_default())?;
         let version = Version::parse(request.notion_version.as_deref())?;
         self.limiter.spend(now)?;
-        if request.body.len() > limit::BODY_BYTES {
+        let form = match route.takes_parts {
+            true => Form::read(request.content_type.as_deref(), request.body.clone())?,
+            false => Form::default(),
+        };
+        if request.body.len() > limit::BODY_BYTES && !route.takes_parts {
             return Err(ApiError::too_long(
                 "body",
                 limit::BODY_BYTES,
@@ -235,8 +258,30 @@ impl Simulation {
             version,
             query: &query,
             body: &body,
+            form: &form,
         };
-        route.carry_out(&mut self.world, &request.path, &call)
+        let answer = route.carry_out(&mut self.world, &request.path, &call);
+        answer.map_err(|error| match route.is_for_clients && !error.is_oauth {
+            true => ApiError::oauth(error.status, "invalid_request", Some(&error.message)),
+            false => error,
+        })
+    }
+
+    /// Looks at who asks: a connection by its token, or a program by its credentials.
+    fn let_in(&self, route: &Route, authorization: &str) -> ApiResult<()> {
+        if !route.is_for_clients {
+            let token = authorization.strip_prefix("Bearer ");
+            return match token.is_some_and(|token| self.world.is_good(token)) {
+                true => Ok(()),
+                false => Err(ApiError::new(401, "unauthorized", "API token is invalid.")),
+            };
+        }
+        let client = &self.world.access.client;
+        let known = STANDARD.encode(format!("{}:{}", client.id, client.secret));
+        match authorization.strip_prefix("Basic ") == Some(&known) {
+            true => Ok(()),
+            false => Err(ApiError::oauth(401, "invalid_client", None)),
+        }
     }
 }
 
@@ -318,12 +363,13 @@ fn usual(status: u16) -> (&'static str, &'static str) {
 
 fn html_edge(out: &mut Outbound, status: u16) {
     out.status = status;
-    out.content_type = "text/html; charset=UTF-8";
+    out.content_type = "text/html; charset=UTF-8".into();
     out.request_id = None;
     out.cf_ray = Some("8f2b1c0d9e7a6543-FRA".into());
     out.body = format!(
         "<!DOCTYPE html><html><head><title>{status}</title></head><body><h1>Error {status}</h1></body></html>"
-    );
+    )
+    .into();
 }
 
 /// The 503 that says, more or less clearly, that the change was saved.
@@ -359,9 +405,11 @@ fn note(entry: &mut LedgerEntry, answer: &Answer) {
 }
 
 fn with_request_id(mut body: String, request_id: &str) -> String {
-    if body.ends_with('}') && body.len() > 2 {
+    if body.ends_with('}') {
         body.pop();
-        body.push_str(",\"request_id\":\"");
+        let first = body.ends_with('{');
+        body.push_str(if first { "\"" } else { ",\"" });
+        body.push_str("request_id\":\"");
         body.push_str(request_id);
         body.push_str("\"}");
     }
@@ -393,7 +441,7 @@ mod tests {
     }
 
     fn code(out: &Outbound) -> String {
-        let body: Value = serde_json::from_str(&out.body).unwrap();
+        let body: Value = serde_json::from_slice(&out.body).unwrap();
         body["code"].as_str().unwrap_or_default().to_owned()
     }
 
@@ -401,7 +449,7 @@ mod tests {
     fn the_door_checks_url_then_body_then_token_then_version() {
         let mut simulation = simulation();
         let mut request = Inbound {
-            body: b"{".into(),
+            body: "{".into(),
             authorization: None,
             notion_version: None,
             ..get("/v1/nowhere")
@@ -420,17 +468,20 @@ mod tests {
 
     #[test]
     fn an_operation_that_is_not_simulated_says_so() {
-        let out = simulation().respond(&get("/v1/custom_emojis"));
-        let body: Value = serde_json::from_str(&out.body).unwrap();
+        let out = simulation().respond(&Inbound {
+            method: "POST".into(),
+            ..get("/v1/blocks/meeting_notes/query")
+        });
+        let body: Value = serde_json::from_slice(&out.body).unwrap();
         assert_eq!(body["code"], "invalid_request");
-        assert_eq!(body["message"], "Unsupported request: list-custom-emojis.");
+        assert_eq!(body["message"], "Unsupported request: query-meeting-notes.");
     }
 
     #[test]
     fn answers_carry_the_simulated_date_and_a_request_id() {
         let out = simulation().respond(&get("/v1/users/me"));
         assert_eq!(out.date, "Fri, 04 Sep 2026 14:30:41 GMT");
-        let body: Value = serde_json::from_str(&out.body).unwrap();
+        let body: Value = serde_json::from_slice(&out.body).unwrap();
         assert_eq!(body["request_id"], json!(out.request_id.unwrap()));
     }
 }

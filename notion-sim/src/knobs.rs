@@ -16,6 +16,8 @@ pub struct Knobs {
     pub move_is_edit: bool,
     /// Whether a schema change counts as an edit of every page.
     pub schema_change_is_edit: bool,
+    /// Whether making, changing or removing a view counts as an edit of its database.
+    pub view_change_is_edit: bool,
     /// Whether `status: null` gives the first option instead of no value.
     pub status_null_is_default: bool,
     /// Whether a search that does not ask about the trash shows the data sources in it, as it did before
@@ -23,6 +25,14 @@ pub struct Knobs {
     pub search_shows_trashed_sources: bool,
     /// Whether page reads say `has_more` next to a relation.
     pub relation_has_more: bool,
+    /// Whether a file upload that is in use can be put into another place as well.
+    pub uploads_are_reusable: bool,
+    /// Whether the name of an uploaded file stays as it is, blanks and all; else they become underscores.
+    pub file_names_are_kept: bool,
+    /// Whether queries and searches show the templates of a data source.
+    pub templates_in_queries: bool,
+    /// Seconds until an async task is done.
+    pub async_task_seconds: u32,
     /// Whether numbers are kept as 64-bit floats. Not by default, unlikely as that is: a digit that a
     /// program loses on the way shows.
     pub rounds_numbers: bool,
@@ -42,9 +52,14 @@ impl Default for Knobs {
             same_value_is_edit: true,
             move_is_edit: true,
             schema_change_is_edit: false,
+            view_change_is_edit: false,
             status_null_is_default: false,
             search_shows_trashed_sources: false,
             relation_has_more: true,
+            uploads_are_reusable: true,
+            file_names_are_kept: true,
+            templates_in_queries: false,
+            async_task_seconds: 2,
             rounds_numbers: false,
             markdown_blocks: 20_000,
             markdown_skips_missing: true,

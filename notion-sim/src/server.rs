@@ -102,13 +102,9 @@ fn into_response(out: Outbound) -> Response<Body> {
 }
 
 /// Half of the body, then a broken connection.
-fn truncated(mut body: String) -> Body {
-    let mut half = body.len() / 2;
-    while !body.is_char_boundary(half) {
-        half -= 1;
-    }
-    body.truncate(half);
-    let first = futures::stream::iter([Ok::<Bytes, io::Error>(Bytes::from(body))]);
+fn truncated(mut body: Bytes) -> Body {
+    body.truncate(body.len() / 2);
+    let first = futures::stream::iter([Ok::<Bytes, io::Error>(body)]);
     let then = futures::stream::once(async {
         // The first half must be on the wire before the connection breaks.
         tokio::task::yield_now().await;

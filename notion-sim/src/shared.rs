@@ -6,6 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
+use crate::files;
 use crate::front::{Inbound, Outbound, Simulation};
 use crate::state::Snapshot;
 
@@ -38,11 +39,14 @@ impl Shared {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Answers a request to the API.
+    /// Answers a request to the API, or to the store of files.
     pub(crate) fn respond(&self, request: &Inbound) -> Outbound {
         let mut simulation = self.lock();
         let before = simulation.world.revision;
-        let out = simulation.respond(request);
+        let out = match files::is_meant(request) {
+            true => files::respond(&mut simulation, request),
+            false => simulation.respond(request),
+        };
         if simulation.world.revision != before {
             self.changed.notify_one();
         }

@@ -1,5 +1,8 @@
 //! The running simulator, and what an embedding program can ask of it.
 
+pub(crate) mod files;
+pub(crate) mod people;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -135,8 +138,9 @@ impl NotionSim {
 
     fn with<T>(&self, work: impl FnOnce(&mut Simulation) -> T) -> T {
         let mut simulation = self.shared.lock();
-        simulation.tick();
+        // What was due by now changes something, too.
         let before = simulation.world.revision;
+        simulation.tick();
         let result = work(&mut simulation);
         if simulation.world.revision != before {
             self.shared.changed.notify_one();
@@ -189,7 +193,7 @@ impl NotionSim {
 
     /// Sets the answers to the questions that the documentation leaves open.
     pub fn set_knobs(&self, knobs: Knobs) {
-        self.with(|simulation| simulation.world.knobs = knobs);
+        self.with(|simulation| simulation.set_knobs(knobs));
     }
 
     /// Adds a fault. A bare [`Fault`](crate::Fault) meets the next request.
@@ -214,7 +218,7 @@ impl NotionSim {
 
     /// Makes a token good or bad.
     pub fn set_token(&self, token: &str, valid: bool) {
-        self.with(|simulation| simulation.tokens.insert(token.to_owned(), valid));
+        self.with(|simulation| simulation.world.set_token(token, valid));
     }
 
     /// Edits a page in place of a person: `properties` by the API's own rules.
@@ -330,6 +334,7 @@ impl NotionSim {
                 return Err(world.not_found("data_source", data_source).into());
             }
             let pages = world.pages_in(id).into_iter();
+            let pages = pages.filter(|id| !world.is_aside(*id));
             let pages = pages.filter_map(|id| world.pages.get(&id));
             Ok(pages.map(|page| world.page_value(page.row())).collect())
         })

@@ -1,5 +1,9 @@
 //! The whole workspace as one JSON document, and back. The document is for this simulator only.
 
+mod access;
+mod files;
+mod views;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -47,7 +51,7 @@ impl Snapshot {
             Clock::Real => Value::Null,
             Clock::Virtual(at) => json!(at.to_string()),
         };
-        let document = json!({
+        let mut document = json!({
             "format": 1,
             "clock": clock,
             "ids": world.ids,
@@ -56,7 +60,7 @@ impl Snapshot {
             "person": world.person.to_string(),
             "next_seq": world.next_seq,
             "unshared": world.unshared.iter().map(Uuid::to_string).collect::<Vec<_>>(),
-            "tokens": simulation.tokens,
+            "tokens": world.access.tokens,
             "users": world.users.values().collect::<Vec<_>>(),
             "databases": world.databases.values().map(dump_database).collect::<Vec<_>>(),
             "data_sources": world.data_sources.values().map(dump_source).collect::<Vec<_>>(),
@@ -64,6 +68,9 @@ impl Snapshot {
             "children": dump_children(&world.blocks.children),
             "comments": world.comments.iter().map(dump_comment).collect::<Vec<_>>(),
         });
+        files::dump(world, &mut document);
+        access::dump(world, &mut document);
+        views::dump(world, &mut document);
         let sources = world.data_sources.values();
         let pages = world.pages.values();
         Self {
@@ -105,6 +112,7 @@ fn dump_database(database: &Database) -> Value {
             .map(Uuid::to_string)
             .collect::<Vec<_>>()
     );
+    wire["is_linked"] = json!(database.is_linked);
     wire["extra"] = json!(database.extra);
     wire["created"] = json!(database.created.to_string());
     wire["edited"] = json!(database.edited.to_string());
@@ -173,6 +181,7 @@ fn dump_comment(comment: &Comment) -> Value {
         "about": comment.about.to_string(), "author": comment.author.to_string(),
         "created": comment.created.to_string(), "edited": comment.edited.to_string(),
         "rich_text": comment.rich_text, "display_name": comment.display_name,
+        "attachments": comment.attachments,
     })
 }
 
@@ -183,6 +192,8 @@ pub(crate) fn restore(simulation: &mut Simulation, document: &Value) -> Result<(
     }
     let mut world = World::new(0, simulation.clock.now());
     world.index_lag = simulation.world.index_lag;
+    world.base_url.clone_from(&simulation.world.base_url);
+    world.serves_itself = simulation.world.serves_itself;
     world.result_cap = simulation.world.result_cap;
     world.ids = read(document, "ids")?;
     world.knobs = read(document, "knobs")?;
@@ -219,12 +230,16 @@ pub(crate) fn restore(simulation: &mut Simulation, document: &Value) -> Result<(
     for wire in items(document, "comments") {
         world.comments.push(restore_comment(wire)?);
     }
+    files::restore(&mut world, document)?;
+    access::restore(&mut world, document)?;
+    views::restore(&mut world, document)?;
     if let Some(at) = document["clock"].as_str() {
         simulation.clock = Clock::Virtual(at.parse().map_err(|_| missing("clock"))?);
     }
+    world.access.tokens = std::mem::take(&mut simulation.world.access.tokens);
     if let Ok(tokens) = read::<BTreeMap<String, bool>>(document, "tokens") {
         for (token, valid) in tokens {
-            simulation.tokens.insert(token, valid);
+            world.set_token(&token, valid);
         }
     }
     simulation.world = world;
@@ -288,6 +303,7 @@ fn restore_database(wire: &Value) -> Result<Database, StateError> {
     database.title = wire["title"].clone();
     database.description = wire["description"].clone();
     database.is_inline = flag(wire, "is_inline");
+    database.is_linked = flag(wire, "is_linked");
     database.in_trash = flag(wire, "in_trash");
     database.is_locked = flag(wire, "is_locked");
     database.icon = wire["icon"].clone();
@@ -391,6 +407,7 @@ fn restore_comment(wire: &Value) -> Result<Comment, StateError> {
         author: id(wire, "author")?,
         rich_text: wire["rich_text"].clone(),
         display_name: wire["display_name"].clone(),
+        attachments: items(wire, "attachments").cloned().collect(),
     })
 }
 

@@ -48,7 +48,12 @@ fn answers_are_as_the_document_describes() {
                 continue;
             };
             let described = document.answer_to(&exchange.method, &exchange.path);
-            let (template, schema) = described.unwrap();
+            let Some((template, schema)) = described else {
+                // Tasks are newer than the document.
+                let is_task = exchange.path.contains("/async_tasks/");
+                assert!(is_task, "{}", exchange.path);
+                continue;
+            };
             checked += 1;
             for flaw in document.check(schema, &answer.body) {
                 let place = format!("{}:{} {}", file.name, exchange.line, flaw.path);

@@ -209,3 +209,42 @@ async fn databases_of_the_time_before_data_sources_load_too() {
     let source = found["data_sources"][0]["id"].as_str().unwrap();
     assert_eq!(api.walk(source, json!({})).await.len(), 1);
 }
+
+#[tokio::test]
+async fn uploads_and_emojis_of_a_recording_are_there() {
+    let upload = |at: u8, minute: &str, status: &str| {
+        json!({
+            "object": "file_upload", "id": format!("1b2c3d4e-0000-4000-8000-0000000000{at:02}"),
+            "created_time": format!("2026-09-04T14:{minute}:00.000Z"), "status": status,
+            "created_by": {"id": "1b2c3d4e-0000-4000-8000-00000000b001", "type": "bot"},
+            "expiry_time": "2026-09-04T15:29:00.000Z", "filename": "a.txt", "content_type": "text/plain",
+            "content_length": null, "in_trash": false,
+        })
+    };
+    let (newest, middle, oldest) = (
+        upload(3, "29", "pending"),
+        upload(2, "29", "uploaded"),
+        upload(1, "20", "failed"),
+    );
+    let party = json!({"id": "1b2c3d4e-0000-4000-8000-00000000c001", "name": "party", "url": "https://e/p.png"});
+    let page = json!({
+        "object": "page", "id": "1b2c3d4e-0000-4000-8000-00000000a001",
+        "parent": {"type": "workspace", "workspace": true}, "created_time": "2026-09-04T14:20:00.000Z",
+        "icon": {"type": "custom_emoji", "custom_emoji": party}, "url": "https://www.notion.so/x",
+        "properties": {"title": {"id": "title", "type": "title", "title": []}},
+    });
+    let list = json!({"object": "list", "results": [newest, middle, oldest]});
+    let lines = [list, page].map(|answer| json!({"response_body": answer}).to_string());
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("a.jsonl"), lines.join("\n")).unwrap();
+    let api = with(builder().load(folder.path())).await;
+    let listed = api.get("/v1/file_uploads").await.ok();
+    assert_eq!(
+        support::ids(&listed),
+        [&newest, &middle, &oldest].map(|upload| upload["id"].as_str().unwrap())
+    );
+    let statuses = [0, 1, 2].map(|at| listed["results"][at]["status"].clone());
+    assert_eq!(statuses, ["pending", "uploaded", "failed"]);
+    let emojis = api.get("/v1/custom_emojis").await.ok();
+    assert_eq!(emojis["results"], json!([party]));
+}

@@ -99,7 +99,7 @@ impl Layout {
 
     /// The base, read off the shadows it was laid out over.
     pub(crate) fn read(&self, shadows: &Sides<&Record>) -> Result<Base> {
-        let missing = || corrupt("a base is not found in its shadows; restore a backup");
+        let missing = || corrupt(UNREADABLE);
         let cell = |id: &Option<FieldId>, shadow: &Record| match id {
             Some(id) => shadow
                 .cells
@@ -130,6 +130,10 @@ impl Layout {
         Ok(Base::new(self.lifecycle, fields))
     }
 }
+
+/// What was agreed of a record is not there.
+pub(crate) const UNREADABLE: &str = "what was last agreed of a record was deleted from a private table; \
+     `notion-sync doctor --repair` has it agreed on anew";
 
 /// Layouts by number. Few: one per mapping and set of settled fields.
 #[derive(Debug, Default)]
@@ -188,7 +192,9 @@ impl Layouts {
             Entry::Vacant(free) => {
                 let body: String = connection
                     .prepare_cached("SELECT body FROM _sync_layouts WHERE id = ?1")?
-                    .query_row([id], |row| row.get(0))?;
+                    .query_row([id], |row| row.get(0))
+                    .optional()?
+                    .ok_or_else(|| corrupt(UNREADABLE))?;
                 Ok(free.insert(serde_json::from_str(&body)?))
             }
         }

@@ -9,15 +9,19 @@ use serde::Serialize;
 use crate::database::{Database, is_rolled_back};
 use crate::ddl::FORMAT;
 use crate::error::Result;
+use crate::links;
 use crate::private;
 use crate::replica::{
-    SqliteReplica, Table, column_names, not_with, rebuild_triggers, same, unique_indexes,
+    SqliteReplica, Table, column_names, lacks, made_anew, not_with, rebuild_triggers, same,
+    unique_indexes,
 };
 use crate::store::SqliteStore;
 use crate::views;
 
 /// Sentences about damage that are told; SQLite may find any number.
 const DAMAGE: u32 = 10;
+
+const CHANGED: &str = "was changed";
 
 /// Something that is not as it should be.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -42,6 +46,9 @@ pub enum Mend {
     Drop,
     /// A backup: nothing else knows what it was.
     Backup,
+    /// Giving the table another name, forgetting the link and pulling the records into a table that sync
+    /// makes: it cannot be mended where it stands. Its rows stay.
+    Forget,
 }
 
 /// What a look at the whole file found.
@@ -95,6 +102,21 @@ impl SqliteStore {
             .await
     }
 
+    /// Whether the file is a copy of another, or was restored: nothing is written to it before
+    /// [`StoreOptions::adopt`](crate::StoreOptions::adopt). The same as [`Checkup::is_copy`], without a look at the
+    /// rest of the file.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub async fn is_copy(&self) -> std::result::Result<bool, StoreError> {
+        self.worker()
+            .ask(|database| {
+                database.reader()?;
+                database.is_copy()
+            })
+            .await
+    }
+
     /// What of the private tables and of the views is not as it should be: changed or dropped by hand,
     /// or left without what it belongs to.
     ///
@@ -111,7 +133,12 @@ impl SqliteStore {
                 if found.iter().any(|misfit| misfit.mend == Mend::Backup) {
                     return Ok(found);
                 }
-                found.extend(changed_by(connection, views::rebuild)?);
+                let mut changed = changed_by(connection, views::rebuild)?;
+                if is_any_table_amiss(connection)? {
+                    // Views follow a table or column that gets another name; that one is what is wrong.
+                    changed.retain(|misfit| !misfit.said.ends_with(CHANGED));
+                }
+                found.extend(changed);
                 Ok(found)
             })
             .await
@@ -176,6 +203,15 @@ pub(crate) fn current(database: &mut Database) -> Result<Option<&mut Connection>
     database.reader()
 }
 
+/// Refuses to write to a file that is a copy or was restored, unless it is to be adopted.
+pub(crate) fn refuse_copy(database: &mut Database) -> Result<()> {
+    database.reader()?;
+    match !database.adopts() && database.is_copy()? {
+        true => Err(StoreError::NotAdopted.into()),
+        false => Ok(()),
+    }
+}
+
 /// What of the table itself is missing.
 fn of_table(connection: &Connection, table: &Table) -> Result<Vec<Misfit>> {
     let mend = Mend::Name;
@@ -184,16 +220,40 @@ fn of_table(connection: &Connection, table: &Table) -> Result<Vec<Misfit>> {
         let said = format!("the table {} was dropped or renamed", table.name);
         return Ok(vec![Misfit { said, mend }]);
     }
-    let columns = table.own().map(|column| &column.name);
+    let lost: Vec<&str> = table.lost(&there).collect();
+    let columns = table.own().map(|column| &*column.name);
     let missing = columns.filter(|name| !there.iter().any(|there| same(there, name)));
-    let said = missing.map(|name| format!("the column {name:?} was dropped or renamed"));
-    let mut found: Vec<Misfit> = said.map(|said| Misfit { said, mend }).collect();
+    let missing = missing.filter(|name| !lost.contains(name));
+    let mut found: Vec<Misfit> = (lost.iter().copied().chain(missing))
+        .map(|name| format!("the column {name:?} was dropped or renamed"))
+        .map(|said| Misfit { said, mend })
+        .collect();
+    let lacks = lacks(connection, table)?;
+    if lost.is_empty() && !lacks.is_empty() {
+        let (said, mend) = (made_anew(&table.name, &lacks), Mend::Forget);
+        found.push(Misfit { said, mend });
+    }
     for index in unique_indexes(connection, &table.name)? {
         let said = not_with(&index, &table.name);
         let mend = Mend::Drop;
         found.push(Misfit { said, mend });
     }
     Ok(found)
+}
+
+/// Whether a table or a column of one is remembered and not there, or is another one than sync made.
+fn is_any_table_amiss(connection: &Connection) -> Result<bool> {
+    for link in links::all(connection)? {
+        if let Some(mut table) = Table::load(connection, &link)? {
+            table.columns.retain(|column| column.mapped);
+            let gone = table.leave_out_gone(connection)?;
+            let is_amiss = gone.is_none_or(|gone| !gone.is_empty());
+            if is_amiss || !lacks(connection, &table)?.is_empty() {
+                return Ok(true);
+            }
+        }
+    }
+    Ok(false)
 }
 
 /// What of triggers and views `rebuild` would make anew. It is taken back.
@@ -229,7 +289,7 @@ fn differences(
     for ((kind, name), sql) in wanted {
         match there.get(&(kind.clone(), name.clone())) {
             None => tell(format!("the {kind} {name} is missing")),
-            Some(other) if other != sql => tell(format!("the {kind} {name} was changed")),
+            Some(other) if other != sql => tell(format!("the {kind} {name} {CHANGED}")),
             Some(_) => {}
         }
     }

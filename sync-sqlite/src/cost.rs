@@ -161,7 +161,9 @@ fn defect_08_a_long_history_takes_no_more_steps() {
         assert_eq!(report.settled.left.patched, 1);
         taken.push(ticks);
     }
-    let (early, late) = (taken[2], taken[59]);
+    // Ten together: one alone is a tick or two off.
+    let sum = |runs: &[u64]| runs.iter().sum::<u64>();
+    let (early, late) = (sum(&taken[2..12]), sum(&taken[50..]));
     assert!(late <= early + early / 10, "{taken:?}");
 }
 

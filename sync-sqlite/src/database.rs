@@ -12,8 +12,12 @@ use crate::base::Layouts;
 use crate::ddl::{FORMAT, MIGRATIONS, READ_AS_IT_IS, READ_OLDER, RESERVED, TABLES};
 use crate::error::{Result, corrupt, failed, file_failed};
 use crate::lease::Leases;
+use crate::marks::Marked;
 use crate::replica::Table;
 use crate::views::Known;
+
+/// The table of one row that says which store this is.
+pub(crate) const META: &str = "_sync_meta";
 
 /// How a store file is opened.
 #[derive(Clone, Debug)]
@@ -147,7 +151,7 @@ impl Database {
         self.connected()
     }
 
-    /// Whether the file says that it is another one, or knows of fewer turns than its lock. Writes
+    /// Whether the file says that it is another one, or knows of fewer commits than its lock. Writes
     /// nothing.
     pub(crate) fn is_copy(&mut self) -> Result<bool> {
         let here = self.path.as_deref().and_then(home);
@@ -157,12 +161,12 @@ impl Database {
         let Some(reader) = self.reader()? else {
             return Ok(false);
         };
-        let (known, turn, lineage): (Option<String>, u64, String) =
-            reader.query_row("SELECT home, turn, lineage FROM _sync_meta", [], |row| {
-                Ok((row.get(0)?, row.get(1)?, row.get(2)?))
-            })?;
+        let known: Option<String> =
+            reader.query_row("SELECT home FROM _sync_meta", [], |row| row.get(0))?;
+        let marked = Marked::load(reader, META)?;
         let is_elsewhere = here.zip(known).is_some_and(|(here, known)| known != here);
-        Ok(is_elsewhere || turn < self.leases.turns_told(&lineage))
+        let told = self.leases.mark(&marked.lineage);
+        Ok(is_elsewhere || marked.is_behind(told, self.leases.place().as_deref()))
     }
 
     /// Two copies of a file would both send what waits in it.
@@ -184,7 +188,7 @@ impl Database {
             }
             Some(_) if adopt => {
                 connection.execute("UPDATE _sync_meta SET home = ?1", [&here])?;
-                begin_lineage(connection)?;
+                Marked::begin(connection, META)?;
             }
             Some(_) => return Err(StoreError::NotAdopted.into()),
         }
@@ -207,13 +211,14 @@ impl Database {
                 .ok_or_else(|| corrupt("the connection is gone"))?,
             layouts: &mut self.layouts,
             mappings: &self.mappings,
+            leases: &self.leases,
         })
     }
 
     /// The connection together with the lock beside the file.
-    pub(crate) fn turns(&mut self) -> Result<Turns<'_>> {
+    pub(crate) fn locked(&mut self) -> Result<Locked<'_>> {
         self.writer()?;
-        Ok(Turns {
+        Ok(Locked {
             connection: self
                 .connection
                 .as_mut()
@@ -235,6 +240,19 @@ impl Database {
             .into());
         }
         Ok(())
+    }
+
+    /// A file of two names has two locks, and two logs: SQLite itself would damage it.
+    pub(crate) fn check_one_name(&self) -> Result<()> {
+        let path = self.path.as_deref();
+        match path.zip(path.and_then(names)) {
+            Some((path, names)) if names > 1 => Err(failed(format!(
+                "{} has {names} names (hard links), and each would have its own lock; remove the others, \
+                 or make them copies",
+                path.display()
+            ))),
+            _ => Ok(()),
+        }
     }
 
     fn connected(&mut self) -> Result<&mut Connection> {
@@ -268,7 +286,7 @@ impl Database {
 }
 
 /// Disjoint parts of a [`Database`] that taking a lease needs at once.
-pub(crate) struct Turns<'a> {
+pub(crate) struct Locked<'a> {
     pub(crate) connection: &'a mut Connection,
     pub(crate) leases: &'a mut Leases,
 }
@@ -278,13 +296,7 @@ pub(crate) struct Parts<'a> {
     pub(crate) connection: &'a mut Connection,
     pub(crate) layouts: &'a mut Layouts,
     pub(crate) mappings: &'a BTreeMap<LinkId, Mapping>,
-}
-
-/// Makes an adopted file another one: markers of the one it came from are not its own.
-pub(crate) fn begin_lineage(connection: &Connection) -> Result<String> {
-    let lineage = uuid::Uuid::new_v4().simple().to_string();
-    connection.execute("UPDATE _sync_meta SET lineage = ?1", [&lineage])?;
-    Ok(lineage)
+    pub(crate) leases: &'a Leases,
 }
 
 /// The path as SQLite opens it as one: to SQLite `:memory:` and `file:…` are no names of files.
@@ -414,6 +426,18 @@ fn file_id(path: &Path) -> Option<FileId> {
 
 #[cfg(not(unix))]
 fn file_id(_: &Path) -> Option<FileId> {
+    None
+}
+
+/// How many names a file has on its disk, where the system tells.
+#[cfg(unix)]
+fn names(path: &Path) -> Option<u64> {
+    use std::os::unix::fs::MetadataExt;
+    Some(std::fs::metadata(path).ok()?.nlink())
+}
+
+#[cfg(not(unix))]
+fn names(_: &Path) -> Option<u64> {
     None
 }
 

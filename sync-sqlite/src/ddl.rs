@@ -27,9 +27,10 @@ const READABLE: &str = "
 -- Which file this is: a copy is another one.
 -- Whether the table has a column `_state`, and takes options that the source does not offer.
 ALTER TABLE _sync_meta ADD COLUMN home TEXT;
--- How often a lease of the file was taken: beside the lock stands the same number, and a file that is
--- behind it was restored.
-ALTER TABLE _sync_meta ADD COLUMN turn INTEGER NOT NULL DEFAULT 0;
+-- How many commits were made durable, and the lock file beside it that tells of them as well: a file
+-- that has fewer was restored.
+ALTER TABLE _sync_meta ADD COLUMN durable INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE _sync_meta ADD COLUMN beside TEXT;
 -- The one row that may pass while `applying` is 1, where it is not all of them.
 ALTER TABLE _sync_gate ADD COLUMN tbl TEXT;
 ALTER TABLE _sync_gate ADD COLUMN row INTEGER;
@@ -44,6 +45,8 @@ ALTER TABLE _sync_columns ADD COLUMN reason TEXT;
 ALTER TABLE _sync_columns ADD COLUMN limits TEXT;
 -- The table whose rows it refers to.
 ALTER TABLE _sync_columns ADD COLUMN target TEXT;
+-- Where in the table it stood: one behind that was added anew by somebody.
+ALTER TABLE _sync_columns ADD COLUMN place INTEGER;
 CREATE TABLE _sync_options(
   tbl TEXT NOT NULL COLLATE NOCASE,
   col TEXT NOT NULL COLLATE NOCASE,
@@ -80,7 +83,7 @@ pub(crate) const READ_OLDER: [(u32, &str); 2] = [
         "CREATE TEMP VIEW _sync_tables AS
   SELECT *, 0 AS stateful, 0 AS any_option, NULL AS fixed_rows FROM main._sync_tables;
 CREATE TEMP VIEW _sync_columns AS
-  SELECT *, NULL AS id, NULL AS reason, NULL AS limits, NULL AS target FROM main._sync_columns;",
+  SELECT *, NULL AS id, NULL AS reason, NULL AS limits, NULL AS target, NULL AS place FROM main._sync_columns;",
     ),
 ];
 

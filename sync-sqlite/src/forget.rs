@@ -1,10 +1,13 @@
 //! Forgetting a link: its memory goes, the rows of its table stay.
 
+use std::collections::BTreeMap;
+
 use notion_sync_core::link::LinkId;
 use notion_sync_core::port::{Query, Rows, StoreError};
-use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
+use rusqlite::{Connection, TransactionBehavior};
 use serde::Serialize;
 
+use crate::checkup::refuse_copy;
 use crate::database::Database;
 use crate::error::{Fault, Result};
 use crate::links;
@@ -92,7 +95,7 @@ pub enum ForgetError {
     NotAlone {
         /// The table.
         table: String,
-        /// Columns of it that are not sync's, or a table that refers to it.
+        /// Columns of it that are not sync's, or what refers to it: tables, views, triggers, indexes.
         what: String,
     },
     /// The file failed, or another run holds it.
@@ -126,7 +129,8 @@ impl SqliteStore {
     /// this memory: [`remove_side_tables`](crate::SqliteTable::remove_side_tables) takes it away.
     ///
     /// # Errors
-    /// [`ForgetError`]; [`StoreError::Busy`] while a run holds the file. Then nothing was forgotten.
+    /// [`ForgetError`]; [`StoreError::Busy`] while a run holds the file; [`StoreError::NotAdopted`] for a
+    /// copy. Then nothing was forgotten.
     pub async fn forget(
         &self,
         link: &LinkId,
@@ -139,6 +143,7 @@ impl SqliteStore {
                 if database.reader()?.is_none() {
                     return Ok(None);
                 }
+                refuse_copy(database)?;
                 database.leases.admit(&asked, OWNER)?;
                 let forgotten = forget(database, &asked, how);
                 database.leases.unlock_if_idle();
@@ -194,20 +199,26 @@ fn forget(database: &mut Database, link: &LinkId, how: Forget) -> Result<Answer>
     let Some(row) = links::load(&transaction, link)? else {
         return unknown();
     };
-    if let Some(table) = Table::load(&transaction, link)? {
+    let table = Table::load(&transaction, link)?;
+    if let Some(table) = &table {
         if how.drop_table
-            && let Some(refused) = holds_more(&transaction, &table)?
+            && let Some(refused) = holds_more(&transaction, table)?
         {
             return Ok(Err(refused));
         }
-        let_go(&transaction, &table)?;
-        if how.drop_table {
-            transaction.execute_batch(&format!("DROP TABLE IF EXISTS {}", table.quoted()))?;
-            found.dropped = !found.missing;
-        }
+        let_go(&transaction, table)?;
     }
     drop_memory(&transaction, row.id)?;
     views::rebuild(&transaction)?;
+    if let Some(table) = table.filter(|_| how.drop_table && !found.missing) {
+        // What refers to it by now is nothing of ours.
+        if let Some(what) = referring(&transaction, &table)? {
+            let table = table.name;
+            return Ok(Err(ForgetError::NotAlone { table, what }));
+        }
+        transaction.execute_batch(&format!("DROP TABLE {}", table.quoted()))?;
+        found.dropped = true;
+    }
     transaction.commit()?;
     database.views = Default::default();
     database.mappings.remove(link);
@@ -232,19 +243,6 @@ fn holds_more(connection: &Connection, table: &Table) -> Result<Option<ForgetErr
         let table = name;
         return Ok(Some(ForgetError::NotAlone { table, what }));
     }
-    // Dropping it would delete its rows first, and with them what refers to them.
-    let referring: Option<String> = connection
-        .prepare(
-            "SELECT m.name FROM sqlite_master m JOIN pragma_foreign_key_list(m.name) f
-             WHERE m.type = 'table' AND f.\"table\" = ?1 COLLATE NOCASE",
-        )?
-        .query_row([&name], |row| row.get(0))
-        .optional()?;
-    if let Some(other) = referring {
-        let what = format!("your table {other} refers to it");
-        let table = name;
-        return Ok(Some(ForgetError::NotAlone { table, what }));
-    }
     let unsynced = format!(
         "SELECT count(*) FROM {} t WHERE t._state <> 'clean'
            OR EXISTS (SELECT 1 FROM _sync_pending p WHERE p.tbl = ?1 AND p.row = t._row)",
@@ -252,6 +250,40 @@ fn holds_more(connection: &Connection, table: &Table) -> Result<Option<ForgetErr
     );
     let rows = connection.query_row(&unsynced, [&name], |row| row.get(0))?;
     Ok((rows > 0).then_some(ForgetError::Unsynced { table: name, rows }))
+}
+
+/// What refers to a table, as SQLite understands it: all that it writes anew when the table gets another name.
+/// Dropped, the table would take its indexes and triggers with it, delete the rows that refer to its rows, and
+/// leave views and triggers of other tables that fail.
+fn referring(connection: &Connection, table: &Table) -> Result<Option<String>> {
+    const ELSEWHERE: &str = "_sync_renamed";
+    let objects = || -> Result<BTreeMap<(String, String), String>> {
+        let sql = "SELECT type, name, sql FROM sqlite_master WHERE sql IS NOT NULL";
+        let mut statement = connection.prepare(sql)?;
+        let rows = statement.query_map([], |row| Ok(((row.get(0)?, row.get(1)?), row.get(2)?)))?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
+    };
+    let before = objects()?;
+    connection.execute_batch("SAVEPOINT _sync_referring")?;
+    let rename = format!("ALTER TABLE {} RENAME TO {ELSEWHERE}", table.quoted());
+    let renamed = connection.execute_batch(&rename);
+    let after = objects()?;
+    connection.execute_batch("ROLLBACK TO _sync_referring; RELEASE _sync_referring")?;
+    if let Err(error) = renamed {
+        // A view of a list of the table, say.
+        return Ok(Some(format!(
+            "something of yours would fail without it ({error})"
+        )));
+    }
+    let named: Vec<String> = (after.iter())
+        .filter(|(object, sql)| object.1 != ELSEWHERE && before.get(object) != Some(sql))
+        .map(|((kind, name), _)| format!("your {kind} {name}"))
+        .collect();
+    Ok(match &*named {
+        [] => None,
+        [one] => Some(format!("{one} refers to it")),
+        all => Some(format!("{} refer to it", all.join(", "))),
+    })
 }
 
 fn on_their_way(database: &mut Database, link: &LinkId) -> Result<u64> {

@@ -12,9 +12,10 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior};
 use serde::Serialize;
 
+use crate::checkup::refuse_copy;
 use crate::error::Fault;
 use crate::links;
-use crate::replica::{Table, column_names, gone, literal, place_of, quote, uploads};
+use crate::replica::{Table, gone, literal, place_of, quote, uploads};
 use crate::store::SqliteStore;
 use crate::views;
 
@@ -246,13 +247,13 @@ impl SqliteStore {
                     return Ok(None);
                 };
                 let snapshot = reader.transaction()?;
-                let (Some(row), Some(table)) = (
+                let (Some(row), Some(mut table)) = (
                     links::load(&snapshot, &link)?,
                     Table::load(&snapshot, &link)?,
                 ) else {
                     return Ok(None);
                 };
-                if column_names(&snapshot, &table.name)?.is_empty() {
+                if table.leave_out_gone(&snapshot)?.is_none() {
                     return Ok(None);
                 }
                 let sql = views::status(row.id, &table);
@@ -384,6 +385,7 @@ impl SqliteStore {
                 if database.reader()?.is_none() {
                     return Err(failed("the file holds no conflicts".to_owned()).into());
                 }
+                refuse_copy(database)?;
                 let writer = database.writer()?;
                 let known: bool = writer.query_row(
                     "SELECT EXISTS (SELECT 1 FROM _sync_conflicts WHERE id = ?1)",

@@ -2,32 +2,28 @@
 //!
 //! The lock file `<db>-lock` is one per file, so two processes never write to one store, whatever
 //! their links; the system releases it when a process dies. Fences order the owners of a link. Who
-//! holds it stands in the file, and on a second line which store was held how often: that store with
-//! fewer turns in it was restored from a backup.
+//! holds it stands in the file, and below how many durable commits each store had that was held under
+//! it: the same store with fewer was restored from a backup.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
 use notion_sync_core::link::LinkId;
 use notion_sync_core::port::StoreError;
 
 use crate::error::{Fault, Result, file_failed};
+use crate::marks::{Marks, place_of, text_in};
 
 /// The leases this handle holds.
 pub(crate) struct Leases {
     lock_path: Option<PathBuf>,
     lock: Option<File>,
-    /// The last turn that the lock file tells of.
-    turn: Option<Turn>,
+    /// Whose name stands in the lock file.
+    owner: String,
+    marks: Marks,
     held: BTreeMap<LinkId, Held>,
-}
-
-struct Turn {
-    lineage: String,
-    number: u64,
 }
 
 struct Held {
@@ -45,7 +41,8 @@ impl Leases {
         Self {
             lock_path,
             lock: None,
-            turn: None,
+            owner: String::new(),
+            marks: Marks::default(),
             held: BTreeMap::new(),
         }
     }
@@ -73,9 +70,10 @@ impl Leases {
             .map_err(|error| cannot_open(path, error))?;
         match file.try_lock() {
             Ok(()) => {
-                self.turn = turn_in(&mut file);
+                self.marks = Marks::parse(&text_in(&mut file));
                 self.lock = Some(file);
-                self.write_down(owner);
+                owner.clone_into(&mut self.owner);
+                self.write_down();
                 Ok(())
             }
             Err(TryLockError::WouldBlock) => Err(StoreError::Busy {
@@ -86,39 +84,49 @@ impl Leases {
         }
     }
 
-    /// How often a store was held before, as far as its lock knows, which is held.
-    pub(crate) fn turns(&self, lineage: &str) -> u64 {
-        turns_of(self.turn.as_ref(), lineage)
-    }
-
-    /// The same without holding the lock. Takes nothing and makes no file.
-    pub(crate) fn turns_told(&self, lineage: &str) -> u64 {
+    /// The durable commits of a store, as far as its lock knows. Takes nothing and makes no file.
+    pub(crate) fn mark(&self, lineage: &str) -> Option<u64> {
         if self.lock.is_some() {
-            return self.turns(lineage);
+            return self.marks.of(lineage);
         }
         let file = self.lock_path.as_ref().map(File::open);
-        let turn = file.and_then(|file| turn_in(&mut file.ok()?));
-        turns_of(turn.as_ref(), lineage)
+        file.and_then(|file| Marks::parse(&text_in(&mut file.ok()?)).of(lineage))
     }
 
-    /// Notes whose turn it is now, and which.
-    pub(crate) fn note_turn(&mut self, owner: &str, lineage: String, number: u64) {
-        self.turn = Some(Turn { lineage, number });
-        self.write_down(owner);
+    /// Where the lock file is, or would be.
+    pub(crate) fn place(&self) -> Option<String> {
+        place_of(self.lock_path.as_ref()?)
     }
 
-    fn write_down(&mut self, owner: &str) {
-        let turn = self.turn.as_ref();
-        let turn = turn.map(|turn| format!("{} {}\n", turn.number, turn.lineage));
-        if let Some(file) = &mut self.lock {
-            // For the message others see, and to know a restored store by; the lock itself is what
-            // counts, and what cannot be written is not held against anybody.
-            let text = format!("{owner}\n{}", turn.unwrap_or_default());
-            let _ = file
-                .rewind()
-                .and_then(|()| file.write_all(text.as_bytes()))
-                .and_then(|()| file.set_len(text.len() as u64));
-        }
+    /// Notes how many durable commits a store has.
+    pub(crate) fn note(&mut self, lineage: &str, commits: u64) {
+        self.marks.raise(lineage, commits);
+        self.write_down();
+    }
+
+    /// The same; whether it stands there whatever happens to the machine.
+    pub(crate) fn note_for_good(&mut self, lineage: &str, commits: u64) -> bool {
+        self.marks.raise(lineage, commits);
+        self.write_down()
+            && self
+                .lock
+                .as_ref()
+                .is_some_and(|lock| lock.sync_all().is_ok())
+    }
+
+    /// Notes that a store goes on under another lineage.
+    pub(crate) fn note_left(&mut self, lineage: &str) {
+        self.marks.leave(lineage);
+        self.write_down();
+    }
+
+    /// For the message others see, and to know a restored store by. The lock itself is what counts, and
+    /// what cannot be written is not held against anybody.
+    fn write_down(&mut self) -> bool {
+        let (marks, owner) = (&self.marks, &self.owner);
+        self.lock
+            .as_mut()
+            .is_some_and(|file| marks.write(file, owner).is_ok())
     }
 
     /// Who holds the file right now, as far as known. Takes nothing and makes no file; fails where no
@@ -183,27 +191,6 @@ fn owner_in(file: &mut File) -> String {
         None | Some("") => "another process".to_owned(),
         Some(owner) => owner.to_owned(),
     }
-}
-
-fn turns_of(turn: Option<&Turn>, lineage: &str) -> u64 {
-    turn.filter(|turn| turn.lineage == lineage)
-        .map_or(0, |turn| turn.number)
-}
-
-fn turn_in(file: &mut File) -> Option<Turn> {
-    let text = text_in(file);
-    let (number, lineage) = text.lines().nth(1)?.split_once(' ')?;
-    Some(Turn {
-        lineage: lineage.to_owned(),
-        number: number.parse().ok()?,
-    })
-}
-
-fn text_in(file: &mut File) -> String {
-    let mut text = String::new();
-    // Where locks are mandatory it cannot be read, and need not be.
-    let _ = file.read_to_string(&mut text);
-    text
 }
 
 fn cannot_open(path: &Path, error: std::io::Error) -> Fault {

@@ -19,6 +19,8 @@ mod forget;
 mod inspect;
 mod lease;
 mod links;
+mod lost;
+mod marks;
 mod pairs;
 mod private;
 mod read;

@@ -7,6 +7,7 @@ use rusqlite::{Connection, OptionalExtension};
 use crate::checkup::{Mend, Misfit};
 use crate::ddl::{MIGRATIONS, ROOM, TABLES};
 use crate::error::Result;
+use crate::lost;
 use crate::replica::column_names;
 
 /// Tables that may stand empty: what they held is found again by a look at both sides, or is history.
@@ -75,6 +76,12 @@ pub(crate) fn misfits(connection: &Connection) -> Result<Vec<Misfit>> {
         // Nothing more can be asked for sure.
         return Ok(found);
     }
+    let lost = lost::misfits(connection)?;
+    let is_lost = lost.iter().any(|misfit| misfit.mend == Mend::Backup);
+    found.extend(lost);
+    if is_lost {
+        return Ok(found);
+    }
     found.extend(gate(connection, &there)?);
     for (table, which, gone) in ORPHANS.iter().filter(|(table, ..)| there.contains(*table)) {
         let count: u64 =
@@ -130,6 +137,7 @@ pub(crate) fn mend(connection: &Connection) -> Result<()> {
         let gone = orphans("rowid", table, which);
         connection.execute_batch(&format!("DELETE FROM {table} WHERE rowid IN ({gone})"))?;
     }
+    lost::mend(connection)?;
     // Conflicts and waits that are gone are found again.
     connection.execute_batch("UPDATE _sync_pairs SET dirty = 1 WHERE dirty = 0")?;
     Ok(())

@@ -17,6 +17,7 @@ use crate::base::Layouts;
 use crate::database::Database;
 use crate::error::{Result, corrupt, failed};
 use crate::links;
+use crate::lost;
 use crate::pairs::{
     DIGESTS, FROM, HEAD, Stored, WHOLE, bounds, digests, head, id_of, key_text, load, pk,
     prepare_load,
@@ -105,12 +106,18 @@ impl Reader<'_> {
                      WHERE p.link = ?1 AND p.{column}_key = ?2 AND p.pk > ?3"
                 );
                 let mut statement = self.connection.prepare_cached(&sql)?;
+                let mut unknown = Vec::new();
                 for key in keys {
+                    let known = heads.len();
                     let found = statement.query_map((self.link, key_text(key), from), head)?;
                     for head in found {
                         heads.push(head?);
                     }
+                    if heads.len() == known {
+                        unknown.push(key);
+                    }
                 }
+                lost::refuse_forgotten(self.connection, self.link, *side, &unknown)?;
                 heads.sort_by_key(|head| head.id);
                 heads.dedup_by_key(|head| head.id);
                 Rows::Heads(heads)

@@ -4,7 +4,7 @@ use notion_sync_core::link::LinkId;
 use notion_sync_core::port::StoreError;
 use rusqlite::{Connection, TransactionBehavior};
 
-use crate::checkup::{Mend, current, damage};
+use crate::checkup::{Mend, current, damage, refuse_copy};
 use crate::database::Database;
 use crate::error::Result;
 use crate::links;
@@ -19,7 +19,9 @@ const OWNER: &str = "a file being mended";
 impl SqliteStore {
     /// Mends indexes, private tables and views: what [`SqliteStore::checkup`] and
     /// [`SqliteStore::misfits`] find with [`Mend::Repair`]. Where private tables were wrong, the next run
-    /// reads every table whole and decides about every record again. Triggers of tables are mended one
+    /// reads every table whole and decides about every record again. Rows whose pair is gone are paired with
+    /// the record that their `_id` names; of what was agreed and cannot be read any more, what agrees is
+    /// agreed on anew and the rest becomes conflicts. Triggers of tables are mended one
     /// by one, see [`SqliteReplica::repair`].
     ///
     /// Nothing is mended in a file where something is left for a backup, nor in one of an older format,
@@ -95,6 +97,7 @@ fn alone(database: &mut Database, work: impl FnOnce(&Connection) -> Result<()>) 
     if let Some(owner) = database.leases.holder()? {
         return Err(StoreError::Busy { owner }.into());
     }
+    refuse_copy(database)?;
     database.leases.admit(&LinkId::new(OWNER), OWNER)?;
     let done = in_transaction(database, work);
     database.leases.unlock_if_idle();

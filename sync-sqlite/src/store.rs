@@ -11,9 +11,10 @@ use notion_sync_core::port::{
 use rusqlite::{Connection, TransactionBehavior};
 
 use crate::commit;
-use crate::database::{Database, StoreOptions, Turns, begin_lineage};
+use crate::database::{Database, Locked, META, StoreOptions};
 use crate::error::{Result, corrupt};
 use crate::links;
+use crate::marks::Marked;
 use crate::pairs::bounds;
 use crate::read;
 use crate::replica::{ReplicaBuilder, Table};
@@ -229,7 +230,9 @@ fn lineage(connection: &Connection) -> Result<u128> {
 fn take(database: &mut Database, link: LinkId, owner: String) -> Result<Fence> {
     // The lock comes first: whoever holds it is alone in making the file.
     database.leases.admit(&link, &owner)?;
-    let number = next_fence(database, &link, &owner);
+    let number = database
+        .check_one_name()
+        .and_then(|()| next_fence(database, &link, &owner));
     match number {
         Ok(number) => {
             database.leases.hold(link.clone(), number, owner);
@@ -244,21 +247,24 @@ fn take(database: &mut Database, link: LinkId, owner: String) -> Result<Fence> {
 
 fn next_fence(database: &mut Database, link: &LinkId, owner: &str) -> Result<u64> {
     let adopts = database.adopts();
-    let Turns { connection, leases } = database.turns()?;
+    let Locked { connection, leases } = database.locked()?;
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let (known, mut lineage): (u64, String) =
-        transaction.query_row("SELECT turn, lineage FROM _sync_meta", [], |row| {
-            Ok((row.get(0)?, row.get(1)?))
-        })?;
-    if known < leases.turns(&lineage) {
+    let mut marked = Marked::load(&transaction, META)?;
+    let here = leases.place();
+    if marked.is_behind(leases.mark(&marked.lineage), here.as_deref()) {
         // What was done since its backup is not remembered: it would be done again.
         if !adopts {
             return Err(StoreError::NotAdopted.into());
         }
-        lineage = begin_lineage(&transaction)?;
+        leases.note_left(&marked.lineage);
+        marked = Marked::begin(&transaction, META)?;
     }
-    let turn = known + 1;
-    transaction.execute("UPDATE _sync_meta SET turn = ?1", [turn])?;
+    let is_told = leases.mark(&marked.lineage).is_some() && marked.beside == here;
+    if let Some(here) = here.filter(|_| !is_told)
+        && leases.note_for_good(&marked.lineage, marked.durable)
+    {
+        Marked::tell(&transaction, META, &here)?;
+    }
     let row = links::load_or_create(&transaction, link)?;
     let number = row.fence + 1;
     transaction.execute(
@@ -266,6 +272,5 @@ fn next_fence(database: &mut Database, link: &LinkId, owner: &str) -> Result<u64
         (row.id, number, owner),
     )?;
     transaction.commit()?;
-    leases.note_turn(owner, lineage, turn);
     Ok(number)
 }

@@ -47,8 +47,66 @@ fn a_column_or_table_that_a_person_renamed_is_found() {
     };
     rename("tasks RENAME COLUMN Note TO Remark");
     assert_eq!(found(), ["the column \"Note\" was dropped or renamed"]);
+    rename("tasks RENAME COLUMN Remark TO Note");
+    for column in ["_row", "_state"] {
+        rename(&format!("tasks RENAME COLUMN {column} TO away"));
+        assert_eq!(
+            found(),
+            [format!("the column {column:?} was dropped or renamed")]
+        );
+        block_on(world.store.misfits()).unwrap();
+        rename(&format!("tasks RENAME COLUMN away TO {column}"));
+    }
+    assert_eq!(found(), [""; 0]);
     rename("tasks RENAME TO chores");
     assert_eq!(found(), ["the table tasks was dropped or renamed"]);
+    // Views that follow it are not told beside it.
+    assert_eq!(block_on(world.store.misfits()).unwrap(), []);
+}
+
+#[test]
+fn a_column_that_was_renamed_away_is_left_out_of_what_a_repair_makes_and_is_named_back() {
+    let mut world = World::new();
+    world.pull("one", "3");
+    release(&world);
+    let person = world.person();
+    for column in ["Note", "Tags", "Name", "_url"] {
+        let away = format!("ALTER TABLE tasks RENAME COLUMN \"{column}\" TO away");
+        person.execute_batch(&away).unwrap();
+        // One thing is wrong, and one thing is told.
+        assert_eq!(block_on(world.store.misfits()).unwrap(), []);
+        let found = said(block_on(world.replica.misfits()).unwrap());
+        assert_eq!(
+            found,
+            [format!("the column {column:?} was dropped or renamed")]
+        );
+        block_on(world.store.repair()).unwrap();
+        block_on(world.replica.repair()).unwrap();
+        let views = "SELECT name FROM sqlite_master WHERE type = 'view'";
+        for view in rows(&person, views) {
+            rows(&person, &format!("SELECT * FROM {view}"));
+        }
+        let listed = format!("SELECT count(*) FROM schema_fields WHERE \"column\" = '{column}'");
+        assert_eq!(rows(&person, &listed), ["0"]);
+        let status = block_on(world.store.status_of(&link())).unwrap();
+        assert_eq!(status.unwrap().rows, 1);
+        person
+            .execute_batch(&format!(
+                "ALTER TABLE tasks ADD COLUMN mine TEXT; ALTER TABLE tasks DROP COLUMN mine;
+                 ALTER TABLE tasks RENAME COLUMN away TO \"{column}\""
+            ))
+            .unwrap();
+        assert_eq!(block_on(world.replica.misfits()).unwrap(), []);
+        block_on(world.store.repair()).unwrap();
+        assert_eq!(block_on(world.store.misfits()).unwrap(), []);
+        assert_eq!(rows(&person, &listed), ["1"]);
+    }
+    person
+        .execute("UPDATE tasks SET Note = 'x', Tags = '[\"a\"]'", [])
+        .unwrap();
+    let waiting = "SELECT \"column\", current FROM changes ORDER BY 1";
+    assert_eq!(rows(&person, waiting), ["Note|x", "Tags|[\"a\"]"]);
+    assert_eq!(rows(&person, "SELECT name FROM tasks__Tags"), ["a"]);
 }
 
 #[test]

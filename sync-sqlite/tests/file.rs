@@ -182,55 +182,6 @@ fn a_run_dropped_without_release_does_not_lock_out_the_next_of_its_owner() {
 }
 
 #[test]
-fn pain_40_a_copy_of_a_file_is_refused_unless_adopted_and_a_file_that_moved_is_not() {
-    let mut world = World::new();
-    world.pull("a", "1");
-    let path = world.path();
-    let World {
-        store,
-        replica,
-        dir,
-        spec,
-        ..
-    } = world;
-    drop((store, replica));
-    let (copy, moved) = (
-        dir.path().join("copy.sqlite"),
-        dir.path().join("moved.sqlite"),
-    );
-    std::fs::copy(&path, &copy).unwrap();
-    let before = std::fs::read(&copy).unwrap();
-    let lineage = |store: &SqliteStore| {
-        let opened = block_on(store.open(&spec, OpenMode::Write));
-        opened.map(|opened| opened.lineage)
-    };
-    let first = lineage(&open(&path).unwrap()).unwrap();
-
-    let store = open(&copy).unwrap();
-    assert!(matches!(lineage(&store), Err(StoreError::NotAdopted)));
-    assert!(matches!(take(&store, "test"), Err(StoreError::NotAdopted)));
-    block_on(store.open(&spec, OpenMode::Read)).unwrap();
-    drop(store);
-    assert_eq!(
-        std::fs::read(&copy).unwrap(),
-        before,
-        "nothing was written to it"
-    );
-    let adopting = SqliteStore::open(&copy, StoreOptions::default().adopt(true)).unwrap();
-    let second = lineage(&adopting).unwrap();
-    assert_ne!(first, second, "markers of one are not the other's");
-    drop(adopting);
-    assert_eq!(
-        lineage(&open(&copy).unwrap()).unwrap(),
-        second,
-        "said once is enough"
-    );
-
-    std::fs::rename(&path, &moved).unwrap();
-    assert_eq!(lineage(&open(&moved).unwrap()).unwrap(), first);
-}
-
-#[test]
 fn a_later_format_is_refused_untouched() {
     let world = World::new();
     world
@@ -252,11 +203,11 @@ fn as_format_1(world: &World) {
     }
     let sql = "DROP INDEX _sync_runs_name; DROP INDEX _sync_pairs_left_rank; DROP INDEX _sync_pairs_right_rank;
         ALTER TABLE _sync_pairs DROP COLUMN left_rank; ALTER TABLE _sync_pairs DROP COLUMN right_rank;
-        ALTER TABLE _sync_meta DROP COLUMN home; ALTER TABLE _sync_meta DROP COLUMN turn; ALTER TABLE _sync_gate DROP COLUMN tbl;
+        ALTER TABLE _sync_meta DROP COLUMN home; ALTER TABLE _sync_meta DROP COLUMN durable; ALTER TABLE _sync_meta DROP COLUMN beside; ALTER TABLE _sync_gate DROP COLUMN tbl;
         ALTER TABLE _sync_gate DROP COLUMN row; ALTER TABLE _sync_tables DROP COLUMN stateful; ALTER TABLE _sync_tables DROP COLUMN any_option;
         ALTER TABLE _sync_tables DROP COLUMN fixed_rows;
         ALTER TABLE _sync_columns DROP COLUMN id; ALTER TABLE _sync_columns DROP COLUMN reason;
-        ALTER TABLE _sync_columns DROP COLUMN limits; ALTER TABLE _sync_columns DROP COLUMN target;
+        ALTER TABLE _sync_columns DROP COLUMN place; ALTER TABLE _sync_columns DROP COLUMN limits; ALTER TABLE _sync_columns DROP COLUMN target;
         ALTER TABLE tasks DROP COLUMN _state; DROP TABLE _sync_options; DROP TABLE _sync_people;
         DROP TABLE _sync_bodies; DROP TABLE _sync_uploads;
         DROP TABLE _sync_waits; UPDATE _sync_meta SET format = 1";
@@ -289,7 +240,7 @@ fn e09_a_file_of_an_older_format_is_read_as_it_is_and_brought_up_to_date_by_the_
         ..
     } = world;
     drop((store, replica));
-    // Turns were not counted then.
+    // Commits were not counted then.
     std::fs::remove_file(dir.path().join("db.sqlite-lock")).unwrap();
     let before = folder(dir.path());
     let store = open(&dir.path().join("db.sqlite")).unwrap();
@@ -492,47 +443,6 @@ fn two_links_of_one_title_get_two_tables() {
     let third = world.store.replica(&LinkId::new("third")).build();
     block_on(third.align(&reserved, None, true)).unwrap();
     assert_eq!(third.place().as_str(), "sqlite:changes_records");
-}
-
-#[test]
-fn pain_40_a_file_that_was_restored_in_its_place_is_refused_unless_adopted() {
-    let mut world = World::new();
-    world.pull("a", "1");
-    let (path, backup) = (world.path(), world.dir.path().join("backup.sqlite"));
-    let to = backup.to_str().unwrap();
-    world.person().execute("VACUUM INTO ?1", [to]).unwrap();
-    let World { store, replica, .. } = world;
-    drop((store, replica));
-    let turn = |options: StoreOptions| {
-        let store = SqliteStore::open(&path, options).unwrap();
-        let fence = take(&store, "test")?;
-        block_on(store.lease(&link(), &LeaseAsk::Release(fence)))
-    };
-    let restore = || {
-        for beside in ["-wal", "-shm"] {
-            let mut name = path.clone().into_os_string();
-            name.push(beside);
-            let _ = std::fs::remove_file(name);
-        }
-        // The same file, with what it held before.
-        std::fs::copy(&backup, &path).unwrap();
-    };
-    // As it was when it was saved it may go on: nothing was done since.
-    restore();
-    turn(StoreOptions::default()).unwrap();
-    restore();
-    for _ in 0..2 {
-        let refused = turn(StoreOptions::default());
-        assert!(
-            matches!(refused, Err(StoreError::NotAdopted)),
-            "{refused:?}"
-        );
-    }
-    turn(StoreOptions::default().adopt(true)).unwrap();
-    turn(StoreOptions::default()).unwrap();
-    // One that is made anew under the same name has nothing to do with the one before.
-    std::fs::remove_file(&path).unwrap();
-    turn(StoreOptions::default()).unwrap();
 }
 
 #[test]

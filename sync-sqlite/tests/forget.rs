@@ -244,6 +244,45 @@ fn the_table_is_dropped_only_where_nothing_is_in_it_that_its_source_has_not() {
         "{refused}"
     );
     person.execute_batch("DROP TABLE notes").unwrap();
+    for (made, told, gone) in [
+        (
+            "CREATE VIEW mine AS SELECT Name FROM \"Tasks\"",
+            "your view mine refers to it",
+            "DROP VIEW mine",
+        ),
+        (
+            "CREATE TABLE log(a); CREATE TRIGGER noted AFTER INSERT ON log
+             BEGIN UPDATE tasks SET Note = 'x' WHERE _row = 1; END",
+            "your trigger noted refers to it",
+            "DROP TABLE log",
+        ),
+        (
+            "CREATE INDEX by_name ON tasks(Name);
+             CREATE TRIGGER watched AFTER UPDATE ON tasks BEGIN SELECT 1; END",
+            "your index by_name, your trigger watched refer to it",
+            "DROP INDEX by_name; DROP TRIGGER watched",
+        ),
+        (
+            "CREATE VIEW tags AS SELECT name FROM tasks__Tags",
+            "view tags: no such table: main.tasks__Tags",
+            "DROP VIEW tags",
+        ),
+    ] {
+        let before = rows(&person, "SELECT * FROM sqlite_master ORDER BY name");
+        person.execute_batch(made).unwrap();
+        let there = rows(&person, "SELECT * FROM sqlite_master ORDER BY name");
+        let refused = drop().unwrap_err().to_string();
+        assert!(refused.contains(told), "{refused}");
+        assert_eq!(
+            rows(&person, "SELECT * FROM sqlite_master ORDER BY name"),
+            there
+        );
+        person.execute_batch(gone).unwrap();
+        assert_eq!(
+            rows(&person, "SELECT * FROM sqlite_master ORDER BY name").len(),
+            before.len()
+        );
+    }
     person
         .execute_batch("UPDATE tasks SET Note = 'x' WHERE Name = 'one'")
         .unwrap();

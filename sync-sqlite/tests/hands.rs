@@ -297,4 +297,17 @@ fn a_column_that_left_the_sync_takes_no_edits_and_lets_go_of_those_that_waited()
         .unwrap();
     world.settle();
     world.titled(0, "second");
+    // It is listed no more, and its property may come back, in a column of its own.
+    let listed = "SELECT \"column\", editable FROM schema_fields WHERE field_id = 'o'";
+    assert_eq!(rows(&person, listed), [""; 0]);
+    let owner = field("o", "Owner", FieldType::RichText, Access::Writable);
+    source.change_schema(|schema| schema.fields.push(owner));
+    world.settle();
+    assert_eq!(rows(&person, listed), ["Owner 2|1"]);
+    person
+        .execute_batch("UPDATE tasks SET \"Owner 2\" = 'Eve'")
+        .unwrap();
+    world.settle();
+    let record = world.titled(0, "second");
+    assert_eq!(world.value(0, &record, "o").display(), "Eve");
 }

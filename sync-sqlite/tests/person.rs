@@ -240,6 +240,36 @@ fn an_upsert_edits_only_what_changed() {
 }
 
 #[test]
+fn an_upsert_may_repeat_what_no_edit_could_write() {
+    let mut world = World::new();
+    world.pull("a\0b", "3");
+    let person = world.person();
+    for (row, price) in [("_id", 5), ("_row", 6)] {
+        person
+            .execute_batch(&format!(
+                "INSERT INTO tasks({row}, Name, Price) SELECT {row}, Name, {price} FROM tasks WHERE true
+                 ON CONFLICT({row}) DO UPDATE SET Name = excluded.Name, Price = excluded.Price"
+            ))
+            .unwrap();
+        let price = price.to_string();
+        assert_eq!(rows(&person, "SELECT Price FROM tasks"), [price]);
+    }
+    assert_eq!(
+        rows(&person, "SELECT DISTINCT col FROM _sync_capture"),
+        ["Price"]
+    );
+    for statement in [
+        "INSERT INTO tasks(_id, Name) SELECT _id, Name || 'c' FROM tasks WHERE true
+         ON CONFLICT(_id) DO UPDATE SET Name = excluded.Name",
+        "INSERT INTO tasks(Name) SELECT Name FROM tasks",
+        "UPDATE tasks SET Name = Name || 'c'",
+    ] {
+        let refused = refusal(&person, statement);
+        assert!(refused.contains("holds a NUL character"), "{refused}");
+    }
+}
+
+#[test]
 fn one_statement_over_columns_and_rows_is_captured_whole_and_a_rollback_not_at_all() {
     let mut world = World::new();
     for name in ["a", "b", "c"] {

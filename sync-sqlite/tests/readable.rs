@@ -138,8 +138,14 @@ fn digits_that_the_source_rounds_stay_in_the_row_and_are_no_conflict() {
         assert!(rows(&person, "SELECT * FROM _sync_pending").is_empty());
         assert!(rows(&person, "SELECT * FROM conflicts").is_empty());
     }
-    let refused = refusal(&person, "UPDATE tasks SET Price = '-1e400'");
-    assert_eq!(refused, "Price takes a number, like 12, -0.5 or 1e6");
+    for unlike in ["-1e400", "1e-400", "-0.01E-330", " 1e-400 "] {
+        let refused = refusal(&person, &format!("UPDATE tasks SET Price = '{unlike}'"));
+        assert_eq!(refused, "Price takes a number, like 12, -0.5 or 1e6");
+    }
+    for zero in ["0e5", "0.000", "-0", "1e-300"] {
+        let edit = format!("UPDATE tasks SET Price = '{zero}'");
+        person.execute_batch(&edit).unwrap();
+    }
 }
 
 #[test]

@@ -53,6 +53,7 @@ impl World {
             .unwrap();
         let options = || Vec::new();
         let mut builder = SqliteTable::builder(&path, "tasks")
+            .column("name", FieldType::Title)
             .column("stage", FieldType::Select(options()))
             .column("tags", FieldType::MultiSelect(options()))
             .column("lines", FieldType::List);

@@ -16,7 +16,7 @@ use notion_sync_core::record::Key;
 use notion_sync_core::schema::{Access, Field, FieldId, FieldType, Limits, Schema};
 use notion_sync_core::testkit::decorators::{Faulty, Mishap};
 use notion_sync_core::testkit::{Entropy, MemoryPeer, VirtualClock};
-use notion_sync_core::value::Value;
+use notion_sync_core::value::{RichText, Run, Style, Value};
 use notion_sync_sqlite::{SqliteStore, SqliteTable, SqliteTableBuilder, StoreOptions};
 use tables::*;
 
@@ -24,9 +24,13 @@ struct World {
     shop: Shop,
     notion: MemoryPeer,
     table: Arc<Faulty<SqliteTable>>,
+    /// The table without mishaps.
+    calm: SqliteTable,
     store: SqliteStore,
     clock: VirtualClock,
     match_by: Vec<FieldId>,
+    /// How many fields both sides have.
+    fields: usize,
 }
 
 fn schema() -> Schema {
@@ -69,10 +73,12 @@ impl World {
         Self {
             notion: MemoryPeer::notion_like("notion", schema(), clock.clone(), Duration::ZERO),
             table: Arc::new(Faulty::new(table)),
+            calm: builder(shop.builder("books")).build().unwrap(),
             shop,
             store,
             clock,
             match_by: Vec::new(),
+            fields: 3,
         }
     }
 
@@ -101,10 +107,10 @@ impl World {
         let left: Arc<dyn Peer> = Arc::new(self.notion.clone());
         let right: Arc<dyn Peer> = self.table.clone();
         let at = self.clock.now();
-        let described = Sides::new(describe(&*left), describe(&*self.peer()));
+        let described = Sides::new(describe(&*left), describe(&self.calm));
         let schemas = described.as_ref().map(|side| &side.schema);
         let mut mapping = Mapping::by_name(schemas.left, schemas.right);
-        assert_eq!(mapping.fields.len(), 3);
+        assert_eq!(mapping.fields.len(), self.fields);
         mapping.markers.right = Some(SqliteTable::marker_field());
         mapping.match_by.clone_from(&self.match_by);
         let spec = LinkSpec {
@@ -124,13 +130,8 @@ impl World {
         )
     }
 
-    /// The table without mishaps.
-    fn peer(&self) -> Box<dyn Peer> {
-        Box::new(self.shop.table("books"))
-    }
-
     fn is_soft(&self) -> bool {
-        describe(&*self.peer()).capabilities.delete == DeleteKind::Soft
+        describe(&self.calm).capabilities.delete == DeleteKind::Soft
     }
 
     fn try_run(&self) -> Option<Report> {
@@ -219,6 +220,42 @@ fn pain_11_a_table_and_a_data_source_become_the_same_and_nothing_goes_back_and_f
             "its defaults count"
         );
     }
+}
+
+/// A title in Notion is formatted, the column that is called one is not.
+#[test]
+fn a_column_that_is_a_title_goes_both_ways_and_costs_no_formatting() {
+    let world = World::new(true, |builder| builder.column("name", FieldType::Title));
+    world.run();
+    let page = world.page("book 1");
+    let text = RichText::new([Run {
+        style: Style {
+            bold: true,
+            ..Style::default()
+        },
+        ..Run::plain("Emma")
+    }]);
+    world
+        .notion
+        .person_sets(&page, "title", Value::rich_text(text));
+    world
+        .shop
+        .run("UPDATE books SET name = 'Dune' WHERE name = 'book 2'");
+    let report = world.run();
+    assert_eq!(report.open_conflicts, 0);
+    world.same();
+    world
+        .shop
+        .run("UPDATE books SET name = 'Emma!' WHERE name = 'Emma'");
+    world.run();
+    world.same();
+    let page = world.notion.record(&page).unwrap();
+    let title = page.cells.complete(&FieldId::new("title")).unwrap();
+    let Value::RichText(title) = title else {
+        panic!("{title:?}");
+    };
+    assert!(title.runs()[0].style.bold);
+    assert!(world.run().is_quiet());
 }
 
 #[test]
@@ -405,6 +442,70 @@ fn a_row_that_replace_pushed_out_takes_its_page_with_it() {
 }
 
 /// Somebody does something somewhere.
+/// What was in the former column is gone from the table only.
+#[test]
+fn pain_20_a_column_dropped_and_made_again_is_filled_from_the_other_side_and_clears_nothing() {
+    let add = "ALTER TABLE books ADD COLUMN price REAL";
+    for (away, is_seen_gone) in [
+        ("ALTER TABLE books DROP COLUMN price", false),
+        ("ALTER TABLE books RENAME COLUMN price TO former", false),
+        ("ALTER TABLE books DROP COLUMN price", true),
+    ] {
+        let mut world = World::captured();
+        world.run();
+        let before = world.pages();
+        world.shop.run(away);
+        if is_seen_gone {
+            world.fields = 2;
+            world.run();
+            world.fields = 3;
+        }
+        world.shop.run(add);
+        world
+            .shop
+            .run("UPDATE books SET in_stock = 0 WHERE name = 'book 3'");
+        world.run();
+        assert_eq!(world.pages(), before, "{away}");
+        world.same();
+        world.shop.run("UPDATE books SET price = 77 WHERE name = 'book 4'; UPDATE books SET price = NULL WHERE name = 'book 5'");
+        let whole = RunOptions {
+            full: true,
+            ..RunOptions::default()
+        };
+        block_on(world.engine().run(&whole)).unwrap();
+        world.same();
+        assert!(world.pages().contains(&"book 4|0|77.0".to_owned()));
+        assert!(
+            world.pages().contains(&"book 5|0|".to_owned()),
+            "now it is an edit"
+        );
+        assert!(world.run().is_quiet());
+    }
+}
+
+#[test]
+fn an_engine_that_was_there_before_the_column_was_made_anew_clears_nothing_either() {
+    let world = World::captured();
+    let engine = world.engine();
+    block_on(engine.run(&RunOptions::default())).unwrap();
+    let before = world.pages();
+    world.shop.run(
+        "ALTER TABLE books DROP COLUMN price; ALTER TABLE books ADD COLUMN price REAL;
+         UPDATE books SET in_stock = 0",
+    );
+    for full in [false, true] {
+        let options = RunOptions {
+            full,
+            ..RunOptions::default()
+        };
+        block_on(engine.run(&options)).unwrap();
+        assert_eq!(world.pages(), before);
+    }
+    world.run();
+    assert_eq!(world.pages(), before);
+    world.same();
+}
+
 fn deed(world: &World, entropy: &mut Entropy) {
     let n = entropy.below(14);
     let pages = world.notion.live();

@@ -363,7 +363,8 @@ fn a_new_column_is_seen_and_captured_at_once() {
 }
 
 #[test]
-fn a_cursor_from_after_the_backup_that_was_restored_counts_for_nothing() {
+fn a_cursor_from_after_the_backup_that_was_restored_is_refused_and_counts_for_nothing_once_adopted()
+{
     let shop = Shop::new("CREATE TABLE t(id INTEGER PRIMARY KEY, a TEXT);");
     let peer = shop.captured("t");
     shop.run("INSERT INTO t VALUES (1, 'x')");
@@ -371,14 +372,19 @@ fn a_cursor_from_after_the_backup_that_was_restored_counts_for_nothing() {
     shop.run(&format!("VACUUM INTO '{}'", backup.display()));
     shop.run("INSERT INTO t VALUES (2, 'lost')");
     let cursor = full(&peer).cursor;
-    let restored = SqliteTable::builder(&backup, "t").build().unwrap();
-    reads_whole(&restored, &cursor);
+    let restored = |adopt| SqliteTable::builder(&backup, "t").adopt(adopt).build();
+    let both = || {
+        let refused = try_scan(&restored(false).unwrap(), cursor.clone(), 3).unwrap_err();
+        assert!(refused.message.contains("restored"), "{refused}");
+        reads_whole(&restored(true).unwrap(), &cursor);
+    };
+    both();
     // As many entries as before the restore, but not the same.
     let person = Connection::open(&backup).unwrap();
     person
         .execute_batch("INSERT INTO t VALUES (3, 'later')")
         .unwrap();
-    reads_whole(&restored, &cursor);
+    both();
 }
 
 #[test]
@@ -403,13 +409,13 @@ fn old_notes_are_dropped_and_who_was_away_reads_the_table_whole() {
 fn side_tables_of_a_later_version_are_left_alone() {
     let shop = Shop::new("CREATE TABLE t(id INTEGER PRIMARY KEY);");
     let peer = shop.captured("t");
-    shop.run("UPDATE _sync_side SET format = 2; CREATE TABLE wakes_the_reader(x)");
+    shop.run("UPDATE _sync_side SET format = 3; CREATE TABLE wakes_the_reader(x)");
     let error = try_scan(&peer, None, 10).unwrap_err();
     assert!(error.message.contains("update the program"), "{error}");
     let opened = shop.builder("t").build();
     assert!(matches!(
         opened,
-        Err(TableError::Newer { found: 2, known: 1 })
+        Err(TableError::Newer { found: 3, known: 2 })
     ));
 }
 

@@ -134,6 +134,38 @@ fn an_edit_that_went_to_the_trash_with_its_row_waits_there_and_says_so() {
 }
 
 #[test]
+fn a_row_that_went_to_the_trash_before_any_run_waits_for_nothing_until_it_is_taken_out() {
+    let (world, _) = world();
+    let person = world.person();
+    let state = || rows(&person, "SELECT _state FROM tasks WHERE _row = 3");
+    person
+        .execute_batch(
+            "INSERT INTO tasks(Name) VALUES ('x'); UPDATE tasks SET _trashed = 1 WHERE Name = 'x'",
+        )
+        .unwrap();
+    world.settle();
+    assert_eq!(state(), ["clean"]);
+    // Edited there, it waits as little.
+    person
+        .execute_batch("UPDATE tasks SET Name = 'y' WHERE _row = 3")
+        .unwrap();
+    world.settle();
+    assert_eq!(state(), ["clean"]);
+    assert_eq!(world.sources[0].live().len(), 2);
+    person
+        .execute_batch("UPDATE tasks SET _trashed = 0 WHERE _row = 3")
+        .unwrap();
+    assert_eq!(state(), ["pending"]);
+    assert_eq!(
+        rows(&person, "SELECT kind, current FROM changes"),
+        ["insert|y"]
+    );
+    world.settle();
+    assert_eq!(state(), ["clean"]);
+    world.titled(0, "y");
+}
+
+#[test]
 fn a_new_row_does_not_start_in_the_trash() {
     let (world, roof) = world();
     let person = world.person();

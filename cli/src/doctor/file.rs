@@ -57,8 +57,7 @@ pub(super) async fn look(
         findings.ok(FILE, said);
     }
     if checkup.is_copy {
-        let said = "it is a copy of another file, or was restored: nothing is written to it";
-        findings.problem(FILE, said, ADOPT);
+        findings.problem(FILE, output::COPY, output::ADOPT);
     }
     if checkup.is_rolled_back {
         let said = "it is not in WAL mode any more: readers and writers wait for each other";
@@ -108,15 +107,13 @@ fn look_at_folder(args: &Args, findings: &mut Findings) {
 pub(super) const RESTORE: &str =
     "keep it, restore a backup beside it, then `notion-sync run --adopt --db BACKUP`";
 
-const ADOPT: &str = "`notion-sync run --adopt` once, if no other copy goes on";
-
 fn unusable(args: &Args, findings: &mut Findings, error: &StoreError) {
     let remedy = match error {
         StoreError::Newer { .. } => "update notion-sync",
         StoreError::Corrupt(_) => RESTORE,
         StoreError::Busy { .. } => "wait for that program, or end it",
         StoreError::Full => "make room on the disk",
-        StoreError::NotAdopted => ADOPT,
+        StoreError::NotAdopted => output::ADOPT,
         _ => "make the file and its folder readable and writable, on a local disk",
     };
     let said = format!(

@@ -17,6 +17,7 @@ pub(super) fn remedy(mend: Mend, table: Option<&str>) -> String {
                 .to_owned()
         }
         (Mend::Name, Some(table)) => output::missing_table(table),
+        (Mend::Forget, Some(table)) => output::table_made_anew(table),
         (Mend::Drop, _) => "`DROP INDEX …` in SQL, or a plain index in its place".to_owned(),
         _ => RESTORE.to_owned(),
     }

@@ -25,7 +25,7 @@ pub(crate) fn create(world: &mut World, call: &Call<'_>) -> ApiResult<Answer> {
         ],
     )?;
     let rich_text = words(call.body)?;
-    no_attachments(call.body)?;
+    let uploads = attachments(world, call.body)?;
     let author = world.bot;
     let display_name = display_name(world, call.body)?;
     let (about, discussion) = match (call.body.get("parent"), call.body.get("discussion_id")) {
@@ -56,6 +56,13 @@ pub(crate) fn create(world: &mut World, call: &Call<'_>) -> ApiResult<Answer> {
         author,
         rich_text,
         display_name,
+        attachments: uploads
+            .into_iter()
+            .map(|(category, upload)| {
+                let file = world.attach(upload)["file"].take();
+                json!({"category": category, "file": file})
+            })
+            .collect(),
     };
     let id = comment.id;
     world.comments.push(comment);
@@ -174,20 +181,22 @@ fn words(body: &Map<String, Value>) -> ApiResult<Value> {
     }
 }
 
-/// There are no uploads that could be attached.
-fn no_attachments(body: &Map<String, Value>) -> ApiResult<()> {
+/// The uploads that are to be attached, each with its category.
+fn attachments(world: &World, body: &Map<String, Value>) -> ApiResult<Vec<(&'static str, Uuid)>> {
     let items = match body.get("attachments") {
-        None => return Ok(()),
+        None => return Ok(Vec::new()),
         Some(Value::Array(items)) => items,
         other => return Err(ApiError::body("body.attachments", "an array", other)),
     };
     limit::count("body.attachments", limit::ATTACHMENTS, items.len())?;
-    let Some(first) = items.first() else {
-        return Ok(());
+    let read = |(at, item): (usize, &Value)| {
+        let path = format!("body.attachments[{at}].file_upload_id");
+        let id = uuid(&path, item.get("file_upload_id"))?;
+        let upload = world.attachable(id, &[])?;
+        let medium = upload.medium();
+        Ok((medium.map_or("productivity", |medium| medium.category), id))
     };
-    let id = first["file_upload_id"].as_str().unwrap_or_default();
-    let message = format!("Could not find file upload with ID: {id}.");
-    Err(ApiError::new(404, "object_not_found", message))
+    items.iter().enumerate().map(read).collect()
 }
 
 fn display_name(world: &World, body: &Map<String, Value>) -> ApiResult<Value> {

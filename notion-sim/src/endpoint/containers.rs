@@ -3,18 +3,29 @@
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use super::pages::icon;
 use super::{Answer, Call, filter_properties, flag, object_field, only, parent};
 use crate::error::{ApiError, ApiResult};
 use crate::ids::parse_id;
 use crate::model::World;
 use crate::model::container::{DataSource, Database};
+use crate::value::picture::Picture;
 use crate::value::rich_text;
 
 /// `GET /v1/databases/{id}`
 pub(crate) fn retrieve_database(world: &mut World, id: Uuid, call: &Call<'_>) -> ApiResult<Answer> {
-    let wire = world.database_wire(world.database(id)?, call.version);
+    let wire = world.database_wire(own_database(world, id)?, call.version);
     Ok(Answer::read(wire.to_string()))
+}
+
+/// A database that has data sources of its own: of others the API does not speak.
+fn own_database(world: &World, id: Uuid) -> ApiResult<&Database> {
+    let database = world.database(id)?;
+    match database.is_linked {
+        true => Err(ApiError::validation(
+            "Database retrievals do not support linked databases.",
+        )),
+        false => Ok(database),
+    }
 }
 
 /// `POST /v1/databases`
@@ -47,13 +58,14 @@ pub(crate) fn create_database(world: &mut World, call: &Call<'_>) -> ApiResult<A
     let schema_path = "body.initial_data_source.properties";
     world.check_schema(schema_path, &properties)?;
     let title = text(call.body, "title")?.unwrap_or_else(|| json!([]));
+    let [icon, cover] = pictures(world, call.body)?;
     let id = world.ids.next_uuid();
     let mut database = Database::new(id, place, world.now);
     database.title = title.clone();
     database.description = text(call.body, "description")?.unwrap_or_else(|| json!([]));
     database.is_inline = flag(call.body, "is_inline")?.unwrap_or(false);
-    database.icon = call.body.get("icon").map_or(Value::Null, icon);
-    database.cover = call.body.get("cover").map_or(Value::Null, icon);
+    database.icon = icon.unwrap_or_default().settle(world);
+    database.cover = cover.unwrap_or_default().settle(world);
     let (is_inline, description) = (database.is_inline, database.description.clone());
     world.insert_database(database);
     let source = add_data_source(world, id, title, schema_path, &properties)?;
@@ -88,7 +100,7 @@ pub(crate) fn update_database(world: &mut World, id: Uuid, call: &Call<'_>) -> A
         ],
     )?;
     let in_trash = call.version.trash_flag(call.body)?;
-    if world.database(id)?.in_trash && in_trash != Some(false) {
+    if own_database(world, id)?.in_trash && in_trash != Some(false) {
         return Err(ApiError::in_trash());
     }
     let moved = match call.body.get("parent") {
@@ -98,9 +110,12 @@ pub(crate) fn update_database(world: &mut World, id: Uuid, call: &Call<'_>) -> A
     let title = text(call.body, "title")?;
     let description = text(call.body, "description")?;
     let (is_inline, is_locked) = (flag(call.body, "is_inline")?, flag(call.body, "is_locked")?);
+    let [icon, cover] = pictures(world, call.body)?;
     if let Some(flag) = in_trash {
         trash_database(world, id, flag)?;
     }
+    let icon = icon.map(|icon| icon.settle(world));
+    let cover = cover.map(|cover| cover.settle(world));
     let now = world.now;
     if let Some(only) = only_source(world, id)
         && let Some(source) = world.data_sources.get_mut(&only)
@@ -115,12 +130,8 @@ pub(crate) fn update_database(world: &mut World, id: Uuid, call: &Call<'_>) -> A
         database.description = description.unwrap_or_else(|| database.description.clone());
         database.is_inline = is_inline.unwrap_or(database.is_inline);
         database.is_locked = is_locked.unwrap_or(database.is_locked);
-        if let Some(given) = call.body.get("icon") {
-            database.icon = icon(given);
-        }
-        if let Some(given) = call.body.get("cover") {
-            database.cover = icon(given);
-        }
+        database.icon = icon.unwrap_or_else(|| database.icon.clone());
+        database.cover = cover.unwrap_or_else(|| database.cover.clone());
     }
     world.revision += 1;
     let answer = retrieve_database(world, id, call)?;
@@ -178,16 +189,18 @@ pub(crate) fn create_data_source(world: &mut World, call: &Call<'_>) -> ApiResul
         Some(None) => return Err(ApiError::body(path, "a valid uuid", given)),
         None => return Err(ApiError::body(path, "defined", given)),
     };
-    if world.database(database)?.in_trash {
+    if own_database(world, database)?.in_trash {
         return Err(ApiError::in_trash());
     }
     let properties = object_field(call.body, "properties")?
         .ok_or_else(|| ApiError::body("body.properties", "defined", None))?;
     world.check_schema("body.properties", &properties)?;
     let title = text(call.body, "title")?.unwrap_or_else(|| json!([]));
+    let [icon, _] = pictures(world, call.body)?;
     let id = add_data_source(world, database, title, "body.properties", &properties)?;
-    if let (Some(given), Some(source)) = (call.body.get("icon"), world.data_sources.get_mut(&id)) {
-        source.icon = icon(given);
+    let icon = icon.unwrap_or_default().settle(world);
+    if let Some(source) = world.data_sources.get_mut(&id) {
+        source.icon = icon;
     }
     let answer = retrieve_data_source(world, id, call)?;
     Ok(Answer::saved(answer.body, id))
@@ -196,19 +209,20 @@ pub(crate) fn create_data_source(world: &mut World, call: &Call<'_>) -> ApiResul
 /// Adds a data source to a database that is there.
 pub(crate) fn add_data_source(
     world: &mut World,
-    database: Uuid,
+    to: Uuid,
     title: Value,
     path: &str,
     properties: &Map<String, Value>,
 ) -> ApiResult<Uuid> {
     let id = world.ids.next_uuid();
-    let mut source = DataSource::new(id, database, world.now, world.bot);
+    let mut source = DataSource::new(id, to, world.now, world.bot);
     source.title = title;
     world.data_sources.insert(id, source);
-    if let Some(database) = world.databases.get_mut(&database) {
+    if let Some(database) = world.databases.get_mut(&to) {
         database.data_sources.push(id);
     }
     world.init_schema(id, path, properties)?;
+    world.add_first_view(to, id);
     Ok(id)
 }
 
@@ -250,9 +264,11 @@ pub(crate) fn update_data_source(
             Some(world.database(target)?.id)
         }
     };
+    let [icon, _] = pictures(world, call.body)?;
     if let Some(properties) = object_field(call.body, "properties")? {
         world.patch_schema(id, &properties)?;
     }
+    let icon = icon.map(|icon| icon.settle(world));
     if let Some(target) = target {
         move_data_source(world, id, target);
     }
@@ -273,9 +289,7 @@ pub(crate) fn update_data_source(
         source.in_trash = in_trash.unwrap_or(source.in_trash);
         source.description = description.unwrap_or_else(|| source.description.clone());
         source.title = title.unwrap_or_else(|| source.title.clone());
-        if let Some(given) = call.body.get("icon") {
-            source.icon = icon(given);
-        }
+        source.icon = icon.unwrap_or_else(|| source.icon.clone());
         source.touch(now);
     }
     world.revision += 1;
@@ -309,11 +323,17 @@ fn move_data_source(world: &mut World, id: Uuid, target: Uuid) {
     if let Some(database) = world.databases.get_mut(&target) {
         database.data_sources.push(id);
     }
+    // The views stay where they are, as views of a data source that lives elsewhere.
+    world.add_first_view(target, id);
     for page in pages {
         if let Some(page) = world.pages.get_mut(&page) {
             page.rewrite().refresh_head(Some(target));
         }
     }
+}
+
+fn pictures(world: &World, body: &Map<String, Value>) -> ApiResult<[Option<Picture>; 2]> {
+    world.pictures(body.get("icon").cloned(), body.get("cover").cloned())
 }
 
 fn text(body: &Map<String, Value>, key: &str) -> ApiResult<Option<Value>> {

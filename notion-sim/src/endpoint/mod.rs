@@ -3,12 +3,19 @@
 pub(crate) mod blocks;
 pub(crate) mod comments;
 pub(crate) mod containers;
+pub(crate) mod emojis;
+pub(crate) mod form;
 pub(crate) mod markdown;
+pub(crate) mod oauth;
 pub(crate) mod pages;
 pub(crate) mod property_item;
 pub(crate) mod route;
 pub(crate) mod search;
+pub(crate) mod tasks;
+pub(crate) mod templates;
+pub(crate) mod uploads;
 pub(crate) mod users;
+pub(crate) mod views;
 
 use serde_json::{Map, Value};
 
@@ -255,6 +262,8 @@ pub(crate) struct Call<'a> {
     pub(crate) version: Version,
     pub(crate) query: &'a [(String, String)],
     pub(crate) body: &'a Map<String, Value>,
+    /// What came in parts instead.
+    pub(crate) form: &'a form::Form,
 }
 
 /// The answer of an endpoint.
@@ -265,6 +274,10 @@ pub(crate) struct Answer {
     pub(crate) object: Option<uuid::Uuid>,
     /// Whether something was saved.
     pub(crate) committed: bool,
+    /// 200, or 202 for what was taken on and is not done.
+    pub(crate) status: u16,
+    /// Whether the body goes out as it is, without `request_id`.
+    pub(crate) is_bare: bool,
 }
 
 impl Answer {
@@ -274,15 +287,25 @@ impl Answer {
             body,
             object: None,
             committed: false,
+            status: 200,
+            is_bare: false,
         }
     }
 
     /// An answer to a change that was saved.
     pub(crate) fn saved(body: String, object: uuid::Uuid) -> Self {
         Self {
-            body,
             object: Some(object),
             committed: true,
+            ..Self::read(body)
+        }
+    }
+
+    /// The same without `request_id`.
+    pub(crate) fn bare(self) -> Self {
+        Self {
+            is_bare: true,
+            ..self
         }
     }
 }

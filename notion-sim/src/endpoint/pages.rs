@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::{
     Answer, Call, blocks, filter_properties, flag, markdown, object_field, only, parent,
-    shown_positions,
+    shown_positions, templates,
 };
 use crate::error::{ApiError, ApiResult};
 use crate::model::World;
@@ -13,6 +13,7 @@ use crate::model::edit::PageChange;
 use crate::model::kind::Kind;
 use crate::model::property::Property;
 use crate::model::row::Parent;
+use crate::model::template::Application;
 use crate::value;
 
 /// `GET /v1/pages/{id}`
@@ -47,6 +48,11 @@ pub(crate) fn create(world: &mut World, call: &Call<'_>) -> ApiResult<Answer> {
         ],
     )?;
     let parent = parent(world, call.body)?;
+    let source = match &parent {
+        Parent::DataSource(source) => Some(*source),
+        _ => None,
+    };
+    let template = templates::application(world, call.body, source, true)?;
     let mut change = change(call.body)?;
     let titled = has_title(world, &parent, &change);
     let markdown = markdown::given(world, call.body, &parent, titled)?;
@@ -78,6 +84,12 @@ pub(crate) fn create(world: &mut World, call: &Call<'_>) -> ApiResult<Answer> {
     }
     if let Some((markdown, _)) = markdown {
         markdown.write(world, id, call)?;
+    }
+    if let Some(template) = template {
+        world.apply_later(Application {
+            page: id,
+            ..template
+        });
     }
     Ok(Answer::saved(body(world, id, call)?, id))
 }
@@ -119,15 +131,22 @@ pub(crate) fn update(world: &mut World, id: Uuid, call: &Call<'_>) -> ApiResult<
     let author = world.bot;
     let changes = !call.body.is_empty();
     let erases = flag(call.body, "erase_content")?.unwrap_or(false);
+    let source = match &world.page(id)?.parent {
+        Parent::DataSource(source) => Some(*source),
+        _ => None,
+    };
+    let template = templates::application(world, call.body, source, false)?;
     if changes {
         world.update_page(id, change, author)?;
     }
-    if erases {
-        for held in world.erase_body(id, author) {
-            if world.shows(held) {
-                blocks::delete(world, held, call)?;
-            }
-        }
+    match template {
+        // What is in the page goes when the template comes.
+        Some(template) => world.apply_later(Application {
+            page: id,
+            ..template
+        }),
+        None if erases => world.erase_content(id, author)?,
+        None => {}
     }
     let text = body(world, id, call)?;
     Ok(if changes {
@@ -155,22 +174,10 @@ pub(crate) fn move_to(world: &mut World, id: Uuid, call: &Call<'_>) -> ApiResult
 pub(crate) fn change(body: &Map<String, Value>) -> ApiResult<PageChange> {
     Ok(PageChange {
         properties: object_field(body, "properties")?,
-        icon: body.get("icon").map(icon),
-        cover: body.get("cover").map(icon),
+        icon: body.get("icon").cloned(),
+        cover: body.get("cover").cloned(),
         in_trash: flag(body, "in_trash")?,
         is_archived: flag(body, "is_archived")?,
         is_locked: flag(body, "is_locked")?,
     })
-}
-
-/// An icon or cover with its `type` filled in.
-pub(crate) fn icon(given: &Value) -> Value {
-    let mut icon = given.clone();
-    if let Some(object) = icon.as_object_mut()
-        && !object.contains_key("type")
-        && let Some(kind) = object.keys().next().cloned()
-    {
-        object.insert("type".into(), json!(kind));
-    }
-    icon
 }

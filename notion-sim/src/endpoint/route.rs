@@ -4,7 +4,8 @@
 use uuid::Uuid;
 
 use super::{
-    Answer, Call, blocks, comments, containers, markdown, pages, property_item, search, users,
+    Answer, Call, blocks, comments, containers, emojis, markdown, oauth, pages, property_item,
+    search, tasks, templates, uploads, users, views,
 };
 use crate::error::{ApiError, ApiResult};
 use crate::ids::{parse_id, percent_decode};
@@ -19,6 +20,10 @@ pub(crate) struct Route {
     pub(crate) path: &'static str,
     /// Whether it is meant to change something.
     pub(crate) mutates: bool,
+    /// Whether its body comes in parts, not as JSON.
+    pub(crate) takes_parts: bool,
+    /// Whether who asks shows a program's credentials, not a token.
+    pub(crate) is_for_clients: bool,
     run: Run,
 }
 
@@ -30,11 +35,13 @@ enum Run {
     One(fn(&mut World, Uuid, &Call<'_>) -> ApiResult<Answer>),
     /// On a part of it.
     Part(fn(&mut World, Uuid, &str, &Call<'_>) -> ApiResult<Answer>),
+    /// On something that has a name instead of an id.
+    Named(fn(&mut World, &str, &Call<'_>) -> ApiResult<Answer>),
     /// Not simulated.
     Nothing,
 }
 
-use Run::{All, Nothing, One, Part};
+use Run::{All, Named, Nothing, One, Part};
 
 const fn read(method: &'static str, path: &'static str, name: &'static str, run: Run) -> Route {
     Route {
@@ -42,6 +49,8 @@ const fn read(method: &'static str, path: &'static str, name: &'static str, run:
         method,
         path,
         mutates: false,
+        takes_parts: false,
+        is_for_clients: false,
         run,
     }
 }
@@ -50,6 +59,20 @@ const fn write(method: &'static str, path: &'static str, name: &'static str, run
     Route {
         mutates: true,
         ..read(method, path, name, run)
+    }
+}
+
+const fn in_parts(route: Route) -> Route {
+    Route {
+        takes_parts: true,
+        ..route
+    }
+}
+
+const fn for_clients(route: Route) -> Route {
+    Route {
+        is_for_clients: true,
+        ..route
     }
 }
 
@@ -110,7 +133,7 @@ static ROUTES: &[Route] = &[
         "GET",
         "data_sources/{data_source_id}/templates",
         "list-data-source-templates",
-        Nothing,
+        One(templates::list),
     ),
     write("POST", "pages", "post-page", All(pages::create)),
     read(
@@ -199,59 +222,112 @@ static ROUTES: &[Route] = &[
         "delete-a-comment",
         One(comments::delete),
     ),
-    read("GET", "views", "list-views", Nothing),
-    write("POST", "views", "create-view", Nothing),
-    read("GET", "views/{view_id}", "retrieve-a-view", Nothing),
-    write("PATCH", "views/{view_id}", "update-a-view", Nothing),
-    write("DELETE", "views/{view_id}", "delete-view", Nothing),
+    read("GET", "views", "list-views", All(views::list)),
+    write("POST", "views", "create-view", All(views::create)),
+    read(
+        "GET",
+        "views/{view_id}",
+        "retrieve-a-view",
+        One(views::retrieve),
+    ),
+    write(
+        "PATCH",
+        "views/{view_id}",
+        "update-a-view",
+        One(views::update),
+    ),
+    write(
+        "DELETE",
+        "views/{view_id}",
+        "delete-view",
+        One(views::delete),
+    ),
     read(
         "POST",
         "views/{view_id}/queries",
         "create-view-query",
-        Nothing,
+        One(views::create_query),
     ),
     read(
         "GET",
         "views/{view_id}/queries/{query_id}",
         "get-view-query-results",
-        Nothing,
+        Part(views::query_results),
     ),
     read(
         "DELETE",
         "views/{view_id}/queries/{query_id}",
         "delete-view-query",
-        Nothing,
+        Part(views::delete_query),
     ),
-    read("GET", "file_uploads", "list-file-uploads", Nothing),
-    write("POST", "file_uploads", "create-file", Nothing),
+    read(
+        "GET",
+        "file_uploads",
+        "list-file-uploads",
+        All(uploads::list),
+    ),
+    write("POST", "file_uploads", "create-file", All(uploads::create)),
     read(
         "GET",
         "file_uploads/{file_upload_id}",
         "retrieve-file-upload",
-        Nothing,
+        One(uploads::retrieve),
     ),
-    write(
+    in_parts(write(
         "POST",
         "file_uploads/{file_upload_id}/send",
         "upload-file",
-        Nothing,
-    ),
+        One(uploads::send),
+    )),
     write(
         "POST",
         "file_uploads/{file_upload_id}/complete",
         "complete-file-upload",
-        Nothing,
+        One(uploads::complete),
     ),
-    read("GET", "custom_emojis", "list-custom-emojis", Nothing),
+    read(
+        "GET",
+        "custom_emojis",
+        "list-custom-emojis",
+        All(emojis::list),
+    ),
     read(
         "GET",
         "async_tasks/{task_id}",
         "retrieve-async-task",
+        Named(tasks::retrieve),
+    ),
+    // Meeting notes are made by a service of their own.
+    write(
+        "POST",
+        "blocks/meeting_notes",
+        "create-meeting-notes",
         Nothing,
     ),
-    write("POST", "oauth/token", "create-a-token", Nothing),
-    write("POST", "oauth/introspect", "introspect-token", Nothing),
-    write("POST", "oauth/revoke", "revoke-token", Nothing),
+    read(
+        "POST",
+        "blocks/meeting_notes/query",
+        "query-meeting-notes",
+        Nothing,
+    ),
+    for_clients(write(
+        "POST",
+        "oauth/token",
+        "create-a-token",
+        All(oauth::token),
+    )),
+    for_clients(read(
+        "POST",
+        "oauth/introspect",
+        "introspect-token",
+        All(oauth::introspect),
+    )),
+    for_clients(write(
+        "POST",
+        "oauth/revoke",
+        "revoke-token",
+        All(oauth::revoke),
+    )),
 ];
 
 /// Finds the operation of a request.
@@ -296,6 +372,12 @@ impl Route {
                     .next()
                     .map_or_else(String::new, |(_, part)| percent_decode(part));
                 run(world, id, &part, call)
+            }
+            Named(run) => {
+                let name = open
+                    .next()
+                    .map_or_else(String::new, |(_, name)| percent_decode(name));
+                run(world, &name, call)
             }
             Nothing => Err(ApiError::new(
                 400,

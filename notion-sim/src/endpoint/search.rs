@@ -54,7 +54,8 @@ pub(crate) fn search(world: &mut World, call: &Call<'_>) -> ApiResult<Answer> {
             let Some(row) = page.indexed(world.now, world.index_lag) else {
                 continue;
             };
-            if row.in_trash == in_trash
+            if !world.is_aside(row.id)
+                && row.in_trash == in_trash
                 && !row.is_archived
                 && finds(row.title())
                 && world.sees_row(row)

@@ -1,6 +1,6 @@
 //! Making objects of sights, and making up what the recordings only hint at.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
@@ -12,9 +12,11 @@ use crate::ids::parse_id;
 use crate::model::World;
 use crate::model::cell::Cell;
 use crate::model::container::{DataSource, Database};
+use crate::model::emoji::CustomEmoji;
 use crate::model::kind::Kind;
 use crate::model::property::{self, Property};
 use crate::model::row::{Parent, Row};
+use crate::model::upload::Upload;
 use crate::state::parent_of;
 use crate::value::reference::bare_url;
 
@@ -40,6 +42,17 @@ pub(super) fn build(world: &mut World, sights: Sights, report: &mut LoadReport) 
         world.users.insert(id, user);
         report.objects += 1;
     }
+    for emoji in &sights.emojis {
+        let text = |key: &str| emoji[key].as_str().unwrap_or_default().to_owned();
+        if let Some(id) = parse_id(&text("id")) {
+            world.add_emoji(CustomEmoji {
+                id,
+                name: text("name"),
+                url: text("url"),
+            });
+        }
+    }
+    uploads(world, sights.uploads, report);
     let mut with_schema = Vec::new();
     for (id, sight) in sights.databases {
         match database(world, id, &sight.object) {
@@ -85,6 +98,22 @@ pub(super) fn build(world: &mut World, sights: Sights, report: &mut LoadReport) 
     }
 }
 
+/// Lists show the newest first, requests make the oldest first.
+fn uploads(world: &mut World, seen: BTreeMap<Uuid, Sight>, report: &mut LoadReport) {
+    let mut seen: Vec<Sight> = seen.into_values().collect();
+    let time = |sight: &Sight| sight.object["created_time"].as_str().map(str::to_owned);
+    seen.sort_by_key(|sight| (time(sight), sight.line, std::cmp::Reverse(sight.place)));
+    for sight in seen {
+        match Upload::from_wire(&sight.object) {
+            Some(upload) => {
+                world.add_upload(upload);
+                report.objects += 1;
+            }
+            None => report.skip(&sight.file, sight.line, "not a whole file upload"),
+        }
+    }
+}
+
 /// A database seen before databases had data sources carries the schema itself: its one data source
 /// takes the database's id, unless one is known.
 fn split_database(world: &mut World, id: Uuid, seen: &Value) {
@@ -126,7 +155,9 @@ fn adopt(world: &mut World, source: DataSource) {
     if !database.data_sources.contains(&id) {
         database.data_sources.push(id);
     }
+    let container = source.database;
     world.data_sources.insert(id, source);
+    world.add_first_view(container, id);
 }
 
 fn time(object: &Value, key: &str) -> Option<Timestamp> {
@@ -332,6 +363,9 @@ fn page(
     {
         source.next_number = source.next_number.max(highest + 1);
     }
+    has_hosted_files |= [&row.icon, &row.cover]
+        .iter()
+        .any(|picture| picture["type"] == "file");
     if !has_hosted_files {
         row.as_loaded = as_loaded(seen, row.in_trash);
     }

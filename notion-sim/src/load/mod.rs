@@ -17,7 +17,7 @@ use crate::model::World;
 pub struct LoadReport {
     /// Lines read.
     pub lines: usize,
-    /// Users, pages, data sources and databases in the workspace afterwards.
+    /// Users, pages, data sources, databases and file uploads in the workspace afterwards.
     pub objects: usize,
     /// Lines or objects that could not be used.
     pub skipped: Vec<SkippedLine>,

@@ -28,6 +28,9 @@ pub(super) struct Sights {
     pub(super) pages: BTreeMap<Uuid, Sight>,
     pub(super) data_sources: BTreeMap<Uuid, Sight>,
     pub(super) databases: BTreeMap<Uuid, Sight>,
+    pub(super) uploads: BTreeMap<Uuid, Sight>,
+    /// `{id, name, url}` of custom emojis.
+    pub(super) emojis: Vec<Value>,
     /// The connection itself.
     pub(super) bot: Option<Uuid>,
     seen: usize,
@@ -71,6 +74,7 @@ impl Sights {
         match value {
             Value::Object(object) => {
                 self.see(file, line, value);
+                self.see_emojis(value);
                 for inner in object.values() {
                     self.walk(file, line, inner);
                 }
@@ -82,6 +86,20 @@ impl Sights {
             }
             _ => {}
         }
+    }
+
+    /// Icons, mentions and lists of emojis show them.
+    fn see_emojis(&mut self, value: &Value) {
+        let listed = value["results"].as_array();
+        let listed = listed.filter(|_| value["type"] == "custom_emoji");
+        let shown = value.get("custom_emoji").into_iter();
+        let whole = |emoji: &&Value| {
+            ["id", "name", "url"]
+                .iter()
+                .all(|key| emoji[*key].is_string())
+        };
+        let seen = shown.chain(listed.into_iter().flatten()).filter(whole);
+        self.emojis.extend(seen.cloned());
     }
 
     fn see(&mut self, file: &str, line: usize, object: &Value) {
@@ -104,6 +122,7 @@ impl Sights {
             Some("page") => keep(&mut self.pages, id, sight),
             Some("data_source") => keep(&mut self.data_sources, id, sight),
             Some("database") => keep(&mut self.databases, id, sight),
+            Some("file_upload") => keep(&mut self.uploads, id, sight),
             Some("block") => match object["type"].as_str() {
                 Some("child_page") => trash(&mut self.pages, id, &sight),
                 Some("child_database") => {
@@ -128,6 +147,7 @@ fn fullness(object: &Value) -> u8 {
         },
         Some("page") => u8::from(has("properties")) + u8::from(has("url")),
         Some("data_source") => u8::from(has("properties")) + u8::from(has("title")),
+        Some("file_upload") => u8::from(has("status")),
         Some("database") => 2 * u8::from(has("title")),
         _ => 0,
     }

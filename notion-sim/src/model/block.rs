@@ -10,12 +10,14 @@ use uuid::Uuid;
 use super::World;
 use super::block_kind::{BlockKind, Holds};
 use super::cell::plain_text;
+use super::edit::PageChange;
 use super::order::push_ordered;
 use super::row::{Parent, parent_wire, user_reference};
 use crate::clock::push_minute;
 use crate::error::{ApiError, ApiResult};
 use crate::ids::parse_id;
 use crate::value::block::Draft;
+use crate::value::picture;
 use crate::version::Version;
 
 /// A block that is no page and no database.
@@ -201,10 +203,57 @@ impl World {
                     return Err(ApiError::validation(message));
                 }
             }
+            self.check_files(&format!("{path}.{name}"), draft.kind, &draft.inner)?;
             let path = format!("{path}.{name}.children");
             self.check_drafts(&path, Some((draft.kind, &draft.inner)), &draft.children)?;
         }
         Ok(())
+    }
+
+    /// Checks the uploads and icons that a block refers to.
+    fn check_files(
+        &self,
+        path: &str,
+        kind: &BlockKind,
+        members: &Map<String, Value>,
+    ) -> ApiResult<()> {
+        if let Some(upload) = upload_in(members) {
+            let only = ["audio", "image", "pdf", "video"];
+            let only = only.iter().position(|category| *category == kind.name);
+            let fitting: &[&str] = match only {
+                Some(_) => &[kind.name],
+                None => &[],
+            };
+            self.attachable(upload, fitting)?;
+        }
+        if let Some(icon) = members.get("icon") {
+            picture::icon(self, &format!("{path}.icon"), icon)?;
+        }
+        Ok(())
+    }
+
+    /// Gives the members of a block, checked before, the form they are kept in.
+    fn keep_files(&mut self, mut members: Map<String, Value>) -> Map<String, Value> {
+        if let Some(upload) = upload_in(&members) {
+            let name = self
+                .upload(upload)
+                .ok()
+                .and_then(|upload| upload.filename.clone());
+            if let Some(Value::String(given)) = members.get_mut("name")
+                && given.is_empty()
+            {
+                *given = name.unwrap_or_default();
+            }
+            members.remove("file_upload");
+            if let Value::Object(file) = self.attach(upload) {
+                members.extend(file);
+            }
+        }
+        if let Some(given) = members.get("icon") {
+            let icon = picture::icon(self, "icon", given).unwrap_or_default();
+            members.insert("icon".into(), icon.settle(self));
+        }
+        members
     }
 
     /// Makes blocks in a page or block, before the child at position `at`. Gives the first level.
@@ -218,11 +267,12 @@ impl World {
         let mut made = Vec::with_capacity(drafts.len());
         for draft in drafts {
             let id = self.ids.next_uuid();
+            let inner = self.keep_files(draft.inner);
             let block = Block {
                 id,
                 parent,
                 kind: draft.kind,
-                inner: draft.inner,
+                inner,
                 created: self.now,
                 edited: self.now,
                 created_by: author,
@@ -263,6 +313,8 @@ impl World {
         {
             return Err(ApiError::validation(ROW_WIDTH));
         }
+        self.check_files(&format!("body.{}", block.kind.name), block.kind, &members)?;
+        let members = self.keep_files(members);
         let now = self.now;
         if let Some(block) = self.blocks.known.get_mut(&id) {
             // Of the members that a `type` chooses from there is only ever one.
@@ -281,7 +333,7 @@ impl World {
     }
 
     /// Takes the blocks out of a page for good. Gives the pages and databases that remain.
-    pub(crate) fn erase_body(&mut self, page: Uuid, author: Uuid) -> Vec<Uuid> {
+    fn erase_body(&mut self, page: Uuid, author: Uuid) -> Vec<Uuid> {
         let mut kept = Vec::new();
         let mut left = vec![page];
         while let Some(id) = left.pop() {
@@ -296,6 +348,25 @@ impl World {
         self.blocks.children.insert(page, kept.clone());
         self.body_edited(page, author);
         kept
+    }
+
+    /// Empties a page: its blocks go for good, sub-pages and databases into the trash.
+    pub(crate) fn erase_content(&mut self, page: Uuid, author: Uuid) -> ApiResult<()> {
+        for held in self.erase_body(page, author) {
+            if !self.shows(held) {
+                continue;
+            }
+            if self.pages.contains_key(&held) {
+                let change = PageChange {
+                    in_trash: Some(true),
+                    ..PageChange::default()
+                };
+                self.update_page(held, change, author)?;
+            } else {
+                crate::endpoint::containers::trash_database(self, held, true)?;
+            }
+        }
+        Ok(())
     }
 
     /// Notes an edit on the page around a block: its body and its properties share one edit time.
@@ -345,12 +416,25 @@ impl World {
                 authors: (block.created_by, block.edited_by),
                 in_trash: block.in_trash,
                 kind: block.kind.name,
-                inner: Value::Object(block.inner.clone()),
+                inner: Value::Object(self.shown_inner(block)),
             }
         };
         let has_children = self.shown_children(id).next().is_some();
         shown.push(out, id, has_children, version);
         Ok(())
+    }
+
+    /// What a block says of itself, its hosted files signed.
+    pub(crate) fn shown_inner(&self, block: &Block) -> Map<String, Value> {
+        let mut inner = Value::Object(block.inner.clone());
+        self.sign_one(&mut inner);
+        if let Some(icon) = inner.get_mut("icon") {
+            self.sign_one(icon);
+        }
+        match inner {
+            Value::Object(inner) => inner,
+            _ => Map::new(),
+        }
     }
 
     /// The `parent` of what is in a page or block.
@@ -361,6 +445,11 @@ impl World {
             json!({"type": "page_id", "page_id": id.to_string()})
         }
     }
+}
+
+fn upload_in(members: &Map<String, Value>) -> Option<Uuid> {
+    let upload = members.get("file_upload")?;
+    upload["id"].as_str().and_then(parse_id)
 }
 
 const ROW_WIDTH: &str =

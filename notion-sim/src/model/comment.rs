@@ -25,6 +25,8 @@ pub(crate) struct Comment {
     pub(crate) rich_text: Value,
     /// `{type, resolved_name}`.
     pub(crate) display_name: Value,
+    /// `{category, file}`, the files unsigned.
+    pub(crate) attachments: Vec<Value>,
 }
 
 impl World {
@@ -73,6 +75,14 @@ impl World {
         for (name, value) in members {
             out.push_str(&format!(",\"{name}\":"));
             push_ordered(out, value);
+        }
+        if !comment.attachments.is_empty() {
+            let signed = comment.attachments.iter().map(|attachment| {
+                let url = attachment["file"]["url"].as_str().unwrap_or_default();
+                json!({"category": attachment["category"], "file": self.signed(url)})
+            });
+            out.push_str(",\"attachments\":");
+            push_ordered(out, &signed.collect());
         }
         out.push('}');
     }

@@ -21,6 +21,8 @@ pub(crate) struct Database {
     pub(crate) description: Value,
     pub(crate) parent: Parent,
     pub(crate) is_inline: bool,
+    /// Whether it has no data source of its own and only shows others.
+    pub(crate) is_linked: bool,
     pub(crate) in_trash: bool,
     pub(crate) is_locked: bool,
     pub(crate) created: Timestamp,
@@ -41,6 +43,7 @@ impl Database {
             description: json!([]),
             parent,
             is_inline: false,
+            is_linked: false,
             in_trash: false,
             is_locked: false,
             created: at,

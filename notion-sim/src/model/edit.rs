@@ -9,6 +9,7 @@ use super::kind::Kind;
 use super::property::Property;
 use super::row::{Parent, Row};
 use crate::error::{ApiError, ApiResult};
+use crate::value::picture::{self, Picture};
 use crate::value::{self, Plan};
 
 /// What may change on a page; absent means untouched.
@@ -35,9 +36,11 @@ impl World {
         let given = change.properties.unwrap_or_default();
         let mut row = Row::new(id, parent, self.now, author);
         let plan = value::plan(self, &mut ids, self.schema_of(&row), &given)?;
-        row.icon = change.icon.unwrap_or(Value::Null);
-        row.cover = change.cover.unwrap_or(Value::Null);
+        let [icon, cover] = self.pictures(change.icon, change.cover)?;
         self.ids = ids;
+        self.attach_all(&plan);
+        row.icon = icon.unwrap_or_default().settle(self);
+        row.cover = cover.unwrap_or_default().settle(self);
         self.add_options(&row.parent, &plan);
         let number = self.take_number(&row.parent);
         for property in self.schema_of(&row) {
@@ -78,7 +81,11 @@ impl World {
         let mut ids = self.ids.clone();
         let given = change.properties.unwrap_or_default();
         let plan = value::plan(self, &mut ids, self.schema_of(&before), &given)?;
+        let [icon, cover] = self.pictures(change.icon, change.cover)?;
         self.ids = ids;
+        self.attach_all(&plan);
+        let icon = icon.map(|icon| icon.settle(self));
+        let cover = cover.map(|cover| cover.settle(self));
         self.add_options(&before.parent, &plan);
         let written = self.cells_of(&before, &plan);
         let same = written
@@ -89,11 +96,8 @@ impl World {
                 .is_archived
                 .is_none_or(|flag| flag == before.is_archived)
             && change.is_locked.is_none_or(|flag| flag == before.is_locked)
-            && change.icon.as_ref().is_none_or(|icon| *icon == before.icon)
-            && change
-                .cover
-                .as_ref()
-                .is_none_or(|cover| *cover == before.cover);
+            && icon.as_ref().is_none_or(|icon| *icon == before.icon)
+            && cover.as_ref().is_none_or(|cover| *cover == before.cover);
         let edited = !(same && flags_same) || self.knobs.same_value_is_edit;
         let (now, lag, database) = (self.now, self.index_lag, self.database_of(&before.parent));
         let Some(page) = self.pages.get_mut(&id) else {
@@ -103,10 +107,10 @@ impl World {
         for (property, cell) in &written {
             row.set_cell(&property.id, cell.clone());
         }
-        if let Some(icon) = change.icon {
+        if let Some(icon) = icon {
             row.icon = icon;
         }
-        if let Some(cover) = change.cover {
+        if let Some(cover) = cover {
             row.cover = cover;
         }
         row.in_trash = change.in_trash.unwrap_or(row.in_trash);
@@ -123,6 +127,23 @@ impl World {
             self.mirror(id, &property, old, cell.ids());
         }
         Ok(())
+    }
+
+    /// Checks an icon and a cover.
+    pub(crate) fn pictures(
+        &self,
+        icon: Option<Value>,
+        cover: Option<Value>,
+    ) -> ApiResult<[Option<Picture>; 2]> {
+        let icon = icon.map(|given| picture::icon(self, "body.icon", &given));
+        let cover = cover.map(|given| picture::cover(self, "body.cover", &given));
+        Ok([icon.transpose()?, cover.transpose()?])
+    }
+
+    fn attach_all(&mut self, plan: &Plan) {
+        for upload in &plan.uploads {
+            self.attach(*upload);
+        }
     }
 
     /// Changes what a computed property shows; no edit.

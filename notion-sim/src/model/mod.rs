@@ -7,18 +7,26 @@ pub(crate) mod body;
 pub(crate) mod cell;
 pub(crate) mod comment;
 pub(crate) mod container;
+pub(crate) mod due;
 pub(crate) mod edit;
+pub(crate) mod emoji;
 pub(crate) mod fitting;
+pub(crate) mod hosted;
 pub(crate) mod kind;
 pub(crate) mod moving;
+pub(crate) mod oauth;
 pub(crate) mod order;
 pub(crate) mod property;
 pub(crate) mod render;
 pub(crate) mod rewrite;
 pub(crate) mod row;
 pub(crate) mod schema;
+pub(crate) mod task;
+pub(crate) mod template;
+pub(crate) mod upload;
+pub(crate) mod view;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
@@ -28,12 +36,24 @@ use uuid::Uuid;
 use self::block::Blocks;
 use self::comment::Comment;
 use self::container::{DataSource, Database};
+use self::due::Due;
+use self::emoji::CustomEmoji;
+use self::hosted::Signer;
+use self::oauth::Access;
 use self::property::Property;
 use self::row::{Page, Parent, Row};
+use self::task::Task;
+use self::template::Template;
+use self::upload::{Outside, Upload};
+use self::view::{View, ViewQuery};
 use crate::error::{ApiError, ApiResult};
 use crate::ids::IdSource;
 use crate::knobs::Knobs;
 use crate::query::cursor::CursorTable;
+use crate::value::limit;
+
+/// Where the API is for who does not listen on an address of their own.
+pub(crate) const NOTION: &str = "https://api.notion.com";
 
 /// The whole state behind the API.
 #[derive(Debug)]
@@ -54,6 +74,24 @@ pub(crate) struct World {
     pub(crate) blocks: Blocks,
     /// In the order in which they were written.
     pub(crate) comments: Vec<Comment>,
+    /// In the order in which they were announced.
+    pub(crate) uploads: Vec<Upload>,
+    /// What uploads may be imported from, by address.
+    pub(crate) outside: BTreeMap<String, Outside>,
+    pub(crate) emojis: Vec<CustomEmoji>,
+    /// Those of one database in the order of its tabs.
+    pub(crate) views: Vec<View>,
+    pub(crate) view_queries: Vec<ViewQuery>,
+    pub(crate) templates: Vec<Template>,
+    pub(crate) tasks: Vec<Task>,
+    pub(crate) access: Access,
+    /// What happens on its own, in the order of time.
+    pub(crate) waiting: VecDeque<(Timestamp, Due)>,
+    /// Where the API is, as answers say it.
+    pub(crate) base_url: String,
+    /// Whether hosted files are at an address of the simulator's own.
+    pub(crate) serves_itself: bool,
+    pub(crate) signer: Signer,
     pub(crate) next_seq: u64,
     /// Objects taken away from the connection, with everything in them.
     pub(crate) unshared: BTreeSet<Uuid>,
@@ -77,7 +115,7 @@ impl World {
                         "owner": {"type": "workspace", "workspace": true},
                         "workspace_name": "Simulated workspace",
                         "workspace_id": workspace.to_string(),
-                        "workspace_limits": {"max_file_upload_size_in_bytes": 5_242_880},
+                        "workspace_limits": {"max_file_upload_size_in_bytes": limit::PAID_FILE_BYTES},
                     },
                 }),
             ),
@@ -103,6 +141,18 @@ impl World {
             pages: HashMap::new(),
             blocks: Blocks::default(),
             comments: Vec::new(),
+            uploads: Vec::new(),
+            outside: BTreeMap::new(),
+            emojis: Vec::new(),
+            views: Vec::new(),
+            view_queries: Vec::new(),
+            templates: Vec::new(),
+            tasks: Vec::new(),
+            access: Access::new(seed),
+            waiting: VecDeque::new(),
+            base_url: NOTION.into(),
+            serves_itself: false,
+            signer: Signer::new(seed),
             next_seq: 1,
             unshared: BTreeSet::new(),
             cursors: CursorTable::default(),

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 /// Members in the order in which they are read. It holds for every object written here: no two of
 /// them have the same members the other way round.
-const ORDER: [&str; 44] = [
+const ORDER: [&str; 45] = [
     "object",
     "caption",
     "type",
@@ -28,6 +28,7 @@ const ORDER: [&str; 44] = [
     "icon",
     "emoji",
     "external",
+    "category",
     "file",
     "name",
     "url",

@@ -1,9 +1,8 @@
 //! Writing objects out as the API's JSON. Pages are put together from text that is ready.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
-use std::sync::atomic::{AtomicU64, Ordering};
 
-use jiff::SignedDuration;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -15,9 +14,6 @@ use super::property::Property;
 use super::row::{Parent, Row, parent_wire};
 use crate::clock::push_minute;
 use crate::version::Version;
-
-/// Makes every signature differ from the last.
-static SIGNATURES: AtomicU64 = AtomicU64::new(1);
 
 impl World {
     /// Appends a page. `shown` limits the properties to these positions of the schema.
@@ -31,7 +27,7 @@ impl World {
         match (&row.as_loaded, shown) {
             (Some(text), None) if self.unshared.is_empty() => out.push_str(text),
             _ => {
-                out.push_str(row.head());
+                out.push_str(&self.signed_head(row));
                 out.push_str(",\"properties\":{");
                 self.render_properties(out, row, shown);
                 out.push('}');
@@ -41,6 +37,20 @@ impl World {
             let _ = write!(out, ",\"archived\":{}", row.in_trash);
         }
         out.push('}');
+    }
+
+    /// The head of a page. Hosted pictures in it need a new signature at each read.
+    fn signed_head<'r>(&self, row: &'r Row) -> Cow<'r, str> {
+        let mut head = Cow::Borrowed(row.head());
+        for (name, picture) in [("cover", &row.cover), ("icon", &row.icon)] {
+            if picture["type"] == "file" {
+                let mut signed = picture.clone();
+                self.sign_one(&mut signed);
+                let member = |picture: &Value| format!(",\"{name}\":{picture}");
+                head = Cow::Owned(head.replacen(&member(picture), &member(&signed), 1));
+            }
+        }
+        head
     }
 
     fn render_properties(&self, out: &mut String, row: &Row, shown: Option<&[usize]>) {
@@ -129,31 +139,6 @@ impl World {
         inner
     }
 
-    /// Gives hosted files a URL that is signed for an hour.
-    pub(crate) fn sign(&self, mut files: Value) -> Value {
-        let expiry = self
-            .now
-            .checked_add(SignedDuration::from_hours(1))
-            .unwrap_or(self.now);
-        let stamp = self.now.strftime("%Y%m%dT%H%M%SZ").to_string();
-        for file in files.as_array_mut().into_iter().flatten() {
-            if file["type"] != "file" {
-                continue;
-            }
-            let count = SIGNATURES.fetch_add(1, Ordering::Relaxed);
-            let signature = crate::ids::IdSource::new(count).next_uuid();
-            let url = file["file"]["url"].as_str().unwrap_or_default().to_owned();
-            file["file"] = json!({
-                "url": format!(
-                    "{url}?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Date={stamp}&X-Amz-Expires=3600&X-Amz-Signature={}",
-                    signature.simple()
-                ),
-                "expiry_time": expiry.strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string(),
-            });
-        }
-        files
-    }
-
     /// A user as property values show it: in full, a bot without its details.
     pub(crate) fn user_value(&self, id: Uuid) -> Value {
         match self.users.get(&id) {
@@ -182,10 +167,17 @@ impl World {
             None => parent_wire(&Parent::Workspace, None),
         };
         let mut wire = source.to_wire(parent);
+        self.sign_pictures(&mut wire);
         if version.shows_archived() {
             wire["archived"] = json!(source.in_trash);
         }
         wire
+    }
+
+    fn sign_pictures(&self, wire: &mut Value) {
+        for name in ["icon", "cover"] {
+            self.sign_one(&mut wire[name]);
+        }
     }
 
     /// A database's object.
@@ -204,6 +196,7 @@ impl World {
             })
             .collect();
         let mut wire = database.to_wire(sources);
+        self.sign_pictures(&mut wire);
         wire["title"] = database.shown_title();
         if version.shows_archived() {
             wire["archived"] = json!(database.in_trash);

@@ -53,16 +53,30 @@ impl Filter {
         now: Timestamp,
         me: Uuid,
     ) -> ApiResult<Self> {
+        match given {
+            None | Some(Value::Null) => Ok(Self {
+                root: None,
+                is_relative: false,
+            }),
+            Some(given) => Self::parse_at("body.filter", schema, given, now, me),
+        }
+    }
+
+    /// Reads one that stands at another place of a body.
+    pub(crate) fn parse_at(
+        path: &str,
+        schema: &[Property],
+        given: &Value,
+        now: Timestamp,
+        me: Uuid,
+    ) -> ApiResult<Self> {
         let mut parser = Parser {
             schema,
             now,
             me,
             is_relative: false,
         };
-        let root = match given {
-            None | Some(Value::Null) => None,
-            Some(given) => Some(parser.node("body.filter", given, 0)?),
-        };
+        let root = Some(parser.node(path, given, 0)?);
         Ok(Self {
             root,
             is_relative: parser.is_relative,

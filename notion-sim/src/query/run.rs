@@ -78,7 +78,8 @@ pub(crate) fn query(
             let ids: Arc<[Uuid]> = if wiki_only {
                 Arc::new([])
             } else {
-                select(world, source, &filter, &sorts, archived).into()
+                let filters = std::slice::from_ref(&filter);
+                select(world, source, filters, &sorts, archived).into()
             };
             let settled = world.index_lag.is_zero()
                 || source
@@ -140,10 +141,11 @@ pub(crate) fn query(
     Ok(out)
 }
 
-fn select(
+/// The pages that pass all filters, in order.
+pub(crate) fn select(
     world: &World,
     source: &DataSource,
-    filter: &Filter,
+    filters: &[Filter],
     sorts: &[sort::Sort],
     archived: bool,
 ) -> Vec<Uuid> {
@@ -151,10 +153,11 @@ fn select(
     let passing = source.order.values().rev().filter_map(|id| {
         let page = world.pages.get(id)?;
         let row = page.indexed(world.now, world.index_lag)?;
-        let passes = !row.in_trash
+        let passes = !world.is_aside(row.id)
+            && !row.in_trash
             && row.is_archived == archived
             && row.parent == parent
-            && filter.holds(row)
+            && filters.iter().all(|filter| filter.holds(row))
             && (world.unshared.is_empty() || world.sees_row(row));
         passes.then_some((page, row))
     });

@@ -102,6 +102,10 @@ impl Names {
             if !self.knows(recorded) && self.taken.insert(simulated) {
                 self.ids.insert(recorded, simulated);
             }
+        } else if let (Some(recorded), Some(simulated), true) =
+            (after_word(recorded), after_word(simulated), is_name)
+        {
+            self.pair(recorded, simulated, is_name);
         } else if is_name
             && !self.texts.contains_key(recorded)
             && self.taken_texts.insert(simulated.into())
@@ -219,6 +223,12 @@ impl Names {
     }
 }
 
+/// The id in a name that has a word before it, as those of tasks have.
+fn after_word(name: &str) -> Option<&str> {
+    let (_, id) = name.split_once('_')?;
+    parse_id(id).map(|_| id)
+}
+
 /// The same minute in the same form.
 fn same_time(recorded: &str, simulated: &str) -> bool {
     let read = |text: &str| text.parse::<Timestamp>().ok().map(floor_minute);
@@ -304,6 +314,18 @@ mod tests {
         names.learn(&json!([B]), &json!([B]));
         assert_eq!(names.compare(&json!([B]), &json!([B])).len(), 0);
         assert_eq!(names.compare(&json!([A]), &json!([A])).len(), 1);
+    }
+
+    #[test]
+    fn a_task_has_the_same_id_in_its_address() {
+        let task = |id: &str| {
+            let id = format!("task_{}", id.replace('-', ""));
+            json!({"status_url": format!("https://api.notion.com/v1/async_tasks/{id}"), "id": id})
+        };
+        let mut names = Names::default();
+        assert_eq!(names.compare(&task(A), &task(B)).len(), 2);
+        names.learn(&task(A), &task(B));
+        assert!(names.compare(&task(A), &task(B)).is_empty());
     }
 
     #[test]

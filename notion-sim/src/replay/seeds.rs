@@ -53,8 +53,17 @@ impl Seeds {
             let writes = exchange.route().is_some_and(|route| route.mutates);
             let editor = id_of(&exchange.answer["last_edited_by"]);
             seeds.bot = seeds.bot.or(editor.filter(|_| writes));
+            if exchange.answer["object"] == "file_upload" && exchange.makes() {
+                seeds.bot = seeds.bot.or(id_of(&exchange.answer["created_by"]));
+            }
+            if exchange.path == "/v1/custom_emojis" {
+                seeds.objects.push(exchange.answer.clone());
+            }
             let reads = !writes;
             seeds.show(&exchange.answer, reads);
+            if exchange.path == "/v1/file_uploads" {
+                seeds.go_on(&exchange.answer);
+            }
         }
         if seeds.bot.is_none() {
             let is_own = |user: &&Value| user["type"] == "bot" && user["bot"]["owner"].is_object();
@@ -83,7 +92,13 @@ impl Seeds {
     fn wanted(&mut self, exchange: &Recorded, sights: &Sights) {
         let mut parts = exchange.path.split('/').skip(2);
         let (kind, id) = (parts.next().unwrap_or_default(), parts.next());
-        if let Some(id) = id.and_then(parse_id) {
+        if let (Some(id), "file_uploads") = (id.and_then(parse_id), kind) {
+            if let Some(seen) = sights.first.get(&id)
+                && !self.made.contains(&id)
+            {
+                self.seed(id, seen, exchange.method == "GET");
+            }
+        } else if let Some(id) = id.and_then(parse_id) {
             let kind = match kind {
                 "databases" => "database",
                 "data_sources" => "data_source",
@@ -155,6 +170,21 @@ impl Seeds {
         }
     }
 
+    /// A list that goes on says with what: its cursor is the id of the next upload.
+    fn go_on(&mut self, list: &Value) {
+        let last = list["results"]
+            .as_array()
+            .and_then(|results| results.last());
+        let next = list["next_cursor"].as_str().and_then(parse_id);
+        if let (Some(last), Some(next)) = (last, next)
+            && !self.made.contains(&next)
+        {
+            let mut object = last.clone();
+            object["id"] = json!(next.to_string());
+            self.seed(next, &object, true);
+        }
+    }
+
     fn make(&mut self, value: &Value) {
         match value {
             Value::Object(fields) => {
@@ -177,7 +207,7 @@ impl Seeds {
         let mut object = match (kind, seen["type"].as_str()) {
             ("block", Some("child_page")) => page_of(id, seen),
             ("block", Some("child_database")) => database_of(id, seen),
-            ("page" | "data_source" | "database" | "user", _) => seen.clone(),
+            ("page" | "data_source" | "database" | "user" | "file_upload", _) => seen.clone(),
             _ => return,
         };
         let is_full = kind != "user" || seen["type"].is_string();
@@ -187,6 +217,11 @@ impl Seeds {
         }
         if !as_it_was && object["in_trash"] == true {
             object["in_trash"] = json!(false);
+        }
+        // What was sent was not there before.
+        if !as_it_was && kind == "file_upload" {
+            object["status"] = json!("pending");
+            object["content_length"] = Value::Null;
         }
         if kind == "data_source"
             && let Some(database) = object["parent"]["database_id"].as_str().and_then(parse_id)
@@ -227,6 +262,7 @@ fn is_sight(value: &Value) -> bool {
     match value["object"].as_str() {
         Some("page" | "data_source") => value["properties"].is_object(),
         Some("database") => value["title"].is_array(),
+        Some("file_upload") => value["status"].is_string(),
         Some("user" | "block") => value["type"].is_string(),
         _ => false,
     }

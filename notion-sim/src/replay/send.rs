@@ -13,7 +13,6 @@ use super::seeds::Seeds;
 use super::{ReplayedAnswer, ReplayedExchange, Verdict};
 use crate::clock::Clock;
 use crate::front::{Inbound, Simulation};
-use crate::ids::parse_id;
 use crate::limiter::Limiter;
 use crate::load;
 use crate::model::World;
@@ -57,6 +56,8 @@ impl Replay {
         world.knobs.search_shows_trashed_sources = exchanges.iter().any(|exchange| {
             exchange.path == "/v1/search" && explain::shows_trashed_source(&exchange.answer)
         });
+        // What was recorded as done is done.
+        world.knobs.async_task_seconds = 0;
         let mut names = Names::default();
         seeds.ids().chain([bot]).for_each(|id| names.same(id));
         Self {
@@ -128,6 +129,9 @@ impl Replay {
             Value::String(text) => text.clone(),
             body => self.names.translate(body).to_string(),
         };
+        // A recording tells no headers; the parts of a body tell what parts them.
+        let boundary = body.strip_prefix("--").and_then(|rest| rest.lines().next());
+        let boundary = boundary.map(str::to_owned);
         let token = match recorded.status {
             401 => "ntn_refused",
             _ => TOKEN,
@@ -145,11 +149,13 @@ impl Replay {
             query: query.collect::<Vec<_>>().join("&"),
             authorization: Some(format!("Bearer {token}")),
             notion_version: Some(recorded.version.clone()),
+            content_type: boundary.map(|text| format!("multipart/form-data; boundary={text}")),
             body: body.into(),
         });
         ReplayedAnswer {
             status: out.status,
-            body: serde_json::from_str(&out.body).unwrap_or(Value::String(out.body)),
+            body: serde_json::from_slice(&out.body)
+                .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(&out.body).into_owned())),
         }
     }
 
@@ -215,8 +221,10 @@ impl Replay {
         match answer {
             Value::Object(fields) => {
                 for key in ["id", "discussion_id"] {
-                    let id = answer[key].as_str().and_then(parse_id);
-                    self.missing.extend(id.filter(|id| !self.names.knows(*id)));
+                    // An id of a task has a word before it.
+                    let ids = ids_in(answer[key].as_str().unwrap_or_default());
+                    let unknown = ids.map(|(_, id)| id).filter(|id| !self.names.knows(*id));
+                    self.missing.extend(unknown);
                 }
                 fields.values().for_each(|inner| self.miss(inner));
             }

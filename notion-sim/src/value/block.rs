@@ -227,7 +227,8 @@ fn value_of(path: &str, member: Member, given: &Value) -> ApiResult<Value> {
     match (member, given) {
         (Member::Text, _) => return rich_text::normalise(path, given),
         (Member::Color, _) => rich_text::color(path, given)?,
-        (Member::Icon, Value::Object(_)) => return Ok(crate::endpoint::pages::icon(given)),
+        // What it may be is checked with the place the block goes to.
+        (Member::Icon, Value::Object(_)) => {}
         (Member::Icon, _) => return refuse("an object or `undefined`"),
         (Member::Flag, Value::Bool(_)) => {}
         (Member::Flag, _) => return refuse("a boolean"),
@@ -284,7 +285,7 @@ fn uuid_at(path: &str, given: Option<&Value>) -> ApiResult<String> {
         .ok_or_else(|| ApiError::body(path, expected, given))
 }
 
-/// Reads the bytes of a medium. There are no uploads to refer to.
+/// Reads the bytes of a medium. Whether an upload can be attached is checked with the place it goes to.
 fn file(
     path: &str,
     kind: &BlockKind,
@@ -307,8 +308,8 @@ fn file(
         out.insert("external".into(), json!({"url": url}));
     } else if let Some(upload) = given.get("file_upload") {
         let id = uuid_at(&format!("{path}.file_upload.id"), upload.get("id"))?;
-        let message = format!("Could not find file upload with ID: {id}.");
-        return Err(ApiError::new(404, "object_not_found", message));
+        out.insert("type".into(), json!("file_upload"));
+        out.insert("file_upload".into(), json!({"id": id}));
     } else if first {
         let undefined = |name| ApiError::body(&format!("{path}.{name}"), "defined", None);
         return Err(ApiError::fix_one(

@@ -18,6 +18,18 @@ pub(crate) const DESCRIPTION: usize = 280;
 pub(crate) const PROPERTIES: usize = 500;
 /// Attachments of a comment.
 pub(crate) const ATTACHMENTS: usize = 3;
+/// Bytes of the name of an uploaded file.
+pub(crate) const FILE_NAME_BYTES: usize = 900;
+/// Parts that a file is sent in.
+pub(crate) const FILE_PARTS: u32 = 10_000;
+/// Bytes of a file that is sent in one part, and of each part.
+pub(crate) const FILE_PART_BYTES: u64 = 20 * 1024 * 1024;
+/// Bytes of each part but the last.
+pub(crate) const FILE_PART_BYTES_LEAST: u64 = 5 * 1024 * 1024;
+/// Bytes of a file in a workspace that pays nothing.
+pub(crate) const FREE_FILE_BYTES: u64 = 5 * 1024 * 1024;
+/// Bytes of a file in a workspace that pays.
+pub(crate) const PAID_FILE_BYTES: u64 = 5 * 1024 * 1024 * 1024;
 /// Blocks that one request makes, at all levels.
 pub(crate) const BLOCKS: usize = 1000;
 /// Bytes of a request body.

@@ -3,11 +3,16 @@
 pub(crate) mod block;
 pub(crate) mod date;
 pub(crate) mod limit;
+pub(crate) mod looks;
+pub(crate) mod media;
 pub(crate) mod option;
+pub(crate) mod picture;
 pub(crate) mod reference;
 pub(crate) mod rich_text;
+pub(crate) mod view;
 
 use serde_json::{Map, Number, Value, json};
+use uuid::Uuid;
 
 use crate::error::{ApiError, ApiResult};
 use crate::ids::IdSource;
@@ -22,6 +27,8 @@ pub(crate) struct Plan {
     pub(crate) values: Vec<(usize, Value)>,
     /// Position in the schema, and the option to add there.
     pub(crate) new_options: Vec<(usize, Value)>,
+    /// Uploads that are to be attached.
+    pub(crate) uploads: Vec<Uuid>,
 }
 
 /// Checks the `properties` of a request against a schema. Nothing is changed but `ids`.
@@ -58,7 +65,11 @@ pub(crate) fn plan(
             }
             Kind::Relation => reference::relation(world, &path, column, inner)?,
             Kind::People => reference::people(world, &path, inner)?,
-            Kind::Files => reference::files(&path, inner)?,
+            Kind::Files => {
+                let (read, uploads) = reference::files(world, &path, inner)?;
+                plan.uploads.extend(uploads);
+                read
+            }
             Kind::Verification => verification(world, &path, inner)?,
             Kind::Number if world.knobs.rounds_numbers => {
                 scalar(&Kind::Number, &path, &rounded(inner))?

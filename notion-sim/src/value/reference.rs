@@ -75,9 +75,10 @@ pub(crate) fn people(world: &World, path: &str, inner: &Value) -> ApiResult<Valu
     Ok(Value::Array(out))
 }
 
-/// External files come back as given; hosted ones are kept without their signature.
-pub(crate) fn files(path: &str, inner: &Value) -> ApiResult<Value> {
-    let mut out = Vec::new();
+/// External files come back as given; hosted ones are kept without their signature. Uploads among them
+/// are given as well, to be attached once everything else is right.
+pub(crate) fn files(world: &World, path: &str, inner: &Value) -> ApiResult<(Value, Vec<Uuid>)> {
+    let (mut out, mut uploads) = (Vec::new(), Vec::new());
     for (at, item) in items(path, inner)?.iter().enumerate() {
         let path = format!("{path}[{at}]");
         let kind = if item.get("external").is_some() {
@@ -85,19 +86,34 @@ pub(crate) fn files(path: &str, inner: &Value) -> ApiResult<Value> {
         } else if item.get("file").is_some() {
             "file"
         } else if item.get("file_upload").is_some() {
-            let id = item["file_upload"]["id"].as_str().unwrap_or_default();
-            return Err(ApiError::validation(format!(
-                "Could not find file upload with ID: {id}."
-            )));
+            let id = id_of(&format!("{path}.file_upload"), &item["file_upload"])?;
+            let upload = world.attachable(id, &[])?;
+            let name = match item.get("name") {
+                None => json!(upload.filename.as_deref().unwrap_or("file")),
+                Some(name) => match name {
+                    Value::String(_) => name.clone(),
+                    other => {
+                        let path = format!("{path}.name");
+                        return Err(ApiError::body(&path, "a string", Some(other)));
+                    }
+                },
+            };
+            let url = world.address_of(upload);
+            out.push(json!({"name": name, "type": "file", "file": {"url": url}}));
+            uploads.push(id);
+            continue;
         } else {
             return Err(ApiError::body(&format!("{path}.external"), "defined", None));
         };
         let url_path = format!("{path}.{kind}.url");
-        let Some(url) = item[kind]["url"].as_str() else {
+        let Value::String(url) = &item[kind]["url"] else {
             return Err(ApiError::body(&url_path, "a string", item[kind].get("url")));
         };
         limit::utf16(&url_path, limit::TEXT, url)?;
-        let kept = if kind == "file" { bare_url(url) } else { url };
+        let kept = match kind {
+            "file" => world.kept_address(url),
+            _ => url.clone(),
+        };
         let name = match item.get("name") {
             Some(Value::String(name)) => name.clone(),
             _ if kind == "external" => {
@@ -119,7 +135,7 @@ pub(crate) fn files(path: &str, inner: &Value) -> ApiResult<Value> {
         read.insert(kind.into(), json!({"url": kept}));
         out.push(Value::Object(read));
     }
-    Ok(Value::Array(out))
+    Ok((Value::Array(out), uploads))
 }
 
 /// A URL without its query.
@@ -137,7 +153,8 @@ mod tests {
             {"name": "a", "external": {"url": "https://x/y?z=1"}},
             {"name": "b", "file": {"url": "https://s3/b.pdf?X-Amz-Signature=1", "expiry_time": "2026-01-01T00:00:00.000Z"}},
         ]);
-        let read = files("p", &given).unwrap();
+        let world = World::new(1, jiff::Timestamp::UNIX_EPOCH);
+        let (read, _) = files(&world, "p", &given).unwrap();
         assert_eq!(read[0]["external"]["url"], "https://x/y?z=1");
         assert_eq!(
             read[1],

@@ -14,6 +14,7 @@ mod cycle;
 mod decisions;
 mod drift;
 mod guarding;
+mod index_lag;
 mod interruptible;
 mod isolation;
 mod lease;

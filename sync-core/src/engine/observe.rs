@@ -44,6 +44,7 @@ impl Cycle<'_> {
             pin!(self.observe(side, way))
                 .instrument(span.clone())
                 .await?;
+            self.index_met(side);
             span.record("records", self.report.scanned[side]);
         }
         Ok(())
@@ -248,7 +249,9 @@ impl Cycle<'_> {
                                 && !canary::seen_before(pair.0 * 2 + side as u64, content)
                             {
                                 let record = self.unless_outdated(side, pair, record).await?;
-                                chunk.changes.push(observed(pair, side, record));
+                                chunk
+                                    .changes
+                                    .extend(record.map(|record| observed(pair, side, record)));
                             }
                         }
                         (None, Some(pair)) => chunk.changes.push(observed(pair, side, record)),
@@ -372,46 +375,6 @@ impl Cycle<'_> {
         let matched = !self.engine.spec.mapping.match_by.is_empty();
         let waits = self.dry || self.approved.is_some() || matched;
         !waits && self.opened.colocated == Some(to)
-    }
-
-    /// A record that we know better than the index yet does is read directly: the scan may show it
-    /// as it was before our own write.
-    async fn unless_outdated(
-        &self,
-        side: Side,
-        pair: PairId,
-        record: Record,
-    ) -> Result<Record, RunError> {
-        if !self.is_ahead_of_index(side, pair) {
-            return Ok(record);
-        }
-        let call = Call::new(&self.options.cancel);
-        let keys = [record.key.clone()];
-        let answers = self.engine.peers[side]
-            .fetch(&call, &keys, &FieldSet::All)
-            .await?;
-        Ok(match answers.into_iter().next() {
-            Some(Lookup::Here(now)) => now,
-            _ => record,
-        })
-    }
-
-    fn is_ahead_of_index(&self, side: Side, pair: PairId) -> bool {
-        let lag = self.described[side].capabilities.index_lag;
-        let known = self.memory.sides[side].ahead_of_index.get(&pair);
-        known.is_some_and(|at| self.engine.clock.now().since(*at) < lag)
-    }
-
-    /// Remembers that a record was written or read directly just now.
-    pub(super) fn note_direct(&mut self, side: Side, pair: PairId) {
-        let lag = self.described[side].capabilities.index_lag;
-        if lag.is_zero() {
-            return;
-        }
-        let now = self.engine.clock.now();
-        let ahead = &mut self.memory.sides[side].ahead_of_index;
-        ahead.retain(|_, at| now.since(*at) < lag);
-        ahead.insert(pair, now);
     }
 
     pub(super) async fn heads(

@@ -340,8 +340,8 @@ impl Checker<'_> {
     async fn sighted_late(&self, side: Side, pair: &PairState) -> Result<Sighted, RunError> {
         let capabilities = &self.engine.described[side].capabilities;
         let written = self.memory.sides[side].ahead_of_index.get(&pair.id);
-        let now = self.engine.clock.now();
-        if written.is_none_or(|at| now.since(*at) >= capabilities.index_lag) {
+        let began = self.cycle.started;
+        if written.is_none_or(|at| began.since(*at) >= capabilities.index_lag) {
             return Ok(Sighted::Edited);
         }
         let call = Call::new(&self.options.cancel);

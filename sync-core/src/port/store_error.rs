@@ -34,10 +34,12 @@ pub enum StoreError {
         /// What it was opened for.
         found: String,
     },
-    /// The store is a copy of one that may go on elsewhere, or was restored, and nobody said so.
+    /// The store is a copy of one that may go on elsewhere, or was restored, or what tells of that was
+    /// deleted, and nobody said so.
     #[error(
-        "the store was copied or restored: two that go on would both send what waits, and make \
-         records twice; if no other goes on, say so (`--adopt`, `StoreOptions::adopt`)"
+        "the store was copied or restored, or its lock file was deleted: two that go on would both \
+         send what waits, and make records twice; if no other goes on, say so (`--adopt`, \
+         `StoreOptions::adopt`)"
     )]
     NotAdopted,
     /// No room.

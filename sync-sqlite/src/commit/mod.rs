@@ -17,9 +17,10 @@ use notion_sync_core::port::{
 use notion_sync_core::schema::FieldId;
 use rusqlite::{Connection, TransactionBehavior};
 
-use crate::database::{Database, Parts};
+use crate::database::{Database, META, Parts};
 use crate::error::{Result, failed};
 use crate::links::{self, LinkRow};
+use crate::marks::Marked;
 use crate::pairs::{WorkingSet, id_of};
 use crate::read::side_text;
 use crate::replica::{Executor, Table, has_foreign_triggers, with_gate};
@@ -39,7 +40,7 @@ pub(crate) fn commit(database: &mut Database, fence: &Fence, commit: Commit) -> 
             .writer()?
             .execute_batch("PRAGMA synchronous = FULL")?;
     }
-    let done = until_nothing_is_undone(database, fence, commit);
+    let done = until_nothing_is_undone(database, fence, commit, durable);
     if durable {
         database
             .writer()?
@@ -65,11 +66,17 @@ fn until_nothing_is_undone(
     database: &mut Database,
     fence: &Fence,
     mut commit: Commit,
+    durable: bool,
 ) -> Result<Committed> {
     let mut undone = BTreeMap::new();
     loop {
-        match transact(database.parts()?, fence, commit, &undone)? {
-            Tried::Committed(committed) => return Ok(committed),
+        match transact(database.parts()?, fence, commit, &undone, durable)? {
+            Tried::Committed(committed, marked) => {
+                if let Some(marked) = marked {
+                    database.leases.note(&marked.lineage, marked.durable);
+                }
+                return Ok(committed);
+            }
             Tried::Undone { again, by } => {
                 database.layouts.clear();
                 commit = again;
@@ -80,12 +87,10 @@ fn until_nothing_is_undone(
 }
 
 enum Tried {
-    Committed(Committed),
+    /// What the file knows of its durable commits where this is one.
+    Committed(Committed, Option<Marked>),
     /// By the effect of this number in the commit, which is refused with this when it is tried again.
-    Undone {
-        again: Commit,
-        by: (usize, Outcome),
-    },
+    Undone { again: Commit, by: (usize, Outcome) },
 }
 
 fn transact(
@@ -93,11 +98,13 @@ fn transact(
     fence: &Fence,
     commit: Commit,
     undone: &BTreeMap<usize, Outcome>,
+    durable: bool,
 ) -> Result<Tried> {
     let Parts {
         connection,
         layouts,
         mappings,
+        leases,
     } = parts;
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let link = links::load(&transaction, &fence.link)?.ok_or(StoreError::Fenced)?;
@@ -129,8 +136,17 @@ fn transact(
             (done, ..) => done?,
         }
     };
+    let marked = durable
+        .then(|| Marked::count(&transaction, META))
+        .transpose()?;
+    if let Some(marked) = &marked
+        && leases.mark(&marked.lineage) >= Some(marked.durable)
+    {
+        // Restored under our hands.
+        return Err(StoreError::NotAdopted.into());
+    }
     transaction.commit()?;
-    Ok(Tried::Committed(committed))
+    Ok(Tried::Committed(committed, marked))
 }
 
 /// A commit under way.

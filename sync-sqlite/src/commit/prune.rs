@@ -6,6 +6,7 @@ use notion_sync_core::port::Prune;
 use super::Work;
 use crate::error::Result;
 use crate::pairs::{bounds, id_of};
+use crate::read::side_text;
 
 /// Nothing is left of the pair on either side, proved, and nobody waits for it.
 const AT_REST: &str = "left_live = 0 AND right_live = 0 AND dirty = 0 AND state IS NULL
@@ -64,8 +65,28 @@ impl Work<'_> {
             })?
             .collect::<rusqlite::Result<_>>()?;
         for pk in expired {
-            self.pairs.forget(PairId(id_of(pk)))?;
+            if self.stands_in_table(pk)? {
+                self.connection
+                    .prepare_cached("UPDATE _sync_pairs SET rested_at = ?2 WHERE pk = ?1")?
+                    .execute((pk, prune.now.0))?;
+            } else {
+                self.pairs.forget(PairId(id_of(pk)))?;
+            }
         }
         Ok(())
+    }
+
+    /// Whether the pair's row is still there, in the trash: whoever takes it out, or restores its record,
+    /// means that record and no new one. Looked at again after as long a time.
+    fn stands_in_table(&self, pk: i64) -> Result<bool> {
+        let Some((table, side)) = self.replica() else {
+            return Ok(false);
+        };
+        let sql = format!(
+            "SELECT 1 FROM {} WHERE _row = (SELECT CAST({}_key AS INTEGER) FROM _sync_pairs WHERE pk = ?1)",
+            table.quoted(),
+            side_text(side)
+        );
+        Ok(self.connection.prepare_cached(&sql)?.exists([pk])?)
     }
 }

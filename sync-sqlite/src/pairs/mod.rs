@@ -6,7 +6,7 @@ mod stored;
 mod working_set;
 mod write;
 
-pub(crate) use stored::{FROM, Stored, WHOLE, load, prepare_load};
+pub(crate) use stored::{FROM, Stored, WHOLE, load, prepare_load, presence_text};
 pub(crate) use working_set::WorkingSet;
 
 use std::borrow::Cow;

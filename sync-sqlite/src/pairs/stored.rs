@@ -10,7 +10,7 @@ use rusqlite::{CachedStatement, Connection, Row};
 
 use super::shadow::Shadow;
 use super::{key_from, text_or_null};
-use crate::base::Layouts;
+use crate::base::{Layouts, UNREADABLE};
 use crate::error::{Result, corrupt};
 
 /// Columns of [`Stored::from_row`], in its order.
@@ -150,7 +150,7 @@ impl Stored {
                     self.sides.right.shadow.record()?,
                 );
                 let (Some(left), Some(right)) = (left, right) else {
-                    return Err(corrupt("a base has lost its shadows; restore a backup"));
+                    return Err(corrupt(UNREADABLE));
                 };
                 Some(layout.read(&Sides::new(left, right))?)
             }
@@ -236,7 +236,7 @@ impl Stored {
     }
 }
 
-pub(super) fn presence_text(presence: &Presence) -> Result<Cow<'static, str>> {
+pub(crate) fn presence_text(presence: &Presence) -> Result<Cow<'static, str>> {
     Ok(match presence {
         Presence::Never => "never".into(),
         Presence::Present => "present".into(),

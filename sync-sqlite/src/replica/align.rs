@@ -1,6 +1,7 @@
 //! Laying a table out after a source's schema. Making it so is `make`.
 
 mod make;
+mod refill;
 
 pub(crate) use make::{not_with, unique_indexes};
 
@@ -11,9 +12,13 @@ use rusqlite::{Connection, TransactionBehavior};
 
 use super::column::{Column, form_of, kind_of};
 use super::names::{BODY, FIXED, column_name, same, table_name};
-use super::table::{Cache, Table};
+use super::shape;
+use super::table::{Cache, Table, gone};
 use crate::database::Database;
-use crate::error::{Result, failed};
+use crate::error::{Result, corrupt, failed};
+use crate::links;
+use crate::lost;
+use crate::views;
 
 /// What a table is aligned with.
 #[derive(Clone)]
@@ -38,6 +43,8 @@ pub(crate) struct Ask {
 /// A table as it is to be, and what has to be done to columns that are there.
 struct Layout {
     table: Table,
+    /// Whether it was dropped or renamed by hand.
+    is_gone: bool,
     /// Columns with other names, former name first.
     renamed: Vec<(String, String)>,
     /// Columns that showed what the source has and take edits from now on: what they showed was for
@@ -66,6 +73,12 @@ pub(crate) fn align(database: &mut Database, ask: &Ask, write: bool) -> Result<T
         .transaction_with_behavior(TransactionBehavior::Immediate)?;
     let known = known.unless_moved(&transaction)?;
     let layout = lay_out(Some(&transaction), ask, &planned, true)?;
+    if layout.is_gone {
+        // Views that name it would refuse to give a copy its name.
+        views::rebuild(&transaction)?;
+        transaction.commit()?;
+        return Err(gone(&layout.table.name));
+    }
     make::make(&transaction, &layout, ask)?;
     let known = known.follow(&transaction, &ask.link)?;
     transaction.commit()?;
@@ -88,7 +101,7 @@ fn lay_out(
     write: bool,
 ) -> Result<Layout> {
     let stored = match connection {
-        Some(connection) => Table::load(connection, &ask.link)?,
+        Some(connection) => remembered(connection, ask)?,
         None => None,
     };
     let mut table = match stored {
@@ -110,6 +123,24 @@ fn lay_out(
         Some(connection) if table.exists => column_names(connection, &table.name)?,
         _ => Vec::new(),
     };
+    let is_gone = table.exists && there.is_empty();
+    if let Some(connection) = connection.filter(|_| table.exists && !is_gone) {
+        if let Some(column) = table.lost(&there).next() {
+            return Err(failed(format!(
+                "column {column:?} of {} was renamed or dropped by hand; name it back",
+                table.name
+            )));
+        }
+        let lacks = shape::lacks(connection, &table)?;
+        if !lacks.is_empty() {
+            return Err(shape::refused(&table.name, &lacks));
+        }
+    }
+    // A column that had left the sync may be dropped; its field gets another one when it comes back.
+    let is_there = |column: &Column| there.iter().any(|name| same(name, &column.name));
+    let dropped: Vec<bool> = (table.columns.iter())
+        .map(|column| !column.mapped && !column.is_body() && !is_gone && !is_there(column))
+        .collect();
     let (mut renamed, mut opened) = (Vec::new(), Vec::new());
     for column in &mut table.columns {
         column.mapped = false;
@@ -124,7 +155,8 @@ fn lay_out(
             .iter()
             .rposition(|column| column.field == field.id)
             // Only the newest column of a field: an older one holds values from before a retype.
-            .filter(|at| table.columns[*at].form().is_like(form_of(&kind)));
+            .filter(|at| table.columns[*at].form().is_like(form_of(&kind)))
+            .filter(|at| !dropped.get(*at).is_some_and(|dropped| *dropped));
         // A column that a person added is theirs.
         let taken = |name: &str, columns: &[Column]| {
             columns.iter().any(|column| same(&column.name, name))
@@ -178,16 +210,40 @@ fn lay_out(
                     target,
                     mapped: true,
                     exists: fixed && table.exists,
+                    place: None,
                 });
             }
         }
     }
     Ok(Layout {
         table,
+        is_gone,
         renamed,
         opened,
     })
 }
+
+/// The table of the link. A link whose table was forgotten by hand is not taken for one that never had any:
+/// it would get another, beside rows that stand for the same records.
+fn remembered(connection: &Connection, ask: &Ask) -> Result<Option<Table>> {
+    let stored = Table::load(connection, &ask.link)?;
+    let (what, remedy) = match &stored {
+        Some(table) if table.columns.is_empty() => ("_sync_columns", BACKUP),
+        Some(_) => return Ok(stored),
+        None => match links::load(connection, &ask.link)? {
+            None if lost::is_any_link_gone(connection)? => ("_sync_links", BACKUP),
+            Some(link) if lost::is_table_forgotten(connection, &link, ask.side.other())? => {
+                ("_sync_tables", "`notion-sync doctor` says what helps")
+            }
+            _ => return Ok(None),
+        },
+    };
+    Err(corrupt(format!(
+        "its private table {what} was emptied, or entries of it were deleted; {remedy}"
+    )))
+}
+
+const BACKUP: &str = "restore a backup";
 
 /// The table of this file whose rows a relation refers to.
 fn target(

@@ -6,11 +6,11 @@ use super::names::{literal, quote};
 use super::table::Table;
 use super::triggers::refuse;
 
-/// When a check runs.
+/// When a check runs. What a statement leaves as it is passes, whatever it is.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Moment {
+    /// Also before an upsert, which may repeat what the row it meets has.
     Insert,
-    /// What a statement leaves as it is passes, whatever it is.
     Update,
 }
 
@@ -175,7 +175,12 @@ impl Checks<'_> {
 
     fn refuse(&self, body: &mut String, sentence: &str, condition: &str) {
         let condition = match self.moment {
-            Moment::Insert => condition.to_owned(),
+            Moment::Insert => format!(
+                "({condition}) AND NOT EXISTS (SELECT 1 FROM {} AS t
+      WHERE (t._id = NEW._id OR t._row = NEW._row) AND t.{} IS NEW.{1})",
+                self.table.quoted(),
+                quote(&self.column.name)
+            ),
             Moment::Update => format!("{} AND ({condition})", self.changed()),
         };
         body.push_str(&refuse(sentence, &condition));
@@ -303,14 +308,19 @@ pub(super) fn keys(column: &Column) -> Option<String> {
 /// Digits may be as many as one likes; where the source keeps floats there has to be one near them.
 fn number_is_wrong(value: &str, floats: bool) -> String {
     let largest = "1.7976931348623157e308";
-    let too_large = match floats {
-        true => format!(" OR abs(CAST({value} AS REAL)) > {largest}"),
+    // Of digits that are not all zero the nearest float may be none, or zero.
+    let unlike = match floats {
+        true => format!(
+            " OR abs(CAST({value} AS REAL)) > {largest}
+          OR CAST({value} AS REAL) = 0
+            AND substr({value}, 1, instr(lower({value}) || 'e', 'e')) GLOB '*[1-9]*'"
+        ),
         false => String::new(),
     };
     format!(
         "CASE typeof({value})
       WHEN 'text' THEN {value} <> '' AND CASE WHEN json_valid({value})
-        THEN json_type({value}) NOT IN ('integer', 'real'){too_large} ELSE 1 END
+        THEN json_type({value}) NOT IN ('integer', 'real'){unlike} ELSE 1 END
       WHEN 'real' THEN abs({value}) > {largest}
       ELSE typeof({value}) = 'blob' END"
     )

@@ -32,6 +32,8 @@ pub(crate) struct Column {
     pub(crate) mapped: bool,
     /// Whether the file has it.
     pub(crate) exists: bool,
+    /// Where among the columns of the file's table it stood when that was last laid out.
+    pub(crate) place: Option<i64>,
 }
 
 impl Column {

@@ -78,6 +78,9 @@ impl<'a> Executor<'a> {
                 let number = self.number()?;
                 match self.insert(cells, number) {
                     Ok(written) => written,
+                    Err(error) if is_there_already(&error) => {
+                        return Ok(rejected(RejectionKind::Invalid, FORGOTTEN));
+                    }
                     Err(error) => return refused(error, self.watched),
                 }
             }
@@ -302,6 +305,15 @@ fn update(
         0 => Err(rusqlite::Error::StatementChangedRows(0)),
         _ => Ok(()),
     }
+}
+
+const FORGOTTEN: &str = "the table has a row of this record that the file does not remember any more; \
+     `notion-sync doctor --repair` takes it up by its _id";
+
+/// Whether another row is of the same record.
+fn is_there_already(error: &rusqlite::Error) -> bool {
+    error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation)
+        && error.to_string().ends_with("._id")
 }
 
 fn rejected(kind: RejectionKind, message: &str) -> Outcome {

@@ -12,6 +12,7 @@ mod peer;
 mod readable;
 mod restore;
 mod rows;
+mod shape;
 mod table;
 mod triggers;
 pub(crate) mod uploads;
@@ -23,6 +24,7 @@ pub(crate) use exec::Executor;
 pub(crate) use gate::{has_foreign_triggers, in_private, with_gate};
 pub(crate) use names::{FIXED, column_name, literal, quote, same};
 pub(crate) use rows::{record, row_of};
+pub(crate) use shape::{lacks, made_anew};
 pub(crate) use table::{Table, gone};
 pub(crate) use triggers::{
     GONE, IN_THE_TRASH, of_table as triggers_of, rebuild as rebuild_triggers, trash_is_settled,

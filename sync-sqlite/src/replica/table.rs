@@ -7,8 +7,9 @@ use notion_sync_core::port::PlaceId;
 use notion_sync_core::schema::{Access, Field, FieldId, Limits, Schema};
 use rusqlite::{Connection, OptionalExtension};
 
+use super::align::column_names;
 use super::column::{Column, place_of};
-use super::names::quote;
+use super::names::{quote, same};
 use crate::error::{Fault, Result, failed};
 use crate::read::side_from;
 
@@ -85,7 +86,7 @@ impl Table {
     fn load_columns(connection: &Connection, table: &str) -> Result<Vec<Column>> {
         let mut statement = connection.prepare_cached(
             "SELECT name, id, field, label, kind, iif(projected, coalesce(reason, ''), NULL),
-               limits, target, mapped FROM _sync_columns WHERE tbl = ?1 ORDER BY position",
+               limits, target, mapped, place FROM _sync_columns WHERE tbl = ?1 ORDER BY position",
         )?;
         let mut rows = statement.query([table])?;
         let mut columns = Vec::new();
@@ -107,9 +108,37 @@ impl Table {
                 target: row.get(7)?,
                 mapped: row.get(8)?,
                 exists: true,
+                place: row.get(9)?,
             });
         }
         Ok(columns)
+    }
+
+    /// Columns without which no row is told from another or its edits noted, and that are not among those
+    /// that are there.
+    pub(crate) fn lost(&self, there: &[String]) -> impl Iterator<Item = &'static str> {
+        let state = self.stateful.then_some("_state");
+        let needed = ["_id", "_trashed", "_row"].into_iter().chain(state);
+        needed.filter(|name| !there.iter().any(|there| same(there, name)))
+    }
+
+    /// Leaves out columns that a person dropped or renamed, and answers their names: a statement that names
+    /// one fails. `None` where the table itself is gone, or a column that every table has.
+    pub(crate) fn leave_out_gone(
+        &mut self,
+        connection: &Connection,
+    ) -> Result<Option<Vec<String>>> {
+        let there = column_names(connection, &self.name)?;
+        if self.lost(&there).next().is_some() {
+            return Ok(None);
+        }
+        let is_there = |name: &str| there.iter().any(|there| same(there, name));
+        let (kept, gone): (Vec<_>, Vec<_>) = std::mem::take(&mut self.columns)
+            .into_iter()
+            .partition(|column| column.is_body() || is_there(&column.name));
+        self.columns = kept;
+        self.cache = Cache::default();
+        Ok(Some(gone.into_iter().map(|column| column.name).collect()))
     }
 
     /// The table as a place.

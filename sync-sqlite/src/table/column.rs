@@ -97,8 +97,7 @@ impl TableForm {
     /// How values of a type are held; `None` for types that no column holds.
     pub(super) fn of(ty: &FieldType) -> Option<Self> {
         Some(match ty {
-            FieldType::Title
-            | FieldType::Text
+            FieldType::Text
             | FieldType::Url
             | FieldType::Email
             | FieldType::Phone

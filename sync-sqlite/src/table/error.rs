@@ -92,6 +92,15 @@ pub enum TableError {
         /// Format known.
         known: u32,
     },
+    /// The file lacks what sync wrote into it, or the file that tells of that was deleted. What is missing
+    /// would count as edits of people.
+    #[error(
+        "the table's file was restored from a backup, or {} beside it was deleted: what is missing would \
+         count as edits; restore a later one, or take it as it is (`SqliteTableBuilder::adopt` and \
+         `RunOptions::adopt`)",
+        .0.display()
+    )]
+    Restored(PathBuf),
     /// A scan cannot go on from this token.
     #[error("the scan cannot go on from there; start it again")]
     BadToken,
@@ -135,7 +144,9 @@ impl TableError {
         let kind = match &self {
             Self::Busy(_) => PeerErrorKind::Busy,
             Self::NoFile(_) | Self::NoTable(_) => PeerErrorKind::NotFound,
-            Self::Newer { .. } | Self::Damaged(_) | Self::Thread => PeerErrorKind::Local,
+            Self::Newer { .. } | Self::Restored(_) | Self::Damaged(_) | Self::Thread => {
+                PeerErrorKind::Local
+            }
             // Tables and files can be put right under a program that waits for it.
             _ => PeerErrorKind::Unavailable,
         };

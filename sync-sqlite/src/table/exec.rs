@@ -7,8 +7,8 @@ use notion_sync_core::port::{
 use notion_sync_core::record::{Key, Lifecycle, Record};
 use notion_sync_core::schema::Access;
 use notion_sync_core::value::Value;
-use rusqlite::types::Value as Sql;
-use rusqlite::{Connection, ErrorCode, OptionalExtension, TransactionBehavior, params_from_iter};
+use rusqlite::types::{Value as Sql, ValueRef};
+use rusqlite::{Connection, ErrorCode, Row, TransactionBehavior, params_from_iter};
 
 use super::column::Column;
 use super::error::TableError;
@@ -58,7 +58,8 @@ enum Together {
 }
 
 fn together(file: &mut File, commands: &[Command], all: bool) -> Result<Together, TableError> {
-    let new_key = file.setup().new_key.clone();
+    file.check()?;
+    let (new_key, beside) = (file.setup().new_key.clone(), file.beside());
     let (transaction, layout) = file.begin(TransactionBehavior::Immediate)?;
     let mut layout = Layout::clone(&layout);
     if !layout.has_births() && commands.iter().any(|command| marker(command).is_some()) {
@@ -86,8 +87,17 @@ fn together(file: &mut File, commands: &[Command], all: bool) -> Result<Together
         }
         return Ok(Together::Committed(outcomes));
     }
+    let marked = match outcomes.iter().any(is_done) {
+        true => Some(beside.count(&transaction)?),
+        false => None,
+    };
     match transaction.commit() {
-        Ok(()) => Ok(Together::Committed(outcomes)),
+        Ok(()) => {
+            if let Some(marked) = marked {
+                beside.note(&marked);
+            }
+            Ok(Together::Committed(outcomes))
+        }
         // Dropped with the error, it is rolled back.
         Err(error) => Ok(Together::Undone(0, Outcome::Rejected(refused(error)?))),
     }
@@ -163,8 +173,7 @@ impl Run<'_> {
     }
 
     fn create(&self, command: &Command) -> Result<Outcome, Stop> {
-        let mut names = Vec::new();
-        let mut values = Vec::new();
+        let mut written = Written::default();
         let mut made = match self.new_key {
             NewKey::Made(maker) => Some(maker()),
             _ => None,
@@ -179,12 +188,10 @@ impl Run<'_> {
             } else if change.desired.is_empty() {
                 continue;
             }
-            names.push(quote(&column.name));
-            values.push(encoded(column, &change.desired)?);
+            written.put(column, encoded(column, &change.desired)?);
         }
         for (at, column) in self.keys() {
-            let name = quote(&column.name);
-            if names.contains(&name) {
+            if written.has(column) {
                 continue;
             }
             let value = match self.new_key {
@@ -206,9 +213,9 @@ impl Run<'_> {
                     return Err(invalid(&why));
                 }
             };
-            names.push(name);
-            values.push(value);
+            written.put(column, value);
         }
+        let names = written.names();
         let what = match names.is_empty() {
             true => "DEFAULT VALUES".to_owned(),
             false => format!(
@@ -217,18 +224,22 @@ impl Run<'_> {
                 vec!["?"; names.len()].join(", ")
             ),
         };
+        let key_columns = self.layout.key_columns("");
+        let returned =
+            std::iter::once(key_columns.as_str()).chain(names.iter().map(String::as_str));
         let sql = format!(
             "INSERT {} INTO {} {what} RETURNING {}",
             self.or_abort(),
             self.layout.quoted(),
-            self.layout.key_columns("")
+            returned.collect::<Vec<_>>().join(", ")
         );
-        let parts = self
-            .connection
-            .prepare_cached(&sql)?
-            .query_row(params_from_iter(values), |row| self.layout.key_of(row))
-            .optional()?
-            .ok_or_else(passed_over)?;
+        let mut statement = self.connection.prepare_cached(&sql)?;
+        let mut rows = statement.query(params_from_iter(&written.values))?;
+        let row = rows.next()?.ok_or_else(passed_over)?;
+        let parts = self.layout.key_of(row)?;
+        written.is_kept(row, parts.len())?;
+        // Until a statement ends, it is not done.
+        while rows.next()?.is_some() {}
         let key = self.layout.key_form.key(&parts);
         let key =
             key.ok_or_else(|| invalid("the new row would have no key of its column's type"))?;
@@ -240,8 +251,7 @@ impl Run<'_> {
     }
 
     fn update(&self, command: &Command, key: &Key, current: &Record) -> Result<(), Stop> {
-        let mut sets = Vec::new();
-        let mut values = Vec::new();
+        let mut written = Written::default();
         for change in &command.cells {
             let Some(column) = self.column(change)? else {
                 return Err(invalid("a marker is written with a create only"));
@@ -255,9 +265,10 @@ impl Run<'_> {
                 let why = format!("{} is the key; sync does not edit keys", column.name);
                 return Err(invalid(&why));
             }
-            sets.push(format!("{} = ?", quote(&column.name)));
-            values.push(encoded(column, &change.desired)?);
+            written.put(column, encoded(column, &change.desired)?);
         }
+        let names = written.names();
+        let mut sets: Vec<String> = names.iter().map(|name| format!("{name} = ?")).collect();
         let life = command.kind.leads_to();
         if let Some(soft) = &self.layout.soft_delete
             && (life == Lifecycle::Live) != (current.lifecycle == Lifecycle::Live)
@@ -267,14 +278,25 @@ impl Run<'_> {
         if sets.is_empty() {
             return Ok(());
         }
+        // Something has to be returned, to know that the row was touched.
+        let returned = match names.is_empty() {
+            true => "1".to_owned(),
+            false => names.join(", "),
+        };
         let sql = format!(
-            "UPDATE {} {} SET {} WHERE {}",
+            "UPDATE {} {} SET {} WHERE {} RETURNING {returned}",
             self.or_abort(),
             self.layout.quoted(),
             sets.join(", "),
             self.layout.has_key()
         );
-        self.write_one(&sql, values, key)
+        let parts = self.layout.key_form.parts(key).unwrap_or_default();
+        let mut statement = self.connection.prepare_cached(&sql)?;
+        let mut rows = statement.query(params_from_iter(written.values.iter().chain(&parts)))?;
+        let row = rows.next()?.ok_or_else(passed_over)?;
+        written.is_kept(row, 0)?;
+        while rows.next()?.is_some() {}
+        Ok(())
     }
 
     fn delete(&self, key: &Key, current: Record) -> Result<Outcome, Stop> {
@@ -283,29 +305,18 @@ impl Run<'_> {
             self.layout.quoted(),
             self.layout.has_key()
         );
-        self.write_one(&sql, Vec::new(), key)?;
-        if let Some(parts) = self.layout.key_form.parts(key) {
-            feed::forget_birth(self.connection, self.layout, &parts)?;
+        let parts = self.layout.key_form.parts(key).unwrap_or_default();
+        let mut statement = self.connection.prepare_cached(&sql)?;
+        if statement.execute(params_from_iter(&parts))? == 0 {
+            return Err(passed_over());
         }
+        feed::forget_birth(self.connection, self.layout, &parts)?;
         // A trigger may have put it back.
         let left = self.record(key)?.unwrap_or(Record {
             lifecycle: Lifecycle::Trashed,
             ..current
         });
         Ok(receipt(key, left))
-    }
-
-    /// A statement about the row with a key, which has to touch exactly that.
-    fn write_one(&self, sql: &str, mut values: Vec<Sql>, key: &Key) -> Result<(), Stop> {
-        values.extend(self.layout.key_form.parts(key).unwrap_or_default());
-        let touched = self
-            .connection
-            .prepare_cached(sql)?
-            .execute(params_from_iter(values))?;
-        match touched {
-            0 => Err(passed_over()),
-            _ => Ok(()),
-        }
     }
 
     fn done(&self, key: &Key) -> Result<Outcome, Stop> {
@@ -348,6 +359,62 @@ impl Run<'_> {
             true => "OR ABORT",
             false => "",
         }
+    }
+}
+
+/// Columns a statement writes, each with its value.
+#[derive(Default)]
+struct Written<'a> {
+    columns: Vec<&'a Column>,
+    values: Vec<Sql>,
+}
+
+impl<'a> Written<'a> {
+    fn put(&mut self, column: &'a Column, value: Sql) {
+        self.columns.push(column);
+        self.values.push(value);
+    }
+
+    fn has(&self, column: &Column) -> bool {
+        self.columns.iter().any(|there| there.id == column.id)
+    }
+
+    fn names(&self) -> Vec<String> {
+        let columns = self.columns.iter();
+        columns.map(|column| quote(&column.name)).collect()
+    }
+
+    /// Whether the row holds what was written, in its columns from this one on: by the declared type
+    /// SQLite makes 7 of '007', and the text of a number. What triggers make of it is not seen here.
+    fn is_kept(&self, row: &Row<'_>, from: usize) -> Result<(), Stop> {
+        for ((column, value), at) in self.columns.iter().zip(&self.values).zip(from..) {
+            let kept = row.get_ref(at)?;
+            if column.decode(kept) != column.decode(ValueRef::from(value)) {
+                let why = format!(
+                    "{} would hold {} instead of {}, because of its declared type; declare one that \
+                     keeps it, TEXT for texts",
+                    column.name,
+                    shown(kept),
+                    shown(ValueRef::from(value))
+                );
+                return Err(invalid(&why));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A value as a person writes it in SQL, cut short.
+fn shown(value: ValueRef<'_>) -> String {
+    match value {
+        ValueRef::Null => "NULL".to_owned(),
+        ValueRef::Integer(integer) => integer.to_string(),
+        ValueRef::Real(real) => format!("{real:?}"),
+        ValueRef::Text(bytes) => {
+            let text: String = String::from_utf8_lossy(bytes).chars().take(40).collect();
+            format!("'{}'", text.replace('\'', "''"))
+        }
+        ValueRef::Blob(bytes) => format!("a blob of {} bytes", bytes.len()),
     }
 }
 

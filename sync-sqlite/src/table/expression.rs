@@ -36,17 +36,55 @@ pub(super) fn terms(sql: &str) -> Option<Vec<String>> {
     None
 }
 
+/// The columns of `CREATE TRIGGER … UPDATE OF column, column ON …`; `None` for what does not look like one.
+pub(super) fn update_of(sql: &str) -> Option<Vec<String>> {
+    let is = |word: &'static str| move |token: &&str| token.eq_ignore_ascii_case(word);
+    let mut tokens = tokens(sql)?.into_iter().map(|(_, token)| token);
+    tokens.find(is("of"))?;
+    let listed: Vec<&str> = tokens.collect();
+    let end = listed.iter().position(|token| is("on")(token))?;
+    let columns = listed[..end].iter().filter(|token| **token != ",");
+    Some(columns.map(|token| bare(token)).collect())
+}
+
+/// The text that a default stands for if it is a word, or one in quotes other than a text's.
+pub(super) fn word(default: &str) -> Option<String> {
+    let tokens = tokens(default)?;
+    let [(_, only)] = tokens.as_slice() else {
+        return None;
+    };
+    let is_value = only.starts_with(|c: char| c == '\'' || c.is_ascii_digit())
+        || ["null", "true", "false"]
+            .iter()
+            .any(|value| only.eq_ignore_ascii_case(value));
+    (!is_value && !calls(only)).then(|| bare(only))
+}
+
+/// Whether a default is computed when a row is made.
+pub(super) fn calls(default: &str) -> bool {
+    let is_call = |token: &str| {
+        token == "("
+            || token
+                .get(..8)
+                .is_some_and(|start| start.eq_ignore_ascii_case("current_"))
+    };
+    let tokens = tokens(default).unwrap_or_default();
+    tokens.into_iter().any(|(_, token)| is_call(token))
+}
+
+/// A name without its quotes.
+fn bare(token: &str) -> String {
+    let inner = token.get(1..token.len() - 1).unwrap_or_default();
+    match token.as_bytes() {
+        [b'"', .., b'"'] => inner.replace("\"\"", "\""),
+        [b'`', .., b'`'] => inner.replace("``", "`"),
+        [b'[', .., b']'] => inner.to_owned(),
+        _ => token.to_owned(),
+    }
+}
+
 /// Whether a term may speak of a column. A word that only looks so does no harm.
 pub(super) fn mentions(term: &str, column: &str) -> bool {
-    let bare = |token: &str| {
-        let inner = token.get(1..token.len() - 1).unwrap_or_default();
-        match token.as_bytes() {
-            [b'"', .., b'"'] => inner.replace("\"\"", "\""),
-            [b'`', .., b'`'] => inner.replace("``", "`"),
-            [b'[', .., b']'] => inner.to_owned(),
-            _ => token.to_owned(),
-        }
-    };
     let tokens = tokens(term).unwrap_or_default();
     tokens
         .into_iter()

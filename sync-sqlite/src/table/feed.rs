@@ -1,6 +1,6 @@
 //! Side tables: what changed in somebody else's table, and which rows were made by which command.
 //!
-//! Plain triggers note the keys of changed rows in `_sync_feed_<table>`. They name columns of the key
+//! Plain triggers note the keys of changed rows in `_sync_feed_<table>`. They read columns of the key
 //! and of unique indexes only, so that other columns can come and go. Three things of SQLite shape
 //! them: REPLACE deletes rows without firing delete triggers, so before a row is written the rows it
 //! would push out are noted; an outer `OR` clause overrides conflict clauses inside triggers, so none
@@ -11,13 +11,19 @@ use notion_sync_core::record::Key;
 use rusqlite::types::Value as Sql;
 use rusqlite::{Connection, OptionalExtension, params_from_iter};
 
+use super::beside::Beside;
 use super::error::TableError;
 use super::layout::{Layout, Term, Unique};
+use super::lives;
 use super::rows::keyless;
+use crate::marks::Marked;
 use crate::replica::quote;
 
 /// The format of side tables this build writes.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
+
+/// The table of one row that says which format that is, and how often sync wrote to the file.
+pub(super) const SIDE: &str = "_sync_side";
 
 /// Entries of a feed that are kept when capture starts again. Whoever read longer ago reads the table
 /// whole.
@@ -35,7 +41,7 @@ const SUFFIXES: [&str; 5] = [
     "after_delete",
 ];
 
-fn feed_name(layout: &Layout) -> String {
+pub(super) fn feed_name(layout: &Layout) -> String {
     format!("_sync_feed_{}", layout.name)
 }
 
@@ -55,20 +61,9 @@ fn marks(layout: &Layout) -> String {
 
 /// Finds out which side tables there are and whether the triggers are as they should be.
 pub(super) fn look(connection: &Connection, layout: &mut Layout) -> Result<(), TableError> {
-    let is_there = |name: &str| {
-        connection
-            .prepare_cached("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?1")?
-            .exists([name])
-    };
-    if !is_there("_sync_side")? {
+    let is_there = |name: &str| is_there(connection, name);
+    if format(connection)?.is_none() {
         return Ok(());
-    }
-    let found: u32 = connection.query_row("SELECT format FROM _sync_side", [], |row| row.get(0))?;
-    if found > FORMAT {
-        return Err(TableError::Newer {
-            found,
-            known: FORMAT,
-        });
     }
     let has_births = is_there(&births_name(layout))?
         && key_width(connection, &births_name(layout))? == layout.key.len();
@@ -95,17 +90,64 @@ fn key_width(connection: &Connection, table: &str) -> rusqlite::Result<usize> {
         .query_row([table], |row| row.get(0))
 }
 
-fn make_side(connection: &Connection) -> rusqlite::Result<()> {
+fn is_there(connection: &Connection, table: &str) -> rusqlite::Result<bool> {
+    connection
+        .prepare_cached("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?1")?
+        .exists([table])
+}
+
+/// The format of the side tables; `None` where there are none.
+fn format(connection: &Connection) -> Result<Option<u32>, TableError> {
+    if !is_there(connection, SIDE)? {
+        return Ok(None);
+    }
+    let sql = "SELECT format FROM _sync_side";
+    let found: u32 = connection.query_row(sql, [], |row| row.get(0))?;
+    match found > FORMAT {
+        true => Err(TableError::Newer {
+            found,
+            known: FORMAT,
+        }),
+        false => Ok(Some(found)),
+    }
+}
+
+/// How often sync wrote to the file, where that is counted.
+pub(super) fn marked(connection: &Connection) -> Result<Option<Marked>, TableError> {
+    match format(connection)? {
+        Some(FORMAT) => Ok(Some(Marked::load(connection, SIDE)?)),
+        _ => Ok(None),
+    }
+}
+
+/// Makes the table that counts, or what it lacks.
+pub(super) fn make_side(connection: &Connection) -> Result<(), TableError> {
+    match format(connection)? {
+        Some(FORMAT) => return Ok(()),
+        Some(_) => {}
+        None => connection.execute_batch(
+            "CREATE TABLE _sync_side(
+               one INTEGER PRIMARY KEY CHECK (one = 1), format INTEGER NOT NULL);
+             INSERT INTO _sync_side VALUES (1, 1)",
+        )?,
+    }
     connection.execute_batch(&format!(
-        "CREATE TABLE IF NOT EXISTS _sync_side(
-           one INTEGER PRIMARY KEY CHECK (one = 1), format INTEGER NOT NULL);
-         INSERT INTO _sync_side SELECT 1, {FORMAT} WHERE NOT EXISTS (SELECT 1 FROM _sync_side);"
-    ))
+        "ALTER TABLE _sync_side ADD COLUMN lineage TEXT;
+         ALTER TABLE _sync_side ADD COLUMN durable INTEGER NOT NULL DEFAULT 0;
+         ALTER TABLE _sync_side ADD COLUMN beside TEXT;
+         UPDATE _sync_side SET format = {FORMAT}"
+    ))?;
+    Marked::begin(connection, SIDE)?;
+    Ok(())
 }
 
 /// Makes triggers and feed where they are missing or not as they should be. A feed that may have
 /// missed something is begun anew, and every cursor into the old one counts for nothing.
-pub(super) fn start(connection: &Connection, layout: &Layout) -> Result<(), TableError> {
+pub(super) fn start(
+    connection: &Connection,
+    layout: &Layout,
+    beside: &Beside,
+) -> Result<Option<Marked>, TableError> {
     if let Some(index) = &layout.unreadable {
         return Err(TableError::UnseenReplace {
             table: layout.name.clone(),
@@ -116,14 +158,18 @@ pub(super) fn start(connection: &Connection, layout: &Layout) -> Result<(), Tabl
     if layout.captured {
         let prune =
             format!("DELETE FROM {feed} WHERE seq <= (SELECT max(seq) FROM {feed}) - {KEPT}");
+        // Rows whose entries go would look as if nobody had written to them since.
+        lives::note(connection, layout)?;
         connection.execute(&prune, [])?;
-        return Ok(());
+        return Ok(None);
     }
     stop(connection, layout)?;
-    make_side(connection)?;
+    let marked = beside.count(connection)?;
     let k = k(layout);
+    let id: i64 = connection.query_row("SELECT random() >> 32", [], |row| row.get(0))?;
     connection.execute_batch(&format!(
-        "CREATE TABLE {feed}(seq INTEGER PRIMARY KEY, mark INTEGER NOT NULL DEFAULT (random()), {k});
+        "CREATE TABLE {feed}(seq INTEGER PRIMARY KEY,
+           mark INTEGER NOT NULL DEFAULT (({id} << 32) | (random() & 4294967295)), {k});
          CREATE INDEX {} ON {feed}({k});
          INSERT INTO {feed} DEFAULT VALUES;",
         quote(&format!("{}_keys", feed_name(layout)))
@@ -131,7 +177,10 @@ pub(super) fn start(connection: &Connection, layout: &Layout) -> Result<(), Tabl
     for (_, sql) in triggers(layout) {
         connection.execute_batch(&sql)?;
     }
-    Ok(())
+    let mut layout = layout.clone();
+    layout.captured = true;
+    lives::note(connection, &layout)?;
+    Ok(Some(marked))
 }
 
 /// Takes triggers and feed away.
@@ -141,21 +190,24 @@ pub(super) fn stop(connection: &Connection, layout: &Layout) -> Result<(), Table
         connection.execute_batch(&format!("DROP TRIGGER IF EXISTS {name}"))?;
     }
     let feed = quote(&feed_name(layout));
-    Ok(connection.execute_batch(&format!("DROP TABLE IF EXISTS {feed}"))?)
+    connection.execute_batch(&format!("DROP TABLE IF EXISTS {feed}"))?;
+    lives::stop(connection, layout)
 }
 
-/// Takes everything away that was ever made for this table.
-pub(super) fn remove(connection: &Connection, layout: &Layout) -> Result<(), TableError> {
+/// Takes everything away that was ever made for this table. Says whether it was the last of its file.
+pub(super) fn remove(connection: &Connection, layout: &Layout) -> Result<bool, TableError> {
     stop(connection, layout)?;
+    lives::remove(connection, layout)?;
     let births = quote(&births_name(layout));
     connection.execute_batch(&format!("DROP TABLE IF EXISTS {births}"))?;
     let side = "SELECT count(*) FROM sqlite_master WHERE type = 'table'
-                AND (name GLOB '_sync_feed_*' OR name GLOB '_sync_births_*')";
+                AND (name GLOB '_sync_feed_*' OR name GLOB '_sync_births_*'
+                  OR name GLOB '_sync_columns_*')";
     let left: u64 = connection.query_row(side, [], |row| row.get(0))?;
     if left == 0 {
         connection.execute_batch("DROP TABLE IF EXISTS _sync_side")?;
     }
-    Ok(())
+    Ok(left == 0)
 }
 
 /// Names and statements of the triggers.
@@ -244,7 +296,8 @@ fn is_equal(term: &Term) -> String {
     )
 }
 
-/// A place in the feed: an entry, and the number that tells it from one of another feed.
+/// A place in the feed: an entry, and the number that tells it from one of another feed or history. Its
+/// upper half is the feed's own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Place {
     seq: i64,
@@ -266,22 +319,39 @@ impl Place {
         })?)
     }
 
-    /// The place of a cursor, if the feed still has it.
-    pub(super) fn of(
+    /// The place of a cursor.
+    pub(super) fn of(cursor: &Cursor) -> Option<Self> {
+        let mut parts = cursor.0.split(' ').map(str::parse);
+        match (parts.next(), parts.next()) {
+            (Some(Ok(seq)), Some(Ok(mark))) => Some(Self { seq, mark }),
+            _ => None,
+        }
+    }
+
+    /// What became of a place since, in a feed that stands at `now`.
+    pub(super) fn fate(
+        self,
         connection: &Connection,
         layout: &Layout,
-        cursor: &Cursor,
-    ) -> Result<Option<Self>, TableError> {
-        let mut parts = cursor.0.split(' ').map(str::parse);
-        let (Some(Ok(seq)), Some(Ok(mark))) = (parts.next(), parts.next()) else {
-            return Ok(None);
-        };
-        let sql = format!(
-            "SELECT 1 FROM {} WHERE seq = ?1 AND mark = ?2",
-            quote(&feed_name(layout))
-        );
-        let is_there = connection.prepare_cached(&sql)?.exists([seq, mark])?;
-        Ok(is_there.then_some(Self { seq, mark }))
+        now: Self,
+    ) -> Result<Fate, TableError> {
+        let feed = quote(&feed_name(layout));
+        let sql = format!("SELECT 1 FROM {feed} WHERE seq = ?1 AND mark = ?2");
+        let is_there = connection
+            .prepare_cached(&sql)?
+            .exists([self.seq, self.mark])?;
+        if is_there {
+            return Ok(Fate::Kept);
+        }
+        let sql = format!("SELECT min(seq) FROM {feed}");
+        let first: i64 = connection
+            .prepare_cached(&sql)?
+            .query_row([], |row| row.get(0))?;
+        let is_same = self.mark >> 32 == now.mark >> 32;
+        Ok(match is_same && self.seq >= first {
+            true => Fate::Undone,
+            false => Fate::Forgotten,
+        })
     }
 
     pub(super) fn seq(self) -> i64 {
@@ -291,6 +361,17 @@ impl Place {
     pub(super) fn cursor(self) -> Cursor {
         Cursor(format!("{} {}", self.seq, self.mark))
     }
+}
+
+/// What became of a place in the feed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// It is there.
+    Kept,
+    /// It was dropped as one of the oldest, or with its feed.
+    Forgotten,
+    /// The file went back to before it.
+    Undone,
 }
 
 /// Rows changed by the entries after one and up to another, each once: by its last entry. With the
@@ -331,18 +412,20 @@ pub(super) fn changed(
 
 /// Makes the side table that remembers which command made which row.
 pub(super) fn make_births(connection: &Connection, layout: &Layout) -> Result<(), TableError> {
+    let before = lives::version(connection)?;
     make_side(connection)?;
     let (births, k) = (births_name(layout), k(layout));
     let quoted = quote(&births);
     // One that is there is of a former key.
-    Ok(connection.execute_batch(&format!(
+    connection.execute_batch(&format!(
         "DROP TABLE IF EXISTS {quoted};
          CREATE TABLE {quoted}(seq INTEGER PRIMARY KEY, marker TEXT NOT NULL, {k});
          CREATE INDEX {} ON {quoted}({k});
          CREATE INDEX {} ON {quoted}(marker);",
         quote(&format!("{births}_keys")),
         quote(&format!("{births}_markers")),
-    ))?)
+    ))?;
+    lives::follow_version(connection, layout, before)
 }
 
 /// Remembers which command made a row.

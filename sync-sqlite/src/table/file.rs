@@ -7,11 +7,13 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
 use super::Setup;
+use super::beside::Beside;
 use super::error::TableError;
 use super::layout::Layout;
 
 pub(super) struct File {
     connection: Connection,
+    beside: Beside,
     setup: Setup,
     /// The layout, and the version of the file's schema it was read from.
     layout: Option<(i64, Arc<Layout>)>,
@@ -21,6 +23,7 @@ impl File {
     pub(super) fn open(
         path: &Path,
         busy_timeout: Duration,
+        adopt: bool,
         setup: Setup,
     ) -> Result<Self, TableError> {
         if !path.exists() {
@@ -36,9 +39,20 @@ impl File {
         connection.execute_batch("PRAGMA foreign_keys = ON; PRAGMA synchronous = FULL;")?;
         Ok(Self {
             connection,
+            beside: Beside::new(path, adopt),
             setup,
             layout: None,
         })
+    }
+
+    /// Refuses a file that was restored, unless it is adopted.
+    pub(super) fn check(&self) -> Result<(), TableError> {
+        self.beside.check(&self.connection)
+    }
+
+    /// What tells beside the file how often sync wrote to it.
+    pub(super) fn beside(&self) -> Beside {
+        self.beside.clone()
     }
 
     /// Reads within one snapshot.

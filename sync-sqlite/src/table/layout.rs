@@ -12,6 +12,7 @@ use super::error::TableError;
 use super::expression;
 use super::feed;
 use super::key::KeyForm;
+use super::lives::{self, Life, Noted};
 use super::{As, MARKER, NewKey, Setup};
 use crate::replica::{quote, same};
 
@@ -35,6 +36,10 @@ pub(super) struct Layout {
     pub(super) decides_conflicts: bool,
     /// Whether side tables note what changes.
     pub(super) captured: bool,
+    /// The columns that are not computed, in the table's order.
+    pub(super) lives: Vec<Life>,
+    /// When side tables noted which columns there are.
+    pub(super) noted: Option<Noted>,
     /// Whether a side table knows markers of creates.
     has_births: bool,
     /// The statement that reads one row, worked out once.
@@ -98,9 +103,10 @@ impl SoftDelete {
 /// A column as `table_xinfo` tells it.
 struct Told {
     name: String,
+    place: i64,
     declared: String,
     not_null: bool,
-    has_default: bool,
+    default: Option<String>,
     pk: usize,
     generated: bool,
 }
@@ -167,7 +173,17 @@ impl Layout {
             [&name],
             |row| row.get(0),
         )?;
+        let stored = told.iter().filter(|column| !column.generated);
+        let lives = stored.map(|column| Life {
+            name: column.name.clone(),
+            place: column.place,
+            default: lives::default_of(connection, column.default.as_deref()),
+            stays: column.pk > 0,
+            number: 1,
+        });
         let mut layout = Self {
+            lives: lives.collect(),
+            noted: None,
             columns: fields(setup, &told, &key, alias, soft_delete.as_ref())?,
             key_form: KeyForm::of(&affinities),
             key_may_be_null: key.iter().any(may_be_null),
@@ -182,6 +198,7 @@ impl Layout {
             name,
         };
         feed::look(connection, &mut layout)?;
+        lives::look(connection, &mut layout)?;
         Ok(layout)
     }
 
@@ -255,7 +272,7 @@ fn find_table(connection: &Connection, asked: &str) -> Result<(String, bool), Ta
 
 fn columns(connection: &Connection, table: &str) -> Result<Vec<Told>, TableError> {
     let mut statement = connection.prepare(
-        "SELECT name, type, \"notnull\", dflt_value IS NOT NULL, pk, hidden
+        "SELECT name, type, \"notnull\", dflt_value, pk, hidden, cid
          FROM pragma_table_xinfo(?1) WHERE hidden <> 1",
     )?;
     let columns = statement.query_map([table], |row| {
@@ -263,9 +280,10 @@ fn columns(connection: &Connection, table: &str) -> Result<Vec<Told>, TableError
             name: row.get(0)?,
             declared: row.get(1)?,
             not_null: row.get(2)?,
-            has_default: row.get(3)?,
+            default: row.get(3)?,
             pk: row.get(4)?,
             generated: row.get::<_, i64>(5)? != 0,
+            place: row.get(6)?,
         })
     })?;
     Ok(columns.collect::<rusqlite::Result<_>>()?)
@@ -456,6 +474,8 @@ fn fields(
             continue;
         }
         let ty = match wanted {
+            // Titles are formatted, and a column holds words only: it agrees with one as a text does.
+            Some(As::Type(FieldType::Title)) => Some(FieldType::Text),
             Some(As::Type(ty)) => Some(ty.clone()),
             _ => type_of(&column.declared),
         };
@@ -483,7 +503,7 @@ fn fields(
             not_null: column.not_null,
             real: Affinity::of(&column.declared) == Affinity::Real,
             key: place,
-            given: is_alias || column.has_default || column.generated,
+            given: is_alias || column.default.is_some() || column.generated,
         });
     }
     Ok(columns)

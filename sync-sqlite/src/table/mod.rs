@@ -1,6 +1,7 @@
 //! Any table of any SQLite file as a [`Peer`](notion_sync_core::port::Peer), as it stands: no column is
 //! added to it, and setting it up changes none of its rows.
 
+mod beside;
 mod column;
 mod error;
 mod exec;
@@ -9,6 +10,7 @@ mod feed;
 mod file;
 mod key;
 mod layout;
+mod lives;
 mod peer;
 mod rows;
 
@@ -49,7 +51,8 @@ const MARKER: &str = "_sync_marker";
 ///
 /// Columns of the key and generated columns are computed: shown, never written to a row that is there.
 /// NOT NULL, CHECK, UNIQUE, foreign keys and the table's own triggers hold as ever; what they refuse is
-/// a refused command, in SQLite's words. A value that is not of its column's type costs its cell only.
+/// a refused command, in SQLite's words. So is a value that SQLite would change on the way in, as it makes
+/// 7 of `'007'` by the declared type. A value that is not of its column's type costs its cell only.
 ///
 /// Scans read the whole table, until [`SqliteTable::start_capture`] makes triggers that note what
 /// changes.
@@ -86,6 +89,7 @@ impl SqliteTable {
         SqliteTableBuilder {
             path: path.into(),
             busy_timeout: Duration::from_secs(5),
+            adopt: false,
             setup: Setup {
                 table: table.into(),
                 key: None,
@@ -108,14 +112,27 @@ impl SqliteTable {
     /// those only. Call it whenever the program starts: where all is in place already it only drops
     /// the oldest notes, beyond 100,000.
     ///
-    /// The triggers name columns of the key and of unique indexes. When one of these changes, or the
+    /// The triggers read columns of the key and of unique indexes. When one of these changes, or the
     /// table is made anew, scans read the whole table again until the next call. Taking such a column
     /// away needs [`SqliteTable::stop_capture`] before.
+    ///
+    /// From then on a column that is dropped or renamed away and made again under its name is another
+    /// field, with the id `name#2`: what was agreed on with the former says nothing about it.
     ///
     /// # Errors
     /// [`TableError::UnseenReplace`] where no trigger could see all changes; else as every write.
     pub async fn start_capture(&self) -> Result<(), TableError> {
-        self.ask(|file| file.write(feed::start)).await
+        self.ask(|file| {
+            file.check()?;
+            let beside = file.beside();
+            let marked =
+                file.write(|connection, layout| feed::start(connection, layout, &beside))?;
+            if let Some(marked) = marked {
+                beside.note(&marked);
+            }
+            Ok(())
+        })
+        .await
     }
 
     /// Takes triggers and notes away; scans read the whole table from then on.
@@ -131,7 +148,13 @@ impl SqliteTable {
     /// # Errors
     /// When the file cannot be written.
     pub async fn remove_side_tables(&self) -> Result<(), TableError> {
-        self.ask(|file| file.write(feed::remove)).await
+        self.ask(|file| {
+            if file.write(feed::remove)? {
+                file.beside().remove();
+            }
+            Ok(())
+        })
+        .await
     }
 
     /// Whether scans can tell what changed, or read the whole table.
@@ -158,6 +181,7 @@ impl SqliteTable {
 pub struct SqliteTableBuilder {
     path: PathBuf,
     busy_timeout: Duration,
+    adopt: bool,
     setup: Setup,
 }
 
@@ -170,7 +194,8 @@ impl SqliteTableBuilder {
 
     /// What a column holds, where its declared type does not say: a `TEXT` with one option's name
     /// (select, status), with a JSON array of option names (multi-select) or of texts (list), an
-    /// `INTEGER` that is a checkbox, the `TEXT` that names a row (title).
+    /// `INTEGER` that is a checkbox, the `TEXT` that names a row (title; a field of texts, without
+    /// formatting).
     pub fn column(mut self, name: impl Into<String>, ty: FieldType) -> Self {
         self.setup.columns.insert(name.into(), As::Type(ty));
         self
@@ -210,6 +235,14 @@ impl SqliteTableBuilder {
         self
     }
 
+    /// Whether a file that was restored from a backup is taken as it is. Without, nothing is read from one
+    /// nor written to it: [`TableError::Restored`]. Runs over it should not believe what they remember
+    /// either, see `RunOptions::adopt`.
+    pub fn adopt(mut self, adopt: bool) -> Self {
+        self.adopt = adopt;
+        self
+    }
+
     /// Opens the file and looks at the table. Writes nothing.
     ///
     /// # Errors
@@ -218,7 +251,7 @@ impl SqliteTableBuilder {
     pub fn build(self) -> Result<SqliteTable, TableError> {
         let name = self.path.file_name().unwrap_or_default().to_string_lossy();
         let name = name.into_owned();
-        let mut file = File::open(&self.path, self.busy_timeout, self.setup)?;
+        let mut file = File::open(&self.path, self.busy_timeout, self.adopt, self.setup)?;
         let table = file.read(|_, layout| Ok(layout.name.clone()))?;
         Ok(SqliteTable {
             place: PlaceId::new(format!("sqlite:{name}/{table}")),

@@ -14,12 +14,14 @@ use notion_sync_core::value::Value;
 use rusqlite::Connection;
 use rusqlite::types::{Value as Sql, ValueRef};
 
+use super::beside::Beside;
 use super::error::TableError;
 use super::exec;
-use super::feed::{self, Place};
+use super::feed::{self, Fate, Place};
 use super::file::File;
 use super::key::KeyForm;
 use super::layout::Layout;
+use super::lives;
 use super::rows::keyless;
 use super::{MARKER, SqliteTable};
 
@@ -31,6 +33,11 @@ impl Peer for SqliteTable {
 
     async fn describe(&self, _: &Call<'_>) -> Result<Description, PeerError> {
         self.as_peer(|file| {
+            file.check()?;
+            if file.read(lives::is_stale)? {
+                // Where the file cannot be written now, a later look notes it.
+                let _ = file.write(lives::note);
+            }
             file.read(|_, layout| {
                 Ok(Description {
                     schema: layout.schema(),
@@ -50,9 +57,18 @@ impl Peer for SqliteTable {
     ) -> Result<ScanPage, PeerError> {
         let (from, fields) = (from.clone(), fields.clone());
         self.as_peer(move |file| {
+            if matches!(from, ScanFrom::Start { .. }) {
+                file.check()?;
+            }
+            let beside = file.beside();
             file.read(|snapshot, layout| match &from {
-                ScanFrom::Start { since, .. } => Scan::start(snapshot, layout, since.as_ref())?
-                    .page(snapshot, layout, &fields, limit.max(1)),
+                ScanFrom::Start { since, .. } => Scan::start(
+                    snapshot,
+                    layout,
+                    since.as_ref(),
+                    &beside,
+                )?
+                .page(snapshot, layout, &fields, limit.max(1)),
                 ScanFrom::Next(token) => {
                     Scan::parse(&token.0)?.page(snapshot, layout, &fields, limit.max(1))
                 }
@@ -171,6 +187,7 @@ impl Scan {
         snapshot: &Connection,
         layout: &Layout,
         since: Option<&Cursor>,
+        beside: &Beside,
     ) -> Result<Self, TableError> {
         if !layout.captured {
             return Ok(Self::Rows {
@@ -180,22 +197,23 @@ impl Scan {
             });
         }
         let now = Place::now(snapshot, layout)?;
-        let since = match since {
-            Some(cursor) => Place::of(snapshot, layout, cursor)?,
-            None => None,
-        };
-        Ok(match since {
-            Some(since) => Self::Feed {
-                after: since.seq(),
-                until: now.seq(),
-                cursor: now.cursor(),
-            },
-            // Without a cursor, or with one of a feed that is no more.
-            None => Self::Rows {
-                after: None,
-                is_start: true,
-                cursor: Some(now.cursor()),
-            },
+        if let Some(since) = since.and_then(Place::of) {
+            match since.fate(snapshot, layout, now)? {
+                Fate::Kept => {
+                    return Ok(Self::Feed {
+                        after: since.seq(),
+                        until: now.seq(),
+                        cursor: now.cursor(),
+                    });
+                }
+                Fate::Undone if !beside.adopts() => return Err(beside.restored()),
+                Fate::Undone | Fate::Forgotten => {}
+            }
+        }
+        Ok(Self::Rows {
+            after: None,
+            is_start: true,
+            cursor: Some(now.cursor()),
         })
     }
 

@@ -57,11 +57,13 @@ pub(crate) fn replace(
 struct LinkView {
     id: i64,
     labels: [Option<String>; 2],
-    /// What is remembered of its table.
+    /// What is remembered of its table, without the columns that are gone.
     table: Option<Table>,
     /// Whether the file has that table. A view that names one that was dropped by hand fails, and with it
     /// all that read the view.
     is_there: bool,
+    /// Columns that are remembered, and were dropped or renamed by hand.
+    gone: Vec<String>,
 }
 
 impl LinkView {
@@ -81,9 +83,16 @@ impl LinkView {
                 id,
                 labels,
                 is_there: false,
+                gone: Vec::new(),
             })
         };
         found.into_iter().map(load).collect()
+    }
+
+    /// Columns that are gone, each with its table.
+    fn gone(&self) -> impl Iterator<Item = (&str, &str)> {
+        let table = self.table.iter();
+        table.flat_map(|table| self.gone.iter().map(|name| (&*table.name, &**name)))
     }
 
     fn group(&self) -> i64 {
@@ -94,7 +103,10 @@ impl LinkView {
     fn is_like(&self, other: &Self) -> bool {
         let layout = |link: &Self| {
             let table = link.table.as_ref();
-            table.map(|table| (table.name.clone(), table.source, table.columns.clone()))
+            table.map(|table| {
+                let columns: Vec<_> = table.mapped().cloned().collect();
+                (table.name.clone(), table.source, columns)
+            })
         };
         self.id == other.id && self.labels == other.labels && layout(self) == layout(other)
     }
@@ -164,7 +176,7 @@ pub(crate) fn without_missing<T>(
 ) -> Result<T> {
     let links = LinkView::load(connection, None)?;
     let mut views = Views::new(connection, None)?;
-    let links = views.find(links);
+    let links = views.find(links)?;
     views.there.clear();
     views.is_temporary = true;
     let answer = standing::rebuild(&mut views, &links)
@@ -214,7 +226,7 @@ impl<'a> Views<'a> {
 
     /// Makes them, and answers what they were made after.
     fn make(mut self, links: Vec<LinkView>) -> Result<(i64, Vec<LinkView>)> {
-        let links = self.find(links);
+        let links = self.find(links)?;
         standing::rebuild(&mut self, &links)?;
         conflicts::rebuild(&mut self, &links)?;
         readable::rebuild(&mut self, &links)?;
@@ -223,14 +235,24 @@ impl<'a> Views<'a> {
         Ok((schema_version(self.connection)?, links))
     }
 
-    /// Looks which tables the file has.
-    fn find(&self, mut links: Vec<LinkView>) -> Vec<LinkView> {
-        for link in &mut links {
-            let name = link.table.as_ref().map(|table| table.name.to_lowercase());
-            let found = name.and_then(|name| self.there.get(&name));
-            link.is_there = found.is_some_and(|(kind, ..)| kind == "table");
+    /// Looks which tables the file has, and which of their columns. Of groups in which nothing changed that
+    /// is known.
+    fn find(&self, mut links: Vec<LinkView>) -> Result<Vec<LinkView>> {
+        let touched = self.touched.as_ref();
+        let changed = |link: &&mut LinkView| touched.is_none_or(|all| all.contains(&link.group()));
+        for link in links.iter_mut().filter(changed) {
+            let Some(table) = &mut link.table else {
+                continue;
+            };
+            let found = self.there.get(&table.name.to_lowercase());
+            let gone = match found.is_some_and(|(kind, ..)| kind == "table") {
+                true => table.leave_out_gone(self.connection)?,
+                false => None,
+            };
+            link.is_there = gone.is_some();
+            link.gone.extend(gone.into_iter().flatten());
         }
-        links
+        Ok(links)
     }
 
     /// Makes a view, under another name where a table of an older file has that one.

@@ -10,7 +10,7 @@ use crate::replica::{GONE, Table, literal};
 pub(super) fn rebuild(views: &mut Views<'_>, links: &[LinkView]) -> Result<()> {
     views.view("runs", &runs())?;
     views.view("journal", &journal(links))?;
-    views.view("schema_fields", &schema_fields())?;
+    views.view("schema_fields", &schema_fields(links))?;
     views.union(
         links,
         "cells",
@@ -73,7 +73,16 @@ fn shown(value: &str) -> String {
     )
 }
 
-fn schema_fields() -> String {
+fn schema_fields(links: &[LinkView]) -> String {
+    // Who dropped a column, or gave it another name, has none of this name.
+    let mut there = String::new();
+    for (table, name) in links.iter().flat_map(LinkView::gone) {
+        there.push_str(&format!(
+            "\n  AND NOT (c.tbl = {} AND c.name = {})",
+            literal(table),
+            literal(name)
+        ));
+    }
     format!(
         "SELECT l.name AS data_source, c.tbl AS \"table\", c.name AS \"column\", c.label AS name, c.field AS field_id,
   CASE WHEN c.kind LIKE 'other:%' THEN substr(c.kind, 7) ELSE c.kind END AS type,
@@ -84,7 +93,7 @@ fn schema_fields() -> String {
     WHERE o.tbl = c.tbl AND o.col = c.name ORDER BY o.position) HAVING count(*) > 0) AS options,
   c.target AS refers_to, json_extract(c.limits, '$.max_utf16') AS max_characters,
   json_extract(c.limits, '$.max_items') AS max_elements
-FROM _sync_columns c JOIN _sync_tables t ON t.name = c.tbl JOIN _sync_links l ON l.id = t.link
+FROM _sync_columns c JOIN _sync_tables t ON t.name = c.tbl JOIN _sync_links l ON l.id = t.link{there}
 ORDER BY c.tbl, c.position"
     )
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures::executor::block_on;
 use notion_sync_core::engine::{Described, Engine, Report, RunOptions, RunOutcome};
 use notion_sync_core::link::{LinkId, LinkSpec, Neighbour, OptionPolicy, Policy, Sides};
-use notion_sync_core::port::{Call, Cancel, Clock, Peer, PlaceId, Store};
+use notion_sync_core::port::{Call, Cancel, Clock, Peer, PlaceId, Store, StoreError};
 use notion_sync_core::record::Key;
 use notion_sync_core::schema::{Field, FieldId, Schema};
 use notion_sync_core::testkit::{MemoryPeer, VirtualClock};
@@ -77,6 +77,12 @@ impl Linked {
         (0..self.sources.len())
             .map(|at| block_on(self.engine(at).run(&RunOptions::default())).unwrap())
             .collect()
+    }
+
+    /// Makes a table as it is to be.
+    pub(crate) fn try_align(&self, at: usize) -> Result<(), StoreError> {
+        let schema = self.sources[at].schema();
+        block_on(self.replica(at).align(&schema, None, true)).map(drop)
     }
 
     /// Runs until nothing is left to do, some time apart.

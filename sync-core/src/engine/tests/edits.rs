@@ -6,15 +6,17 @@ use std::time::Duration;
 use futures::executor::block_on;
 
 use super::creates::where_notion;
-use super::odd_peer::{Habit, OddPeer};
+use super::odd_peer::{Habit, OddPeer, Reads};
 use super::world::{World, names, tags, text};
 use crate::engine::{RunOptions, RunOutcome};
 use crate::link::{Policy, Side, Sides};
 use crate::outbox::NextStep;
 use crate::plan::{Guard, RowRule, decided};
 use crate::port::{Clock, CommandKind, Peer};
+use crate::record::{Key, Record};
 use crate::schema::FieldId;
 use crate::testkit::VirtualClock;
+use crate::testkit::decorators::Slow;
 use crate::value::Value;
 
 #[test]
@@ -300,6 +302,80 @@ fn an_edit_the_index_does_not_show_yet_is_not_overwritten() {
     world.later(2);
     assert_eq!(world.run().open_conflicts, 1, "both values are kept");
     assert_eq!(world.local.value(&row, "title"), Some(text("from SQLite")));
+}
+
+/// A page and its row, edited in SQLite; and how the index shows the page for another minute.
+fn sent_ahead_of_the_index() -> (World, Key, Key, Record) {
+    let world = World::new();
+    let (page, row) = world.settled_pair();
+    world.clock.advance(Duration::from_secs(600));
+    world.notion.lag(Duration::from_secs(60));
+    let old = world.notion.record(&page).unwrap();
+    world.local.person_sets(&row, "title", text("b"));
+    world.run();
+    assert_eq!(world.notion.value(&page, "title"), Some(text("b")));
+    (world, page, row, old)
+}
+
+/// Runs half a minute later, with an index that shows it as it was before.
+fn keeps_what_was_sent(reads: Reads, latency: Duration) {
+    let (world, page, row, old) = sent_ahead_of_the_index();
+    world.clock.advance(Duration::from_secs(30));
+    let lagging = OddPeer::new(&world.notion, Habit::LagsBehind(Box::new(old), reads));
+    let lagging = Slow::new(lagging, world.clock.clone(), latency);
+    let peers: Sides<Arc<dyn Peer>> = Sides::new(Arc::new(lagging), Arc::new(world.local.clone()));
+    let options = RunOptions {
+        full: true,
+        ..RunOptions::default()
+    };
+    block_on(world.engine_between(peers).run(&options)).unwrap();
+    assert_eq!(world.local.value(&row, "title"), Some(text("b")));
+    world.later(2);
+    assert_eq!(world.notion.value(&page, "title"), Some(text("b")));
+    world.assert_equal();
+}
+
+#[test]
+fn an_old_state_that_a_direct_read_corrects_is_not_believed() {
+    keeps_what_was_sent(Reads::Granted, Duration::ZERO);
+}
+
+#[test]
+fn an_old_state_that_no_direct_read_corrects_is_not_believed() {
+    keeps_what_was_sent(Reads::Denied, Duration::ZERO);
+}
+
+/// The page was read within the minute, and arrives after it.
+#[test]
+fn a_page_is_as_old_as_the_request_for_it() {
+    keeps_what_was_sent(Reads::Granted, Duration::from_secs(40));
+}
+
+/// The wall clock jumps ahead by an hour while no time passes, and other processes go on.
+#[test]
+fn a_clock_that_jumped_ahead_does_not_make_the_index_catch_up() {
+    let (world, page, row, old) = sent_ahead_of_the_index();
+    world.clock.advance(Duration::from_secs(20));
+    let ours = VirtualClock::at(world.clock.now().plus(Duration::from_secs(3600)));
+    let lagging = OddPeer::new(
+        &world.notion,
+        Habit::LagsBehind(Box::new(old), Reads::Granted),
+    );
+    for _ in 0..3 {
+        let peers: Sides<Arc<dyn Peer>> =
+            Sides::new(Arc::new(lagging.clone()), Arc::new(world.local.clone()));
+        let options = RunOptions {
+            full: true,
+            ..RunOptions::default()
+        };
+        block_on(world.engine_by(Arc::new(ours.clone()), peers).run(&options)).unwrap();
+        assert_eq!(world.local.value(&row, "title"), Some(text("b")));
+        world.clock.advance(Duration::from_secs(10));
+        ours.advance(Duration::from_secs(10));
+    }
+    world.later(2);
+    assert_eq!(world.notion.value(&page, "title"), Some(text("b")));
+    world.assert_equal();
 }
 
 #[test]

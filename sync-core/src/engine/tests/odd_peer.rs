@@ -50,6 +50,15 @@ pub(super) enum Habit {
     CannotRead(Key),
     /// There is no such field, neither in the schema nor in the records.
     Lacks(FieldId),
+    /// Scans show this record as it was, and direct reads as it is, where they are not denied.
+    LagsBehind(Box<Record>, Reads),
+}
+
+/// What comes of direct reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reads {
+    Granted,
+    Denied,
 }
 
 #[derive(Clone, Debug)]
@@ -148,6 +157,13 @@ impl Peer for OddPeer {
             other => other,
         };
         page.items = page.items.into_iter().map(show).collect();
+        if let Habit::LagsBehind(old, _) = &self.habit {
+            for item in &mut page.items {
+                if matches!(item, Sighting::Seen(record) if record.key == old.key) {
+                    *item = Sighting::Seen((**old).clone());
+                }
+            }
+        }
         if self.habit == Habit::RepeatsItself {
             page.items.extend(page.items.clone());
         }
@@ -168,7 +184,11 @@ impl Peer for OddPeer {
             let kind = PeerErrorKind::Unavailable;
             return Err(PeerError::new(self.inner.place(), kind, "nobody there"));
         }
-        if self.habit == Habit::DeniesReads {
+        let denies = matches!(
+            self.habit,
+            Habit::DeniesReads | Habit::LagsBehind(_, Reads::Denied)
+        );
+        if denies {
             return Ok(keys.iter().map(|_| Lookup::Denied).collect());
         }
         let found = self.inner.fetch(call, keys, fields).await?;

@@ -90,8 +90,10 @@ fn float(value: &Value, as_text: bool) -> Result<Option<Number>, Unmappable> {
     let Some(number) = number(value, as_text)? else {
         return Ok(None);
     };
-    let nearest = Number::try_from(number.to_f64().0);
-    nearest.map(Some).map_err(|_| Unmappable::Lossy {
+    let nearest = Number::try_from(number.to_f64().0).ok();
+    // The nearest to one that is too small is zero.
+    let is_like = |nearest: &Number| (nearest.as_str() == "0") == (number.as_str() == "0");
+    nearest.filter(is_like).map(Some).ok_or(Unmappable::Lossy {
         lost: "a number that no float comes near",
     })
 }

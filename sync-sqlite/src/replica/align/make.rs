@@ -3,13 +3,14 @@
 use notion_sync_core::schema::Limits;
 use rusqlite::{Connection, OptionalExtension};
 
+use super::refill::{self, There};
 use super::{Ask, Layout, column_names};
 use crate::error::{Result, failed};
 use crate::links;
 use crate::read::side_text;
 use crate::replica::column::Column;
 use crate::replica::names::{FIXED, quote, same};
-use crate::replica::{Table, gone, triggers, uploads, with_gate};
+use crate::replica::{Table, has_foreign_triggers, in_private, triggers, uploads, with_gate};
 
 /// Makes the table, or what of it is not there yet.
 pub(super) fn make(connection: &Connection, layout: &Layout, ask: &Ask) -> Result<()> {
@@ -23,15 +24,18 @@ pub(super) fn make(connection: &Connection, layout: &Layout, ask: &Ask) -> Resul
         )
         .optional()?
         .is_some();
+    let unwatched = is_there && !triggers::are_there(connection, table)?;
+    let mut is_unsure = unwatched;
     if is_there {
         refuse_unique_indexes(connection, table)?;
+        let there = There::load(connection, &table.name)?;
+        let replaced = refill::replaced(connection, table, &there, unwatched)?;
+        refill::fill(connection, table, link.id, &replaced, unwatched)?;
+        is_unsure |= !replaced.is_empty();
         rename_columns(connection, layout)?;
         add_columns(connection, table)?;
         refuse_marker_in_use(connection, table, ask)?;
         empty(connection, layout)?;
-    } else if table.exists {
-        // Made anew it would hand out row numbers that already stand for other records.
-        return Err(gone(&table.name));
     } else {
         connection.execute_batch(&create_sql(table))?;
     }
@@ -42,12 +46,30 @@ pub(super) fn make(connection: &Connection, layout: &Layout, ask: &Ask) -> Resul
     if is_there && !table.stateful {
         add_states(connection, table, link.id)?;
     }
-    let unwatched = is_there && !triggers::are_there(connection, table)?;
     triggers::rebuild(connection, table, &ask.source_name)?;
-    if unwatched {
+    if is_unsure {
         look_at_all(connection, table, link.id)?;
     }
+    if is_there {
+        let_rest(connection, table)?;
+    }
     Ok(())
+}
+
+/// A row that was put into the trash before any run saw it waits for nothing: no record of it was ever made.
+/// Taken out, it is new again.
+fn let_rest(connection: &Connection, table: &Table) -> Result<()> {
+    let watched = has_foreign_triggers(connection, table)?;
+    in_private(connection, watched, || {
+        connection
+            .prepare_cached(&format!(
+                "UPDATE {} SET _state = 'clean' WHERE _trashed = 1 AND _state = 'pending' AND _id IS NULL
+                   AND _row IN (SELECT row FROM _sync_pending WHERE tbl = ?1 AND col = '_row')",
+                table.quoted()
+            ))?
+            .execute([&table.name])?;
+        Ok(())
+    })
 }
 
 /// Edits of columns that have left the sync, or are only read from now on, wait for nothing any more:
@@ -65,8 +87,8 @@ fn let_go(connection: &Connection, table: &Table) -> Result<()> {
     Ok(())
 }
 
-/// While a trigger was missing anything may have been edited: the next scan reads every row, and those
-/// that are gone.
+/// While a trigger was missing, or looked at another column, anything may have been edited: the next scan
+/// reads every row, and those that are gone.
 fn look_at_all(connection: &Connection, table: &Table, link: i64) -> Result<()> {
     let (quoted, key) = (table.quoted(), side_text(table.source.other()));
     connection.execute(
@@ -179,8 +201,13 @@ fn add_columns(connection: &Connection, table: &Table) -> Result<()> {
         if column.exists && column.mapped {
             // An empty column in its place would look like an edit that clears every value.
             return Err(failed(format!(
-                "column {:?} of {} was renamed or dropped by hand; name it back",
-                column.name, table.name
+                "column {:?} of {} was renamed or dropped by hand; name it back, or add an empty one, which \
+                 is filled again: ALTER TABLE {} ADD COLUMN {} {}",
+                column.name,
+                table.name,
+                table.quoted(),
+                quote(&column.name),
+                column.form().sql_type(),
             )));
         }
         if !column.exists {
@@ -270,16 +297,17 @@ fn remember(connection: &Connection, link: i64, table: &Table) -> Result<()> {
     )?;
     let mut statement = connection.prepare_cached(
         "INSERT INTO _sync_columns(tbl, position, name, id, field, label, kind, projected, reason,
-           limits, target, mapped)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
+           limits, target, mapped, place)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
          ON CONFLICT (tbl, name) DO UPDATE SET position = excluded.position, id = excluded.id,
            label = excluded.label, kind = excluded.kind, projected = excluded.projected,
            reason = excluded.reason, limits = excluded.limits, target = excluded.target,
-           mapped = excluded.mapped
-         WHERE (position, id, label, kind, projected, reason, limits, target, mapped) IS NOT
+           mapped = excluded.mapped, place = excluded.place
+         WHERE (position, id, label, kind, projected, reason, limits, target, mapped, place) IS NOT
            (excluded.position, excluded.id, excluded.label, excluded.kind, excluded.projected,
-            excluded.reason, excluded.limits, excluded.target, excluded.mapped)",
+            excluded.reason, excluded.limits, excluded.target, excluded.mapped, excluded.place)",
     )?;
+    let there = There::load(connection, &table.name)?;
     for (position, column) in table.columns.iter().enumerate() {
         let limits = match column.limits == Limits::default() {
             true => None,
@@ -298,6 +326,7 @@ fn remember(connection: &Connection, link: i64, table: &Table) -> Result<()> {
             limits,
             &column.target,
             column.mapped,
+            there.place(column),
         ])?;
     }
     Ok(())

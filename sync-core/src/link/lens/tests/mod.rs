@@ -153,6 +153,8 @@ fn numbers() -> BoxedStrategy<Value> {
         "9007199254740993",
         "9007199254740992",
         "1e400",
+        "1e-400",
+        "0",
     ];
     one_of(&numbers, |text| {
         Value::Number(text.parse::<Number>().unwrap())
