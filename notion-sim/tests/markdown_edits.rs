@@ -443,6 +443,81 @@ async fn an_edit_of_a_body_is_an_edit_of_its_page() {
 }
 
 #[tokio::test]
+async fn an_edit_may_be_a_task() {
+    let api = api().await;
+    let page = api.written("text").await;
+    let path = format!("/v1/pages/{page}/markdown");
+    let edit = |old: &str| {
+        let updates = json!([{"old_str": old, "new_str": "words"}]);
+        json!({
+            "type": "update_content", "update_content": {"content_updates": updates}, "allow_async": true,
+        })
+    };
+    for (old, status) in [("text", "succeeded"), ("nowhere", "failed")] {
+        let task = api.patch(&path, edit(old)).await;
+        assert_eq!(
+            (task.status, &task.body["object"]),
+            (202, &json!("async_task"))
+        );
+        assert_eq!(
+            task.body["operation"]["name"],
+            "PATCH /v1/pages/:page_id/markdown"
+        );
+        api.sim.advance(std::time::Duration::from_secs(60));
+        let id = task.body["id"].as_str().unwrap();
+        let task = api.get(&format!("/v1/async_tasks/{id}")).await.ok();
+        assert_eq!(task["status"], status);
+        if status == "succeeded" {
+            assert_eq!(task["result"]["markdown"], "words");
+        } else {
+            let message = task["error"]["message"].as_str().unwrap();
+            assert!(message.starts_with("No matches found for old_str \"nowhere\""));
+        }
+    }
+    // What is not even a request is refused at once.
+    let body = json!({"type": "update_content", "update_content": {}, "allow_async": true});
+    assert_eq!(api.patch(&path, body).await.status, 400);
+    let body = json!({"parent": {"workspace": true}, "markdown": "# New", "allow_async": true});
+    let task = api.post("/v1/pages", body).await;
+    assert_eq!(
+        (task.status, &task.body["operation"]["name"]),
+        (202, &json!("POST /v1/pages"))
+    );
+    api.sim.advance(std::time::Duration::from_secs(60));
+    let id = task.body["id"].as_str().unwrap();
+    let task = api.get(&format!("/v1/async_tasks/{id}")).await.ok();
+    assert_eq!(task["result"]["object"], "page");
+}
+
+#[tokio::test]
+async fn a_hosted_file_is_the_same_under_a_new_signature() {
+    let api = api().await;
+    let made = json!({"filename": "a.png", "content_type": "image/png"});
+    let upload = api.made("/v1/file_uploads", made).await;
+    let part = "--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.png\"\r\nContent-Type: image/png\r\n\r\nbytes\r\n--b--\r\n";
+    let sent = api
+        .request("POST", &format!("/v1/file_uploads/{upload}/send"))
+        .header("content-type", "multipart/form-data; boundary=b")
+        .body(part)
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(sent.status(), 200);
+    let page = api.written("text").await;
+    let image = json!([{"image": {"file_upload": {"id": upload}}}]);
+    let block = api.append(&page, image).await.remove(0);
+    let text = api.text(&page).await;
+    assert!(text.contains("X-Amz-Signature"), "{text}");
+    let changed = text.replace("text", "words").replace("![]", "![Caption]");
+    api.replace(&page, &changed).await.ok();
+    let read = api.get(&format!("/v1/blocks/{block}")).await.ok();
+    assert_eq!(read["image"]["type"], "file");
+    assert_eq!(read["image"]["caption"][0]["plain_text"], "Caption");
+    assert!(read["image"].get("external").is_none());
+    assert_eq!(api.children(&page).await[1]["id"], block);
+}
+
+#[tokio::test]
 async fn a_body_with_sub_pages_in_columns_survives_a_state_file() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("state.json");

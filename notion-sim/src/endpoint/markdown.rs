@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use super::{Answer, Call, blocks, flag};
+use super::{Answer, Call, blocks, flag, tasks};
 use crate::error::{ApiError, ApiResult};
 use crate::markdown::edit::{self, Update};
 use crate::markdown::{Piece, What, read, render, render_with_ends};
@@ -91,18 +91,6 @@ fn version(given: Option<&Value>, part: &str) -> ApiResult<()> {
     }
 }
 
-/// Tasks that go on behind an answer are not simulated.
-pub(super) fn at_once(body: &Map<String, Value>) -> ApiResult<()> {
-    if flag(body, "allow_async")? == Some(true) {
-        return Err(ApiError::new(
-            400,
-            "invalid_request",
-            "Unsupported request: `allow_async`.",
-        ));
-    }
-    Ok(())
-}
-
 const KINDS: [&str; 4] = [
     "insert_content",
     "replace_content_range",
@@ -119,12 +107,20 @@ pub(crate) fn update(world: &mut World, id: Uuid, call: &Call<'_>) -> ApiResult<
     };
     version(call.body.get("markdown_version"), "body")?;
     let command = Command::read(kind, call.body.get(kind))?;
-    at_once(call.body)?;
+    let is_task = flag(call.body, "allow_async")? == Some(true);
     editable(world, id)?;
+    let outcome = carry_out(world, id, &command, call);
+    if is_task {
+        return tasks::taken_on(world, "PATCH /v1/pages/:page_id/markdown", outcome);
+    }
+    outcome
+}
+
+fn carry_out(world: &mut World, id: Uuid, command: &Command, call: &Call<'_>) -> ApiResult<Answer> {
     let wanted = command.wanted(world, id)?;
     world.check_pieces(&Holder::Page(id), &wanted)?;
     fits(world, id, &wanted)?;
-    guard(world, id, &wanted, &command)?;
+    guard(world, id, &wanted, command)?;
     write(world, id, wanted, call)?;
     Ok(Answer::saved(answer(world, id)?, id))
 }
@@ -434,7 +430,6 @@ pub(super) fn given(
         }
     }
     version(body.get("markdown_version"), "body")?;
-    at_once(body)?;
     let mut pieces = world.fitted(None, read(text)?, BTreeSet::new());
     let is_title = |piece: &Piece| piece.kind().is_some_and(|kind| kind.name == "heading_1");
     let heading = pieces.iter().position(is_title).filter(|_| !has_title);
