@@ -152,11 +152,6 @@ async fn each_refusal() {
         (
             "replace_content",
             json!({"content": "x"}),
-            "body failed validation: body.replace_content.content should be not present, instead was `\"x\"`.".to_owned(),
-        ),
-        (
-            "replace_content",
-            json!({}),
             "body failed validation: body.replace_content.new_str should be defined, instead was `undefined`.".to_owned(),
         ),
         (
@@ -190,6 +185,25 @@ async fn each_refusal() {
         assert_eq!((refused.status, &refused.body["code"]), (400, &json!("validation_error")));
     }
     assert_eq!(api.text(&page).await, "same\nsame\nother");
+}
+
+#[tokio::test]
+async fn members_that_a_command_does_not_have_are_ignored() {
+    let api = api().await;
+    let page = api.written("text").await;
+    let child = api.subpage(&page, "Child").await;
+    let command = json!({"new_str": "new", "placement": "top"});
+    let body = json!({
+        "type": "replace_content", "replace_content": command, "allow_deleting_content": true, "insert_content": {},
+    });
+    let refused = api.patch(&format!("/v1/pages/{page}/markdown"), body).await;
+    assert!(
+        refused.message().contains(&child),
+        "it only counts within the command"
+    );
+    let command = json!({"content": "more", "placement": "top"});
+    api.edit(&page, "insert_content", command).await.ok();
+    assert!(api.text(&page).await.ends_with("\nmore"));
 }
 
 #[tokio::test]
@@ -426,6 +440,81 @@ async fn an_edit_of_a_body_is_an_edit_of_its_page() {
     assert_eq!(edited().await, before);
     api.update(&page, "text", "words").await.ok();
     assert!(edited().await > before);
+}
+
+#[tokio::test]
+async fn an_edit_may_be_a_task() {
+    let api = api().await;
+    let page = api.written("text").await;
+    let path = format!("/v1/pages/{page}/markdown");
+    let edit = |old: &str| {
+        let updates = json!([{"old_str": old, "new_str": "words"}]);
+        json!({
+            "type": "update_content", "update_content": {"content_updates": updates}, "allow_async": true,
+        })
+    };
+    for (old, status) in [("text", "succeeded"), ("nowhere", "failed")] {
+        let task = api.patch(&path, edit(old)).await;
+        assert_eq!(
+            (task.status, &task.body["object"]),
+            (202, &json!("async_task"))
+        );
+        assert_eq!(
+            task.body["operation"]["name"],
+            "PATCH /v1/pages/:page_id/markdown"
+        );
+        api.sim.advance(std::time::Duration::from_secs(60));
+        let id = task.body["id"].as_str().unwrap();
+        let task = api.get(&format!("/v1/async_tasks/{id}")).await.ok();
+        assert_eq!(task["status"], status);
+        if status == "succeeded" {
+            assert_eq!(task["result"]["markdown"], "words");
+        } else {
+            let message = task["error"]["message"].as_str().unwrap();
+            assert!(message.starts_with("No matches found for old_str \"nowhere\""));
+        }
+    }
+    // What is not even a request is refused at once.
+    let body = json!({"type": "update_content", "update_content": {}, "allow_async": true});
+    assert_eq!(api.patch(&path, body).await.status, 400);
+    let body = json!({"parent": {"workspace": true}, "markdown": "# New", "allow_async": true});
+    let task = api.post("/v1/pages", body).await;
+    assert_eq!(
+        (task.status, &task.body["operation"]["name"]),
+        (202, &json!("POST /v1/pages"))
+    );
+    api.sim.advance(std::time::Duration::from_secs(60));
+    let id = task.body["id"].as_str().unwrap();
+    let task = api.get(&format!("/v1/async_tasks/{id}")).await.ok();
+    assert_eq!(task["result"]["object"], "page");
+}
+
+#[tokio::test]
+async fn a_hosted_file_is_the_same_under_a_new_signature() {
+    let api = api().await;
+    let made = json!({"filename": "a.png", "content_type": "image/png"});
+    let upload = api.made("/v1/file_uploads", made).await;
+    let part = "--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.png\"\r\nContent-Type: image/png\r\n\r\nbytes\r\n--b--\r\n";
+    let sent = api
+        .request("POST", &format!("/v1/file_uploads/{upload}/send"))
+        .header("content-type", "multipart/form-data; boundary=b")
+        .body(part)
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(sent.status(), 200);
+    let page = api.written("text").await;
+    let image = json!([{"image": {"file_upload": {"id": upload}}}]);
+    let block = api.append(&page, image).await.remove(0);
+    let text = api.text(&page).await;
+    assert!(text.contains("X-Amz-Signature"), "{text}");
+    let changed = text.replace("text", "words").replace("![]", "![Caption]");
+    api.replace(&page, &changed).await.ok();
+    let read = api.get(&format!("/v1/blocks/{block}")).await.ok();
+    assert_eq!(read["image"]["type"], "file");
+    assert_eq!(read["image"]["caption"][0]["plain_text"], "Caption");
+    assert!(read["image"].get("external").is_none());
+    assert_eq!(api.children(&page).await[1]["id"], block);
 }
 
 #[tokio::test]

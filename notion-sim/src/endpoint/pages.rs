@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::{
     Answer, Call, blocks, filter_properties, flag, markdown, object_field, only, parent,
-    shown_positions, templates,
+    shown_positions, tasks, templates,
 };
 use crate::error::{ApiError, ApiResult};
 use crate::model::World;
@@ -29,8 +29,17 @@ fn body(world: &World, id: Uuid, call: &Call<'_>) -> ApiResult<String> {
     Ok(out)
 }
 
-/// `POST /v1/pages`
+/// `POST /v1/pages`. What is given as Markdown may be written by a task.
 pub(crate) fn create(world: &mut World, call: &Call<'_>) -> ApiResult<Answer> {
+    let is_task = flag(call.body, "allow_async")? == Some(true);
+    let made = make(world, call)?;
+    if is_task && call.body.contains_key("markdown") {
+        return tasks::taken_on(world, "POST /v1/pages", Ok(made));
+    }
+    Ok(made)
+}
+
+fn make(world: &mut World, call: &Call<'_>) -> ApiResult<Answer> {
     only(
         call.body,
         &[

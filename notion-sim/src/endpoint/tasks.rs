@@ -13,10 +13,6 @@ pub(crate) fn retrieve(world: &mut World, id: &str, _: &Call<'_>) -> ApiResult<A
 
 /// Turns what a request came to into a task that says so a while later: 202 instead of 200, and a refusal
 /// only when it is asked for. What was done is done.
-#[expect(
-    dead_code,
-    reason = "what takes its time is page Markdown, which is not simulated yet"
-)]
 pub(super) fn taken_on(
     world: &mut World,
     operation: &str,

@@ -21,8 +21,8 @@ pub(crate) struct Body {
     pub(crate) hidden: Vec<Uuid>,
     /// How many more blocks may be shown.
     left: usize,
-    /// Whether copies are shown with what their originals hold.
-    unfolds: bool,
+    /// Whether it is as it is shown: copies with what their originals hold, hosted files signed.
+    is_shown: bool,
     /// Originals that something is being taken out of.
     within: Vec<Uuid>,
 }
@@ -46,7 +46,7 @@ impl World {
     /// All that a page or block holds itself: copies are empty.
     pub(super) fn own_pieces(&self, id: Uuid) -> Vec<Piece> {
         let mut body = Body {
-            unfolds: false,
+            is_shown: false,
             ..Body::up_to(usize::MAX)
         };
         self.pieces_in(id, 0, &mut body)
@@ -98,7 +98,12 @@ impl World {
             body.hidden.push(id);
             return Some(body.hides(id, block.kind.name));
         }
-        let mut piece = named(What::Block(block.kind, block.inner.clone()));
+        let inner = if body.is_shown {
+            self.shown_inner(block)
+        } else {
+            block.inner.clone()
+        };
+        let mut piece = named(What::Block(block.kind, inner));
         let is_copy = piece.is_copy();
         let original = self.original(id);
         if is_copy && body.within.contains(&original) {
@@ -109,7 +114,7 @@ impl World {
             return Some(named(what));
         }
         body.left -= 1;
-        if !is_copy || body.unfolds {
+        if !is_copy || body.is_shown {
             body.within.push(original);
             piece.children = self.pieces_in(id, level + 1, body);
             body.within.pop();
@@ -149,7 +154,7 @@ impl Body {
     fn up_to(most: usize) -> Self {
         Self {
             left: most,
-            unfolds: true,
+            is_shown: true,
             ..Self::default()
         }
     }

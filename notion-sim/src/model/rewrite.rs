@@ -182,20 +182,24 @@ impl Rewrite {
     /// Changes what a text can say of a block.
     fn change(&mut self, world: &mut World, id: Uuid, mut inner: Map<String, Value>) {
         let (now, author) = (world.now, self.author);
+        let address = address_in(&inner, "external").map(|url| world.kept_address(url));
         let Some(block) = world.blocks.known.get_mut(&id) else {
             return;
         };
+        // A hosted file is the same whatever signature its address had when the text was read.
+        let hosted = address_in(&block.inner, "file").map(|url| url.split('?').next());
+        let is_hosted = hosted.is_some_and(|hosted| hosted == address.as_deref());
         let unsaid: &[&str] = match block.kind.name {
             "paragraph" => &["icon"],
             "callout" if icon_is_unsayable(block.inner.get("icon")) => &["icon"],
             "code" => &["caption"],
+            _ if is_hosted => &["type", "external", "name"],
             "file" if block.inner.get("external") == inner.get("external") => &["name"],
             _ => &[],
         };
         for member in unsaid {
             inner.remove(*member);
         }
-        forget_signature(&block.inner, &mut inner);
         let differs = |(name, value)| block.inner.get(name) != Some(value);
         if inner.iter().any(differs) {
             // Of the members that a `type` chooses from there is only ever one.
@@ -328,19 +332,9 @@ fn common(old: &[String], new: &[String]) -> Vec<(usize, usize)> {
     pairs
 }
 
-/// A hosted file whose address a text gives, signed as it was when the text was read, is the same file.
-fn forget_signature(kept: &Map<String, Value>, said: &mut Map<String, Value>) {
-    let url = |of: &Map<String, Value>, kind: &str| {
-        let url = of.get(kind).and_then(|file| file["url"].as_str());
-        url.map(|url| url.split('?').next().unwrap_or(url).to_owned())
-    };
-    if let Some(hosted) = url(kept, "file")
-        && url(said, "external") == Some(hosted)
-    {
-        for member in ["type", "external", "name"] {
-            said.remove(member);
-        }
-    }
+/// The address of a medium of this type.
+fn address_in<'m>(of: &'m Map<String, Value>, kind: &str) -> Option<&'m str> {
+    of.get(kind).and_then(|file| file["url"].as_str())
 }
 
 fn icon_is_unsayable(icon: Option<&Value>) -> bool {
@@ -352,24 +346,6 @@ fn icon_is_unsayable(icon: Option<&Value>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_hosted_file_stays_the_one_it_is_whatever_signature_a_text_has() {
-        let file = |kind: &str, url: &str| -> Map<String, Value> {
-            serde_json::from_value(json!({"type": kind, kind: {"url": url}, "caption": []}))
-                .unwrap()
-        };
-        let kept = file("file", "https://files.example/a/b.png?X-Amz-Signature=1");
-        let mut said = file(
-            "external",
-            "https://files.example/a/b.png?X-Amz-Signature=2",
-        );
-        forget_signature(&kept, &mut said);
-        assert_eq!(Value::Object(said), json!({"caption": []}));
-        let mut other = file("external", "https://files.example/a/c.png");
-        forget_signature(&kept, &mut other);
-        assert!(other.contains_key("external"));
-    }
 
     #[test]
     fn pairs_keep_the_order_of_both_sides() {
