@@ -91,10 +91,9 @@ pub(super) fn replaced<'a>(
         let is_last = there.last() == Some(at);
         let moved = false;
         let blank = found.default.as_deref().unwrap_or("NULL").to_owned();
-        if !renamed
-            && !moved
-            && !(unwatched && is_last && is_blank(connection, table, name, &blank)?)
-        {
+        let is_other =
+            renamed || moved || unwatched && is_last && is_blank(connection, table, name, &blank)?;
+        if !is_other {
             continue;
         }
         let wanted = column.form().sql_type();
