@@ -89,7 +89,7 @@ pub(super) fn replaced<'a>(
         let found = &there.0[usize::try_from(at).unwrap_or_default()];
         let renamed = are_known && !is_named(name) && !is_closed(name);
         let is_last = there.last() == Some(at);
-        let moved = false;
+        let moved = column.place.is_some_and(|was| at > was);
         let blank = found.default.as_deref().unwrap_or("NULL").to_owned();
         let is_other =
             renamed || moved || unwatched && is_last && is_blank(connection, table, name, &blank)?;
