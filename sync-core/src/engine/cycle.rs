@@ -354,6 +354,7 @@ impl<'a> Cycle<'a> {
 
     /// What earlier runs left open.
     pub(super) async fn load(&mut self) -> Result<(), RunError> {
+        self.check_lineages()?;
         for side in Side::BOTH {
             // Written in the future, by a clock that has jumped back since: counted from now on.
             for at in self.memory.sides[side].ahead_of_index.values_mut() {

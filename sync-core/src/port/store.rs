@@ -166,6 +166,10 @@ pub struct SideMemory {
     /// them as they were before.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub ahead_of_index: BTreeMap<PairId, Timestamp>,
+    /// The history of the place that was agreed under, see
+    /// [`Capabilities::lineage`](super::Capabilities::lineage).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lineage: Option<String>,
 }
 
 /// A scan that is read slice by slice, over as many runs as it takes. It moves on only with what was

@@ -68,6 +68,35 @@ fn pain_40_a_backup_restored_loses_no_edit_that_it_does_not_know_of() {
     assert_eq!(world.notion.take_mutations(), []);
 }
 
+/// A place says that it was restored and taken as it is by somebody: not by this link.
+#[test]
+fn pain_40_a_place_of_another_history_is_refused_until_this_link_adopts_it() {
+    let world = World::new();
+    world.notion.lineage("first");
+    let page = world.notion.person_creates(&[("title", text("a"))]);
+    world.run();
+    let row = world.partner(Side::Left, &page);
+    world.notion.lineage("second");
+    let engine = world.engine();
+    world.local.person_sets(&row, "title", text("b"));
+    world.notion.take_mutations();
+    for options in [
+        RunOptions::default(),
+        RunOptions {
+            full: true,
+            ..RunOptions::default()
+        },
+    ] {
+        let refused = block_on(engine.run(&options)).unwrap_err();
+        assert!(refused.to_string().contains("restored"), "{refused}");
+        assert!(block_on(engine.plan(&options)).is_err());
+    }
+    assert_eq!(world.notion.take_mutations(), []);
+    let report = block_on(engine.run(&adopt())).unwrap();
+    assert_eq!(report.open_conflicts, 1, "{report:?}");
+    block_on(engine.run(&RunOptions::default())).unwrap();
+}
+
 #[test]
 fn p12_a_lost_base_settles_what_agrees_fills_what_is_empty_and_asks_about_the_rest() {
     let (mut world, pages) = restored(|world, pages| {
