@@ -267,7 +267,9 @@ fn next_fence(database: &mut Database, link: &LinkId, owner: &str) -> Result<u64
         Marked::tell(&transaction, META, &here)?;
     }
     let row = links::load_or_create(&transaction, link)?;
-    links::agree_under(&transaction, &row, &marked.lineage, adopts)?;
+    if let Some(left) = links::agree_under(&transaction, &row, &marked.lineage, adopts)? {
+        leases.note_left(&left);
+    }
     let number = row.fence + 1;
     transaction.execute(
         "UPDATE _sync_links SET fence = ?2, owner = ?3 WHERE id = ?1",

@@ -141,7 +141,11 @@ fn a_column_that_was_renamed_away_and_added_anew_is_filled_again() {
         notes.sql(&format!(
             "ALTER TABLE tasks RENAME COLUMN {name} TO mine; ALTER TABLE tasks ADD COLUMN {name} {ty}"
         ));
+        // A plan would show what no run does.
+        let refused = notes.world.try_plan(0).unwrap_err().to_string();
+        assert!(refused.contains("fills it again"), "{refused}");
         notes.is_whole();
+        notes.world.try_plan(0).unwrap();
         assert_eq!(notes.column("mine").len(), 3, "theirs from now on");
     }
 }

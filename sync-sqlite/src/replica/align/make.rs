@@ -56,6 +56,21 @@ pub(super) fn make(connection: &Connection, layout: &Layout, ask: &Ask) -> Resul
     Ok(())
 }
 
+/// What a column shows that a run would fill again first is nothing to plan by.
+pub(super) fn refuse_replaced(connection: &Connection, layout: &Layout) -> Result<()> {
+    let table = &layout.table;
+    let there = There::load(connection, &table.name)?;
+    let unwatched = !triggers::are_there(connection, table)?;
+    match refill::replaced(connection, layout, &there, unwatched)?.first() {
+        None => Ok(()),
+        Some(replaced) => Err(failed(format!(
+            "column {:?} of {} is another one than sync made: a run fills it again before anything else, and \
+             then there is something to plan",
+            replaced.name, table.name
+        ))),
+    }
+}
+
 /// A row that was put into the trash before any run saw it waits for nothing: no record of it was ever made.
 /// Taken out, it is new again.
 fn let_rest(connection: &Connection, table: &Table) -> Result<()> {

@@ -54,7 +54,7 @@ impl There {
 pub(super) struct Replaced<'a> {
     column: &'a Column,
     /// What it is called in the file, where that is to change.
-    name: &'a str,
+    pub(super) name: &'a str,
     /// Whether what was noted of it is about the former one, which lives on under another name.
     renamed: bool,
     /// What stands in a cell that nobody wrote.
