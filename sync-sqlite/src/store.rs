@@ -252,7 +252,8 @@ fn next_fence(database: &mut Database, link: &LinkId, owner: &str) -> Result<u64
     let mut marked = Marked::load(&transaction, META)?;
     let here = leases.place();
     let told = leases.mark(&marked.lineage);
-    if marked.is_behind(told, here.as_deref(), waits(&transaction)?) {
+    let waits = told.is_none() && waits(&transaction)?;
+    if marked.is_behind(told, here.as_deref(), waits) {
         // What was done since its backup is not remembered: it would be done again.
         if !adopts {
             return Err(StoreError::NotAdopted.into());

@@ -3,7 +3,7 @@
 mod make;
 mod refill;
 
-pub(crate) use make::{not_with, unique_indexes};
+pub(crate) use make::{not_with, refill, unique_indexes};
 
 use notion_sync_core::link::{LinkId, Side};
 use notion_sync_core::port::PlaceId;

@@ -354,6 +354,11 @@ impl Place {
         })
     }
 
+    /// What tells the entry from one of another history.
+    fn own(self) -> u64 {
+        self.mark.cast_unsigned() & 0xffff_ffff
+    }
+
     pub(super) fn seq(self) -> i64 {
         self.seq
     }
@@ -380,7 +385,30 @@ pub(super) fn lacks_seen(
     }
     let now = Place::now(connection, layout)?;
     let feed = seen_as(connection, layout, now)?;
-    Ok(u64::try_from(now.seq).is_ok_and(|now| beside.seen(&feed) > Some(now)))
+    let Some((seq, mark)) = beside.seen(&feed) else {
+        return Ok(false);
+    };
+    let seq = i64::try_from(seq).unwrap_or(i64::MAX);
+    let table = quote(&feed_name(layout));
+    // The entry, and the first there is: it may have been dropped for its age.
+    let sql = format!(
+        "SELECT seq, mark FROM {table} WHERE seq = ?1 OR seq = (SELECT min(seq) FROM {table})
+         ORDER BY seq DESC"
+    );
+    let mut entries = connection.prepare_cached(&sql)?;
+    let mut rows = entries.query([seq])?;
+    let mut is_pruned = false;
+    while let Some(row) = rows.next()? {
+        let entry = Place {
+            seq: row.get(0)?,
+            mark: row.get(1)?,
+        };
+        if entry.seq == seq {
+            return Ok(entry.own() != mark);
+        }
+        is_pruned |= entry.seq > seq;
+    }
+    Ok(!is_pruned)
 }
 
 /// What to tell of a scan that ended with this cursor.
@@ -388,12 +416,14 @@ pub(super) fn seen(
     connection: &Connection,
     layout: &Layout,
     cursor: Option<&Cursor>,
-) -> Result<Option<(String, u64)>, TableError> {
+) -> Result<Option<(String, (u64, u64))>, TableError> {
     let Some(at) = cursor.and_then(Place::of) else {
         return Ok(None);
     };
     let feed = seen_as(connection, layout, at)?;
-    Ok(u64::try_from(at.seq).ok().map(|seq| (feed, seq)))
+    Ok(u64::try_from(at.seq)
+        .ok()
+        .map(|seq| (feed, (seq, at.own()))))
 }
 
 /// What became of a place in the feed.

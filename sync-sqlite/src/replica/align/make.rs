@@ -56,6 +56,22 @@ pub(super) fn make(connection: &Connection, layout: &Layout, ask: &Ask) -> Resul
     Ok(())
 }
 
+/// Fills columns that are others than sync made, as a run does, where something else makes their triggers
+/// anew: these would not tell any more.
+pub(crate) fn refill(connection: &Connection, table: &Table, link: i64) -> Result<()> {
+    let layout = Layout {
+        table: table.clone(),
+        renamed: Vec::new(),
+        opened: Vec::new(),
+        is_gone: false,
+    };
+    let there = There::load(connection, &table.name)?;
+    let unwatched = !triggers::are_there(connection, table)?;
+    let replaced = refill::replaced(connection, &layout, &there, unwatched)?;
+    refill::fill(connection, table, link, &replaced)?;
+    remember(connection, link, table)
+}
+
 /// What a column shows that a run would fill again first is nothing to plan by.
 pub(super) fn refuse_replaced(connection: &Connection, layout: &Layout) -> Result<()> {
     let table = &layout.table;
