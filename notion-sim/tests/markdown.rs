@@ -218,30 +218,19 @@ async fn what_is_no_page_is_refused() {
 }
 
 #[tokio::test]
-async fn what_is_not_simulated_is_refused_by_name() {
+async fn the_second_version_of_the_dialect_is_refused_by_name() {
     let api = api().await;
     let page = api.written("text").await;
     let path = format!("/v1/pages/{page}/markdown");
     let replace = json!({"new_str": "x"});
-    for (more, message) in [
-        ("allow_async", "Unsupported request: `allow_async`."),
-        (
-            "markdown_version",
-            "Unsupported request: markdown_version \"v2\".",
-        ),
-    ] {
-        let value = if more == "allow_async" {
-            json!(true)
-        } else {
-            json!("v2")
-        };
-        let body = json!({"type": "replace_content", "replace_content": replace, more: value});
-        let refused = api.patch(&path, body).await;
-        assert_eq!(refused.message(), message);
-        assert_eq!(refused.body["code"], "invalid_request");
-        let body = json!({"parent": {"workspace": true}, "markdown": "x", more: value});
-        assert_eq!(api.post("/v1/pages", body).await.message(), message);
-    }
+    let message = "Unsupported request: markdown_version \"v2\".";
+    let body =
+        json!({"type": "replace_content", "replace_content": replace, "markdown_version": "v2"});
+    let refused = api.patch(&path, body).await;
+    assert_eq!(refused.message(), message);
+    assert_eq!(refused.body["code"], "invalid_request");
+    let body = json!({"parent": {"workspace": true}, "markdown": "x", "markdown_version": "v2"});
+    assert_eq!(api.post("/v1/pages", body).await.message(), message);
     let refused = api.get(&format!("{path}?markdown_version=v3")).await;
     assert_eq!(
         refused.message(),

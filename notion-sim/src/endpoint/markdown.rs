@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use super::{Answer, Call, blocks, flag, only};
+use super::{Answer, Call, blocks, only, tasks};
 use crate::error::{ApiError, ApiResult};
 use crate::markdown::edit::{self, Update};
 use crate::markdown::{Piece, What, read, render, render_with_ends};
@@ -90,18 +90,6 @@ fn version(given: Option<&Value>, part: &str) -> ApiResult<()> {
     }
 }
 
-/// Tasks that go on behind an answer are not simulated.
-pub(super) fn at_once(body: &Map<String, Value>) -> ApiResult<()> {
-    if flag(body, "allow_async")? == Some(true) {
-        return Err(ApiError::new(
-            400,
-            "invalid_request",
-            "Unsupported request: `allow_async`.",
-        ));
-    }
-    Ok(())
-}
-
 const KINDS: [&str; 4] = [
     "insert_content",
     "replace_content_range",
@@ -122,12 +110,20 @@ pub(crate) fn update(world: &mut World, id: Uuid, call: &Call<'_>) -> ApiResult<
     )?;
     version(call.body.get("markdown_version"), "body")?;
     let command = Command::read(kind, call.body.get(kind))?;
-    at_once(call.body)?;
+    let is_task = tasks::asked_for(call.body, true)?;
     editable(world, id)?;
+    let outcome = carry_out(world, id, &command, call);
+    match is_task {
+        true => tasks::taken_on(world, "PATCH /v1/pages/:page_id/markdown", outcome),
+        false => outcome,
+    }
+}
+
+fn carry_out(world: &mut World, id: Uuid, command: &Command, call: &Call<'_>) -> ApiResult<Answer> {
     let wanted = command.wanted(world, id)?;
     world.check_pieces(&Holder::Page(id), &wanted)?;
     fits(world, id, &wanted)?;
-    guard(world, id, &wanted, &command)?;
+    guard(world, id, &wanted, command)?;
     write(world, id, wanted, call)?;
     Ok(Answer::saved(answer(world, id)?, id))
 }
@@ -417,18 +413,8 @@ fn updates(path: &str, given: Option<&Value>) -> ApiResult<Vec<Update>> {
     items.iter().enumerate().map(update).collect()
 }
 
-/// The body that a new page is given as Markdown.
-pub(super) struct Given {
-    pieces: Vec<Piece>,
-}
-
-/// Reads `markdown` of a new page. Without a title in its properties the first `# ` heading is the title.
-pub(super) fn given(
-    world: &World,
-    body: &Map<String, Value>,
-    parent: &Parent,
-    has_title: bool,
-) -> ApiResult<Option<(Given, Option<Value>)>> {
+/// The `markdown` of a new page, which takes no other body beside it. What the text says is not read yet.
+pub(super) fn given(body: &Map<String, Value>) -> ApiResult<Option<&str>> {
     let text = match body.get("markdown") {
         None => return Ok(None),
         Some(Value::String(text)) => text,
@@ -444,21 +430,37 @@ pub(super) fn given(
         }
     }
     version(body.get("markdown_version"), "body")?;
-    at_once(body)?;
-    let mut pieces = world.fitted(None, read(text)?, BTreeSet::new());
-    let is_title = |piece: &Piece| piece.kind().is_some_and(|kind| kind.name == "heading_1");
-    let heading = pieces.iter().position(is_title).filter(|_| !has_title);
-    let title = heading.map(|at| pieces.remove(at).member("rich_text").clone());
-    world.check_pieces(&Holder::NewPage(parent.clone()), &pieces)?;
-    let count: usize = pieces.iter().map(Piece::count).sum();
-    if count > world.knobs.markdown_blocks {
-        let message = "The page would have too many blocks.";
-        return Err(ApiError::validation(message).with("limit_kind", json!("page_record_count")));
-    }
-    Ok(Some((Given { pieces }, title)))
+    Ok(Some(text))
+}
+
+/// The body that a new page is given as Markdown.
+pub(super) struct Given {
+    pieces: Vec<Piece>,
+    /// What its heading says, where that is the page's title.
+    pub(super) title: Option<Value>,
 }
 
 impl Given {
+    /// Reads a text. Where properties have no title the first `# ` heading is it, and not in the body.
+    pub(super) fn read(
+        world: &World,
+        text: &str,
+        parent: &Parent,
+        has_title: bool,
+    ) -> ApiResult<Self> {
+        let mut pieces = world.fitted(None, read(text)?, BTreeSet::new());
+        let is_title = |piece: &Piece| piece.kind().is_some_and(|kind| kind.name == "heading_1");
+        let heading = pieces.iter().position(is_title).filter(|_| !has_title);
+        let title = heading.map(|at| pieces.remove(at).member("rich_text").clone());
+        world.check_pieces(&Holder::NewPage(parent.clone()), &pieces)?;
+        let count: usize = pieces.iter().map(Piece::count).sum();
+        if count > world.knobs.markdown_blocks {
+            let refused = ApiError::validation("The page would have too many blocks.");
+            return Err(refused.with("limit_kind", json!("page_record_count")));
+        }
+        Ok(Self { pieces, title })
+    }
+
     /// Makes it the body of a page that was just made.
     pub(super) fn write(self, world: &mut World, id: Uuid, call: &Call<'_>) -> ApiResult<()> {
         write(world, id, self.pieces, call)

@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::{
     Answer, Call, blocks, filter_properties, flag, markdown, object_field, only, parent,
-    shown_positions, templates,
+    shown_positions, tasks, templates,
 };
 use crate::error::{ApiError, ApiResult};
 use crate::model::World;
@@ -52,11 +52,43 @@ pub(crate) fn create(world: &mut World, call: &Call<'_>) -> ApiResult<Answer> {
         Parent::DataSource(source) => Some(*source),
         _ => None,
     };
-    let template = templates::application(world, call.body, source, true)?;
-    let mut change = change(call.body)?;
+    let new = New {
+        template: templates::application(world, call.body, source, true)?,
+        change: change(call.body)?,
+        text: markdown::given(call.body)?,
+        parent,
+    };
+    let is_task = tasks::asked_for(call.body, new.text.is_some())?;
+    let outcome = make(world, new, call);
+    match is_task {
+        true => tasks::taken_on(world, "POST /v1/pages", outcome),
+        false => outcome,
+    }
+}
+
+/// What a new page is to be.
+struct New<'c> {
+    parent: Parent,
+    change: PageChange,
+    template: Option<Application>,
+    /// Its body as Markdown.
+    text: Option<&'c str>,
+}
+
+fn make(world: &mut World, new: New<'_>, call: &Call<'_>) -> ApiResult<Answer> {
+    let New {
+        parent,
+        mut change,
+        template,
+        text,
+    } = new;
     let titled = has_title(world, &parent, &change);
-    let markdown = markdown::given(world, call.body, &parent, titled)?;
-    if let Some((_, Some(title))) = &markdown {
+    let markdown = text.map(|text| markdown::Given::read(world, text, &parent, titled));
+    let markdown = markdown.transpose()?;
+    if let Some(title) = markdown
+        .as_ref()
+        .and_then(|markdown| markdown.title.as_ref())
+    {
         let properties = change.properties.get_or_insert_default();
         properties.insert("title".into(), json!({"title": title}));
     }
@@ -82,7 +114,7 @@ pub(crate) fn create(world: &mut World, call: &Call<'_>) -> ApiResult<Answer> {
     if !drafts.is_empty() {
         world.grow(id, 0, drafts, author);
     }
-    if let Some((markdown, _)) = markdown {
+    if let Some(markdown) = markdown {
         markdown.write(world, id, call)?;
     }
     if let Some(template) = template {

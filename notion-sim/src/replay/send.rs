@@ -100,9 +100,7 @@ impl Replay {
     }
 
     fn exchange(&mut self, recorded: &Recorded) -> (Verdict, Option<ReplayedAnswer>) {
-        // A request answered with a task goes on behind its answer.
-        let is_task = recorded.status == 202;
-        if is_task || recorded.route().is_some_and(|route| !route.is_simulated()) {
+        if recorded.route().is_some_and(|route| !route.is_simulated()) {
             return (Verdict::Explained(Reason::NotSimulated), None);
         }
         if recorded.succeeded() && Version::parse(Some(&recorded.version)).is_err() {
