@@ -39,7 +39,7 @@ pub(crate) fn retrieve(world: &mut World, id: Uuid, call: &Call<'_>) -> ApiResul
 fn answer(world: &World, id: Uuid) -> ApiResult<String> {
     let most = world.knobs.markdown_blocks;
     let (page, body) = if world.page(id).is_ok() {
-        (id, world.body(id, most))
+        (id, world.shown_body(id, most))
     } else if world.database(id).is_ok() {
         return Err(not_a_page(id, "a database"));
     } else if world.block(id).is_ok() {
@@ -297,6 +297,11 @@ impl Command {
     fn wanted(&self, world: &World, id: Uuid) -> ApiResult<Vec<Piece>> {
         let mut have = world.body(id, world.knobs.markdown_blocks).pieces;
         let (mut text, ends) = render_with_ends(&have, id);
+        // What a request quotes was read with signatures that are not drawn again.
+        let quoted = |said: &str| match text.contains(said) {
+            true => said.to_owned(),
+            false => world.kept_text(said),
+        };
         let mut keeps_unknown = true;
         let text = match self {
             Self::Insert { content, place } => {
@@ -305,7 +310,7 @@ impl Command {
                     Place::Start => 0,
                     Place::End => have.len(),
                     Place::Behind(selection) => {
-                        let end = edit::select(&text, selection)?.end;
+                        let end = edit::select(&text, &quoted(selection))?.end;
                         let before = ends.iter().filter(|other| **other < end).count();
                         before + 1
                     }
@@ -314,12 +319,17 @@ impl Command {
                 return Ok(have);
             }
             Self::Range { content, range, .. } => {
-                let range = edit::select(&text, range)?;
+                let range = edit::select(&text, &quoted(range))?;
                 text.replace_range(range, content);
                 text
             }
             Self::Update { updates, .. } => {
-                edit::update(&text, updates, world.knobs.markdown_skips_missing)?
+                let quote = |update: &Update| Update {
+                    old: quoted(&update.old),
+                    ..update.clone()
+                };
+                let updates: Vec<Update> = updates.iter().map(quote).collect();
+                edit::update(&text, &updates, world.knobs.markdown_skips_missing)?
             }
             Self::Replace { content, .. } => {
                 keeps_unknown = world.knobs.markdown_keeps_unknown;

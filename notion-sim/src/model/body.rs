@@ -23,21 +23,30 @@ pub(crate) struct Body {
     left: usize,
     /// Whether copies are shown with what their originals hold.
     unfolds: bool,
+    /// Whether hosted files have the addresses that answers give them.
+    signs: bool,
     /// Originals that something is being taken out of.
     within: Vec<Uuid>,
 }
 
 impl World {
-    /// What a page holds, up to so many blocks.
+    /// What a page holds, up to so many blocks, as it is kept.
     pub(crate) fn body(&self, page: Uuid, most: usize) -> Body {
         let mut body = Body::up_to(most);
         body.pieces = self.pieces_in(page, 0, &mut body);
         body
     }
 
-    /// A block itself, with what it holds.
+    /// The same, as answers show it.
+    pub(crate) fn shown_body(&self, page: Uuid, most: usize) -> Body {
+        let mut body = Body::shown_up_to(most);
+        body.pieces = self.pieces_in(page, 0, &mut body);
+        body
+    }
+
+    /// A block itself, with what it holds, as answers show it.
     pub(crate) fn body_of_block(&self, id: Uuid, most: usize) -> Body {
-        let mut body = Body::up_to(most);
+        let mut body = Body::shown_up_to(most);
         let piece = self.piece(id, 0, &mut body);
         body.pieces.extend(piece);
         body
@@ -98,7 +107,11 @@ impl World {
             body.hidden.push(id);
             return Some(body.hides(id, block.kind.name));
         }
-        let mut piece = named(What::Block(block.kind, block.inner.clone()));
+        let inner = match body.signs {
+            true => self.shown_inner(block),
+            false => block.inner.clone(),
+        };
+        let mut piece = named(What::Block(block.kind, inner));
         let is_copy = piece.is_copy();
         let original = self.original(id);
         if is_copy && body.within.contains(&original) {
@@ -151,6 +164,13 @@ impl Body {
             left: most,
             unfolds: true,
             ..Self::default()
+        }
+    }
+
+    fn shown_up_to(most: usize) -> Self {
+        Self {
+            signs: true,
+            ..Self::up_to(most)
         }
     }
 

@@ -185,17 +185,17 @@ impl Rewrite {
         let Some(block) = world.blocks.known.get_mut(&id) else {
             return;
         };
+        let is_same = |member| block.inner.get(member) == inner.get(member);
         let unsaid: &[&str] = match block.kind.name {
             "paragraph" => &["icon"],
             "callout" if icon_is_unsayable(block.inner.get("icon")) => &["icon"],
             "code" => &["caption"],
-            "file" if block.inner.get("external") == inner.get("external") => &["name"],
+            "file" if is_same("external") && is_same("file") => &["name"],
             _ => &[],
         };
         for member in unsaid {
             inner.remove(*member);
         }
-        forget_signature(&block.inner, &mut inner);
         let differs = |(name, value)| block.inner.get(name) != Some(value);
         if inner.iter().any(differs) {
             // Of the members that a `type` chooses from there is only ever one.
@@ -328,21 +328,6 @@ fn common(old: &[String], new: &[String]) -> Vec<(usize, usize)> {
     pairs
 }
 
-/// A hosted file whose address a text gives, signed as it was when the text was read, is the same file.
-fn forget_signature(kept: &Map<String, Value>, said: &mut Map<String, Value>) {
-    let url = |of: &Map<String, Value>, kind: &str| {
-        let url = of.get(kind).and_then(|file| file["url"].as_str());
-        url.map(|url| url.split('?').next().unwrap_or(url).to_owned())
-    };
-    if let Some(hosted) = url(kept, "file")
-        && url(said, "external") == Some(hosted)
-    {
-        for member in ["type", "external", "name"] {
-            said.remove(member);
-        }
-    }
-}
-
 fn icon_is_unsayable(icon: Option<&Value>) -> bool {
     icon.is_some_and(|icon| {
         icon.is_object() && icon["emoji"].is_null() && icon["external"].is_null()
@@ -352,24 +337,6 @@ fn icon_is_unsayable(icon: Option<&Value>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_hosted_file_stays_the_one_it_is_whatever_signature_a_text_has() {
-        let file = |kind: &str, url: &str| -> Map<String, Value> {
-            serde_json::from_value(json!({"type": kind, kind: {"url": url}, "caption": []}))
-                .unwrap()
-        };
-        let kept = file("file", "https://files.example/a/b.png?X-Amz-Signature=1");
-        let mut said = file(
-            "external",
-            "https://files.example/a/b.png?X-Amz-Signature=2",
-        );
-        forget_signature(&kept, &mut said);
-        assert_eq!(Value::Object(said), json!({"caption": []}));
-        let mut other = file("external", "https://files.example/a/c.png");
-        forget_signature(&kept, &mut other);
-        assert!(other.contains_key("external"));
-    }
 
     #[test]
     fn pairs_keep_the_order_of_both_sides() {
