@@ -170,21 +170,25 @@ fn a_search_may_list_what_others_edited_in_between() {
         })
     };
     let (before, at) = ("2026-07-04T09:08:00.000Z", "2026-07-04T09:09:00.000Z");
-    let verdict = |made: &str| {
+    let verdict = |made: &str, parent: &str| {
         let mut inner = page(sub_page, made, at);
-        inner["parent"] = json!({"type": "page_id", "page_id": MADE});
+        inner["parent"] = json!({"type": "page_id", "page_id": parent});
         let (first, then) = (page(MADE, before, before), page(MADE, before, at));
         let lines = [search(vec![first]), search(vec![then, inner])].map(|line| line.to_string());
         let mut replayed = replay::file("small", &lines.join("\n"));
         replayed.exchanges.remove(1).verdict
     };
-    assert_eq!(verdict(at), Verdict::Explained(Reason::EditedElsewhere));
-    // Nothing tells who edited the page when the other one was made before.
-    let unexplained = verdict(before);
-    assert!(
-        matches!(unexplained, Verdict::Mismatch(_)),
-        "{unexplained:?}"
+    assert_eq!(
+        verdict(at, MADE),
+        Verdict::Explained(Reason::EditedElsewhere)
     );
+    // Nothing tells of an edit where the other one was made before, or elsewhere.
+    for unexplained in [verdict(before, MADE), verdict(at, BOT)] {
+        assert!(
+            matches!(unexplained, Verdict::Mismatch(_)),
+            "{unexplained:?}"
+        );
+    }
 }
 
 #[test]
