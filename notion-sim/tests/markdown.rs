@@ -218,19 +218,49 @@ async fn what_is_no_page_is_refused() {
 }
 
 #[tokio::test]
+async fn a_custom_emoji_is_known_by_its_name() {
+    let api = api().await;
+    let emoji = api.sim.create_emoji("party", "https://a.b/party.png");
+    let text = "**a :party::party: b** `:party:` :other: 10:30:party:";
+    let page = api.written(text).await;
+    let block = &api.children(&page).await[0];
+    let runs = block["paragraph"]["rich_text"].as_array().unwrap();
+    let found = runs
+        .iter()
+        .filter(|run| run["mention"]["custom_emoji"]["id"] == emoji.as_str());
+    assert_eq!(found.count(), 3);
+    assert_eq!(runs[1]["plain_text"], ":party:");
+    assert_eq!(runs[1]["annotations"]["bold"], true);
+    let words: String = runs
+        .iter()
+        .map(|run| run["plain_text"].as_str().unwrap())
+        .collect();
+    assert_eq!(words, "a :party::party: b :party: :other: 10:30:party:");
+    let read = api.text(&page).await;
+    api.replace(&page, &read).await.ok();
+    assert_eq!(api.text(&page).await, read);
+}
+
+#[tokio::test]
 async fn the_second_version_of_the_dialect_is_refused_by_name() {
     let api = api().await;
     let page = api.written("text").await;
     let path = format!("/v1/pages/{page}/markdown");
     let replace = json!({"new_str": "x"});
-    let message = "Unsupported request: markdown_version \"v2\".";
     let body =
         json!({"type": "replace_content", "replace_content": replace, "markdown_version": "v2"});
-    let refused = api.patch(&path, body).await;
-    assert_eq!(refused.message(), message);
-    assert_eq!(refused.body["code"], "invalid_request");
-    let body = json!({"parent": {"workspace": true}, "markdown": "x", "markdown_version": "v2"});
-    assert_eq!(api.post("/v1/pages", body).await.message(), message);
+    let create = json!({"parent": {"workspace": true}, "markdown": "x", "markdown_version": "v2"});
+    for refused in [
+        api.patch(&path, body).await,
+        api.post("/v1/pages", create).await,
+        api.get(&format!("{path}?markdown_version=v2")).await,
+    ] {
+        assert_eq!(
+            refused.message(),
+            "Unsupported request: markdown_version \"v2\"."
+        );
+        assert_eq!(refused.body["code"], "invalid_request");
+    }
     let refused = api.get(&format!("{path}?markdown_version=v3")).await;
     assert_eq!(
         refused.message(),

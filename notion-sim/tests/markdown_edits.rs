@@ -152,11 +152,6 @@ async fn each_refusal() {
         (
             "replace_content",
             json!({"content": "x"}),
-            "body failed validation: body.replace_content.content should be not present, instead was `\"x\"`.".to_owned(),
-        ),
-        (
-            "replace_content",
-            json!({}),
             "body failed validation: body.replace_content.new_str should be defined, instead was `undefined`.".to_owned(),
         ),
         (
@@ -190,6 +185,25 @@ async fn each_refusal() {
         assert_eq!((refused.status, &refused.body["code"]), (400, &json!("validation_error")));
     }
     assert_eq!(api.text(&page).await, "same\nsame\nother");
+}
+
+#[tokio::test]
+async fn members_that_a_command_does_not_have_are_ignored() {
+    let api = api().await;
+    let page = api.written("text").await;
+    let child = api.subpage(&page, "Child").await;
+    let command = json!({"new_str": "new", "placement": "top"});
+    let body = json!({
+        "type": "replace_content", "replace_content": command, "allow_deleting_content": true, "insert_content": {},
+    });
+    let refused = api.patch(&format!("/v1/pages/{page}/markdown"), body).await;
+    assert!(
+        refused.message().contains(&child),
+        "it only counts within the command"
+    );
+    let command = json!({"content": "more", "placement": "top"});
+    api.edit(&page, "insert_content", command).await.ok();
+    assert!(api.text(&page).await.ends_with("\nmore"));
 }
 
 #[tokio::test]

@@ -192,6 +192,27 @@ async fn a_page_that_is_there_takes_a_template_behind_or_instead_of_what_it_hold
 }
 
 #[tokio::test]
+async fn a_copy_within_its_own_original_does_not_go_on_for_ever() {
+    let api = api().await;
+    let (source, bug) = api.bugs();
+    let append = |id: &str, from: Value| {
+        let body = json!({"children": [{"synced_block": {"synced_from": from}}]});
+        let path = format!("/v1/blocks/{id}/children");
+        let api = &api;
+        async move { ids(&api.patch(&path, body).await.ok()).remove(0) }
+    };
+    let original = append(&bug, Value::Null).await;
+    append(&original, json!({"block_id": original})).await;
+    let template = json!({"type": "template_id", "template_id": bug});
+    let page = id(&api.page_from(&source, template, json!({})).await.ok());
+    api.sim.advance(Duration::from_secs(60));
+    assert_eq!(
+        api.kinds(&page).await,
+        ["heading_1", "toggle", "synced_block"]
+    );
+}
+
+#[tokio::test]
 async fn a_template_that_went_away_changes_nothing() {
     let api = api().await;
     let (source, template) = api.bugs();

@@ -92,7 +92,7 @@ impl Database {
             is_wal: false,
             mappings: BTreeMap::new(),
             planned: BTreeMap::new(),
-            leases: Leases::new(path),
+            leases: Leases::new(path.map(resolved).as_deref()),
             layouts: Layouts::default(),
             views: Known::default(),
         }
@@ -163,10 +163,21 @@ impl Database {
         };
         let known: Option<String> =
             reader.query_row("SELECT home FROM _sync_meta", [], |row| row.get(0))?;
+        let lineage = Marked::load(reader, META)?.lineage;
+        if here.zip(known).is_some_and(|(here, known)| known != here) {
+            return Ok(true);
+        }
+        // The lock first: a run may be counting up both.
+        let told = self.leases.mark(&lineage);
+        let (place, is_readable) = (self.leases.place(), self.leases.is_readable());
+        let Some(reader) = self.reader()? else {
+            return Ok(false);
+        };
         let marked = Marked::load(reader, META)?;
-        let is_elsewhere = here.zip(known).is_some_and(|(here, known)| known != here);
-        let told = self.leases.mark(&marked.lineage);
-        Ok(is_elsewhere || marked.is_behind(told, self.leases.place().as_deref()))
+        let foreign = "SELECT 1 FROM _sync_links WHERE lineage <> ?1";
+        let is_foreign = reader.prepare(foreign)?.exists([&marked.lineage])?;
+        let is_behind = marked.is_behind(told, place.as_deref(), waits(reader)?);
+        Ok(is_foreign || is_readable && is_behind)
     }
 
     /// Two copies of a file would both send what waits in it.
@@ -188,7 +199,7 @@ impl Database {
             }
             Some(_) if adopt => {
                 connection.execute("UPDATE _sync_meta SET home = ?1", [&here])?;
-                Marked::begin(connection, META)?;
+                begin_lineage(connection)?;
             }
             Some(_) => return Err(StoreError::NotAdopted.into()),
         }
@@ -299,12 +310,32 @@ pub(crate) struct Parts<'a> {
     pub(crate) leases: &'a Leases,
 }
 
+/// Makes an adopted file another one: markers of the one it came from are not its own, and each of its
+/// links has to be adopted as well.
+pub(crate) fn begin_lineage(connection: &Connection) -> Result<Marked> {
+    connection.execute_batch(
+        "UPDATE _sync_links SET lineage = (SELECT lineage FROM _sync_meta) WHERE lineage IS NULL",
+    )?;
+    Ok(Marked::begin(connection, META)?)
+}
+
+/// Whether edits wait, which a file that was restored would send once more.
+pub(crate) fn waits(connection: &Connection) -> Result<bool> {
+    let sql = "SELECT 1 FROM _sync_pending";
+    Ok(connection.prepare_cached(sql)?.exists([])?)
+}
+
 /// The path as SQLite opens it as one: to SQLite `:memory:` and `file:…` are no names of files.
 fn literal_path(path: &Path) -> PathBuf {
     match path.is_absolute() {
         true => path.to_path_buf(),
         false => Path::new(".").join(path),
     }
+}
+
+/// The file behind symbolic links: it has one lock, whatever it is called.
+pub(crate) fn resolved(path: &Path) -> PathBuf {
+    path.canonicalize().unwrap_or_else(|_| path.to_path_buf())
 }
 
 /// The format of the private tables; `None` where there are none. One that is older than ours is

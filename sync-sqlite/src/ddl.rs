@@ -31,6 +31,8 @@ ALTER TABLE _sync_meta ADD COLUMN home TEXT;
 -- that has fewer was restored.
 ALTER TABLE _sync_meta ADD COLUMN durable INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE _sync_meta ADD COLUMN beside TEXT;
+-- The lineage of the file that a link agreed under: under another one it has to be adopted as well.
+ALTER TABLE _sync_links ADD COLUMN lineage TEXT;
 -- The one row that may pass while `applying` is 1, where it is not all of them.
 ALTER TABLE _sync_gate ADD COLUMN tbl TEXT;
 ALTER TABLE _sync_gate ADD COLUMN row INTEGER;

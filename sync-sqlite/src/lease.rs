@@ -93,6 +93,12 @@ impl Leases {
         file.and_then(|file| Marks::parse(&text_in(&mut file.ok()?)).of(lineage))
     }
 
+    /// Whether the lock file tells what it knows, to this user and on this system.
+    pub(crate) fn is_readable(&self) -> bool {
+        let path = self.lock_path.as_ref();
+        path.is_none_or(|path| !path.exists() || std::fs::read(path).is_ok())
+    }
+
     /// Where the lock file is, or would be.
     pub(crate) fn place(&self) -> Option<String> {
         place_of(self.lock_path.as_ref()?)

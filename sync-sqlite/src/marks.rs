@@ -130,11 +130,14 @@ impl Marked {
     }
 
     /// Whether writes are missing that were made durable: what the file `here` tells of this lineage
-    /// says so, or that it tells nothing any more.
-    pub(crate) fn is_behind(&self, told: Option<u64>, here: Option<&str>) -> bool {
+    /// says so, or that it tells nothing any more, where anything was written or `waits` to be.
+    pub(crate) fn is_behind(&self, told: Option<u64>, here: Option<&str>, waits: bool) -> bool {
         match told {
             Some(told) => self.durable < told,
-            None => self.durable > 0 && here.is_some() && self.beside.as_deref() == here,
+            None => {
+                let wrote = self.durable > 0 || waits;
+                wrote && here.is_some() && self.beside.as_deref() == here
+            }
         }
     }
 }

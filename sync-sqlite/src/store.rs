@@ -11,7 +11,7 @@ use notion_sync_core::port::{
 use rusqlite::{Connection, TransactionBehavior};
 
 use crate::commit;
-use crate::database::{Database, Locked, META, StoreOptions};
+use crate::database::{Database, Locked, META, StoreOptions, begin_lineage, waits};
 use crate::error::{Result, corrupt};
 use crate::links;
 use crate::marks::Marked;
@@ -251,13 +251,14 @@ fn next_fence(database: &mut Database, link: &LinkId, owner: &str) -> Result<u64
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let mut marked = Marked::load(&transaction, META)?;
     let here = leases.place();
-    if marked.is_behind(leases.mark(&marked.lineage), here.as_deref()) {
+    let told = leases.mark(&marked.lineage);
+    if marked.is_behind(told, here.as_deref(), waits(&transaction)?) {
         // What was done since its backup is not remembered: it would be done again.
         if !adopts {
             return Err(StoreError::NotAdopted.into());
         }
         leases.note_left(&marked.lineage);
-        marked = Marked::begin(&transaction, META)?;
+        marked = begin_lineage(&transaction)?;
     }
     let is_told = leases.mark(&marked.lineage).is_some() && marked.beside == here;
     if let Some(here) = here.filter(|_| !is_told)
@@ -266,6 +267,9 @@ fn next_fence(database: &mut Database, link: &LinkId, owner: &str) -> Result<u64
         Marked::tell(&transaction, META, &here)?;
     }
     let row = links::load_or_create(&transaction, link)?;
+    if let Some(left) = links::agree_under(&transaction, &row, &marked.lineage, adopts)? {
+        leases.note_left(&left);
+    }
     let number = row.fence + 1;
     transaction.execute(
         "UPDATE _sync_links SET fence = ?2, owner = ?3 WHERE id = ?1",

@@ -203,7 +203,7 @@ fn as_format_1(world: &World) {
     }
     let sql = "DROP INDEX _sync_runs_name; DROP INDEX _sync_pairs_left_rank; DROP INDEX _sync_pairs_right_rank;
         ALTER TABLE _sync_pairs DROP COLUMN left_rank; ALTER TABLE _sync_pairs DROP COLUMN right_rank;
-        ALTER TABLE _sync_meta DROP COLUMN home; ALTER TABLE _sync_meta DROP COLUMN durable; ALTER TABLE _sync_meta DROP COLUMN beside; ALTER TABLE _sync_gate DROP COLUMN tbl;
+        ALTER TABLE _sync_meta DROP COLUMN home; ALTER TABLE _sync_links DROP COLUMN lineage; ALTER TABLE _sync_meta DROP COLUMN durable; ALTER TABLE _sync_meta DROP COLUMN beside; ALTER TABLE _sync_gate DROP COLUMN tbl;
         ALTER TABLE _sync_gate DROP COLUMN row; ALTER TABLE _sync_tables DROP COLUMN stateful; ALTER TABLE _sync_tables DROP COLUMN any_option;
         ALTER TABLE _sync_tables DROP COLUMN fixed_rows;
         ALTER TABLE _sync_columns DROP COLUMN id; ALTER TABLE _sync_columns DROP COLUMN reason;

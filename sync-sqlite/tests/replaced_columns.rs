@@ -19,6 +19,8 @@ struct Notes {
     person: Connection,
 }
 
+const NOTES: [&str; 3] = ["notes of one", "notes of two", "notes of three"];
+
 const EVENTS: [&str; 5] = [
     "before_insert",
     "after_insert",
@@ -29,6 +31,13 @@ const EVENTS: [&str; 5] = [
 
 impl Notes {
     fn new() -> Self {
+        let notes = Self::before_late();
+        notes.late();
+        notes
+    }
+
+    /// Without the column that comes last.
+    fn before_late() -> Self {
         let words = |id: &str, name: &str| field(id, name, FieldType::RichText, Access::Writable);
         let world = Linked::new(&[(
             "Tasks",
@@ -52,18 +61,23 @@ impl Notes {
             ])
         });
         world.settle();
-        // A property that came later stands behind all others.
-        world.sources[0].change_schema(|schema| schema.fields.push(words("l", "Late")));
-        for page in &made {
-            world.sources[0].person_sets(page, "l", said("late"));
-        }
-        world.settle();
         let person = world.person();
         Self {
             world,
             made,
             person,
         }
+    }
+
+    /// A property that came later stands behind all others.
+    fn late(&self) {
+        let source = &self.world.sources[0];
+        let late = field("l", "Late", FieldType::RichText, Access::Writable);
+        source.change_schema(|schema| schema.fields.push(late.clone()));
+        for page in &self.made {
+            source.person_sets(page, "l", said("late"));
+        }
+        self.world.settle();
     }
 
     fn sql(&self, sql: &str) {
@@ -73,6 +87,15 @@ impl Notes {
     fn drop_triggers(&self) {
         for event in EVENTS {
             self.sql(&format!("DROP TRIGGER _sync_tasks_{event}"));
+        }
+    }
+
+    /// Whatever stands in the way of dropping a column.
+    fn drop_all(&self) {
+        self.drop_triggers();
+        let views = "SELECT name FROM sqlite_master WHERE type = 'view'";
+        for view in rows(&self.person, views) {
+            self.sql(&format!("DROP VIEW \"{view}\""));
         }
     }
 
@@ -90,12 +113,11 @@ impl Notes {
 
     /// Nothing was cleared on either side, and edits of other fields take nothing with them.
     fn is_whole(&self) {
-        let notes = ["notes of one", "notes of two", "notes of three"];
         self.world.settle();
         self.sql("UPDATE tasks SET Estimate = coalesce(Estimate, 0) + 1");
         self.world.settle();
-        assert_eq!(self.source("n"), notes);
-        assert_eq!(self.column("Notes"), notes);
+        assert_eq!(self.source("n"), NOTES);
+        assert_eq!(self.column("Notes"), NOTES);
         assert_eq!(self.source("l"), ["late"; 3]);
         assert_eq!(self.column("Late"), ["late"; 3]);
         assert_eq!(self.column("Total"), ["7"; 3]);
@@ -119,9 +141,135 @@ fn a_column_that_was_renamed_away_and_added_anew_is_filled_again() {
         notes.sql(&format!(
             "ALTER TABLE tasks RENAME COLUMN {name} TO mine; ALTER TABLE tasks ADD COLUMN {name} {ty}"
         ));
+        // A plan would show what no run does.
+        let refused = notes.world.try_plan(0).unwrap_err().to_string();
+        assert!(refused.contains("fills it again"), "{refused}");
         notes.is_whole();
+        notes.world.try_plan(0).unwrap();
         assert_eq!(notes.column("mine").len(), 3, "theirs from now on");
     }
+}
+
+#[test]
+fn what_a_default_put_there_is_no_edit_either() {
+    for column in [
+        "Notes TEXT NOT NULL DEFAULT ''",
+        "Notes TEXT DEFAULT 'none'",
+    ] {
+        let notes = Notes::new();
+        notes.sql(&format!(
+            "ALTER TABLE tasks RENAME COLUMN Notes TO mine; ALTER TABLE tasks ADD COLUMN {column}"
+        ));
+        notes.world.settle();
+        assert_eq!(notes.source("n"), NOTES, "{column}");
+        assert_eq!(notes.column("Notes"), NOTES, "{column}");
+    }
+}
+
+/// Wherever the new one stands: the triggers follow the old one.
+#[test]
+fn a_column_that_took_the_name_of_another_is_filled_again_wherever_it_stands() {
+    for (before, after) in [
+        // A column of the person's own in front of it goes.
+        (
+            "ALTER TABLE tasks ADD COLUMN own TEXT",
+            "ALTER TABLE tasks RENAME COLUMN Late TO mine; ALTER TABLE tasks ADD COLUMN Late TEXT;
+             ALTER TABLE tasks DROP COLUMN own",
+        ),
+        // One that was there before takes the name.
+        (
+            "ALTER TABLE tasks ADD COLUMN own TEXT",
+            "ALTER TABLE tasks RENAME COLUMN Late TO mine; ALTER TABLE tasks RENAME COLUMN own TO Late",
+        ),
+    ] {
+        let notes = Notes::before_late();
+        notes.sql(before);
+        notes.late();
+        assert_eq!(notes.column("Late"), ["late"; 3]);
+        notes.sql(after);
+        notes.is_whole();
+    }
+}
+
+#[test]
+fn a_column_exchanged_while_its_property_was_renamed_is_filled_under_the_new_name() {
+    let mut notes = Notes::new();
+    notes.world.follow_names = true;
+    notes.sql(
+        "ALTER TABLE tasks RENAME COLUMN Late TO mine; ALTER TABLE tasks ADD COLUMN Late TEXT",
+    );
+    notes.world.sources[0].change_schema(|schema| {
+        for field in &mut schema.fields {
+            if field.name == "Late" {
+                field.name = "Later".to_owned();
+            }
+        }
+    });
+    notes.world.settle();
+    assert_eq!(notes.source("l"), ["late"; 3]);
+    assert_eq!(notes.column("Later"), ["late"; 3]);
+}
+
+/// A tool that moves columns makes the table anew, and puts its triggers back as they were.
+#[test]
+fn a_clear_that_waits_stays_one_where_columns_were_moved() {
+    let notes = Notes::new();
+    notes.sql("UPDATE tasks SET Notes = NULL WHERE _row = 2");
+    let triggers = rows(
+        &notes.person,
+        "SELECT sql FROM sqlite_master WHERE type = 'trigger' AND name GLOB '_sync_tasks_*'",
+    );
+    let table = rows(
+        &notes.person,
+        "SELECT sql FROM sqlite_master WHERE name = 'tasks'",
+    );
+    let moved = table[0].replacen("  \"Notes\" TEXT,\n", "", 1);
+    let moved = moved.replacen("CREATE TABLE \"tasks\"", "CREATE TABLE rebuilt", 1);
+    let moved = moved.replacen(
+        "_row INTEGER PRIMARY",
+        "\"Notes\" TEXT, _row INTEGER PRIMARY",
+        1,
+    );
+    let names =
+        "_id, _url, _trashed, _created, _edited, _state, Name, Notes, Total, Estimate, Late, _row";
+    notes.sql("PRAGMA legacy_alter_table = ON");
+    notes.sql(&format!(
+        "BEGIN; {moved}; INSERT INTO rebuilt({names}) SELECT {names} FROM tasks; DROP TABLE tasks;
+         ALTER TABLE rebuilt RENAME TO tasks; {}; COMMIT; PRAGMA legacy_alter_table = OFF",
+        triggers.join(";\n")
+    ));
+    notes.world.settle();
+    assert_eq!(notes.source("n"), ["notes of one", "", "notes of three"]);
+    assert_eq!(
+        notes.column("Notes"),
+        ["notes of one", "", "notes of three"]
+    );
+}
+
+#[test]
+fn what_was_cleared_while_the_triggers_were_away_is_an_edit_where_the_column_is_the_one_it_was() {
+    let notes = Notes::new();
+    notes.drop_triggers();
+    notes.sql("UPDATE tasks SET Notes = NULL");
+    notes.world.settle();
+    assert_eq!(notes.source("n"), [""; 3]);
+}
+
+/// Filling is nobody's edit: it neither runs a person's triggers nor is refused by them.
+#[test]
+fn a_persons_own_triggers_do_not_see_the_filling() {
+    let notes = Notes::new();
+    notes.sql(
+        "CREATE TABLE log(what);
+         CREATE TRIGGER watch AFTER UPDATE ON tasks BEGIN INSERT INTO log VALUES (NEW._row); END;
+         CREATE TRIGGER refuse BEFORE UPDATE ON tasks WHEN NEW.Name = 'one'
+           BEGIN SELECT RAISE(ABORT, 'not this one'); END;
+         ALTER TABLE tasks RENAME COLUMN Notes TO mine; ALTER TABLE tasks ADD COLUMN Notes TEXT",
+    );
+    notes.world.settle();
+    assert_eq!(notes.column("Notes"), NOTES);
+    assert_eq!(notes.source("n"), NOTES);
+    assert_eq!(rows(&notes.person, "SELECT * FROM log"), [""; 0]);
 }
 
 #[test]
@@ -152,16 +300,26 @@ fn what_a_person_wrote_into_the_new_column_is_an_edit() {
 fn a_column_that_was_dropped_and_added_anew_is_filled_again() {
     for (name, ty) in [("Notes", "TEXT"), ("Late", "TEXT"), ("Total", "ANY")] {
         let notes = Notes::new();
-        notes.drop_triggers();
-        let views = "SELECT name FROM sqlite_master WHERE type = 'view'";
-        for view in rows(&notes.person, views) {
-            notes.sql(&format!("DROP VIEW \"{view}\""));
-        }
+        notes.drop_all();
         notes.sql(&format!(
             "ALTER TABLE tasks DROP COLUMN {name}; ALTER TABLE tasks ADD COLUMN {name} {ty}"
         ));
         notes.is_whole();
     }
+}
+
+#[test]
+fn what_a_person_wrote_into_a_column_added_anew_is_an_edit_and_no_other_cell_is() {
+    let notes = Notes::new();
+    notes.drop_all();
+    notes.sql(
+        "ALTER TABLE tasks DROP COLUMN Notes; ALTER TABLE tasks ADD COLUMN Notes TEXT;
+         UPDATE tasks SET Notes = 'mine' WHERE _row = 2",
+    );
+    notes.world.settle();
+    let wanted = ["notes of one", "mine", "notes of three"];
+    assert_eq!(notes.source("n"), wanted);
+    assert_eq!(notes.column("Notes"), wanted);
 }
 
 #[test]

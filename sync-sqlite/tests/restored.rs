@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use common::{World, link};
 use futures::executor::block_on;
-use notion_sync_core::link::Side;
+use notion_sync_core::link::{LinkId, LinkSpec, Mapping, Side};
 use notion_sync_core::outbox::{Intent, IntentId, IntentState};
 use notion_sync_core::pair::PairId;
 use notion_sync_core::port::*;
@@ -22,8 +22,12 @@ fn open(path: &Path) -> Result<SqliteStore, StoreError> {
 }
 
 fn take(store: &SqliteStore, owner: &str) -> Result<Fence, StoreError> {
+    take_of(store, &link(), owner)
+}
+
+fn take_of(store: &SqliteStore, link: &LinkId, owner: &str) -> Result<Fence, StoreError> {
     let owner = owner.to_owned();
-    block_on(store.lease(&link(), &LeaseAsk::Take { owner }))
+    block_on(store.lease(link, &LeaseAsk::Take { owner }))
 }
 
 #[test]
@@ -203,6 +207,84 @@ fn pain_40_the_same_backup_restored_again_after_it_was_adopted_is_refused_again(
     file.is_refused();
     file.restore(&adopted);
     file.sends();
+}
+
+#[test]
+fn pain_40_each_link_of_an_adopted_file_is_adopted_by_itself() {
+    let file = File::new();
+    let other = LinkId::new("other");
+    let spec = LinkSpec {
+        id: other.clone(),
+        ..common::spec(Mapping::default())
+    };
+    let run = |adopt| {
+        let store = file.open(adopt);
+        block_on(store.open(&spec, OpenMode::Write))?;
+        let fence = take_of(&store, &other, "test")?;
+        block_on(store.lease(&other, &LeaseAsk::Release(fence)))?;
+        let opened = block_on(store.open(&spec, OpenMode::Read))?;
+        Ok::<_, StoreError>(opened.memory.adopting)
+    };
+    assert!(!run(false).unwrap());
+    let backup = file.backup("backup");
+    file.sends();
+    file.restore(&backup);
+    // The run of one link was told, and ended before the other's turn.
+    file.run(false, true).unwrap();
+    file.sends();
+    for _ in 0..2 {
+        assert!(matches!(run(false), Err(StoreError::NotAdopted)));
+    }
+    assert!(
+        run(true).unwrap(),
+        "and it is to believe nothing it remembers"
+    );
+    run(false).unwrap();
+}
+
+/// A copy was put in its place and adopted; the first one does not come back beside it.
+#[test]
+fn pain_40_the_file_that_an_adopted_copy_took_the_place_of_is_refused() {
+    let file = File::new();
+    file.sends();
+    let away = file.dir.path().join("away.sqlite");
+    let backup = file.backup("backup");
+    std::fs::rename(&file.path, &away).unwrap();
+    std::fs::rename(&backup, &file.path).unwrap();
+    file.is_refused();
+    file.run(true, true).unwrap();
+    std::fs::remove_file(&file.path).unwrap();
+    std::fs::rename(&away, &file.path).unwrap();
+    file.is_refused();
+}
+
+#[test]
+fn pain_40_edits_that_wait_in_a_file_without_its_lock_are_not_sent_unasked() {
+    let file = File::new();
+    file.run(false, false).unwrap();
+    std::fs::remove_file(file.beside("-lock")).unwrap();
+    // A mirror that nobody edits goes on.
+    file.run(false, false).unwrap();
+    let person = Connection::open(&file.path).unwrap();
+    person.execute_batch("UPDATE tasks SET Note = 'x'").unwrap();
+    std::fs::remove_file(file.beside("-lock")).unwrap();
+    file.is_refused();
+}
+
+#[cfg(unix)]
+#[test]
+fn pain_40_a_symbolic_link_has_the_lock_of_the_file_it_leads_to() {
+    let mut file = File::new();
+    let backup = file.backup("backup");
+    let real = file.path.clone();
+    let link = file.dir.path().join("releases.sqlite");
+    std::os::unix::fs::symlink(&real, &link).unwrap();
+    file.path.clone_from(&link);
+    file.sends();
+    file.path.clone_from(&real);
+    file.restore(&backup);
+    file.is_refused();
+    assert!(!file.dir.path().join("releases.sqlite-lock").exists());
 }
 
 #[test]

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use futures::executor::block_on;
 use notion_sync_core::port::{Atomicity, Command, Coverage, PeerErrorKind, Scope};
 use notion_sync_core::value::Value;
-use notion_sync_sqlite::SqliteTable;
+use notion_sync_sqlite::{SqliteTable, TableError};
 use rusqlite::Connection;
 use tables::*;
 
@@ -58,12 +58,16 @@ impl Restored {
         std::fs::copy(&self.backup, self.shop.path()).unwrap();
     }
 
+    fn refuses_scans(&self) {
+        let refused = try_scan(&self.table(), None, 3).unwrap_err();
+        assert_eq!(refused.kind, PeerErrorKind::Local, "{refused}");
+        assert!(refused.message.contains("restored"), "{refused}");
+    }
+
     fn is_refused(&self) {
         for _ in 0..2 {
+            self.refuses_scans();
             let table = self.table();
-            let refused = try_scan(&table, None, 3).unwrap_err();
-            assert_eq!(refused.kind, PeerErrorKind::Local, "{refused}");
-            assert!(refused.message.contains("restored"), "{refused}");
             let refused = try_apply(&table, Atomicity::PerCommand, &[says("new")]);
             assert!(refused.is_err());
         }
@@ -130,6 +134,72 @@ fn what_a_scan_has_seen_and_the_file_lacks_is_refused() {
     assert!(refused.message.contains("restored"), "{refused}");
     let adopting = file.shop.builder("t").adopt(true).build().unwrap();
     assert_eq!(since(&adopting, &cursor).keys(), ["1"]);
+}
+
+/// A full scan has no cursor of its own, and a feed begun anew knows nothing of the old one.
+#[test]
+fn what_any_scan_has_seen_and_the_file_lacks_is_refused_by_every_scan() {
+    let [file, _] = Restored::all();
+    file.shop.run("UPDATE t SET a = 'edited' WHERE id = 1");
+    let backup = file.shop.path().with_extension("later");
+    let to = format!("VACUUM INTO '{}'", backup.display());
+    file.shop.run(&to);
+    file.shop.run("UPDATE t SET a = 'again' WHERE id = 1");
+    full(&file.table());
+    file.restore();
+    file.is_refused();
+    let table = file.table();
+    for refused in [
+        block_on(table.start_capture()),
+        block_on(table.stop_capture()),
+        block_on(table.remove_side_tables()),
+    ] {
+        assert!(
+            matches!(refused, Err(TableError::Restored(_))),
+            "{refused:?}"
+        );
+    }
+    let person = Connection::open(file.shop.path()).unwrap();
+    person
+        .execute_batch("DROP TRIGGER _sync_feed_t_after_update")
+        .unwrap();
+    file.is_refused();
+    // Later than what was seen it is not, however it came there.
+    std::fs::copy(&backup, file.shop.path()).unwrap();
+    file.refuses_scans();
+}
+
+/// Taken as it is by one, it is another one to those who were not told.
+#[test]
+fn a_file_that_was_adopted_has_another_history() {
+    for file in Restored::all() {
+        let lineage = |table: &SqliteTable| describe(table).capabilities.lineage;
+        done(&file.table(), says("new"));
+        let before = file.table();
+        let first = lineage(&before).unwrap();
+        file.restore();
+        let adopting = file.shop.builder("t").adopt(true).build().unwrap();
+        let second = lineage(&adopting).unwrap();
+        assert_ne!(first, second);
+        assert_eq!(
+            lineage(&file.table()).as_deref(),
+            Some(&*second),
+            "once is enough"
+        );
+        let refused = try_scan(&before, None, 3).unwrap_err();
+        assert!(refused.message.contains("restored"), "{refused}");
+    }
+}
+
+#[test]
+fn a_side_file_that_cannot_be_read_says_so() {
+    let [_, file] = Restored::all();
+    done(&file.table(), says("new"));
+    std::fs::remove_file(file.beside()).unwrap();
+    std::fs::create_dir(file.beside()).unwrap();
+    let refused = try_scan(&file.table(), None, 3).unwrap_err();
+    assert_eq!(refused.kind, PeerErrorKind::Unavailable, "{refused}");
+    assert!(refused.message.contains("readable"), "{refused}");
 }
 
 #[test]

@@ -5,12 +5,13 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use super::{Answer, Call, blocks, only, tasks};
+use super::{Answer, Call, blocks, tasks};
 use crate::error::{ApiError, ApiResult};
 use crate::markdown::edit::{self, Update};
 use crate::markdown::{Piece, What, read, render, render_with_ends};
 use crate::model::World;
 use crate::model::body::{Body, ids};
+use crate::model::cell::plain_text;
 use crate::model::fitting::Holder;
 use crate::model::row::Parent;
 use crate::value::limit;
@@ -104,10 +105,6 @@ pub(crate) fn update(world: &mut World, id: Uuid, call: &Call<'_>) -> ApiResult<
         let expected = "`\"insert_content\"`, `\"replace_content_range\"`, `\"update_content\"`, or `\"replace_content\"`";
         return Err(ApiError::body("body.type", expected, call.body.get("type")));
     };
-    only(
-        call.body,
-        &["type", kind, "allow_async", "markdown_version"],
-    )?;
     version(call.body.get("markdown_version"), "body")?;
     let command = Command::read(kind, call.body.get(kind))?;
     let is_task = tasks::asked_for(call.body, true)?;
@@ -183,19 +180,21 @@ fn guard(world: &World, id: Uuid, wanted: &[Piece], command: &Command) -> ApiRes
     if lost.is_empty() || command.may_delete() {
         return Ok(());
     }
-    let lines = lost.iter().map(|id| {
-        if world.pages.contains_key(id) {
-            // The name of one that the connection does not see is not told.
-            let title = world.page(*id).map_or("Untitled", |row| row.title());
-            format!("- page: \"{title}\" (id: {id})")
-        } else {
-            let title = world
-                .databases
-                .get(id)
-                .map(|database| crate::model::cell::plain_text(&database.shown_title()));
-            format!("- database: \"{}\" (id: {id})", title.unwrap_or_default())
-        }
-    });
+    let line = |id: &Uuid| {
+        let is_page = world.pages.contains_key(id);
+        let page = world.page(*id).map(|row| row.title().to_owned());
+        let database = || {
+            world
+                .database(*id)
+                .map(|found| plain_text(&found.shown_title()))
+        };
+        let kind = if is_page { "page" } else { "database" };
+        // The name of what the connection does not see is not told.
+        let title = page.or_else(|_| database());
+        let title = title.unwrap_or_else(|_| "Untitled".to_owned());
+        format!("- {kind}: \"{title}\" (id: {id})")
+    };
+    let lines = lost.iter().map(line);
     let lines: Vec<String> = lines.collect();
     Err(ApiError::validation(format!(
         "This operation would delete {} child page(s) or database(s):\n{}\nTo proceed, either:\n\
@@ -247,6 +246,7 @@ enum Place {
 }
 
 impl Command {
+    /// Members that the API does not know it ignores here, unlike elsewhere.
     fn read(kind: &str, given: Option<&Value>) -> ApiResult<Self> {
         let path = format!("body.{kind}");
         let given = match given {
@@ -254,16 +254,6 @@ impl Command {
             None => return Err(ApiError::body(&path, "defined", None)),
             other => return Err(ApiError::body(&path, "an object", other)),
         };
-        let known: &[&str] = match kind {
-            "insert_content" => &["content", "after", "position"],
-            "replace_content_range" => &["content", "content_range", "allow_deleting_content"],
-            "update_content" => &["content_updates", "allow_deleting_content"],
-            _ => &["new_str", "allow_deleting_content"],
-        };
-        if let Some((key, value)) = given.iter().find(|(key, _)| !known.contains(&key.as_str())) {
-            let path = format!("{path}.{key}");
-            return Err(ApiError::body(&path, "not present", Some(value)));
-        }
         let may_delete = match given.get("allow_deleting_content") {
             None => false,
             Some(Value::Bool(flag)) => *flag,

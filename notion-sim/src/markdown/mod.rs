@@ -78,7 +78,7 @@ impl Piece {
         }
     }
 
-    /// Name of its kind; that of blocks only.
+    /// Its kind, if it is a block that a text can say.
     pub(crate) fn kind(&self) -> Option<&'static BlockKind> {
         match &self.what {
             What::Block(kind, _) => Some(kind),

@@ -18,10 +18,7 @@ pub(super) const PARENTHESES: i32 = 32;
 
 /// The rich text of a line, in the form in which it is kept.
 pub(crate) fn read(text: &str) -> ApiResult<Value> {
-    let runs = parse(text.trim());
-    let kept = runs.into_iter().map(|run| kept(run).map(|runs| runs.0));
-    let kept: Vec<Vec<Value>> = kept.collect::<ApiResult<_>>()?;
-    Ok(Value::Array(kept.into_iter().flatten().collect()))
+    all_kept(parse(text.trim()))
 }
 
 /// Text without marks, as it is.
@@ -30,7 +27,7 @@ pub(super) fn plain(text: &str) -> ApiResult<Value> {
         style: Style::default(),
         core: Core::Text(text.to_owned()),
     };
-    kept(run).map(|runs| Value::Array(runs.0))
+    all_kept(vec![run])
 }
 
 /// The words of a line without their looks.
@@ -52,17 +49,21 @@ pub(super) fn only_link(text: &str) -> ApiResult<Option<(Value, String)>> {
         let alone = address.filter(|(_, rest)| rest.is_empty());
         return Ok(alone.map(|(address, _)| (json!([]), address)));
     };
-    let runs = std::mem::take(runs).into_iter().map(kept);
-    let runs: Vec<Kept> = runs.collect::<ApiResult<_>>()?;
-    let runs = runs.into_iter().flat_map(|kept| kept.0).collect();
-    Ok(Some((Value::Array(runs), std::mem::take(address))))
+    let words = all_kept(std::mem::take(runs))?;
+    Ok(Some((words, std::mem::take(address))))
 }
 
-/// Runs as rich text holds them.
-struct Kept(Vec<Value>);
+/// Runs as rich text.
+fn all_kept(runs: Vec<Run>) -> ApiResult<Value> {
+    let mut out = Vec::with_capacity(runs.len());
+    for run in runs {
+        out.extend(kept(run)?);
+    }
+    Ok(Value::Array(out))
+}
 
 /// A run in the form in which it is kept; a long one is several.
-fn kept(run: Run) -> ApiResult<Kept> {
+fn kept(run: Run) -> ApiResult<Vec<Value>> {
     let style = &run.style;
     let looks = json!({
         "bold": style.bold, "italic": style.italic, "strikethrough": style.strike,
@@ -91,7 +92,7 @@ fn kept(run: Run) -> ApiResult<Kept> {
             keep(json!({"mention": mention, "plain_text": words, "annotations": looks}))?;
         }
     }
-    Ok(Kept(out))
+    Ok(out)
 }
 
 /// A text in parts that a run can hold.

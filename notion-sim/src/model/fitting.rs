@@ -97,6 +97,60 @@ impl World {
         Ok(())
     }
 
+    /// Makes mentions of `:name:` in words where that is a custom emoji.
+    fn find_emojis(&self, value: &mut Value) {
+        let Value::Array(items) = value else { return };
+        let mut out = Vec::with_capacity(items.len());
+        for mut item in std::mem::take(items) {
+            self.find_emojis(&mut item);
+            let is_words = item["type"] == "text" && item["annotations"]["code"] != true;
+            match item["text"]["content"].as_str().filter(|_| is_words) {
+                Some(words) => out.extend(self.with_emojis(&item, words)),
+                None => out.push(item),
+            }
+        }
+        *items = out;
+    }
+
+    /// A run of text in parts, the emojis among them.
+    fn with_emojis(&self, run: &Value, words: &str) -> Vec<Value> {
+        let say = |text: &str| {
+            let mut part = run.clone();
+            part["text"]["content"] = json!(text);
+            part["plain_text"] = json!(text);
+            part
+        };
+        let mut parts = Vec::new();
+        let (mut rest, mut from) = (words, 0);
+        while let Some(colon) = rest[from..].find(':').map(|at| from + at) {
+            let named = rest[colon + 1..]
+                .split_once(':')
+                .and_then(|(name, behind)| {
+                    let emoji = self.emojis.iter().find(|emoji| emoji.name == name)?;
+                    Some((emoji, behind))
+                });
+            let Some((emoji, behind)) = named else {
+                from = colon + 1;
+                continue;
+            };
+            if colon > 0 {
+                parts.push(say(&rest[..colon]));
+            }
+            parts.push(json!({
+                "type": "mention",
+                "mention": {"type": "custom_emoji", "custom_emoji": emoji.to_wire()},
+                "annotations": run["annotations"],
+                "plain_text": format!(":{}:", emoji.name),
+                "href": run["href"],
+            }));
+            (rest, from) = (behind, 0);
+        }
+        if !rest.is_empty() {
+            parts.push(say(rest));
+        }
+        parts
+    }
+
     /// Gives mentions that a text has no words for the names of what they mention.
     fn name_mentions(&self, value: &mut Value) {
         let Value::Array(items) = value else { return };
@@ -153,6 +207,7 @@ impl Fitting<'_> {
                 self.world.host_again(inner);
                 for (_, value) in inner.iter_mut() {
                     self.world.name_mentions(value);
+                    self.world.find_emojis(value);
                 }
                 let known = &self.world.blocks.known;
                 let is_original = |id: &Uuid| {

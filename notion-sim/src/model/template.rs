@@ -138,10 +138,15 @@ impl World {
         let draft = |block: &super::block::Block| {
             let mut inner = Value::Object(block.inner.clone());
             self.fill_in(&mut inner, zone);
+            // A copy of a synced block holds nothing itself, and may stand in its own original.
+            let is_copy = inner["synced_from"].is_object();
             Draft {
                 kind: block.kind,
                 inner: inner.as_object().cloned().unwrap_or_default(),
-                children: self.drafts_of(block.id, zone),
+                children: match is_copy {
+                    true => Vec::new(),
+                    false => self.drafts_of(block.id, zone),
+                },
             }
         };
         blocks.map(draft).collect()

@@ -5,9 +5,36 @@ use super::RunError;
 use super::cycle::{CHUNK, Cycle};
 use crate::link::Side;
 use crate::pair::{Base, PairState};
-use crate::port::{Bookmark, Change, Query};
+use crate::port::{Bookmark, Change, PeerError, PeerErrorKind, Query};
 
 impl Cycle<'_> {
+    /// Refuses a place of another history than the link agreed under, where nobody said to adopt it: what
+    /// it lacks would count as edits.
+    pub(super) fn check_lineages(&mut self) -> Result<(), RunError> {
+        for side in Side::BOTH {
+            let Some(now) = &self.described[side].capabilities.lineage else {
+                continue;
+            };
+            let known = self.memory.sides[side].lineage.replace(now.clone());
+            if known.is_none_or(|known| known == *now) {
+                continue;
+            }
+            if !self.options.adopt && !self.memory.adopting {
+                let place = &self.engine.spec.places[side];
+                let why = "it was restored from a backup since this link last ran, and what it lacks \
+                           would count as edits; to take it as it is, adopt it (`RunOptions::adopt`)";
+                return Err(RunError::Peer(PeerError::new(
+                    place,
+                    PeerErrorKind::Local,
+                    why,
+                )));
+            }
+            // With the new history, whatever is committed first.
+            self.memory.adopting = true;
+        }
+        Ok(())
+    }
+
     /// Marks the base of every pair as lost, where that was asked for, or where a run that was asked
     /// died on the way: half of it would leave a memory of which nobody knows what to believe.
     pub(super) async fn give_up_bases(&mut self) -> Result<(), RunError> {

@@ -10,7 +10,7 @@ use super::{RunError, RunOutcome};
 use crate::conflict::LIFECYCLE;
 use crate::link::Side;
 use crate::outbox::{Intent, IntentEvent, IntentField, IntentId, IntentState};
-use crate::pair::{PairId, PairState, RecordState, Standing};
+use crate::pair::{Base, PairId, PairState, RecordState, Standing};
 use crate::plan::{Guard, PairPlan, PlannedCommand, PlannedField, Refusal, RowRule};
 use crate::port::{
     Absence, Bookmark, Change, CommandKind, CreateSafety, Effect, Lookup, Outcome, Query,
@@ -182,7 +182,9 @@ impl Cycle<'_> {
             let filter = &self.engine.spec.filters[command.side];
             filter.is_some()
         });
-        if alone && nothing_else && !filtered {
+        // That a base is whole again is decided by a look at what both sides hold then.
+        let is_lost = pair.base.as_ref().is_some_and(Base::is_lost);
+        if alone && nothing_else && !filtered && !is_lost {
             // The effects are all that was left: with them the pair is clean, or only in conflict.
             let over = effects
                 .iter()

@@ -10,7 +10,6 @@ use tracing::Instrument;
 
 use super::budget::{Budget, Spending};
 use super::drift::UndecodedFields;
-use super::index_lag::IndexLag;
 use super::marks::Marks;
 use super::postpone::Postponed;
 use super::references::Routes;
@@ -67,8 +66,6 @@ pub(super) struct Cycle<'a> {
     pub(super) scan_empty: Sides<bool>,
     /// When this run's scans began, on the clock that does not jump.
     pub(super) scan_elapsed: Sides<Option<Duration>>,
-    /// What is known of records that an index may not show yet.
-    pub(super) index: Sides<IndexLag>,
     pub(super) conflicts: BTreeMap<PairId, Vec<Conflict>>,
     pub(super) intents: BTreeMap<(PairId, Side), Intent>,
     pub(super) dead: BTreeMap<PairId, Vec<Intent>>,
@@ -140,7 +137,6 @@ impl<'a> Cycle<'a> {
             returned: Sides::default(),
             scan_empty: Sides::default(),
             scan_elapsed: Sides::default(),
-            index: Sides::default(),
             conflicts: BTreeMap::new(),
             intents: BTreeMap::new(),
             dead: BTreeMap::new(),
@@ -354,6 +350,7 @@ impl<'a> Cycle<'a> {
 
     /// What earlier runs left open.
     pub(super) async fn load(&mut self) -> Result<(), RunError> {
+        self.check_lineages()?;
         for side in Side::BOTH {
             // Written in the future, by a clock that has jumped back since: counted from now on.
             for at in self.memory.sides[side].ahead_of_index.values_mut() {

@@ -7,13 +7,8 @@ use crate::pair::PairId;
 use crate::port::{Call, FieldSet, Lookup};
 use crate::record::Record;
 
-/// What a run knows of an index beside what is remembered.
-#[derive(Debug, Default)]
-pub(super) struct IndexLag {
-    /// Whether a scan of this run met what earlier runs remembered. Until then it counts whatever the
-    /// clock says: it may have jumped ahead between the runs, and a page is as old as the request for it.
-    met: bool,
-}
+/// More than a remote peer lets us write within its lag.
+const KEPT: usize = 512;
 
 impl Cycle<'_> {
     /// A record that we know better than the index yet does is read directly: the scan may show it
@@ -25,7 +20,8 @@ impl Cycle<'_> {
         pair: PairId,
         record: Record,
     ) -> Result<Option<Record>, RunError> {
-        if !self.is_ahead_of_index(side, pair) {
+        // Whatever the clock says: it may have jumped, and a page is as old as the request for it.
+        if !self.memory.sides[side].ahead_of_index.contains_key(&pair) {
             return Ok(Some(record));
         }
         let call = Call::new(&self.options.cancel);
@@ -37,28 +33,24 @@ impl Cycle<'_> {
             return Ok(None);
         };
         if now.digest() == record.digest() {
-            // The index has caught up with it.
-            self.memory.sides[side].ahead_of_index.remove(&pair);
+            self.caught_up(side, pair);
         } else {
-            // It has not, and may show the same to the next scan.
+            // The next scan may show the same.
             self.note_direct(side, pair);
         }
         Ok(Some(now))
     }
 
+    /// Whether a record was written or read directly less than the lag ago.
     pub(super) fn is_ahead_of_index(&self, side: Side, pair: PairId) -> bool {
         let lag = self.described[side].capabilities.index_lag;
         let known = self.memory.sides[side].ahead_of_index.get(&pair);
-        known.is_some_and(|at| !self.index[side].met || self.engine.clock.now().since(*at) < lag)
+        known.is_some_and(|at| self.engine.clock.now().since(*at) < lag)
     }
 
-    /// All that a run reads of a side was taken in.
-    pub(super) fn index_met(&mut self, side: Side) {
-        let lag = self.described[side].capabilities.index_lag;
-        let now = self.engine.clock.now();
-        self.index[side].met = true;
-        let ahead = &mut self.memory.sides[side].ahead_of_index;
-        ahead.retain(|_, at| now.since(*at) < lag);
+    /// A scan showed a record as it is remembered: the index has caught up with it.
+    pub(super) fn caught_up(&mut self, side: Side, pair: PairId) {
+        self.memory.sides[side].ahead_of_index.remove(&pair);
     }
 
     /// Remembers that a record was written or read directly just now.
@@ -69,7 +61,8 @@ impl Cycle<'_> {
         }
         let now = self.engine.clock.now();
         let ahead = &mut self.memory.sides[side].ahead_of_index;
-        if self.index[side].met {
+        // Until a scan shows them, whatever the clock says, as long as they are few.
+        if ahead.len() >= KEPT {
             ahead.retain(|_, at| now.since(*at) < lag);
         }
         ahead.insert(pair, now);

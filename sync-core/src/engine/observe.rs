@@ -44,7 +44,6 @@ impl Cycle<'_> {
             pin!(self.observe(side, way))
                 .instrument(span.clone())
                 .await?;
-            self.index_met(side);
             span.record("records", self.report.scanned[side]);
         }
         Ok(())
@@ -245,6 +244,9 @@ impl Cycle<'_> {
                             marks.mark(pair);
                             let content = digest.unwrap_or_else(|| record.digest());
                             let unchanged = seen == Some(content);
+                            if unchanged {
+                                self.caught_up(side, pair);
+                            }
                             if !(unchanged && (ranked || record.rank.is_none()))
                                 && !canary::seen_before(pair.0 * 2 + side as u64, content)
                             {

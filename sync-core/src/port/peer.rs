@@ -140,6 +140,9 @@ pub struct Capabilities {
     /// Whether records have ranks and scans may be limited to [`Scope::Slice`]. Without, a scan that
     /// is given up starts over.
     pub slices: bool,
+    /// Which history the place has, where it can tell: another one once it was restored from a backup and
+    /// taken as it is. A link that agreed under one is refused under another until it is adopted too.
+    pub lineage: Option<String>,
 }
 
 impl Capabilities {
@@ -162,6 +165,7 @@ impl Capabilities {
             field_ids: FieldIds::NameOnly,
             alter: false,
             slices: false,
+            lineage: None,
         }
     }
 
@@ -184,6 +188,7 @@ impl Capabilities {
             field_ids: FieldIds::Stable,
             alter: true,
             slices: false,
+            lineage: None,
         }
     }
 }

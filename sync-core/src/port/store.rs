@@ -162,10 +162,14 @@ pub struct SideMemory {
     pub schema: Option<Arc<Schema>>,
     /// When.
     pub described_at: Option<Timestamp>,
-    /// Records written or read directly less than the peer's index lag ago: a scan may still show
-    /// them as they were before.
+    /// Records written or read directly that no scan has shown so since: it may still show them as they
+    /// were before. Where they are many, those of less than the peer's index lag ago.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub ahead_of_index: BTreeMap<PairId, Timestamp>,
+    /// The history of the place that was agreed under, see
+    /// [`Capabilities::lineage`](super::Capabilities::lineage).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lineage: Option<String>,
 }
 
 /// A scan that is read slice by slice, over as many runs as it takes. It moves on only with what was

@@ -3,15 +3,17 @@
 
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use super::error::TableError;
 use super::feed::{self, SIDE};
+use crate::database::resolved;
 use crate::marks::{Marked, Marks, place_of, text_in};
 
-/// The file `<db>-notion-sync`. Programs share it: it is locked while it is read or written.
+/// The file `<db>-notion-sync`. Programs share it: it is locked while it is written.
 #[derive(Clone, Debug)]
 pub(super) struct Beside {
     path: PathBuf,
@@ -20,7 +22,7 @@ pub(super) struct Beside {
 
 impl Beside {
     pub(super) fn new(database: &Path, adopt: bool) -> Self {
-        let mut name = OsString::from(database);
+        let mut name = OsString::from(resolved(database));
         name.push("-notion-sync");
         Self {
             path: name.into(),
@@ -28,11 +30,8 @@ impl Beside {
         }
     }
 
-    /// Refuses a file that lacks what sync wrote into it; one that is adopted begins anew.
-    pub(super) fn check(&self, connection: &Connection) -> Result<(), TableError> {
-        if !self.is_behind(connection)? {
-            return Ok(());
-        }
+    /// Refuses a file that went back; one that is adopted begins anew.
+    pub(super) fn went_back(&self, connection: &Connection) -> Result<(), TableError> {
         if !self.adopt {
             return Err(self.restored());
         }
@@ -43,10 +42,13 @@ impl Beside {
         Ok(transaction.commit()?)
     }
 
-    fn is_behind(&self, connection: &Connection) -> Result<bool, TableError> {
-        let told = self.told();
+    /// Whether the file lacks what sync wrote into it.
+    pub(super) fn is_behind(&self, connection: &Connection) -> Result<bool, TableError> {
+        let told = self.told()?;
         Ok(match feed::marked(connection)? {
-            Some(marked) => marked.is_behind(told.of(&marked.lineage), self.place().as_deref()),
+            Some(marked) => {
+                marked.is_behind(told.of(&marked.lineage), self.place().as_deref(), false)
+            }
             // Whatever sync writes, it counts.
             None => told.is_anything(),
         })
@@ -66,7 +68,7 @@ impl Beside {
     /// committed.
     pub(super) fn count(&self, connection: &Connection) -> Result<Marked, TableError> {
         feed::make_side(connection)?;
-        let (marked, told) = (Marked::load(connection, SIDE)?, self.told());
+        let (marked, told) = (Marked::load(connection, SIDE)?, self.told()?);
         let here = self.place();
         let is_told = told.of(&marked.lineage).is_some() && marked.beside == here;
         if let Some(here) = here.filter(|_| !is_told)
@@ -87,6 +89,18 @@ impl Beside {
         self.change(false, |marks| marks.raise(&marked.lineage, marked.durable));
     }
 
+    /// The last entry of a feed that any scan has seen.
+    pub(super) fn seen(&self, feed: &str) -> Option<u64> {
+        self.told().ok()?.of(feed)
+    }
+
+    /// Notes it, where it moved on.
+    pub(super) fn note_seen(&self, feed: &str, seq: u64) {
+        if self.seen(feed) < Some(seq) {
+            self.change(false, |marks| marks.raise(feed, seq));
+        }
+    }
+
     /// Takes it away.
     pub(super) fn remove(&self) {
         // It may not be there, and does no harm where it stays.
@@ -97,12 +111,26 @@ impl Beside {
         place_of(&self.path)
     }
 
-    fn told(&self) -> Marks {
-        let file = File::open(&self.path).and_then(|file| file.lock_shared().map(|()| file));
-        file.map_or_else(
-            |_| Marks::default(),
-            |mut file| Marks::parse(&text_in(&mut file)),
-        )
+    /// All it says. One that is not there says nothing; one that cannot be read may say anything.
+    fn told(&self) -> Result<Marks, TableError> {
+        let read = || {
+            let mut file = File::open(&self.path)?;
+            // Whoever writes holds it for a moment. One who holds it for long does not write.
+            for _ in 0..1_000 {
+                if file.try_lock_shared().is_ok() {
+                    break;
+                }
+                std::thread::yield_now();
+            }
+            let mut text = String::new();
+            file.read_to_string(&mut text)?;
+            Ok::<_, std::io::Error>(text)
+        };
+        match read() {
+            Ok(text) => Ok(Marks::parse(&text)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Marks::default()),
+            Err(error) => Err(TableError::Beside(self.path.clone(), error)),
+        }
     }
 
     /// Whether the change stands there, `for_good` whatever happens to the machine.
@@ -125,7 +153,9 @@ impl Beside {
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let file = options.open(&self.path)?;
-        file.lock()?;
+        // Two programs of ours are rarely at it at once. What one of them misses to note is noted with the
+        // next write.
+        file.try_lock()?;
         Ok(file)
     }
 }

@@ -97,10 +97,13 @@ pub enum TableError {
     #[error(
         "the table's file was restored from a backup, or {} beside it was deleted: what is missing would \
          count as edits; restore a later one, or take it as it is (`SqliteTableBuilder::adopt` and \
-         `RunOptions::adopt`)",
+         `RunOptions::adopt`); where the database itself was made anew, delete that file",
         .0.display()
     )]
     Restored(PathBuf),
+    /// The file that tells how often sync wrote cannot be read.
+    #[error("{} tells whether the file beside it was restored; make it readable and writable", .0.display())]
+    Beside(PathBuf, #[source] std::io::Error),
     /// A scan cannot go on from this token.
     #[error("the scan cannot go on from there; start it again")]
     BadToken,

@@ -363,6 +363,39 @@ impl Place {
     }
 }
 
+/// What scans have seen of a feed is told beside the file, under this name.
+fn seen_as(connection: &Connection, layout: &Layout, at: Place) -> Result<String, TableError> {
+    let lineage = marked(connection)?.map_or_else(String::new, |marked| marked.lineage);
+    Ok(format!("{lineage}/{}/{}", at.mark >> 32, layout.name))
+}
+
+/// Whether the feed lacks what a scan has seen, whichever link it was of.
+pub(super) fn lacks_seen(
+    connection: &Connection,
+    layout: &Layout,
+    beside: &Beside,
+) -> Result<bool, TableError> {
+    if !is_there(connection, &feed_name(layout))? {
+        return Ok(false);
+    }
+    let now = Place::now(connection, layout)?;
+    let feed = seen_as(connection, layout, now)?;
+    Ok(u64::try_from(now.seq).is_ok_and(|now| beside.seen(&feed) > Some(now)))
+}
+
+/// What to tell of a scan that ended with this cursor.
+pub(super) fn seen(
+    connection: &Connection,
+    layout: &Layout,
+    cursor: Option<&Cursor>,
+) -> Result<Option<(String, u64)>, TableError> {
+    let Some(at) = cursor.and_then(Place::of) else {
+        return Ok(None);
+    };
+    let feed = seen_as(connection, layout, at)?;
+    Ok(u64::try_from(at.seq).ok().map(|seq| (feed, seq)))
+}
+
 /// What became of a place in the feed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fate {

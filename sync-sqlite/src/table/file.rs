@@ -9,11 +9,14 @@ use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 use super::Setup;
 use super::beside::Beside;
 use super::error::TableError;
+use super::feed;
 use super::layout::Layout;
 
 pub(super) struct File {
     connection: Connection,
     beside: Beside,
+    /// The history it had when it was looked at.
+    lineage: Option<String>,
     setup: Setup,
     /// The layout, and the version of the file's schema it was read from.
     layout: Option<(i64, Arc<Layout>)>,
@@ -40,14 +43,29 @@ impl File {
         Ok(Self {
             connection,
             beside: Beside::new(path, adopt),
+            lineage: None,
             setup,
             layout: None,
         })
     }
 
-    /// Refuses a file that was restored, unless it is adopted.
-    pub(super) fn check(&self) -> Result<(), TableError> {
-        self.beside.check(&self.connection)
+    /// Refuses a file that was restored, unless it is adopted, and one that somebody else adopted since
+    /// it was looked at here.
+    pub(super) fn check(&mut self) -> Result<(), TableError> {
+        let beside = self.beside();
+        let (snapshot, layout) = self.begin(TransactionBehavior::Deferred)?;
+        let went_back =
+            beside.is_behind(&snapshot)? || feed::lacks_seen(&snapshot, &layout, &beside)?;
+        drop(snapshot);
+        if went_back {
+            beside.went_back(&self.connection)?;
+        }
+        let now = feed::marked(&self.connection)?.map(|marked| marked.lineage);
+        if self.lineage.is_some() && now.is_some() && self.lineage != now && !beside.adopts() {
+            return Err(beside.restored());
+        }
+        self.lineage = now.or(self.lineage.take());
+        Ok(())
     }
 
     /// What tells beside the file how often sync wrote to it.

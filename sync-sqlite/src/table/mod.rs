@@ -140,7 +140,11 @@ impl SqliteTable {
     /// # Errors
     /// When the file cannot be written.
     pub async fn stop_capture(&self) -> Result<(), TableError> {
-        self.ask(|file| file.write(feed::stop)).await
+        self.ask(|file| {
+            file.check()?;
+            file.write(feed::stop)
+        })
+        .await
     }
 
     /// Takes away all that was ever made beside the table: triggers, notes, markers of creates.
@@ -149,6 +153,7 @@ impl SqliteTable {
     /// When the file cannot be written.
     pub async fn remove_side_tables(&self) -> Result<(), TableError> {
         self.ask(|file| {
+            file.check()?;
             if file.write(feed::remove)? {
                 file.beside().remove();
             }

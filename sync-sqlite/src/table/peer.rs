@@ -38,10 +38,12 @@ impl Peer for SqliteTable {
                 // Where the file cannot be written now, a later look notes it.
                 let _ = file.write(lives::note);
             }
-            file.read(|_, layout| {
+            file.read(|snapshot, layout| {
+                let mut capabilities = capabilities(layout);
+                capabilities.lineage = feed::marked(snapshot)?.map(|marked| marked.lineage);
                 Ok(Description {
                     schema: layout.schema(),
-                    capabilities: capabilities(layout),
+                    capabilities,
                 })
             })
         })
@@ -61,18 +63,24 @@ impl Peer for SqliteTable {
                 file.check()?;
             }
             let beside = file.beside();
-            file.read(|snapshot, layout| match &from {
-                ScanFrom::Start { since, .. } => Scan::start(
-                    snapshot,
-                    layout,
-                    since.as_ref(),
-                    &beside,
-                )?
-                .page(snapshot, layout, &fields, limit.max(1)),
-                ScanFrom::Next(token) => {
-                    Scan::parse(&token.0)?.page(snapshot, layout, &fields, limit.max(1))
-                }
-            })
+            let (page, seen) = file.read(|snapshot, layout| {
+                let scan = match &from {
+                    ScanFrom::Start { since, .. } => {
+                        Scan::start(snapshot, layout, since.as_ref(), &beside)?
+                    }
+                    ScanFrom::Next(token) => Scan::parse(&token.0)?,
+                };
+                let page = scan.page(snapshot, layout, &fields, limit.max(1))?;
+                let seen = match &page.next {
+                    Next::End { cursor, .. } => feed::seen(snapshot, layout, cursor.as_ref())?,
+                    Next::More(_) => None,
+                };
+                Ok((page, seen))
+            })?;
+            if let Some((feed, seq)) = seen {
+                beside.note_seen(&feed, seq);
+            }
+            Ok(page)
         })
         .await
     }

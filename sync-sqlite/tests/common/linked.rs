@@ -85,6 +85,12 @@ impl Linked {
         block_on(self.replica(at).align(&schema, None, true)).map(drop)
     }
 
+    /// Lays a table out for a plan: nothing is written.
+    pub(crate) fn try_plan(&self, at: usize) -> Result<(), StoreError> {
+        let schema = self.sources[at].schema();
+        block_on(self.replica(at).align(&schema, None, false)).map(drop)
+    }
+
     /// Runs until nothing is left to do, some time apart.
     pub(crate) fn settle(&self) {
         for _ in 0..4 {

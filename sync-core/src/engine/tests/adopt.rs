@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use futures::executor::block_on;
 
-use super::world::{World, is_live, text};
+use super::world::{World, is_live, tags, text};
 use crate::conflict::Resolution;
-use crate::engine::{Report, RunError, RunOptions};
+use crate::engine::{Report, RunError, RunOptions, VerifyOptions};
 use crate::link::{Authority, Policy, Side};
 use crate::pair::RecordState;
 use crate::plan::RowRule;
@@ -66,6 +66,50 @@ fn pain_40_a_backup_restored_loses_no_edit_that_it_does_not_know_of() {
     assert_eq!(world.notion.value(&pages[0], "notes"), Some(text("new")));
     assert_eq!(world.local.value(&row, "notes"), Some(text("old")));
     assert_eq!(world.notion.take_mutations(), []);
+}
+
+/// What fills the last field of a record whose base was lost leaves nothing to wait for.
+#[test]
+fn a_record_that_was_filled_while_it_was_adopted_is_settled() {
+    let (world, _) = restored(|world, pages| {
+        world.notion.person_sets(&pages[0], "tags", tags(&["a"]));
+    });
+    let report = adopted(&world);
+    assert_eq!(report.settled.right.patched, 1, "{report:?}");
+    let found = block_on(world.engine().verify(&VerifyOptions::default())).unwrap();
+    assert!(
+        found.classes.keys().all(|class| class.is_settled()),
+        "{found:?}"
+    );
+}
+
+/// A place says that it was restored and taken as it is by somebody: not by this link.
+#[test]
+fn pain_40_a_place_of_another_history_is_refused_until_this_link_adopts_it() {
+    let world = World::new();
+    world.notion.lineage("first");
+    let page = world.notion.person_creates(&[("title", text("a"))]);
+    world.run();
+    let row = world.partner(Side::Left, &page);
+    world.notion.lineage("second");
+    let engine = world.engine();
+    world.local.person_sets(&row, "title", text("b"));
+    world.notion.take_mutations();
+    for options in [
+        RunOptions::default(),
+        RunOptions {
+            full: true,
+            ..RunOptions::default()
+        },
+    ] {
+        let refused = block_on(engine.run(&options)).unwrap_err();
+        assert!(refused.to_string().contains("restored"), "{refused}");
+        assert!(block_on(engine.plan(&options)).is_err());
+    }
+    assert_eq!(world.notion.take_mutations(), []);
+    let report = block_on(engine.run(&adopt())).unwrap();
+    assert_eq!(report.open_conflicts, 1, "{report:?}");
+    block_on(engine.run(&RunOptions::default())).unwrap();
 }
 
 #[test]

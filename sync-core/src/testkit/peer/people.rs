@@ -106,6 +106,11 @@ impl MemoryPeer {
         inner.habits.shows_ranks = true;
     }
 
+    /// Tells of this history from now on, as after a backup was restored and taken as it is.
+    pub fn lineage(&self, lineage: &str) {
+        self.inner().capabilities.lineage = Some(lineage.to_owned());
+    }
+
     /// Scans and searches miss edits younger than this from now on.
     pub fn lag(&self, lag: Duration) {
         self.inner().capabilities.index_lag = lag;

@@ -346,6 +346,7 @@ pub fn link_memory() -> BoxedStrategy<LinkMemory> {
                 schema: None,
                 described_at: None,
                 ahead_of_index: ahead,
+                lineage: None,
                 sweep,
                 catch_up,
             },

@@ -29,8 +29,8 @@ pub(super) fn make(connection: &Connection, layout: &Layout, ask: &Ask) -> Resul
     if is_there {
         refuse_unique_indexes(connection, table)?;
         let there = There::load(connection, &table.name)?;
-        let replaced = refill::replaced(connection, table, &there, unwatched)?;
-        refill::fill(connection, table, link.id, &replaced, unwatched)?;
+        let replaced = refill::replaced(connection, layout, &there, unwatched)?;
+        refill::fill(connection, table, link.id, &replaced)?;
         is_unsure |= !replaced.is_empty();
         rename_columns(connection, layout)?;
         add_columns(connection, table)?;
@@ -54,6 +54,21 @@ pub(super) fn make(connection: &Connection, layout: &Layout, ask: &Ask) -> Resul
         let_rest(connection, table)?;
     }
     Ok(())
+}
+
+/// What a column shows that a run would fill again first is nothing to plan by.
+pub(super) fn refuse_replaced(connection: &Connection, layout: &Layout) -> Result<()> {
+    let table = &layout.table;
+    let there = There::load(connection, &table.name)?;
+    let unwatched = !triggers::are_there(connection, table)?;
+    match refill::replaced(connection, layout, &there, unwatched)?.first() {
+        None => Ok(()),
+        Some(replaced) => Err(failed(format!(
+            "column {:?} of {} is another one than sync made: a run fills it again before anything else, and \
+             then there is something to plan",
+            replaced.name, table.name
+        ))),
+    }
 }
 
 /// A row that was put into the trash before any run saw it waits for nothing: no record of it was ever made.
@@ -326,7 +341,7 @@ fn remember(connection: &Connection, link: i64, table: &Table) -> Result<()> {
             limits,
             &column.target,
             column.mapped,
-            there.place(column),
+            there.place(&column.name),
         ])?;
     }
     Ok(())

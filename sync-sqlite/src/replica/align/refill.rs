@@ -4,90 +4,137 @@
 use rusqlite::Connection;
 use rusqlite::types::Value as Sql;
 
+use super::Layout;
 use crate::error::{Result, failed};
 use crate::pairs::{FROM, Stored, WHOLE, bounds};
 use crate::replica::column::Column;
 use crate::replica::names::{literal, quote, same};
-use crate::replica::{Table, row_of, with_gate};
+use crate::replica::{Table, has_foreign_triggers, in_private, row_of, triggers};
 
 /// Cells that are written at a time.
 const AT_ONCE: usize = 1_000;
 
 /// A table's columns in the file, in their order, generated ones included.
-pub(super) struct There(Vec<(String, String)>);
+pub(super) struct There(Vec<Found>);
+
+struct Found {
+    name: String,
+    ty: String,
+    /// The expression of its DEFAULT.
+    default: Option<String>,
+    takes_null: bool,
+}
 
 impl There {
     pub(super) fn load(connection: &Connection, table: &str) -> Result<Self> {
-        let sql = "SELECT name, type FROM pragma_table_xinfo(?1) ORDER BY cid";
+        let sql = "SELECT name, type, dflt_value, NOT \"notnull\" FROM pragma_table_xinfo(?1) ORDER BY cid";
         let mut statement = connection.prepare(sql)?;
-        let columns = statement.query_map([table], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let columns = statement.query_map([table], |row| {
+            Ok(Found {
+                name: row.get(0)?,
+                ty: row.get(1)?,
+                default: row.get(2)?,
+                takes_null: row.get(3)?,
+            })
+        })?;
         Ok(Self(columns.collect::<rusqlite::Result<_>>()?))
     }
 
-    pub(super) fn place(&self, column: &Column) -> Option<i64> {
-        let mut columns = self.0.iter();
-        let at = columns.position(|(name, _)| same(name, &column.name))?;
+    pub(super) fn place(&self, name: &str) -> Option<i64> {
+        let at = self.0.iter().position(|found| same(&found.name, name))?;
         i64::try_from(at).ok()
     }
 
-    fn type_of(&self, column: &Column) -> Option<&str> {
-        let mut columns = self.0.iter();
-        let found = columns.find(|(name, _)| same(name, &column.name))?;
-        Some(&found.1)
+    fn last(&self) -> Option<i64> {
+        i64::try_from(self.0.len()).ok().map(|many| many - 1)
     }
 }
 
-/// Columns that are others than sync made. What ALTER TABLE adds comes last, and no other change moves a
-/// column towards the end: one that stands behind its place was added anew. Where triggers are missing
-/// (`unwatched`), it may have been the last before, too, and shows nothing.
+/// A column that is another one than sync made.
+pub(super) struct Replaced<'a> {
+    column: &'a Column,
+    /// What it is called in the file, where that is to change.
+    pub(super) name: &'a str,
+    /// Whether what was noted of it is about the former one, which lives on under another name.
+    renamed: bool,
+    /// What stands in a cell that nobody wrote.
+    blank: String,
+    takes_null: bool,
+}
+
+/// Columns that are others than sync made. SQLite renames a column in our triggers as well: one they do
+/// not name any more went away. Where a trigger is missing (`unwatched`) the place tells: what ALTER TABLE
+/// adds comes last, and no other change moves a column towards the end. One that was the last before, too,
+/// shows nothing.
 pub(super) fn replaced<'a>(
     connection: &Connection,
-    table: &'a Table,
+    layout: &'a Layout,
     there: &There,
     unwatched: bool,
-) -> Result<Vec<&'a Column>> {
+) -> Result<Vec<Replaced<'a>>> {
+    let table = &layout.table;
+    let triggers = triggers::of_table(connection, table)?.into_values();
+    let text = triggers.collect::<String>();
+    let is_named = |name: &str| text.contains(&format!("OLD.{} IS NOT", quote(name)));
+    let is_closed = |name: &str| text.contains(&format!("IS NOT OLD.{}", quote(name)));
+    let are_known = !unwatched && is_closed("_id");
     let mut replaced = Vec::new();
     for column in table.own().filter(|column| column.exists) {
-        let (Some(was), Some(is)) = (column.place, there.place(column)) else {
+        let mut renamed = layout.renamed.iter();
+        let former = renamed.find(|(_, name)| *name == column.name);
+        let name = former.map_or(&column.name, |(former, _)| former);
+        let Some(at) = there.place(name) else {
             continue;
         };
-        if is > was || unwatched && is_blank(connection, table, column)? {
-            let (wanted, found) = (column.form().sql_type(), there.type_of(column));
-            if found.is_some_and(|found| !found.eq_ignore_ascii_case(wanted)) {
-                return Err(failed(format!(
-                    "column {:?} of {} is another one than sync made, and {} instead of {wanted}; drop it \
-                     and add it again: ALTER TABLE {} ADD COLUMN {} {wanted}",
-                    column.name,
-                    table.name,
-                    found.unwrap_or_default(),
-                    table.quoted(),
-                    quote(&column.name),
-                )));
-            }
-            replaced.push(column);
+        let found = &there.0[usize::try_from(at).unwrap_or_default()];
+        let renamed = are_known && !is_named(name) && !is_closed(name);
+        let is_last = there.last() == Some(at);
+        let moved = column.place.is_some_and(|was| at > was);
+        let blank = found.default.as_deref().unwrap_or("NULL").to_owned();
+        let is_other =
+            renamed || moved || unwatched && is_last && is_blank(connection, table, name, &blank)?;
+        if !is_other {
+            continue;
         }
+        let wanted = column.form().sql_type();
+        if !found.ty.eq_ignore_ascii_case(wanted) {
+            return Err(failed(format!(
+                "column {name:?} of {} is another one than sync made, of type {:?} instead of {wanted}; drop \
+                 it and add it again: ALTER TABLE {} ADD COLUMN {} {wanted}",
+                table.name,
+                found.ty,
+                table.quoted(),
+                quote(name),
+            )));
+        }
+        replaced.push(Replaced {
+            column,
+            name,
+            renamed,
+            blank,
+            takes_null: found.takes_null,
+        });
     }
     Ok(replaced)
 }
 
-fn is_blank(connection: &Connection, table: &Table, column: &Column) -> Result<bool> {
-    let (quoted, name) = (table.quoted(), quote(&column.name));
-    let sql = format!("SELECT 1 FROM {quoted} WHERE {name} IS NOT NULL");
+fn is_blank(connection: &Connection, table: &Table, name: &str, blank: &str) -> Result<bool> {
+    let (quoted, name) = (table.quoted(), quote(name));
+    let sql = format!("SELECT 1 FROM {quoted} WHERE {name} IS NOT ({blank})");
     Ok(!connection.prepare(&sql)?.exists([])?)
 }
 
-/// Writes into the empty cells of columns what stood there. With triggers in place nobody emptied a cell
-/// of one by an edit; where they were missing, what was noted as an edit stays.
+/// Writes what stood there into the cells that nobody wrote. What was noted as an edit stays one.
 pub(super) fn fill(
     connection: &Connection,
     table: &Table,
     link: i64,
-    columns: &[&Column],
-    unwatched: bool,
+    replaced: &[Replaced<'_>],
 ) -> Result<()> {
-    if columns.is_empty() {
+    if replaced.is_empty() {
         return Ok(());
     }
+    let watched = has_foreign_triggers(connection, table)?;
     let (from, to) = bounds(link, None)?;
     let sql =
         format!("SELECT {WHOLE} FROM {FROM} WHERE p.pk > ?1 AND p.pk < ?2 ORDER BY p.pk LIMIT ?3");
@@ -99,20 +146,22 @@ pub(super) fn fill(
         let mut read = 0;
         while let Some(row) = rows.next()? {
             (after, read) = (row.get(0)?, read + 1);
-            gather(&mut cells, &mut Stored::from_row(row)?, table, columns)?;
+            gather(&mut cells, &mut Stored::from_row(row)?, table, replaced)?;
         }
         drop(rows);
-        write(connection, table, columns, &cells, unwatched)?;
+        in_private(connection, watched, || {
+            write(connection, table, replaced, &cells)
+        })?;
         if read < AT_ONCE {
             break;
         }
     }
     // Edits that waited in the former column wait no more.
-    for column in columns {
+    for replaced in replaced {
         connection.execute(
             "INSERT INTO _sync_capture(tbl, row, col)
              SELECT tbl, row, col FROM _sync_pending WHERE tbl = ?1 AND col = ?2",
-            (&table.name, &column.name),
+            (&table.name, replaced.name),
         )?;
     }
     Ok(())
@@ -123,13 +172,14 @@ fn gather(
     cells: &mut Vec<(usize, i64, Sql)>,
     pair: &mut Stored,
     table: &Table,
-    columns: &[&Column],
+    replaced: &[Replaced<'_>],
 ) -> Result<()> {
     let side = table.source.other();
     let Some(row) = pair.key(side).and_then(row_of) else {
         return Ok(());
     };
-    for (at, column) in columns.iter().enumerate() {
+    for (at, replaced) in replaced.iter().enumerate() {
+        let column = replaced.column;
         // What is only shown is never read here: it is what the source has.
         let (side, id) = match column.projected() {
             true => (table.source, &column.field),
@@ -138,7 +188,7 @@ fn gather(
         let record = pair.shadow(side)?;
         let value = record.and_then(|record| record.cells.complete(id));
         if let Some(Ok(sql)) = value.map(|value| column.encode(value))
-            && sql != Sql::Null
+            && (sql != Sql::Null || replaced.takes_null)
         {
             cells.push((at, row, sql));
         }
@@ -149,30 +199,29 @@ fn gather(
 fn write(
     connection: &Connection,
     table: &Table,
-    columns: &[&Column],
+    replaced: &[Replaced<'_>],
     cells: &[(usize, i64, Sql)],
-    unwatched: bool,
 ) -> Result<()> {
     let quoted = table.quoted();
-    let update = |column: &&Column| {
-        let (name, table) = (quote(&column.name), literal(&table.name));
-        let mut sql = format!("UPDATE {quoted} SET {name} = ?2 WHERE _row = ?1 AND {name} IS NULL");
-        if unwatched {
+    let update = |replaced: &Replaced<'_>| {
+        let (name, blank) = (quote(replaced.name), &replaced.blank);
+        let mut sql =
+            format!("UPDATE {quoted} SET {name} = ?2 WHERE _row = ?1 AND {name} IS ({blank})");
+        if !replaced.renamed {
             sql.push_str(&format!(
                 " AND NOT EXISTS (SELECT 1 FROM _sync_pending e
-                   WHERE e.tbl = {table} AND e.row = ?1 AND e.col = {})",
-                literal(&column.name)
+                   WHERE e.tbl = {} AND e.row = ?1 AND e.col = {})",
+                literal(&table.name),
+                literal(replaced.name)
             ));
         }
         sql
     };
-    let updates: Vec<String> = columns.iter().map(update).collect();
-    with_gate(connection, || {
-        for (at, row, sql) in cells {
-            connection
-                .prepare_cached(&updates[*at])?
-                .execute((row, sql))?;
-        }
-        Ok(())
-    })
+    let updates: Vec<String> = replaced.iter().map(update).collect();
+    for (at, row, sql) in cells {
+        connection
+            .prepare_cached(&updates[*at])?
+            .execute((row, sql))?;
+    }
+    Ok(())
 }
