@@ -68,7 +68,9 @@ pub(super) fn look(connection: &Connection, layout: &mut Layout) -> Result<(), T
     let has_births = is_there(&births_name(layout))?
         && key_width(connection, &births_name(layout))? == layout.key.len();
     layout.set_births(has_births);
-    if layout.unreadable.is_some() || !is_there(&feed_name(layout))? {
+    // A feed always has an entry: one that somebody emptied may have missed anything.
+    let is_fed = is_there(&feed_name(layout))? && Place::last(connection, layout)?.is_some();
+    if layout.unreadable.is_some() || !is_fed {
         return Ok(());
     }
     let mut sql = connection
@@ -307,16 +309,25 @@ pub(super) struct Place {
 impl Place {
     /// The last entry.
     pub(super) fn now(connection: &Connection, layout: &Layout) -> Result<Self, TableError> {
+        let last = Self::last(connection, layout)?;
+        last.ok_or_else(|| rusqlite::Error::QueryReturnedNoRows.into())
+    }
+
+    fn last(connection: &Connection, layout: &Layout) -> rusqlite::Result<Option<Self>> {
         let sql = format!(
             "SELECT seq, mark FROM {} ORDER BY seq DESC LIMIT 1",
             quote(&feed_name(layout))
         );
-        Ok(connection.prepare_cached(&sql)?.query_row([], |row| {
+        let entry = |row: &rusqlite::Row<'_>| {
             Ok(Self {
                 seq: row.get(0)?,
                 mark: row.get(1)?,
             })
-        })?)
+        };
+        connection
+            .prepare_cached(&sql)?
+            .query_row([], entry)
+            .optional()
     }
 
     /// The place of a cursor.
@@ -383,7 +394,9 @@ pub(super) fn lacks_seen(
     if !is_there(connection, &feed_name(layout))? {
         return Ok(false);
     }
-    let now = Place::now(connection, layout)?;
+    let Some(now) = Place::last(connection, layout)? else {
+        return Ok(false);
+    };
     let feed = seen_as(connection, layout, now)?;
     let Some((seq, mark)) = beside.seen(&feed) else {
         return Ok(false);
