@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use super::error::TableError;
-use super::feed::{self, SIDE};
+use super::feed::{self, SIDE, Seen};
 use crate::database::resolved;
 use crate::marks::{Marked, Marks, place_of, text_in};
 
@@ -96,11 +96,11 @@ impl Beside {
     }
 
     /// Notes it, where it moved on.
-    pub(super) fn note_seen(&self, feed: &str, (seq, mark): (u64, u64)) {
-        if self.seen(feed).is_none_or(|(seen, _)| seen < seq) {
+    pub(super) fn note_seen(&self, last: &Seen) {
+        if self.seen(&last.feed).is_none_or(|(seq, _)| seq < last.seq) {
             self.change(false, |marks| {
-                marks.raise(feed, seq);
-                marks.set(&mark_of(feed), mark);
+                marks.raise(&last.feed, last.seq);
+                marks.set(&mark_of(&last.feed), last.own);
             });
         }
     }

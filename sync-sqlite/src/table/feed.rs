@@ -424,19 +424,28 @@ pub(super) fn lacks_seen(
     Ok(!is_pruned)
 }
 
+/// The last entry of a feed that a scan has seen.
+pub(super) struct Seen {
+    pub(super) feed: String,
+    pub(super) seq: u64,
+    /// Its own half of the mark.
+    pub(super) own: u64,
+}
+
 /// What to tell of a scan that ended with this cursor.
 pub(super) fn seen(
     connection: &Connection,
     layout: &Layout,
     cursor: Option<&Cursor>,
-) -> Result<Option<(String, (u64, u64))>, TableError> {
+) -> Result<Option<Seen>, TableError> {
     let Some(at) = cursor.and_then(Place::of) else {
         return Ok(None);
     };
     let feed = seen_as(connection, layout, at)?;
+    let own = at.own();
     Ok(u64::try_from(at.seq)
         .ok()
-        .map(|seq| (feed, (seq, at.own()))))
+        .map(|seq| Seen { feed, seq, own }))
 }
 
 /// What became of a place in the feed.

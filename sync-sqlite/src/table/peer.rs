@@ -77,8 +77,8 @@ impl Peer for SqliteTable {
                 };
                 Ok((page, seen))
             })?;
-            if let Some((feed, place)) = seen {
-                beside.note_seen(&feed, place);
+            if let Some(seen) = seen {
+                beside.note_seen(&seen);
             }
             Ok(page)
         })
