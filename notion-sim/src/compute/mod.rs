@@ -1,7 +1,12 @@
 //! What Notion computes: rollups and formulas, at the moment they are read. A value that was loaded, or set by
 //! [`compute`](crate::NotionSim::compute), is shown as it is.
 
+mod dates;
+pub(crate) mod formula;
+mod functions;
+mod parse;
 pub(crate) mod rollup;
+mod worth;
 
 use std::cell::Cell as Counter;
 
@@ -83,7 +88,7 @@ impl Reading<'_> {
         self.left.set(left - 1);
         let inner = match property.kind {
             Kind::Rollup => rollup::value(self, row, property),
-            _ => empty_inner(&property.kind),
+            _ => formula::value(self, row, property),
         };
         self.depth.set(depth);
         // What began with enough and ran out of it would be wrong.

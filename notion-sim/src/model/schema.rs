@@ -7,7 +7,7 @@ use super::World;
 use super::cell::{Cell, Key, empty_inner};
 use super::kind::Kind;
 use super::property::{self, Property};
-use crate::compute::rollup;
+use crate::compute::{formula, rollup};
 use crate::error::{ApiError, ApiResult};
 use crate::ids::{IdSource, parse_id};
 use crate::value::{limit, option};
@@ -31,6 +31,8 @@ struct Draft {
     reoptioned: Vec<String>,
     /// Ids of rollups whose ends are to be found when the schema is whole.
     rollups: Vec<String>,
+    /// Ids of formulas whose properties are to be found then.
+    formulas: Vec<String>,
 }
 
 impl World {
@@ -42,7 +44,8 @@ impl World {
         given: &Map<String, Value>,
     ) -> ApiResult<()> {
         let mut ids = self.ids.clone();
-        let draft = first_draft(self, &mut ids, path, given)?;
+        let mut draft = first_draft(self, &mut ids, path, given)?;
+        settle_formulas(self, &mut draft, id)?;
         self.ids = ids;
         self.commit_schema(id, draft);
         Ok(())
@@ -50,7 +53,8 @@ impl World {
 
     /// Checks a schema without keeping it, so that a container is not made for a bad one.
     pub(crate) fn check_schema(&self, path: &str, given: &Map<String, Value>) -> ApiResult<()> {
-        first_draft(self, &mut self.ids.clone(), path, given).map(|_| ())
+        let mut draft = first_draft(self, &mut self.ids.clone(), path, given)?;
+        settle_formulas(self, &mut draft, Uuid::nil())
     }
 
     /// Applies the `properties` of an update: add, rename, change, or remove with null.
@@ -80,6 +84,7 @@ impl World {
             }
         }
         settle_rollups(self, &mut draft, Some(id))?;
+        settle_formulas(self, &mut draft, id)?;
         self.ids = ids;
         self.commit_schema(id, draft);
         Ok(())
@@ -340,6 +345,19 @@ fn settle_rollups(world: &World, draft: &mut Draft, own: Option<Uuid>) -> ApiRes
     Ok(())
 }
 
+/// Writes the formulas that a request gives the way they are read back, with their properties by id.
+fn settle_formulas(world: &World, draft: &mut Draft, own: Uuid) -> ApiResult<()> {
+    for id in std::mem::take(&mut draft.formulas) {
+        let Some(at) = draft.schema.iter().position(|property| property.id == id) else {
+            continue;
+        };
+        let text = draft.schema[at].config["expression"].as_str();
+        let text = formula::settle(world, &draft.schema, own, text.unwrap_or_default())?;
+        draft.schema[at].config["expression"] = json!(text);
+    }
+    Ok(())
+}
+
 fn add(
     world: &World,
     draft: &mut Draft,
@@ -533,7 +551,12 @@ fn configure(
             option::status_groups(options, ids)
         }
         Kind::UniqueId => json!({"prefix": given["prefix"]}),
-        Kind::Formula => json!({"expression": given["expression"].as_str().unwrap_or_default()}),
+        Kind::Formula => {
+            let text = given["expression"].as_str().unwrap_or_default();
+            formula::check(text)?;
+            draft.formulas.push(id.to_owned());
+            json!({"expression": text})
+        }
         Kind::Rollup => {
             rollup::check(path, given)?;
             draft.rollups.push(id.to_owned());

@@ -238,6 +238,16 @@ impl Parser<'_> {
         let path = format!("{path}.{name}");
         if property.kind.is_computed() {
             self.is_computed = true;
+            if property.kind == Kind::Formula
+                && let Some(outcome) = compute::formula::outcome(self.schema, property)
+                && inner.get(outcome.filter()).is_none()
+                && let Some(asked) = inner.as_object().and_then(|inner| inner.keys().next())
+            {
+                return Err(ApiError::validation(format!(
+                    "database property formula of type {} does not match filter {asked}",
+                    outcome.as_str()
+                )));
+            }
             let (within, family, path, inner) = computed(&property.kind, &path, inner)?;
             let target = Target::Computed(Box::new(property.clone()), within);
             return Ok(Node::Leaf(target, self.condition(family, &path, inner)?));
