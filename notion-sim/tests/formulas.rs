@@ -8,7 +8,7 @@ mod support;
 
 use document::check;
 use serde_json::{Value, json};
-use support::{Api, api, ids, title};
+use support::{Api, api, builder, ids, title};
 
 /// A table with a page that holds something of every type, and one that holds nothing.
 struct Fixture {
@@ -216,6 +216,10 @@ async fn an_empty_result_has_the_type_of_the_formula() {
     let fixture = fixture().await;
     for (expression, expected) in [
         (
+            r#"let(n, prop("N"), n * 2)"#,
+            json!({"type": "number", "number": null}),
+        ),
+        (
             r#"prop("N") * 2"#,
             json!({"type": "number", "number": null}),
         ),
@@ -388,6 +392,24 @@ async fn filters_and_sorts_go_by_the_result() {
             .query(&fixture.source, json!({"sorts": sorts}))
             .await;
         assert_eq!(ids(&list), expected, "empty is last, {direction}");
+    }
+}
+
+#[tokio::test]
+async fn a_snapshot_keeps_what_was_set_and_computes_the_rest() {
+    let fixture = fixture().await;
+    fixture.set("F", r#"prop("N") * 2"#).await.ok();
+    let three = json!({"type": "number", "number": 3});
+    fixture.api.sim.compute(&fixture.bare, "F", &three).unwrap();
+    let restored = builder().state(fixture.api.sim.state());
+    let api = support::with(restored).await;
+    for (page, before, after) in [(&fixture.full, 14, 2), (&fixture.bare, 3, 3)] {
+        let path = format!("/v1/pages/{page}");
+        let read = api.get(&path).await.ok();
+        assert_eq!(read["properties"]["F"]["formula"]["number"], before);
+        let change = json!({"properties": {"N": {"number": 1}}});
+        let read = api.patch(&path, change).await.ok();
+        assert_eq!(read["properties"]["F"]["formula"]["number"], after);
     }
 }
 

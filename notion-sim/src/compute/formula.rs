@@ -112,6 +112,7 @@ fn expected(schema: &[Property], expr: &Expr, depth: usize) -> Option<Outcome> {
         Expr::Name(_) => None,
         Expr::Call(name, arguments) => match (name.as_str(), arguments.as_slice()) {
             ("if", [_, yes, no]) => of(yes).or_else(|| of(no)),
+            ("let" | "lets", [.., body]) => of(body),
             ("ifs", branches) => branches.iter().skip(1).step_by(2).find_map(of),
             _ => functions::outcome(name),
         },
