@@ -27,7 +27,7 @@ type Kind = (&'static str, &'static str, Origin, &'static str);
 
 const OPTIONS: &str = r#"{"options":[{"name":"High"}]}"#;
 const FORMULA: &str = r#"{"expression":"1"}"#;
-const ROLLUP: &str = r#"{"relation_property_name":"relation","rollup_property_name":"Name","function":"show_original"}"#;
+const ROLLUP: &str = r#"{"relation_property_name":"relation 11","rollup_property_name":"Name","function":"show_original"}"#;
 
 const KINDS: [Kind; 31] = [
     (

@@ -23,6 +23,7 @@
 
 mod builder;
 mod clock;
+mod compute;
 mod control;
 mod endpoint;
 mod entry;

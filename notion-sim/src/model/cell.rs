@@ -163,6 +163,7 @@ impl Key {
             }
             Kind::Formula | Kind::Rollup => match inner["type"].as_str() {
                 Some("date") => Self::date(&inner["date"]),
+                Some("unsupported") => Self::Empty,
                 Some(result) => Self::scalar(&inner[result]),
                 None => Self::Empty,
             },

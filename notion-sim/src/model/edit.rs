@@ -44,7 +44,7 @@ impl World {
         self.add_options(&row.parent, &plan);
         let number = self.take_number(&row.parent);
         for property in self.schema_of(&row) {
-            if property.kind.is_bookkeeping() {
+            if property.kind.is_bookkeeping() || property.kind.is_computed() {
                 continue;
             }
             let inner = match &property.kind {
@@ -151,8 +151,8 @@ impl World {
         let before = self.page(id)?.clone();
         let schema = self.schema_of(&before);
         let found = super::property::find(schema, property).map(|at| &schema[at]);
-        let computed = |found: &&Property| matches!(found.kind, Kind::Formula | Kind::Rollup);
-        let found = found.filter(computed).cloned().ok_or_else(|| {
+        let found = found.filter(|found| found.kind.is_computed());
+        let found = found.cloned().ok_or_else(|| {
             ApiError::validation(format!("{property} is no formula or rollup of the page."))
         })?;
         let (now, lag) = (self.now, self.index_lag);

@@ -108,6 +108,11 @@ impl Kind {
         )
     }
 
+    /// Whether the value follows from other values.
+    pub(crate) fn is_computed(&self) -> bool {
+        matches!(self, Self::Formula | Self::Rollup)
+    }
+
     /// Whether values carry options of the schema.
     pub(crate) fn has_options(&self) -> bool {
         matches!(self, Self::Select | Self::MultiSelect | Self::Status)

@@ -104,7 +104,7 @@ impl World {
         let new = self.schema_of(&after);
         let cells = new
             .iter()
-            .filter(|property| !property.kind.is_bookkeeping());
+            .filter(|property| !property.kind.is_bookkeeping() && !property.kind.is_computed());
         cells
             .map(|property| {
                 let inner = match &property.kind {

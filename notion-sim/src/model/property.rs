@@ -94,12 +94,15 @@ pub(crate) fn find(schema: &[Property], key: &str) -> Option<usize> {
     schema
         .iter()
         .position(|property| property.name == key)
-        .or_else(|| {
-            let decoded = percent_decode(key);
-            schema
-                .iter()
-                .position(|p| p.id == key || percent_decode(&p.id) == decoded)
-        })
+        .or_else(|| find_by_id(schema, key))
+}
+
+/// Finds a property by id alone, in encoded or decoded form.
+pub(crate) fn find_by_id(schema: &[Property], id: &str) -> Option<usize> {
+    let decoded = percent_decode(id);
+    schema
+        .iter()
+        .position(|property| property.id == id || percent_decode(&property.id) == decoded)
 }
 
 /// The schema of a page that is not in a data source.

@@ -105,6 +105,10 @@ impl World {
                 self.render_relation(out, property, cell);
             }
             (_, Some(cell)) => out.push_str(cell.wire()),
+            (kind, None) if kind.is_computed() => {
+                let inner = self.page_reading().inner(row, property);
+                out.push_str(Cell::new(&property.id, kind, &inner).wire());
+            }
             (kind, None) => {
                 out.push_str(Cell::new(&property.id, kind, &empty_inner(kind)).wire());
             }

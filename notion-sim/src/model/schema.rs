@@ -7,6 +7,7 @@ use super::World;
 use super::cell::{Cell, Key, empty_inner};
 use super::kind::Kind;
 use super::property::{self, Property};
+use crate::compute::{formula, rollup};
 use crate::error::{ApiError, ApiResult};
 use crate::ids::{IdSource, parse_id};
 use crate::value::{limit, option};
@@ -28,6 +29,10 @@ struct Draft {
     retyped: Vec<Property>,
     /// Ids of properties that may have lost options.
     reoptioned: Vec<String>,
+    /// Ids of rollups whose ends are to be found when the schema is whole.
+    rollups: Vec<String>,
+    /// Ids of formulas whose properties are to be found then.
+    formulas: Vec<String>,
 }
 
 impl World {
@@ -39,7 +44,8 @@ impl World {
         given: &Map<String, Value>,
     ) -> ApiResult<()> {
         let mut ids = self.ids.clone();
-        let draft = first_draft(self, &mut ids, path, given)?;
+        let mut draft = first_draft(self, &mut ids, path, given)?;
+        settle_formulas(self, &mut draft, id)?;
         self.ids = ids;
         self.commit_schema(id, draft);
         Ok(())
@@ -47,7 +53,8 @@ impl World {
 
     /// Checks a schema without keeping it, so that a container is not made for a bad one.
     pub(crate) fn check_schema(&self, path: &str, given: &Map<String, Value>) -> ApiResult<()> {
-        first_draft(self, &mut self.ids.clone(), path, given).map(|_| ())
+        let mut draft = first_draft(self, &mut self.ids.clone(), path, given)?;
+        settle_formulas(self, &mut draft, Uuid::nil())
     }
 
     /// Applies the `properties` of an update: add, rename, change, or remove with null.
@@ -76,6 +83,8 @@ impl World {
                 (Some(at), config) => change(self, &mut draft, &mut ids, &path, at, config)?,
             }
         }
+        settle_rollups(self, &mut draft, Some(id))?;
+        settle_formulas(self, &mut draft, id)?;
         self.ids = ids;
         self.commit_schema(id, draft);
         Ok(())
@@ -117,6 +126,7 @@ impl World {
             self.make_mirror(id, &mirror);
         }
         self.rename_in_mirrors(id);
+        self.rename_in_rollups();
         self.number_pages(&pages, id);
         self.revision += 1;
     }
@@ -141,6 +151,29 @@ impl World {
                 && let Some(other) = target.schema[at].config["dual_property"].as_object_mut()
             {
                 other.insert("synced_property_name".into(), name);
+            }
+        }
+    }
+
+    /// Tells rollups what the properties they name are called now.
+    fn rename_in_rollups(&mut self) {
+        let mut renamed = Vec::new();
+        for source in self.data_sources.values() {
+            for (at, property) in source.schema.iter().enumerate() {
+                if property.kind != Kind::Rollup {
+                    continue;
+                }
+                if let Some((relation, read)) = rollup::ends(self, &source.schema, property) {
+                    let names = (relation.name().to_owned(), read.name().to_owned());
+                    renamed.push((source.id, at, names));
+                }
+            }
+        }
+        for (source, at, (relation, read)) in renamed {
+            if let Some(source) = self.data_sources.get_mut(&source) {
+                let config = &mut source.schema[at].config;
+                config["relation_property_name"] = json!(relation);
+                config["rollup_property_name"] = json!(read);
             }
         }
     }
@@ -183,6 +216,10 @@ impl World {
             let Some(page) = self.pages.get_mut(page) else {
                 continue;
             };
+            if new.kind.is_computed() {
+                page.rewrite().remove_cell(&new.id);
+                continue;
+            }
             let inner = match page.row().cell(&old.id) {
                 Some(cell) => convert(&old.kind, &new, cell),
                 None => empty_inner(&new.kind),
@@ -279,10 +316,46 @@ fn first_draft(
     }
     let titles = draft.schema.iter().filter(|p| p.kind == Kind::Title);
     match titles.count() {
-        1 => Ok(draft),
+        1 => {
+            settle_rollups(world, &mut draft, None)?;
+            Ok(draft)
+        }
         0 => Err(ApiError::validation("Title is not provided")),
         _ => Err(ApiError::validation("Only one title property is allowed.")),
     }
+}
+
+/// Finds the ends of the rollups that a request gives; `own` is the data source, when there is one.
+fn settle_rollups(world: &World, draft: &mut Draft, own: Option<Uuid>) -> ApiResult<()> {
+    for id in std::mem::take(&mut draft.rollups) {
+        let Some(at) = draft.schema.iter().position(|property| property.id == id) else {
+            continue;
+        };
+        let target = |relation: &Property| {
+            let target = relation.relation_target()?;
+            if Some(target) == own {
+                return Some(draft.schema.as_slice());
+            }
+            let found = world.data_source(target).ok()?;
+            Some(found.schema.as_slice())
+        };
+        let config = rollup::settle(&draft.schema, &draft.schema[at].config, target)?;
+        draft.schema[at].config = config;
+    }
+    Ok(())
+}
+
+/// Writes the formulas that a request gives the way they are read back, with their properties by id.
+fn settle_formulas(world: &World, draft: &mut Draft, own: Uuid) -> ApiResult<()> {
+    for id in std::mem::take(&mut draft.formulas) {
+        let Some(at) = draft.schema.iter().position(|property| property.id == id) else {
+            continue;
+        };
+        let text = draft.schema[at].config["expression"].as_str();
+        let text = formula::settle(world, &draft.schema, own, text.unwrap_or_default())?;
+        draft.schema[at].config["expression"] = json!(text);
+    }
+    Ok(())
 }
 
 fn add(
@@ -478,8 +551,17 @@ fn configure(
             option::status_groups(options, ids)
         }
         Kind::UniqueId => json!({"prefix": given["prefix"]}),
-        Kind::Formula => json!({"expression": given["expression"].as_str().unwrap_or_default()}),
-        Kind::Rollup => given.clone(),
+        Kind::Formula => {
+            let text = given["expression"].as_str().unwrap_or_default();
+            formula::check(text)?;
+            draft.formulas.push(id.to_owned());
+            json!({"expression": text})
+        }
+        Kind::Rollup => {
+            rollup::check(path, given)?;
+            draft.rollups.push(id.to_owned());
+            given.clone()
+        }
         Kind::Relation => {
             let target = given["data_source_id"]
                 .as_str()

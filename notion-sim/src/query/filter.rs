@@ -5,7 +5,9 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::condition::{self, Condition, Family};
+use crate::compute;
 use crate::error::{ApiError, ApiResult};
+use crate::model::World;
 use crate::model::cell::Key;
 use crate::model::kind::Kind;
 use crate::model::property::{self, Property};
@@ -21,6 +23,17 @@ enum Target {
     CreatedBy,
     EditedBy,
     Cell(String),
+    /// A formula or rollup, or what is in it.
+    Computed(Box<Property>, Within),
+}
+
+/// Which values of a computed property a condition is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Within {
+    Itself,
+    Any,
+    Every,
+    None,
 }
 
 #[derive(Debug, Clone)]
@@ -36,6 +49,8 @@ pub(crate) struct Filter {
     root: Option<Node>,
     /// Whether its meaning moves with the clock.
     pub(crate) is_relative: bool,
+    /// Whether it is about what other pages hold as well.
+    pub(crate) is_computed: bool,
 }
 
 struct Parser<'a> {
@@ -43,6 +58,7 @@ struct Parser<'a> {
     now: Timestamp,
     me: Uuid,
     is_relative: bool,
+    is_computed: bool,
 }
 
 impl Filter {
@@ -57,6 +73,7 @@ impl Filter {
             None | Some(Value::Null) => Ok(Self {
                 root: None,
                 is_relative: false,
+                is_computed: false,
             }),
             Some(given) => Self::parse_at("body.filter", schema, given, now, me),
         }
@@ -75,25 +92,27 @@ impl Filter {
             now,
             me,
             is_relative: false,
+            is_computed: false,
         };
         let root = Some(parser.node(path, given, 0)?);
         Ok(Self {
             root,
             is_relative: parser.is_relative,
+            is_computed: parser.is_computed,
         })
     }
 
     /// Whether a page passes.
-    pub(crate) fn holds(&self, row: &Row) -> bool {
-        self.root.as_ref().is_none_or(|root| root.holds(row))
+    pub(crate) fn holds(&self, world: &World, row: &Row) -> bool {
+        self.root.as_ref().is_none_or(|root| root.holds(world, row))
     }
 }
 
 impl Node {
-    fn holds(&self, row: &Row) -> bool {
+    fn holds(&self, world: &World, row: &Row) -> bool {
         match self {
-            Self::And(nodes) => nodes.iter().all(|node| node.holds(row)),
-            Self::Or(nodes) => nodes.iter().any(|node| node.holds(row)),
+            Self::And(nodes) => nodes.iter().all(|node| node.holds(world, row)),
+            Self::Or(nodes) => nodes.iter().any(|node| node.holds(world, row)),
             Self::Leaf(target, condition) => match target {
                 Target::Created => condition.holds(&Key::instant(row.created_minute())),
                 Target::Edited => condition.holds(&Key::instant(row.edited_minute())),
@@ -103,9 +122,26 @@ impl Node {
                     Some(cell) => condition.holds(&cell.key),
                     None => condition.holds(&Key::Empty),
                 },
+                Target::Computed(property, within) => {
+                    let inner = world.whole_reading().inner(row, property);
+                    let mut items = inner["array"].as_array().into_iter().flatten();
+                    let mut passes = |item: &Value| condition.holds(&item_key(item));
+                    match within {
+                        Within::Itself => condition.holds(&Key::of(&property.kind, &inner)),
+                        Within::Any => items.any(passes),
+                        Within::Every => items.all(passes),
+                        Within::None => !items.any(&mut passes),
+                    }
+                }
             },
         }
     }
+}
+
+/// The key of one value in a rollup's list.
+fn item_key(item: &Value) -> Key {
+    let kind = Kind::parse(item["type"].as_str().unwrap_or_default());
+    compute::key_of(&kind, &item[kind.as_str()])
 }
 
 impl Parser<'_> {
@@ -200,8 +236,20 @@ impl Parser<'_> {
             ))
         })?;
         let path = format!("{path}.{name}");
-        if matches!(property.kind, Kind::Formula | Kind::Rollup) {
-            let (family, path, inner) = computed(&path, inner)?;
+        if property.kind.is_computed() {
+            self.is_computed = true;
+            if property.kind == Kind::Formula
+                && let Some(outcome) = compute::formula::outcome(self.schema, property)
+                && inner.get(outcome.filter()).is_none()
+                && let Some(asked) = inner.as_object().and_then(|inner| inner.keys().next())
+            {
+                return Err(ApiError::validation(format!(
+                    "database property formula of type {} does not match filter {asked}",
+                    outcome.as_str()
+                )));
+            }
+            let (within, family, path, inner) = computed(&property.kind, &path, inner)?;
+            let target = Target::Computed(Box::new(property.clone()), within);
             return Ok(Node::Leaf(target, self.condition(family, &path, inner)?));
         }
         Ok(Node::Leaf(target, self.condition(family, &path, inner)?))
@@ -248,21 +296,68 @@ fn subject(property: &Property, name: &str) -> Option<(Family, Target)> {
     })
 }
 
-/// The condition inside a formula or rollup filter.
-fn computed<'v>(path: &str, given: &'v Value) -> ApiResult<(Family, String, &'v Value)> {
-    for (name, family) in [
-        ("string", Family::Text),
-        ("number", Family::Number),
-        ("checkbox", Family::Checkbox),
-        ("date", Family::Date),
-    ] {
-        if let Some(inner) = given.get(name) {
-            return Ok((family, format!("{path}.{name}"), inner));
-        }
+/// What a formula may be asked by, after the type of its result.
+const RESULTS: [(&str, Family); 4] = [
+    ("string", Family::Text),
+    ("checkbox", Family::Checkbox),
+    ("number", Family::Number),
+    ("date", Family::Date),
+];
+
+/// What a rollup's result may be asked by.
+const FIGURES: [(&str, Family); 2] = [("date", Family::Date), ("number", Family::Number)];
+
+/// What the values in a rollup's list may be asked by.
+const ITEMS: [(&str, Family); 10] = [
+    ("rich_text", Family::Text),
+    ("number", Family::Number),
+    ("checkbox", Family::Checkbox),
+    ("select", Family::Option),
+    ("multi_select", Family::Options),
+    ("relation", Family::Reference),
+    ("date", Family::Date),
+    ("people", Family::Reference),
+    ("files", Family::Presence),
+    ("status", Family::Option),
+];
+
+/// The condition inside a formula or rollup filter, and what it is about.
+fn computed<'v>(
+    kind: &Kind,
+    path: &str,
+    given: &'v Value,
+) -> ApiResult<(Within, Family, String, &'v Value)> {
+    let within = |table: &[(&str, Family)], path: &str, given: &'v Value| {
+        table.iter().find_map(|(name, family)| {
+            let inner = given.get(name)?;
+            Some((*family, format!("{path}.{name}"), inner))
+        })
+    };
+    let table = if *kind == Kind::Formula {
+        &RESULTS[..]
+    } else {
+        &FIGURES[..]
+    };
+    if let Some((family, path, inner)) = within(table, path, given) {
+        return Ok((Within::Itself, family, path, inner));
     }
-    Err(ApiError::validation(format!(
-        "{path}: this kind of filter is not simulated."
-    )))
+    if *kind == Kind::Formula {
+        return Err(ApiError::body(&format!("{path}.string"), "defined", None));
+    }
+    for (name, quantity) in [
+        ("any", Within::Any),
+        ("every", Within::Every),
+        ("none", Within::None),
+    ] {
+        let Some(inner) = given.get(name) else {
+            continue;
+        };
+        let path = format!("{path}.{name}");
+        let (family, path, inner) = within(&ITEMS, &path, inner)
+            .ok_or_else(|| ApiError::body(&format!("{path}.rich_text"), "defined", None))?;
+        return Ok((quantity, family, path, inner));
+    }
+    Err(ApiError::body(&format!("{path}.any"), "defined", None))
 }
 
 #[cfg(test)]

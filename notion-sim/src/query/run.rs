@@ -72,6 +72,13 @@ pub(crate) fn query(
         None => None,
     };
 
+    // What is computed may change with any other page.
+    let computed = filter.is_computed || sort::is_computed(&sorts, &source.schema);
+    let key = if computed {
+        format!("{key}|{}", world.revision)
+    } else {
+        key
+    };
     let ids = match source.cached(&key, world.now) {
         Some(ids) => ids,
         None => {
@@ -86,7 +93,7 @@ pub(crate) fn query(
                     .changed
                     .checked_add(world.index_lag)
                     .is_ok_and(|at| at <= world.now);
-            let fades = filter.is_relative || !settled;
+            let fades = filter.is_relative || computed || !settled;
             let (now, kept) = (world.now, Arc::clone(&ids));
             if let Some(source) = world.data_sources.get_mut(&id) {
                 source.cache.keep(key, source.version, now, fades, kept);
@@ -101,7 +108,7 @@ pub(crate) fn query(
     let place_of = |page: &Uuid| {
         world.pages.get(page).and_then(|page| {
             let row = page.indexed(world.now, world.index_lag)?;
-            Some(sort::place(&sorts, &source.schema, row, page.seq))
+            Some(sort::place(world, &sorts, &source.schema, row, page.seq))
         })
     };
     let begin = match position {
@@ -157,7 +164,7 @@ pub(crate) fn select(
             && !row.in_trash
             && row.is_archived == archived
             && row.parent == parent
-            && filters.iter().all(|filter| filter.holds(row))
+            && filters.iter().all(|filter| filter.holds(world, row))
             && (world.unshared.is_empty() || world.sees_row(row));
         passes.then_some((page, row))
     });
@@ -165,7 +172,12 @@ pub(crate) fn select(
         return passing.map(|(_, row)| row.id).collect();
     }
     let mut placed: Vec<(sort::Place, Uuid)> = passing
-        .map(|(page, row)| (sort::place(sorts, &source.schema, row, page.seq), row.id))
+        .map(|(page, row)| {
+            (
+                sort::place(world, sorts, &source.schema, row, page.seq),
+                row.id,
+            )
+        })
         .collect();
     placed.sort_by(|(a, _), (b, _)| sort::compare(sorts, a, b));
     placed.into_iter().map(|(_, id)| id).collect()

@@ -5,7 +5,9 @@ use std::cmp::Ordering;
 use jiff::Timestamp;
 use serde_json::Value;
 
+use crate::compute;
 use crate::error::{ApiError, ApiResult};
+use crate::model::World;
 use crate::model::cell::Key;
 use crate::model::kind::Kind;
 use crate::model::property::{self, Property};
@@ -83,10 +85,16 @@ pub(crate) fn parse(schema: &[Property], given: Option<&Value>) -> ApiResult<Vec
 }
 
 /// The place of a page.
-pub(crate) fn place(sorts: &[Sort], schema: &[Property], row: &Row, seq: u64) -> Place {
+pub(crate) fn place(
+    world: &World,
+    sorts: &[Sort],
+    schema: &[Property],
+    row: &Row,
+    seq: u64,
+) -> Place {
     let keys = sorts
         .iter()
-        .map(|sort| key(&sort.by, schema, row))
+        .map(|sort| key(world, &sort.by, schema, row))
         .collect();
     Place {
         keys,
@@ -122,7 +130,15 @@ fn compare_keys(a: &SortKey, b: &SortKey) -> Ordering {
     }
 }
 
-fn key(by: &By, schema: &[Property], row: &Row) -> SortKey {
+/// Whether a criterion is about what other pages hold as well.
+pub(crate) fn is_computed(sorts: &[Sort], schema: &[Property]) -> bool {
+    sorts.iter().any(|sort| match sort.by {
+        By::Property(at) => schema[at].kind.is_computed(),
+        By::Created | By::Edited => false,
+    })
+}
+
+fn key(world: &World, by: &By, schema: &[Property], row: &Row) -> SortKey {
     let at = match by {
         By::Created => return SortKey::Time(row.created_minute()),
         By::Edited => return SortKey::Time(row.edited_minute()),
@@ -134,17 +150,43 @@ fn key(by: &By, schema: &[Property], row: &Row) -> SortKey {
         Kind::LastEditedTime => return SortKey::Time(row.edited_minute()),
         _ => {}
     }
+    if property.kind.is_computed() {
+        return computed_key(&world.whole_reading().inner(row, property));
+    }
     match row.cell(&property.id).map(|cell| &cell.key) {
         None | Some(Key::Empty) if property.kind == Kind::Checkbox => SortKey::Rank(0),
         None | Some(Key::Empty) => SortKey::Missing,
-        Some(Key::Text(text)) => SortKey::Text(text.to_lowercase().into()),
-        Some(Key::Number(number)) => SortKey::Number(number.as_f64().unwrap_or(0.0)),
-        Some(Key::Bool(flag)) => SortKey::Rank(usize::from(*flag)),
-        Some(Key::Date(start, _)) => SortKey::Time(start.instant()),
         Some(Key::Options(options)) => rank(property, options),
-        Some(Key::Ids(ids)) => SortKey::Rank(ids.len()),
-        Some(Key::Present) => SortKey::Rank(1),
+        Some(key) => plain_key(key),
     }
+}
+
+fn plain_key(key: &Key) -> SortKey {
+    match key {
+        Key::Empty => SortKey::Missing,
+        Key::Text(text) => SortKey::Text(text.to_lowercase().into()),
+        Key::Number(number) => SortKey::Number(number.as_f64().unwrap_or(0.0)),
+        Key::Bool(flag) => SortKey::Rank(usize::from(*flag)),
+        Key::Date(start, _) => SortKey::Time(start.instant()),
+        Key::Options(options) => options.first().map_or(SortKey::Missing, |(_, name)| {
+            SortKey::Text(name.to_lowercase().into())
+        }),
+        Key::Ids(ids) => SortKey::Rank(ids.len()),
+        Key::Present => SortKey::Rank(1),
+    }
+}
+
+/// A computed value by what it is, a list by its first value.
+fn computed_key(inner: &Value) -> SortKey {
+    let item = match inner["array"].as_array() {
+        Some(items) => match items.first() {
+            Some(item) => item,
+            None => return SortKey::Missing,
+        },
+        None => return plain_key(&Key::of(&Kind::Formula, inner)),
+    };
+    let kind = Kind::parse(item["type"].as_str().unwrap_or_default());
+    plain_key(&compute::key_of(&kind, &item[kind.as_str()]))
 }
 
 /// Options sort in the order of the schema.

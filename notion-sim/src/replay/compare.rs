@@ -215,12 +215,29 @@ impl Names {
             "created_time" | "last_edited_time" | "expiry_time" | "expires_at" => {
                 same_time(recorded, simulated)
             }
+            "expression" => {
+                let translated = references(recorded, |id| self.translate_text(id));
+                translated == references(simulated, str::to_owned)
+            }
             _ => {
                 unsigned(&without_host(&self.translate_text(recorded)))
                     == unsigned(&without_host(simulated))
             }
         }
     }
+}
+
+/// A formula with the properties that it names translated, each without the workspace: nothing else tells the id of one.
+fn references(formula: &str, translate: impl Fn(&str) -> String) -> String {
+    const OPEN: &str = "{{notion:block_property:";
+    let mut parts = formula.split(OPEN);
+    let mut out = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let (reference, rest) = part.split_once("}}").unwrap_or((part, ""));
+        let ids: Vec<String> = reference.split(':').take(2).map(&translate).collect();
+        out.push_str(&format!("{OPEN}{}}}}}{rest}", ids.join(":")));
+    }
+    out
 }
 
 /// The id in a name that has a word before it, as those of tasks have.
@@ -289,6 +306,14 @@ mod tests {
         let mut names = Names::default();
         names.learn(&json!({"id": A}), &json!({"id": B}));
         names
+    }
+
+    #[test]
+    fn a_formula_is_compared_down_to_the_properties_in_it() {
+        let formula = |id: &str, workspace: &str| json!({"expression": format!("1 + {{{{notion:block_property:x:{id}:{workspace}}}}}")});
+        let compare = |other: &Value| names().compare(&formula(A, A), other).len();
+        assert_eq!(compare(&formula(B, "w")), 0);
+        assert_eq!(compare(&formula(A, "w")), 1);
     }
 
     #[test]

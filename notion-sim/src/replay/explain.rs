@@ -6,7 +6,7 @@ use std::fmt;
 
 use serde_json::Value;
 
-use super::compare::{Difference, Names};
+use super::compare::Names;
 use super::read::Recorded;
 use crate::ids::parse_id;
 
@@ -36,9 +36,7 @@ pub enum Reason {
     EditedElsewhere,
     /// The recording shows several users under one id.
     UsersMadeOne,
-    /// A formula is read back as it was written; Notion prints it anew.
-    FormulaAsWritten,
-    /// A formula or rollup is not computed here.
+    /// A formula or rollup reads `unsupported` here.
     NotComputed,
 }
 
@@ -68,36 +66,16 @@ impl fmt::Display for Reason {
                 "the search lists what was edited in between by requests that are not in the recording"
             }
             Self::UsersMadeOne => "the recording shows several users under one id",
-            Self::FormulaAsWritten => {
-                "a formula is read back as it was written, where Notion prints it anew"
-            }
-            Self::NotComputed => "formulas and rollups are not computed yet",
+            Self::NotComputed => "the formula or rollup is not one that is computed here",
         })
     }
 }
 
 /// Why the answers differ, if there is a reason for all of it.
-pub(super) fn reason(
-    names: &Names,
-    recorded: &Value,
-    simulated: &Value,
-    differences: &[Difference],
-) -> Option<Reason> {
-    if differences
-        .iter()
-        .all(|difference| difference.path.ends_with(".formula.expression"))
-    {
-        return Some(Reason::FormulaAsWritten);
-    }
-    let without = |answer: &Value| {
-        let mut answer = answer.clone();
-        drop_computed(&mut answer);
-        answer
-    };
-    if names
-        .compare(&without(recorded), &without(simulated))
-        .is_empty()
-    {
+pub(super) fn reason(names: &Names, recorded: &Value, simulated: &Value) -> Option<Reason> {
+    let (mut recorded_rest, mut simulated_rest) = (recorded.clone(), simulated.clone());
+    drop_unsupported(&mut recorded_rest, &mut simulated_rest);
+    if names.compare(&recorded_rest, &simulated_rest).is_empty() {
         return Some(Reason::NotComputed);
     }
     let results = recorded["results"].as_array()?;
@@ -113,27 +91,34 @@ pub(super) fn lists_a_body(recorded: &Recorded) -> bool {
     matches!(name, Some("get-block-children" | "list-comments"))
 }
 
-/// Takes the values of formulas and rollups out of pages.
-fn drop_computed(value: &mut Value) {
-    match value {
-        Value::Array(items) => items.iter_mut().for_each(drop_computed),
-        Value::Object(fields) => {
-            if fields.get("object").is_some_and(|object| object == "page")
-                && let Some(Value::Object(properties)) = fields.get_mut("properties")
+/// Takes out of both what is computed there and `unsupported` here.
+fn drop_unsupported(recorded: &mut Value, simulated: &mut Value) {
+    if let (Some(Value::Array(recorded)), Some(Value::Array(simulated))) =
+        (recorded.get_mut("results"), simulated.get_mut("results"))
+    {
+        for (recorded, simulated) in recorded.iter_mut().zip(simulated) {
+            drop_unsupported(recorded, simulated);
+        }
+    }
+    if simulated["object"] != "page" {
+        return;
+    }
+    let (Some(Value::Object(recorded)), Some(Value::Object(simulated))) = (
+        recorded.get_mut("properties"),
+        simulated.get_mut("properties"),
+    ) else {
+        return;
+    };
+    for (name, property) in simulated {
+        for kind in ["formula", "rollup"] {
+            let is_unsupported = property[kind]["type"] == "unsupported";
+            if let Some(Value::Object(other)) = recorded.get_mut(name)
+                && is_unsupported
             {
-                for property in properties.values_mut() {
-                    for kind in ["formula", "rollup"] {
-                        if property["type"] == kind {
-                            property[kind] = Value::Null;
-                        }
-                    }
-                }
-            }
-            if let Some(results) = fields.get_mut("results") {
-                drop_computed(results);
+                property[kind] = Value::Null;
+                other.insert(kind.into(), Value::Null);
             }
         }
-        _ => {}
     }
 }
 

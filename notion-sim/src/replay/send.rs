@@ -199,7 +199,7 @@ impl Replay {
         if explain::lists_a_body(recorded) && self.is_about_seeded(recorded) {
             return Verdict::Explained(Reason::BodyNotLoaded);
         }
-        match explain::reason(&self.names, &recorded.answer, simulated, &differences) {
+        match explain::reason(&self.names, &recorded.answer, simulated) {
             Some(reason) => Verdict::Explained(reason),
             None => Verdict::Mismatch(differences.swap_remove(0)),
         }
