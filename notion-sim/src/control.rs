@@ -224,7 +224,7 @@ fn set_clock(simulation: &mut Simulation, body: &Value) -> Reply {
     Ok(clock(simulation))
 }
 
-/// Changes `rate_limit` (a number or `"off"`), `index_lag_seconds`, `result_cap`,
+/// Changes `rate_limit` (a number or `"off"`), `limits`, `index_lag_seconds`, `result_cap`,
 /// `max_file_upload_bytes` and `knobs`.
 fn settings(simulation: &mut Simulation, body: &Value) -> Reply {
     let object = body
@@ -239,11 +239,17 @@ fn settings(simulation: &mut Simulation, body: &Value) -> Reply {
         };
         match (name.as_str(), value) {
             ("rate_limit", Value::String(off)) if off == "off" => {
-                simulation.limiter = Limiter::new(None);
+                simulation.limiter.set_per_token(None);
             }
             ("rate_limit", value) => {
                 let limit = value.as_u64().and_then(|limit| u32::try_from(limit).ok());
-                simulation.limiter = Limiter::new(Some(limit.ok_or_else(wrong)?));
+                simulation
+                    .limiter
+                    .set_per_token(Some(limit.ok_or_else(wrong)?));
+            }
+            ("limits", value) => {
+                let limits = serde_json::from_value(value.clone()).map_err(|_| wrong())?;
+                simulation.limiter = Limiter::new(limits);
             }
             ("index_lag_seconds", value) => {
                 let lag = value.as_f64().ok_or_else(wrong)?;
@@ -266,6 +272,7 @@ fn settings(simulation: &mut Simulation, body: &Value) -> Reply {
         }
     }
     Ok(json!({
+        "limits": simulation.limiter.limits(),
         "index_lag_seconds": simulation.world.index_lag.as_secs_f64(),
         "result_cap": simulation.world.result_cap,
         "max_file_upload_bytes": simulation.world.upload_limit(),
@@ -286,7 +293,7 @@ fn add_faults(simulation: &mut Simulation, body: Value) -> Reply {
         .map_err(|error| refusal(400, &format!("not a list of fault rules: {error}")))?;
     let count = rules.len();
     for rule in rules {
-        simulation.faults.push(rule);
+        simulation.inject(rule);
     }
     Ok(json!({"added": count}))
 }

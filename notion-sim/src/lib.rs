@@ -46,6 +46,7 @@ mod sim;
 mod state;
 mod value;
 mod version;
+mod weather;
 
 pub use crate::builder::{Builder, StartError};
 pub use crate::clock::Clock;
@@ -53,6 +54,7 @@ pub use crate::entry::{Broken, Latency};
 pub use crate::faults::{Fault, FaultRule};
 pub use crate::knobs::Knobs;
 pub use crate::ledger::LedgerEntry;
+pub use crate::limiter::Limits;
 pub use crate::load::{LoadReport, SkippedLine};
 pub use crate::model::oauth::OAuthClient;
 pub use crate::sim::{NotionSim, SimError};

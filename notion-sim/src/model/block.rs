@@ -372,7 +372,7 @@ impl World {
     /// Notes an edit on the page around a block: its body and its properties share one edit time.
     pub(crate) fn body_edited(&mut self, id: Uuid, author: Uuid) {
         self.revision += 1;
-        let (now, lag) = (self.now, self.index_lag);
+        let (now, lag) = (self.now, self.kept_for());
         let page = self.page_around(id);
         let Some(parent) = self.pages.get(&page).map(|page| page.row().parent.clone()) else {
             return;

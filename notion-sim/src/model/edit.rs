@@ -99,7 +99,7 @@ impl World {
             && icon.as_ref().is_none_or(|icon| *icon == before.icon)
             && cover.as_ref().is_none_or(|cover| *cover == before.cover);
         let edited = !(same && flags_same) || self.knobs.same_value_is_edit;
-        let (now, lag, database) = (self.now, self.index_lag, self.database_of(&before.parent));
+        let (now, lag, database) = (self.now, self.kept_for(), self.database_of(&before.parent));
         let Some(page) = self.pages.get_mut(&id) else {
             return Ok(());
         };
@@ -155,7 +155,7 @@ impl World {
         let found = found.filter(computed).cloned().ok_or_else(|| {
             ApiError::validation(format!("{property} is no formula or rollup of the page."))
         })?;
-        let (now, lag) = (self.now, self.index_lag);
+        let (now, lag) = (self.now, self.kept_for());
         if let Some(page) = self.pages.get_mut(&id) {
             let cell = Cell::new(&found.id, &found.kind, shown);
             page.change(now, lag).set_cell(&found.id, cell);
@@ -242,7 +242,7 @@ impl World {
     }
 
     fn mirror_one(&mut self, page: Uuid, property: &Property, edit: impl Fn(&mut Vec<Uuid>)) {
-        let (now, lag, is_edit) = (self.now, self.index_lag, self.knobs.mirror_is_edit);
+        let (now, lag, is_edit) = (self.now, self.kept_for(), self.knobs.mirror_is_edit);
         let Some(stored) = self.pages.get(&page) else {
             return;
         };

@@ -63,6 +63,10 @@ pub(crate) struct World {
     pub(crate) ids: IdSource,
     pub(crate) knobs: Knobs,
     pub(crate) index_lag: SignedDuration,
+    /// How far back stale reads reach: so long versions of pages are kept.
+    pub(crate) memory: SignedDuration,
+    /// How old what the request being handled reads of pages is.
+    pub(crate) staleness: SignedDuration,
     pub(crate) result_cap: usize,
     pub(crate) bot: Uuid,
     /// The user that edits made in place of a person are signed with.
@@ -132,6 +136,8 @@ impl World {
             ids,
             knobs: Knobs::default(),
             index_lag: SignedDuration::ZERO,
+            memory: SignedDuration::ZERO,
+            staleness: SignedDuration::ZERO,
             result_cap: 10_000,
             bot,
             person,
@@ -160,6 +166,11 @@ impl World {
         }
     }
 
+    /// How long old versions of pages can still be seen.
+    pub(crate) fn kept_for(&self) -> SignedDuration {
+        self.index_lag.max(self.memory)
+    }
+
     /// 404 in Notion's words.
     pub(crate) fn not_found(&self, kind: &str, id: &str) -> ApiError {
         let name = self
@@ -171,8 +182,9 @@ impl World {
 
     /// A page the connection can see, trashed or not.
     pub(crate) fn page(&self, id: Uuid) -> ApiResult<&Arc<Row>> {
-        match self.pages.get(&id) {
-            Some(page) if self.sees_row(page.row()) => Ok(page.row()),
+        let page = self.pages.get(&id);
+        match page.and_then(|page| page.indexed(self.now, self.staleness)) {
+            Some(row) if self.sees_row(row) => Ok(row),
             _ => Err(self.not_found("page", &id.to_string())),
         }
     }

@@ -246,7 +246,7 @@ impl Rewrite {
         } else {
             Parent::Page(parent)
         };
-        let (now, lag) = (world.now, world.index_lag);
+        let (now, lag) = (world.now, world.kept_for());
         if let Some(block) = world.blocks.known.get_mut(&id) {
             let before = std::mem::replace(&mut block.parent, parent);
             if before != parent
