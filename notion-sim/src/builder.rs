@@ -12,6 +12,7 @@ use tokio::sync::watch;
 use crate::clock::Clock;
 use crate::faults::FaultRule;
 use crate::front::Simulation;
+use crate::hook::post;
 use crate::knobs::Knobs;
 use crate::limiter::{Limiter, Limits};
 use crate::load::{self, LoadReport};
@@ -203,6 +204,7 @@ impl Builder {
             Arc::clone(&shared),
             stopped.clone(),
         ));
+        tokio::spawn(post::run(Arc::clone(&shared), stopped.clone()));
         if shared.has_file() {
             tokio::spawn(save_after_changes(Arc::clone(&shared), stopped));
         }

@@ -13,6 +13,7 @@ use crate::endpoint::parse_query;
 use crate::faults::FaultRule;
 use crate::front::{Fate, Inbound, Outbound, Simulation};
 use crate::generate;
+use crate::hook;
 use crate::limiter::Limiter;
 use crate::shared::Shared;
 use crate::sim::{SimError, edit_as_person, id_of};
@@ -54,9 +55,7 @@ pub(crate) fn respond(
             reply
         }
     };
-    if simulation.world.revision != before {
-        shared.changed.notify_one();
-    }
+    shared.ring(&simulation, before);
     let (status, body) = match reply {
         Ok(body) => (200, body),
         Err(error) => (
@@ -185,7 +184,10 @@ fn carry_out(simulation: &mut Simulation, request: &Inbound) -> Reply {
                 )),
             }
         }
-        _ => Err(refusal(404, "there is no such control route")),
+        (method, what) => what
+            .strip_prefix("webhooks")
+            .and_then(|rest| hook::control::carry_out(simulation, method, rest, &body))
+            .unwrap_or_else(|| Err(refusal(404, "there is no such control route"))),
     }
 }
 

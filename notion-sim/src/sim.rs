@@ -2,6 +2,7 @@
 
 pub(crate) mod files;
 pub(crate) mod people;
+mod webhooks;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -142,9 +143,7 @@ impl NotionSim {
         let before = simulation.world.revision;
         simulation.tick();
         let result = work(&mut simulation);
-        if simulation.world.revision != before {
-            self.shared.changed.notify_one();
-        }
+        self.shared.ring(&simulation, before);
         result
     }
 

@@ -103,6 +103,18 @@ fn a_stale_read_shows_the_past_and_a_write_does_not_meet_it() {
 }
 
 #[test]
+fn a_page_from_before_stale_reads_began_is_read_as_the_oldest_that_is_known() {
+    let (sim, source) = sim();
+    let page = sim.create_page(&source, &json!({})).unwrap();
+    sim.advance(Duration::from_secs(600));
+    let body = json!({"Est": {"number": 1}});
+    sim.edit_as_person(&page, &body).unwrap();
+    sim.inject(Fault::StaleRead { seconds: 60 });
+    let read = get(&sim, &format!("/v1/pages/{page}"));
+    assert_eq!(read["properties"]["Est"]["number"], 1);
+}
+
+#[test]
 fn members_and_types_nobody_knows_are_in_an_answer_that_is_whole_otherwise() {
     let (sim, source) = sim();
     let page = sim

@@ -60,10 +60,13 @@ impl World {
         for (property, cell) in &written {
             row.set_cell(&property.id, cell.clone());
         }
+        let parent = row.parent.clone();
         self.insert_row(row);
         for (property, cell) in written {
             self.mirror(id, &property, &[], cell.ids());
         }
+        self.happened("page.created", id, author, json!({}));
+        self.content_changed(&parent, id, author);
         Ok(id)
     }
 
@@ -122,11 +125,61 @@ impl World {
         }
         row.refresh_head(database);
         self.touched(&before.parent);
+        self.page_changed(&before, author);
         for (property, cell) in written {
             let old = before.cell(&property.id).map_or(&[][..], Cell::ids);
             self.mirror(id, &property, old, cell.ids());
         }
         Ok(())
+    }
+
+    /// Tells who subscribed what became of a page.
+    fn page_changed(&mut self, before: &Row, author: Uuid) {
+        let id = before.id;
+        if !self.hooks.is_heard() {
+            return;
+        }
+        let Some(after) = self.pages.get(&id).map(|page| page.row().clone()) else {
+            return;
+        };
+        let changed = after
+            .cells
+            .iter()
+            .filter(|(id, cell)| before.cell(id) != Some(cell));
+        let mut ids: Vec<&str> = changed.map(|(id, _)| &**id).collect();
+        // A new title is told as new content.
+        let had = ids.len();
+        ids.retain(|id| *id != "title");
+        if ids.len() < had {
+            let data = json!({"updated_blocks": []});
+            self.happened("page.content_updated", id, author, data);
+        }
+        if !ids.is_empty() {
+            let data = json!({"updated_properties": ids});
+            self.happened("page.properties_updated", id, author, data);
+        }
+        for (was, is, on, off) in [
+            (
+                before.in_trash,
+                after.in_trash,
+                "page.deleted",
+                "page.undeleted",
+            ),
+            (
+                before.is_locked,
+                after.is_locked,
+                "page.locked",
+                "page.unlocked",
+            ),
+        ] {
+            if was != is {
+                let kind = if is { on } else { off };
+                self.happened(kind, id, author, json!({}));
+            }
+        }
+        if before.in_trash != after.in_trash {
+            self.content_changed(&after.parent, id, author);
+        }
     }
 
     /// Checks an icon and a cover.

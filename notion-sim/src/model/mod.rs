@@ -47,6 +47,7 @@ use self::template::Template;
 use self::upload::{Outside, Upload};
 use self::view::{View, ViewQuery};
 use crate::error::{ApiError, ApiResult};
+use crate::hook::Hooks;
 use crate::ids::IdSource;
 use crate::knobs::Knobs;
 use crate::query::cursor::CursorTable;
@@ -96,6 +97,7 @@ pub(crate) struct World {
     /// Whether hosted files are at an address of the simulator's own.
     pub(crate) serves_itself: bool,
     pub(crate) signer: Signer,
+    pub(crate) hooks: Hooks,
     pub(crate) next_seq: u64,
     /// Objects taken away from the connection, with everything in them.
     pub(crate) unshared: BTreeSet<Uuid>,
@@ -159,6 +161,7 @@ impl World {
             base_url: NOTION.into(),
             serves_itself: false,
             signer: Signer::new(seed),
+            hooks: Hooks::new(seed),
             next_seq: 1,
             unshared: BTreeSet::new(),
             cursors: CursorTable::default(),
@@ -183,7 +186,7 @@ impl World {
     /// A page the connection can see, trashed or not.
     pub(crate) fn page(&self, id: Uuid) -> ApiResult<&Arc<Row>> {
         let page = self.pages.get(&id);
-        match page.and_then(|page| page.indexed(self.now, self.staleness)) {
+        match page.and_then(|page| page.late(self.now, self.staleness)) {
             Some(row) if self.sees_row(row) => Ok(row),
             _ => Err(self.not_found("page", &id.to_string())),
         }
@@ -293,8 +296,11 @@ impl World {
 
     /// Puts a database where reads and its parent find it.
     pub(crate) fn insert_database(&mut self, database: Database) {
-        self.blocks.place(&database.parent, database.id);
-        self.databases.insert(database.id, database);
+        let (id, parent) = (database.id, database.parent.clone());
+        self.blocks.place(&parent, id);
+        self.databases.insert(id, database);
+        self.happened("database.created", id, self.bot, json!({}));
+        self.content_changed(&parent, id, self.bot);
     }
 
     /// Puts a page where queries and reads find it.

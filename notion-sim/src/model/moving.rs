@@ -54,6 +54,9 @@ impl World {
         self.touched(&before.parent);
         self.touched(&to);
         self.unmirror(&before);
+        self.happened("page.moved", id, author, json!({}));
+        self.content_changed(&before.parent, id, author);
+        self.content_changed(&to, id, author);
         Ok(())
     }
 

@@ -46,6 +46,10 @@ impl World {
         if rewrite.changed || self.knobs.same_value_is_edit {
             self.body_edited(page, author);
         }
+        if rewrite.changed {
+            let data = json!({"updated_blocks": []});
+            self.happened("page.content_updated", page, author, data);
+        }
         Ok(rewrite.left)
     }
 }
