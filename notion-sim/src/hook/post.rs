@@ -83,9 +83,11 @@ async fn post(delivery: &Delivery) -> Option<http::StatusCode> {
         .header("x-notion-signature", &delivery.signature)
         .body(Full::new(delivery.bytes()))
         .ok()?;
-    let answer = async { sender.send_request(request).await.ok() };
-    tokio::select! {
-        answer = answer => answer.map(|answer| answer.status()),
-        _ = connection => None,
-    }
+    let mut answer = std::pin::pin!(sender.send_request(request));
+    let answer = tokio::select! {
+        answer = &mut answer => answer,
+        // It may have closed right behind the answer.
+        _ = connection => answer.await,
+    };
+    answer.ok().map(|answer| answer.status())
 }
