@@ -7,7 +7,7 @@ mod support;
 use std::time::Duration;
 
 use hmac::{Hmac, KeyInit, Mac};
-use notion_sync_sim::{Delivery, NotionSim, SubscriptionStatus, WebhookWeather};
+use notion_sync_sim::{Delivery, Knobs, NotionSim, SubscriptionStatus, WebhookWeather};
 use serde_json::{Value, json};
 use sha2::Sha256;
 use support::{api, builder};
@@ -278,6 +278,94 @@ async fn each_change_is_told_by_its_event() {
         [both],
         "the page itself is not the connection's business"
     );
+}
+
+#[tokio::test]
+async fn databases_views_and_uploads_are_told_too() {
+    let api = api().await;
+    let sim = &api.sim;
+    heard(
+        sim,
+        &[
+            "database.created",
+            "database.deleted",
+            "database.undeleted",
+            "data_source.created",
+            "data_source.deleted",
+            "data_source.undeleted",
+            "view.created",
+            "view.updated",
+            "view.deleted",
+            "file_upload.created",
+            "file_upload.completed",
+            "file_upload.upload_failed",
+        ],
+    );
+    let made = json!({"parent": {"workspace": true}, "title": [{"text": {"content": "T"}}]});
+    let made = api.post("/v1/databases", made).await.ok();
+    let (database, source) = (&made["id"], &made["data_sources"][0]["id"]);
+    let events = told(sim);
+    assert_eq!(kinds(&events), ["database.created", "data_source.created"]);
+    assert_eq!(&events[0]["entity"]["id"], database);
+    assert_eq!(events[0]["data"]["parent"]["type"], "space");
+    assert_eq!(events[0]["data"]["parent"]["id"], events[0]["workspace_id"]);
+    let parent = json!({"id": database, "type": "database"});
+    assert_eq!(events[1]["data"]["parent"], parent);
+
+    let view = json!({
+        "database_id": database, "data_source_id": source, "name": "Board", "type": "table",
+    });
+    let view = api.post("/v1/views", view).await.ok();
+    let path = format!("/v1/views/{}", view["id"].as_str().unwrap());
+    api.patch(&path, json!({"name": "Other"})).await.ok();
+    api.send("DELETE", &path, None).await.unwrap().ok();
+    let events = told(sim);
+    assert_eq!(
+        kinds(&events),
+        ["view.created", "view.updated", "view.deleted"]
+    );
+    assert_eq!(
+        events[0]["data"],
+        json!({"parent": parent, "view_type": "table"})
+    );
+    assert_eq!(events[1]["data"]["updated_fields"], json!(["name"]));
+    assert_eq!(events[2]["data"], events[0]["data"]);
+
+    let path = format!("/v1/databases/{}", database.as_str().unwrap());
+    for (in_trash, what) in [(true, "deleted"), (false, "undeleted")] {
+        api.patch(&path, json!({"in_trash": in_trash})).await.ok();
+        let events = told(sim);
+        let both = ["database", "data_source"].map(|object| format!("{object}.{what}"));
+        assert_eq!(kinds(&events), both);
+    }
+
+    let import = json!({
+        "mode": "external_url", "filename": "a.txt", "external_url": "https://example.com/a.txt",
+    });
+    api.post("/v1/file_uploads", import).await.ok();
+    let events = told(sim);
+    assert_eq!(
+        kinds(&events),
+        ["file_upload.created", "file_upload.upload_failed"]
+    );
+    assert_eq!(events[0]["data"], json!({}));
+    assert_eq!(events[1]["data"]["file_import_result"]["type"], "error");
+}
+
+#[test]
+fn how_long_edits_are_gathered_is_a_knob() {
+    let mut knobs = Knobs::default();
+    knobs.webhook_window_seconds = 0;
+    let (sim, source) = sim();
+    sim.set_knobs(knobs);
+    heard(&sim, &["page.created", "page.properties_updated"]);
+    let page = sim.create_page(&source, &json!({})).unwrap();
+    assert_eq!(sim.deliveries().len(), 1);
+    sim.edit_as_person(&page, &json!({"Est": {"number": 1}}))
+        .unwrap();
+    sim.edit_as_person(&page, &json!({"Est": {"number": 2}}))
+        .unwrap();
+    assert_eq!(sim.deliveries().len(), 2);
 }
 
 #[test]
