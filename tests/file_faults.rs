@@ -131,7 +131,8 @@ async fn a_program_that_takes_the_file_in_the_middle_of_a_run_costs_no_edit_and_
     }
 }
 
-/// Puts a copy in the place of the file and of what belongs to the old one, and says so.
+/// Puts a copy in the place of the file and of what belongs to the old one, and says so. The edit that
+/// waited fills what is empty in Notion: nothing is to be asked.
 async fn restore(world: &World, copy: &[u8]) {
     for suffix in ["", "-wal", "-shm"] {
         let _ = std::fs::remove_file(beside(&world.file, suffix));
@@ -140,7 +141,12 @@ async fn restore(world: &World, copy: &[u8]) {
     let adopted = StoreOptions::default().adopt(true);
     let store = SqliteStore::open(&world.file, adopted).unwrap();
     let replica = world.replica(world.client(), &store);
-    replica.prepare().await.unwrap();
+    let adopt = RunOptions {
+        adopt: true,
+        ..RunOptions::default()
+    };
+    let report = replica.run(&adopt).await.unwrap();
+    assert_eq!(report.open_conflicts, 0, "{report:?}");
 }
 
 /// Overwrites bytes of the file.
@@ -229,7 +235,10 @@ async fn what_a_process_that_died_left_beside_the_file_is_taken_up() {
     for (file, bytes) in files.iter().zip(&left) {
         std::fs::write(file, bytes).unwrap();
     }
-    std::fs::write(beside(&world.file, "-lock"), "process 4711").unwrap();
+    let lock = beside(&world.file, "-lock");
+    let told = std::fs::read_to_string(&lock).unwrap();
+    let (_, marks) = told.split_once('\n').unwrap();
+    std::fs::write(&lock, format!("process 4711\n{marks}")).unwrap();
     assert!(!left[1].is_empty(), "there is a log");
     arrives(&world).await;
 }

@@ -127,7 +127,8 @@ async fn keep_catalog(
     let links = store.links().await?;
     let sources = links.iter().filter_map(|link| link.as_str().parse().ok());
     let catalog = connection.catalog(sources, store);
-    if !catalog.is_due().await? {
+    // Where the file is adopted, that is of all its tables.
+    if !args.adopt && !catalog.is_due().await? {
         return Ok(Exit::Clean);
     }
     match catalog.run(options).await {

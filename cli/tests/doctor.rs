@@ -496,6 +496,10 @@ async fn a_file_that_was_restored_in_its_place_is_told() {
     world.say(&["run", "--adopt"]).code(0);
     world.say(&["status"]).code(0);
     doctor(&world).code(0);
+    // What is told of the data sources is adopted with the rest.
+    world.sql("UPDATE data_sources SET title = 'Named anew'");
+    world.run().code(0);
+    world.say(&["plan"]).code(0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

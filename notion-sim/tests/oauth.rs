@@ -1,5 +1,5 @@
-//! OAuth: from a person's consent to tokens, their renewal and their end; and custom emojis and tasks,
-//! which are only read.
+//! OAuth: from a person's consent to tokens, their renewal and their end; and custom emojis, which are
+//! only read.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -212,17 +212,5 @@ async fn custom_emojis_are_found_by_their_whole_name() {
     assert_eq!(
         ids(&list(&format!("start_cursor={}", made[2])).await),
         made[2..]
-    );
-}
-
-#[tokio::test]
-async fn a_task_that_nobody_began_is_not_found() {
-    let api = api().await;
-    let lost = api
-        .get("/v1/async_tasks/task_7e869d57816e45acb1b9a499db3d2a99")
-        .await;
-    assert_eq!(
-        (lost.status, &lost.body["code"]),
-        (404, &json!("object_not_found"))
     );
 }

@@ -4,12 +4,15 @@
 
 #[path = "support/document.rs"]
 mod document;
+#[path = "support/files.rs"]
+mod files;
 mod support;
 
 use std::time::Duration;
 
 use bytes::Bytes;
 use document::check;
+use files::{fetch, parts};
 use http::Request;
 use notion_sync_sim::{Knobs, NotionSim};
 use serde_json::{Value, json};
@@ -18,62 +21,12 @@ use support::{Api, Reply, api, builder, ids, title};
 const MIB: usize = 1024 * 1024;
 const GIF: &str = "https://pictures.example/a.gif";
 
-/// The body that an HTTP client makes of a file.
-fn parts(file: &[u8], name: &str, content_type: &str, number: Option<u32>) -> Vec<u8> {
-    let mut body = Vec::new();
-    if let Some(number) = number {
-        let head = "--sep\r\nContent-Disposition: form-data; name=\"part_number\"\r\n\r\n";
-        body.extend(format!("{head}{number}\r\n").bytes());
-    }
-    let head = format!(
-        "--sep\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{name}\"\r\nContent-Type: {content_type}\r\n\r\n"
-    );
-    body.extend(head.bytes());
-    body.extend(file);
-    body.extend(b"\r\n--sep--\r\n");
-    body
-}
-
 impl Api {
-    async fn announce(&self, body: Value) -> Reply {
-        let reply = self.post("/v1/file_uploads", body).await;
-        check("POST", "/v1/file_uploads", reply.status, &reply.body);
-        reply
-    }
-
-    async fn send_parts(&self, upload: &str, body: Vec<u8>) -> Reply {
-        let path = format!("/v1/file_uploads/{upload}/send");
-        let request = self
-            .request("POST", &path)
-            .header("content-type", "multipart/form-data; boundary=sep")
-            .body(body);
-        let response = request.send().await.unwrap();
-        let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        let reply = Reply {
-            status,
-            headers,
-            body: serde_json::from_str(&response.text().await.unwrap()).unwrap(),
-        };
-        check("POST", &path, reply.status, &reply.body);
-        reply
-    }
-
     async fn upload(&self, id: &str) -> Value {
         let path = format!("/v1/file_uploads/{id}");
         let reply = self.get(&path).await;
         check("GET", &path, reply.status, &reply.body);
         reply.ok()
-    }
-
-    /// An upload that was sent in one part.
-    async fn uploaded(&self, name: &str, bytes: &[u8]) -> String {
-        let made = self.announce(json!({"filename": name})).await.ok();
-        let id = made["id"].as_str().unwrap().to_owned();
-        let kind = made["content_type"].as_str().unwrap();
-        self.send_parts(&id, parts(bytes, name, kind, None))
-            .await
-            .ok();
-        id
     }
 
     async fn page_with(&self, mut body: Value) -> Reply {
@@ -83,20 +36,6 @@ impl Api {
         check("POST", "/v1/pages", page.status, &page.body);
         page
     }
-}
-
-async fn fetch(url: &str) -> (u16, String, Bytes) {
-    let client = reqwest::Client::builder().no_proxy().build().unwrap();
-    let response = client.get(url).send().await.unwrap();
-    let kind = response.headers()["content-type"]
-        .to_str()
-        .unwrap()
-        .to_owned();
-    (
-        response.status().as_u16(),
-        kind,
-        response.bytes().await.unwrap(),
-    )
 }
 
 #[tokio::test]

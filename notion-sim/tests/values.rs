@@ -3,7 +3,7 @@
 mod support;
 
 use serde_json::{Value, json};
-use support::{api, title};
+use support::{api, ids, title};
 
 #[tokio::test]
 async fn every_writable_type_comes_back_normalised() {
@@ -287,4 +287,55 @@ async fn what_is_computed_changes_without_an_edit() {
     assert_eq!(after["properties"]["F"]["formula"], three);
     assert_eq!(after["last_edited_time"], before["last_edited_time"]);
     assert!(api.sim.compute(&id, "N", &three).is_err());
+}
+
+#[tokio::test]
+async fn people_who_are_mentioned_are_shown_in_full() {
+    let api = api().await;
+    let users = api.get("/v1/users").await.ok();
+    let mut people = users["results"].as_array().unwrap().iter();
+    let person = people.find(|user| user["type"] == "person").unwrap();
+    let text = json!([{"mention": {"user": {"id": person["id"]}}, "plain_text": "@Them"}]);
+    let table = api.table(json!({"Notes": {"rich_text": {}}}));
+    let page = api
+        .create(&table, json!({"Notes": {"rich_text": text}}))
+        .await
+        .ok();
+    let page_id = page["id"].as_str().unwrap();
+    let read = api.get(&format!("/v1/pages/{page_id}")).await.ok();
+    let id = page["properties"]["Notes"]["id"].as_str().unwrap();
+    let item = api
+        .get(&format!("/v1/pages/{page_id}/properties/{id}"))
+        .await
+        .ok();
+    let block = json!({"children": [{"table": {
+        "table_width": 1, "children": [{"table_row": {"cells": [text]}}],
+    }}]});
+    let path = format!("/v1/blocks/{page_id}/children");
+    let block = api.patch(&path, block).await.ok();
+    let path = format!("/v1/blocks/{}/children", ids(&block)[0]);
+    let block = api.get(&path).await.ok();
+    let comment = json!({"parent": {"page_id": page_id}, "rich_text": text});
+    let comment = api.post("/v1/comments", comment).await.ok();
+    for run in [
+        &page["properties"]["Notes"]["rich_text"][0],
+        &read["properties"]["Notes"]["rich_text"][0],
+        &item["results"][0]["rich_text"],
+        &block["results"][0]["table_row"]["cells"][0][0],
+        &comment["rich_text"][0],
+    ] {
+        assert_eq!(&run["mention"]["user"], person);
+        assert_eq!(run["plain_text"], "@Them");
+    }
+    // Of somebody unknown there is no more than an id.
+    let nobody = json!({"object": "user", "id": "1b2c3d4e-0000-4000-8000-00000000f0f0"});
+    let text = json!([{"mention": {"user": {"id": nobody["id"]}}}]);
+    let page = api
+        .create(&table, json!({"Name": {"title": text}}))
+        .await
+        .ok();
+    assert_eq!(
+        page["properties"]["Name"]["title"][0]["mention"]["user"],
+        nobody
+    );
 }

@@ -174,10 +174,8 @@ impl Database {
             return Ok(false);
         };
         let marked = Marked::load(reader, META)?;
-        let foreign = "SELECT 1 FROM _sync_links WHERE lineage <> ?1";
-        let is_foreign = reader.prepare(foreign)?.exists([&marked.lineage])?;
-        let is_behind = marked.is_behind(told, place.as_deref(), waits(reader)?);
-        Ok(is_foreign || is_readable && is_behind)
+        let waits = told.is_none() && waits(reader)?;
+        Ok(is_readable && marked.is_behind(told, place.as_deref(), waits))
     }
 
     /// Two copies of a file would both send what waits in it.
@@ -314,7 +312,8 @@ pub(crate) struct Parts<'a> {
 /// links has to be adopted as well.
 pub(crate) fn begin_lineage(connection: &Connection) -> Result<Marked> {
     connection.execute_batch(
-        "UPDATE _sync_links SET lineage = (SELECT lineage FROM _sync_meta) WHERE lineage IS NULL",
+        "UPDATE _sync_links SET lineage = (SELECT lineage FROM _sync_meta)
+         WHERE lineage IS NULL AND memory IS NOT NULL",
     )?;
     Ok(Marked::begin(connection, META)?)
 }

@@ -49,19 +49,20 @@ pub(crate) fn memory(connection: &Connection, link: &LinkRow) -> Result<LinkMemo
 }
 
 /// A link goes on in the file it agreed in. In one that was adopted since, it believes nothing of what it
-/// remembers, once somebody says so of it as well.
+/// remembers, once somebody says so of it as well. Answers the lineage it left.
 pub(crate) fn agree_under(
     connection: &Connection,
     link: &LinkRow,
     lineage: &str,
     adopts: bool,
-) -> Result<()> {
+) -> Result<Option<String>> {
     let known: Option<String> = connection
         .prepare_cached("SELECT lineage FROM _sync_links WHERE id = ?1")?
         .query_row([link.id], |row| row.get(0))?;
     match known {
-        Some(known) if known == lineage => return Ok(()),
+        Some(known) if known == lineage => return Ok(None),
         Some(_) if !adopts => return Err(StoreError::NotAdopted.into()),
+        None => {}
         Some(_) => {
             let mut memory = memory(connection, link)?;
             memory.adopting = true;
@@ -69,12 +70,11 @@ pub(crate) fn agree_under(
                 .prepare_cached("UPDATE _sync_links SET memory = ?2 WHERE id = ?1")?
                 .execute((link.id, serde_json::to_string(&memory)?))?;
         }
-        None => {}
     }
     connection
         .prepare_cached("UPDATE _sync_links SET lineage = ?2 WHERE id = ?1")?
         .execute((link.id, lineage))?;
-    Ok(())
+    Ok(known)
 }
 
 /// The names of all links.

@@ -39,6 +39,11 @@ impl Marks {
         *mark = writes.max(*mark);
     }
 
+    /// Notes a number that is no count.
+    pub(crate) fn set(&mut self, name: &str, number: u64) {
+        self.0.insert(name.to_owned(), number);
+    }
+
     /// Notes that the file goes on under another lineage: what is found of this one is older.
     pub(crate) fn leave(&mut self, lineage: &str) {
         self.raise(lineage, LEFT);

@@ -9,7 +9,7 @@ use crate::database::Database;
 use crate::error::Result;
 use crate::links;
 use crate::private;
-use crate::replica::{SqliteReplica, Table, rebuild_triggers};
+use crate::replica::{SqliteReplica, Table, rebuild_triggers, refill};
 use crate::store::SqliteStore;
 use crate::views;
 
@@ -74,7 +74,9 @@ impl SqliteReplica {
         self.worker()
             .ask(move |database| {
                 alone(database, |transaction| {
-                    if let Some(table) = Table::load(transaction, &link)? {
+                    let known = links::load(transaction, &link)?;
+                    if let (Some(table), Some(known)) = (Table::load(transaction, &link)?, known) {
+                        refill(transaction, &table, known.id)?;
                         rebuild_triggers(transaction, &table, &source)?;
                     }
                     read_table_whole(transaction, &link)

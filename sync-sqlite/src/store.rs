@@ -252,7 +252,8 @@ fn next_fence(database: &mut Database, link: &LinkId, owner: &str) -> Result<u64
     let mut marked = Marked::load(&transaction, META)?;
     let here = leases.place();
     let told = leases.mark(&marked.lineage);
-    if marked.is_behind(told, here.as_deref(), waits(&transaction)?) {
+    let waits = told.is_none() && waits(&transaction)?;
+    if marked.is_behind(told, here.as_deref(), waits) {
         // What was done since its backup is not remembered: it would be done again.
         if !adopts {
             return Err(StoreError::NotAdopted.into());
@@ -267,7 +268,9 @@ fn next_fence(database: &mut Database, link: &LinkId, owner: &str) -> Result<u64
         Marked::tell(&transaction, META, &here)?;
     }
     let row = links::load_or_create(&transaction, link)?;
-    links::agree_under(&transaction, &row, &marked.lineage, adopts)?;
+    if let Some(left) = links::agree_under(&transaction, &row, &marked.lineage, adopts)? {
+        leases.note_left(&left);
+    }
     let number = row.fence + 1;
     transaction.execute(
         "UPDATE _sync_links SET fence = ?2, owner = ?3 WHERE id = ?1",

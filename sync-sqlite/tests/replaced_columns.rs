@@ -141,7 +141,11 @@ fn a_column_that_was_renamed_away_and_added_anew_is_filled_again() {
         notes.sql(&format!(
             "ALTER TABLE tasks RENAME COLUMN {name} TO mine; ALTER TABLE tasks ADD COLUMN {name} {ty}"
         ));
+        // A plan would show what no run does.
+        let refused = notes.world.try_plan(0).unwrap_err().to_string();
+        assert!(refused.contains("fills it again"), "{refused}");
         notes.is_whole();
+        notes.world.try_plan(0).unwrap();
         assert_eq!(notes.column("mine").len(), 3, "theirs from now on");
     }
 }
@@ -242,13 +246,50 @@ fn a_clear_that_waits_stays_one_where_columns_were_moved() {
     );
 }
 
+/// A tool may have made the table anew with an empty column in its place: nobody watched.
 #[test]
-fn what_was_cleared_while_the_triggers_were_away_is_an_edit_where_the_column_is_the_one_it_was() {
+fn a_column_that_is_empty_as_a_whole_after_its_triggers_were_away_is_filled_again() {
     let notes = Notes::new();
     notes.drop_triggers();
     notes.sql("UPDATE tasks SET Notes = NULL");
+    notes.is_whole();
+}
+
+#[test]
+fn what_was_cleared_in_some_rows_while_the_triggers_were_away_is_an_edit() {
+    let notes = Notes::new();
+    notes.drop_triggers();
+    notes.sql("UPDATE tasks SET Notes = NULL WHERE _row < 3");
     notes.world.settle();
-    assert_eq!(notes.source("n"), [""; 3]);
+    assert_eq!(notes.source("n"), ["", "", "notes of three"]);
+}
+
+#[test]
+fn a_column_whose_name_is_written_otherwise_is_the_one_it_was() {
+    let notes = Notes::new();
+    notes.sql(
+        "UPDATE tasks SET Notes = NULL WHERE _row = 1; ALTER TABLE tasks RENAME COLUMN Notes TO notes",
+    );
+    notes.world.settle();
+    assert_eq!(notes.source("n"), ["", "notes of two", "notes of three"]);
+    assert_eq!(
+        notes.column("notes"),
+        ["", "notes of two", "notes of three"]
+    );
+}
+
+/// Made anew, the triggers say no more that the column is another one.
+#[test]
+fn repairing_the_triggers_fills_what_was_exchanged_first() {
+    let notes = Notes::before_late();
+    notes.sql("ALTER TABLE tasks ADD COLUMN own TEXT");
+    notes.late();
+    assert_eq!(notes.column("Late"), ["late"; 3]);
+    notes.sql(
+        "ALTER TABLE tasks RENAME COLUMN Late TO mine; ALTER TABLE tasks RENAME COLUMN own TO Late",
+    );
+    notes.world.repair(0);
+    notes.is_whole();
 }
 
 /// Filling is nobody's edit: it neither runs a person's triggers nor is refused by them.

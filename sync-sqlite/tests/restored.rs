@@ -242,6 +242,22 @@ fn pain_40_each_link_of_an_adopted_file_is_adopted_by_itself() {
     run(false).unwrap();
 }
 
+/// A copy was put in its place and adopted; the first one does not come back beside it.
+#[test]
+fn pain_40_the_file_that_an_adopted_copy_took_the_place_of_is_refused() {
+    let file = File::new();
+    file.sends();
+    let away = file.dir.path().join("away.sqlite");
+    let backup = file.backup("backup");
+    std::fs::rename(&file.path, &away).unwrap();
+    std::fs::rename(&backup, &file.path).unwrap();
+    file.is_refused();
+    file.run(true, true).unwrap();
+    std::fs::remove_file(&file.path).unwrap();
+    std::fs::rename(&away, &file.path).unwrap();
+    file.is_refused();
+}
+
 #[test]
 fn pain_40_edits_that_wait_in_a_file_without_its_lock_are_not_sent_unasked() {
     let file = File::new();

@@ -164,9 +164,16 @@ fn what_any_scan_has_seen_and_the_file_lacks_is_refused_by_every_scan() {
         .execute_batch("DROP TRIGGER _sync_feed_t_after_update")
         .unwrap();
     file.is_refused();
-    // Later than what was seen it is not, however it came there.
+    // Later than what was seen it is not, however it came there, and however much is written since.
     std::fs::copy(&backup, file.shop.path()).unwrap();
     file.refuses_scans();
+    let person = Connection::open(file.shop.path()).unwrap();
+    for _ in 0..5 {
+        person
+            .execute_batch("UPDATE t SET a = 'later' WHERE id = 1")
+            .unwrap();
+        file.refuses_scans();
+    }
 }
 
 /// Taken as it is by one, it is another one to those who were not told.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use super::{Answer, Call, blocks, flag, tasks};
+use super::{Answer, Call, blocks, tasks};
 use crate::error::{ApiError, ApiResult};
 use crate::markdown::edit::{self, Update};
 use crate::markdown::{Piece, What, read, render, render_with_ends};
@@ -40,7 +40,7 @@ pub(crate) fn retrieve(world: &mut World, id: Uuid, call: &Call<'_>) -> ApiResul
 fn answer(world: &World, id: Uuid) -> ApiResult<String> {
     let most = world.knobs.markdown_blocks;
     let (page, body) = if world.page(id).is_ok() {
-        (id, world.body(id, most))
+        (id, world.shown_body(id, most))
     } else if world.database(id).is_ok() {
         return Err(not_a_page(id, "a database"));
     } else if world.block(id).is_ok() {
@@ -107,13 +107,13 @@ pub(crate) fn update(world: &mut World, id: Uuid, call: &Call<'_>) -> ApiResult<
     };
     version(call.body.get("markdown_version"), "body")?;
     let command = Command::read(kind, call.body.get(kind))?;
-    let is_task = flag(call.body, "allow_async")? == Some(true);
+    let is_task = tasks::asked_for(call.body, true)?;
     editable(world, id)?;
     let outcome = carry_out(world, id, &command, call);
-    if is_task {
-        return tasks::taken_on(world, "PATCH /v1/pages/:page_id/markdown", outcome);
+    match is_task {
+        true => tasks::taken_on(world, "PATCH /v1/pages/:page_id/markdown", outcome),
+        false => outcome,
     }
-    outcome
 }
 
 fn carry_out(world: &mut World, id: Uuid, command: &Command, call: &Call<'_>) -> ApiResult<Answer> {
@@ -287,6 +287,11 @@ impl Command {
     fn wanted(&self, world: &World, id: Uuid) -> ApiResult<Vec<Piece>> {
         let mut have = world.body(id, world.knobs.markdown_blocks).pieces;
         let (mut text, ends) = render_with_ends(&have, id);
+        // What a request quotes was read with signatures that are not drawn again.
+        let quoted = |said: &str| match text.contains(said) {
+            true => said.to_owned(),
+            false => world.kept_text(said),
+        };
         let mut keeps_unknown = true;
         let text = match self {
             Self::Insert { content, place } => {
@@ -295,7 +300,7 @@ impl Command {
                     Place::Start => 0,
                     Place::End => have.len(),
                     Place::Behind(selection) => {
-                        let end = edit::select(&text, selection)?.end;
+                        let end = edit::select(&text, &quoted(selection))?.end;
                         let before = ends.iter().filter(|other| **other < end).count();
                         before + 1
                     }
@@ -304,12 +309,17 @@ impl Command {
                 return Ok(have);
             }
             Self::Range { content, range, .. } => {
-                let range = edit::select(&text, range)?;
+                let range = edit::select(&text, &quoted(range))?;
                 text.replace_range(range, content);
                 text
             }
             Self::Update { updates, .. } => {
-                edit::update(&text, updates, world.knobs.markdown_skips_missing)?
+                let quote = |update: &Update| Update {
+                    old: quoted(&update.old),
+                    ..update.clone()
+                };
+                let updates: Vec<Update> = updates.iter().map(quote).collect();
+                edit::update(&text, &updates, world.knobs.markdown_skips_missing)?
             }
             Self::Replace { content, .. } => {
                 keeps_unknown = world.knobs.markdown_keeps_unknown;
@@ -403,18 +413,8 @@ fn updates(path: &str, given: Option<&Value>) -> ApiResult<Vec<Update>> {
     items.iter().enumerate().map(update).collect()
 }
 
-/// The body that a new page is given as Markdown.
-pub(super) struct Given {
-    pieces: Vec<Piece>,
-}
-
-/// Reads `markdown` of a new page. Without a title in its properties the first `# ` heading is the title.
-pub(super) fn given(
-    world: &World,
-    body: &Map<String, Value>,
-    parent: &Parent,
-    has_title: bool,
-) -> ApiResult<Option<(Given, Option<Value>)>> {
+/// The `markdown` of a new page, which takes no other body beside it. What the text says is not read yet.
+pub(super) fn given(body: &Map<String, Value>) -> ApiResult<Option<&str>> {
     let text = match body.get("markdown") {
         None => return Ok(None),
         Some(Value::String(text)) => text,
@@ -430,20 +430,37 @@ pub(super) fn given(
         }
     }
     version(body.get("markdown_version"), "body")?;
-    let mut pieces = world.fitted(None, read(text)?, BTreeSet::new());
-    let is_title = |piece: &Piece| piece.kind().is_some_and(|kind| kind.name == "heading_1");
-    let heading = pieces.iter().position(is_title).filter(|_| !has_title);
-    let title = heading.map(|at| pieces.remove(at).member("rich_text").clone());
-    world.check_pieces(&Holder::NewPage(parent.clone()), &pieces)?;
-    let count: usize = pieces.iter().map(Piece::count).sum();
-    if count > world.knobs.markdown_blocks {
-        let message = "The page would have too many blocks.";
-        return Err(ApiError::validation(message).with("limit_kind", json!("page_record_count")));
-    }
-    Ok(Some((Given { pieces }, title)))
+    Ok(Some(text))
+}
+
+/// The body that a new page is given as Markdown.
+pub(super) struct Given {
+    pieces: Vec<Piece>,
+    /// What its heading says, where that is the page's title.
+    pub(super) title: Option<Value>,
 }
 
 impl Given {
+    /// Reads a text. Where properties have no title the first `# ` heading is it, and not in the body.
+    pub(super) fn read(
+        world: &World,
+        text: &str,
+        parent: &Parent,
+        has_title: bool,
+    ) -> ApiResult<Self> {
+        let mut pieces = world.fitted(None, read(text)?, BTreeSet::new());
+        let is_title = |piece: &Piece| piece.kind().is_some_and(|kind| kind.name == "heading_1");
+        let heading = pieces.iter().position(is_title).filter(|_| !has_title);
+        let title = heading.map(|at| pieces.remove(at).member("rich_text").clone());
+        world.check_pieces(&Holder::NewPage(parent.clone()), &pieces)?;
+        let count: usize = pieces.iter().map(Piece::count).sum();
+        if count > world.knobs.markdown_blocks {
+            let refused = ApiError::validation("The page would have too many blocks.");
+            return Err(refused.with("limit_kind", json!("page_record_count")));
+        }
+        Ok(Self { pieces, title })
+    }
+
     /// Makes it the body of a page that was just made.
     pub(super) fn write(self, world: &mut World, id: Uuid, call: &Call<'_>) -> ApiResult<()> {
         write(world, id, self.pieces, call)

@@ -29,17 +29,8 @@ fn body(world: &World, id: Uuid, call: &Call<'_>) -> ApiResult<String> {
     Ok(out)
 }
 
-/// `POST /v1/pages`. What is given as Markdown may be written by a task.
+/// `POST /v1/pages`
 pub(crate) fn create(world: &mut World, call: &Call<'_>) -> ApiResult<Answer> {
-    let is_task = flag(call.body, "allow_async")? == Some(true);
-    let made = make(world, call)?;
-    if is_task && call.body.contains_key("markdown") {
-        return tasks::taken_on(world, "POST /v1/pages", Ok(made));
-    }
-    Ok(made)
-}
-
-fn make(world: &mut World, call: &Call<'_>) -> ApiResult<Answer> {
     only(
         call.body,
         &[
@@ -61,11 +52,43 @@ fn make(world: &mut World, call: &Call<'_>) -> ApiResult<Answer> {
         Parent::DataSource(source) => Some(*source),
         _ => None,
     };
-    let template = templates::application(world, call.body, source, true)?;
-    let mut change = change(call.body)?;
+    let new = New {
+        template: templates::application(world, call.body, source, true)?,
+        change: change(call.body)?,
+        text: markdown::given(call.body)?,
+        parent,
+    };
+    let is_task = tasks::asked_for(call.body, new.text.is_some())?;
+    let outcome = make(world, new, call);
+    match is_task {
+        true => tasks::taken_on(world, "POST /v1/pages", outcome),
+        false => outcome,
+    }
+}
+
+/// What a new page is to be.
+struct New<'c> {
+    parent: Parent,
+    change: PageChange,
+    template: Option<Application>,
+    /// Its body as Markdown.
+    text: Option<&'c str>,
+}
+
+fn make(world: &mut World, new: New<'_>, call: &Call<'_>) -> ApiResult<Answer> {
+    let New {
+        parent,
+        mut change,
+        template,
+        text,
+    } = new;
     let titled = has_title(world, &parent, &change);
-    let markdown = markdown::given(world, call.body, &parent, titled)?;
-    if let Some((_, Some(title))) = &markdown {
+    let markdown = text.map(|text| markdown::Given::read(world, text, &parent, titled));
+    let markdown = markdown.transpose()?;
+    if let Some(title) = markdown
+        .as_ref()
+        .and_then(|markdown| markdown.title.as_ref())
+    {
         let properties = change.properties.get_or_insert_default();
         properties.insert("title".into(), json!({"title": title}));
     }
@@ -91,7 +114,7 @@ fn make(world: &mut World, call: &Call<'_>) -> ApiResult<Answer> {
     if !drafts.is_empty() {
         world.grow(id, 0, drafts, author);
     }
-    if let Some((markdown, _)) = markdown {
+    if let Some(markdown) = markdown {
         markdown.write(world, id, call)?;
     }
     if let Some(template) = template {

@@ -52,6 +52,9 @@ pub(crate) fn retrieve(
         let item = json!({"object": "property_item", "id": property_id, "type": name, name: inner});
         return Ok(Answer::read(item.to_string()));
     }
+    if matches!(kind, Kind::Title | Kind::RichText) {
+        world.show_people(&mut inner);
+    }
     if kind == Kind::Relation {
         inner = world.seen_targets(inner);
     }

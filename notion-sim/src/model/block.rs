@@ -442,13 +442,14 @@ impl World {
         Ok(())
     }
 
-    /// What a block says of itself, its hosted files signed.
+    /// What a block says of itself, its hosted files signed and the people in it shown in full.
     pub(crate) fn shown_inner(&self, block: &Block) -> Map<String, Value> {
         let mut inner = Value::Object(block.inner.clone());
         self.sign_one(&mut inner);
         if let Some(icon) = inner.get_mut("icon") {
             self.sign_one(icon);
         }
+        self.show_people(&mut inner);
         match inner {
             Value::Object(inner) => inner,
             _ => Map::new(),

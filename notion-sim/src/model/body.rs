@@ -21,23 +21,32 @@ pub(crate) struct Body {
     pub(crate) hidden: Vec<Uuid>,
     /// How many more blocks may be shown.
     left: usize,
-    /// Whether it is as it is shown: copies with what their originals hold, hosted files signed.
-    is_shown: bool,
+    /// Whether copies are shown with what their originals hold.
+    unfolds: bool,
+    /// Whether hosted files have the addresses that answers give them.
+    signs: bool,
     /// Originals that something is being taken out of.
     within: Vec<Uuid>,
 }
 
 impl World {
-    /// What a page holds, up to so many blocks.
+    /// What a page holds, up to so many blocks, as it is kept.
     pub(crate) fn body(&self, page: Uuid, most: usize) -> Body {
         let mut body = Body::up_to(most);
         body.pieces = self.pieces_in(page, 0, &mut body);
         body
     }
 
-    /// A block itself, with what it holds.
+    /// The same, as answers show it.
+    pub(crate) fn shown_body(&self, page: Uuid, most: usize) -> Body {
+        let mut body = Body::shown_up_to(most);
+        body.pieces = self.pieces_in(page, 0, &mut body);
+        body
+    }
+
+    /// A block itself, with what it holds, as answers show it.
     pub(crate) fn body_of_block(&self, id: Uuid, most: usize) -> Body {
-        let mut body = Body::up_to(most);
+        let mut body = Body::shown_up_to(most);
         let piece = self.piece(id, 0, &mut body);
         body.pieces.extend(piece);
         body
@@ -46,7 +55,7 @@ impl World {
     /// All that a page or block holds itself: copies are empty.
     pub(super) fn own_pieces(&self, id: Uuid) -> Vec<Piece> {
         let mut body = Body {
-            is_shown: false,
+            unfolds: false,
             ..Body::up_to(usize::MAX)
         };
         self.pieces_in(id, 0, &mut body)
@@ -98,10 +107,9 @@ impl World {
             body.hidden.push(id);
             return Some(body.hides(id, block.kind.name));
         }
-        let inner = if body.is_shown {
-            self.shown_inner(block)
-        } else {
-            block.inner.clone()
+        let inner = match body.signs {
+            true => self.shown_inner(block),
+            false => block.inner.clone(),
         };
         let mut piece = named(What::Block(block.kind, inner));
         let is_copy = piece.is_copy();
@@ -114,7 +122,7 @@ impl World {
             return Some(named(what));
         }
         body.left -= 1;
-        if !is_copy || body.is_shown {
+        if !is_copy || body.unfolds {
             body.within.push(original);
             piece.children = self.pieces_in(id, level + 1, body);
             body.within.pop();
@@ -154,8 +162,15 @@ impl Body {
     fn up_to(most: usize) -> Self {
         Self {
             left: most,
-            is_shown: true,
+            unfolds: true,
             ..Self::default()
+        }
+    }
+
+    fn shown_up_to(most: usize) -> Self {
+        Self {
+            signs: true,
+            ..Self::up_to(most)
         }
     }
 

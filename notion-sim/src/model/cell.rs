@@ -23,6 +23,8 @@ pub(crate) struct Cell {
     pub(crate) key: Key,
     /// Whether a hosted file needs a new signature at each read.
     pub(crate) hosted_files: bool,
+    /// Whether people in it are shown as they are at each read.
+    pub(crate) mentions_people: bool,
 }
 
 /// The comparable content of a value.
@@ -70,6 +72,7 @@ impl Cell {
             full: cut.map(|_| inner.to_string().into()),
             key: Key::of(kind, inner),
             hosted_files: matches!(kind, Kind::Files) && has_hosted_file(inner),
+            mentions_people: matches!(kind, Kind::Title | Kind::RichText) && mentions_people(inner),
         }
     }
 
@@ -100,6 +103,11 @@ fn has_hosted_file(inner: &Value) -> bool {
     inner
         .as_array()
         .is_some_and(|files| files.iter().any(|file| file["type"] == "file"))
+}
+
+fn mentions_people(inner: &Value) -> bool {
+    let mut runs = inner.as_array().into_iter().flatten();
+    runs.any(|run| run["mention"]["type"] == "user")
 }
 
 /// The inner value of a property that was never written.

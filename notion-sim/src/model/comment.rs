@@ -67,9 +67,11 @@ impl World {
             out.push('"');
         }
         let author = user_reference(comment.author);
+        let mut text = comment.rich_text.clone();
+        self.show_people(&mut text);
         let members = [
             ("created_by", &author),
-            ("rich_text", &comment.rich_text),
+            ("rich_text", &text),
             ("display_name", &comment.display_name),
         ];
         for (name, value) in members {

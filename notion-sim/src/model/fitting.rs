@@ -23,7 +23,7 @@ pub(crate) enum Holder {
 
 impl World {
     /// Pieces of a text as they can be in a page: what names a block of another page names none, what is
-    /// there already is not there twice, and mentions have names.
+    /// there already is not there twice, mentions have names, and addresses of hosted files are those files.
     pub(crate) fn fitted(
         &self,
         page: Option<Uuid>,
@@ -204,6 +204,7 @@ impl Fitting<'_> {
     fn piece(&mut self, mut piece: Piece) -> Option<Piece> {
         match &mut piece.what {
             What::Block(_, inner) => {
+                self.world.host_again(inner);
                 for (_, value) in inner.iter_mut() {
                     self.world.name_mentions(value);
                     self.world.find_emojis(value);

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::World;
 use super::upload::Upload;
@@ -132,6 +132,44 @@ impl World {
         }
     }
 
+    /// A text whose addresses of hosted files are as they are kept.
+    pub(crate) fn kept_text(&self, text: &str) -> String {
+        let own = format!("{}{SERVED}/", self.base_url);
+        let mut out = String::with_capacity(text.len());
+        let mut rest = text;
+        while let Some(from) = [STORE, &own].iter().filter_map(|own| rest.find(own)).min() {
+            let address = &rest[from..];
+            let ends = |c: char| c.is_whitespace() || matches!(c, ')' | '"' | '<' | '>');
+            let address = &address[..address.find(ends).unwrap_or(address.len())];
+            out.push_str(&rest[..from]);
+            out.push_str(&self.kept_address(address));
+            rest = &rest[from + address.len()..];
+        }
+        out.push_str(rest);
+        out
+    }
+
+    /// Makes a medium whose address leads to a hosted file that file.
+    pub(crate) fn host_again(&self, medium: &mut Map<String, Value>) {
+        let url = medium.get("external").map(|file| &file["url"]);
+        let Some(kept) = url
+            .and_then(Value::as_str)
+            .map(|url| self.kept_address(url))
+        else {
+            return;
+        };
+        let below = kept.strip_prefix(STORE);
+        let Some(upload) = below.and_then(|below| self.stored(below)) else {
+            return;
+        };
+        if let (Some(name), Some(own)) = (medium.get_mut("name"), &upload.filename) {
+            *name = json!(own);
+        }
+        medium.remove("external");
+        medium.insert("type".into(), json!("file"));
+        medium.insert("file".into(), json!({"url": kept}));
+    }
+
     /// Gives a hosted file an address that is signed for an hour; anything else stays as it is.
     pub(crate) fn sign_one(&self, file: &mut Value) {
         if file["type"] != "file" {
@@ -228,5 +266,26 @@ impl World {
             content_type: named.unwrap_or("application/octet-stream").to_owned(),
             bytes: upload.bytes(),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_addresses_of_the_store_lose_their_signatures_in_a_text() {
+        let mut world = World::new(1, "2026-07-04T10:07:01Z".parse().unwrap());
+        world.base_url = "http://127.0.0.1:7".into();
+        let text = format!(
+            "a ![x](http://127.0.0.1:7/_files/w/1/a.png?X=1&Y=2) [b](http://127.0.0.1:7/v1?z)\n\
+             <pdf src=\"{STORE}/w/2/b.pdf?X=1\">c?</pdf> {STORE}/w/3/c.pdf?X"
+        );
+        let kept = format!(
+            "a ![x]({STORE}/w/1/a.png) [b](http://127.0.0.1:7/v1?z)\n\
+             <pdf src=\"{STORE}/w/2/b.pdf\">c?</pdf> {STORE}/w/3/c.pdf"
+        );
+        assert_eq!(world.kept_text(&text), kept);
+        assert_eq!(world.kept_text(&kept), kept);
     }
 }

@@ -3,8 +3,8 @@
 
 use serde_json::Value;
 
-/// Members in the order in which they are read. It holds for every object written here: no two of
-/// them have the same members the other way round.
+/// Members in the order in which they are read. It holds for every object written here but users: no two
+/// others have the same members the other way round.
 const ORDER: [&str; 45] = [
     "object",
     "caption",
@@ -53,13 +53,26 @@ const ORDER: [&str; 45] = [
     "resolved_name",
 ];
 
+/// Members of a user.
+const USER: [&str; 7] = [
+    "object",
+    "id",
+    "name",
+    "avatar_url",
+    "type",
+    "person",
+    "bot",
+];
+
 /// Appends a value as JSON, its members in the API's order; those unknown here come last.
 pub(crate) fn push_ordered(out: &mut String, value: &Value) {
     match value {
         Value::Object(object) => {
-            let place = |name: &str| ORDER.iter().position(|known| *known == name);
+            let is_user = object.get("object").is_some_and(|kind| kind == "user");
+            let order: &[&str] = if is_user { &USER } else { &ORDER };
+            let place = |name: &str| order.iter().position(|known| *known == name);
             let mut members: Vec<_> = object.iter().collect();
-            members.sort_by_key(|(name, _)| place(name).unwrap_or(ORDER.len()));
+            members.sort_by_key(|(name, _)| place(name).unwrap_or(order.len()));
             out.push('{');
             for (at, (name, value)) in members.into_iter().enumerate() {
                 if at > 0 {
@@ -98,6 +111,12 @@ mod tests {
         push_ordered(&mut out, &value);
         let expected =
             r#"{"type":"text","text":[{"content":"a\"b","link":1}],"href":null,"zoo":1}"#;
+        assert_eq!(out, expected);
+        let user =
+            json!({"type": "person", "name": "A", "id": "b", "object": "user", "avatar_url": null});
+        let mut out = String::new();
+        push_ordered(&mut out, &user);
+        let expected = r#"{"object":"user","id":"b","name":"A","avatar_url":null,"type":"person"}"#;
         assert_eq!(out, expected);
     }
 }

@@ -96,6 +96,11 @@ impl World {
                 let files = self.sign(cell.inner(&property.kind));
                 out.push_str(Cell::new(&property.id, &property.kind, &files).wire());
             }
+            (Kind::Title | Kind::RichText, Some(cell)) if cell.mentions_people => {
+                let mut text = cell.inner(&property.kind);
+                self.show_people(&mut text);
+                out.push_str(Cell::new(&property.id, &property.kind, &text).wire());
+            }
             (Kind::Relation, Some(cell)) if !self.plain_relations() => {
                 self.render_relation(out, property, cell);
             }
@@ -150,6 +155,29 @@ impl World {
                 user
             }
             None => super::row::user_reference(id),
+        }
+    }
+
+    /// Shows the people that rich text mentions in full, wherever in a value it is. Their names in
+    /// `plain_text` stay those they had.
+    pub(crate) fn show_people(&self, value: &mut Value) {
+        match value {
+            Value::Object(fields) => {
+                let user = fields
+                    .get_mut("mention")
+                    .and_then(|mention| mention.get_mut("user"));
+                let Some(user) = user else {
+                    return fields
+                        .values_mut()
+                        .for_each(|value| self.show_people(value));
+                };
+                let id = user["id"].as_str().and_then(crate::ids::parse_id);
+                if let Some(id) = id {
+                    *user = self.user_value(id);
+                }
+            }
+            Value::Array(items) => items.iter_mut().for_each(|item| self.show_people(item)),
+            _ => {}
         }
     }
 

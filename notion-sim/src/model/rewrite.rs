@@ -186,19 +186,15 @@ impl Rewrite {
     /// Changes what a text can say of a block.
     fn change(&mut self, world: &mut World, id: Uuid, mut inner: Map<String, Value>) {
         let (now, author) = (world.now, self.author);
-        let address = address_in(&inner, "external").map(|url| world.kept_address(url));
         let Some(block) = world.blocks.known.get_mut(&id) else {
             return;
         };
-        // A hosted file is the same whatever signature its address had when the text was read.
-        let hosted = address_in(&block.inner, "file").map(|url| url.split('?').next());
-        let is_hosted = hosted.is_some_and(|hosted| hosted == address.as_deref());
+        let is_same = |member| block.inner.get(member) == inner.get(member);
         let unsaid: &[&str] = match block.kind.name {
             "paragraph" => &["icon"],
             "callout" if icon_is_unsayable(block.inner.get("icon")) => &["icon"],
             "code" => &["caption"],
-            _ if is_hosted => &["type", "external", "name"],
-            "file" if block.inner.get("external") == inner.get("external") => &["name"],
+            "file" if is_same("external") && is_same("file") => &["name"],
             _ => &[],
         };
         for member in unsaid {
@@ -334,11 +330,6 @@ fn common(old: &[String], new: &[String]) -> Vec<(usize, usize)> {
         }
     }
     pairs
-}
-
-/// The address of a medium of this type.
-fn address_in<'m>(of: &'m Map<String, Value>, kind: &str) -> Option<&'m str> {
-    of.get(kind).and_then(|file| file["url"].as_str())
 }
 
 fn icon_is_unsayable(icon: Option<&Value>) -> bool {

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::compare::{Difference, Names};
 use super::read::Recorded;
+use crate::ids::parse_id;
 
 /// Why an answer differs, where that is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -31,6 +32,8 @@ pub enum Reason {
     SearchFindsMore,
     /// What was made or edited within one minute is listed in another order.
     SameMinute,
+    /// Somebody whose requests are not in the recording made pages in what a search lists.
+    EditedElsewhere,
     /// The recording shows several users under one id.
     UsersMadeOne,
     /// A formula is read back as it was written; Notion prints it anew.
@@ -60,6 +63,9 @@ impl fmt::Display for Reason {
             }
             Self::SameMinute => {
                 "what has the same time, to the minute, is listed in another order; more is not recorded of it"
+            }
+            Self::EditedElsewhere => {
+                "the search lists what was edited in between by requests that are not in the recording"
             }
             Self::UsersMadeOne => "the recording shows several users under one id",
             Self::FormulaAsWritten => {
@@ -134,6 +140,7 @@ fn drop_computed(value: &mut Value) {
 /// The answer as it would have been, had it listed what was recorded and in that order, and why it did
 /// not; nothing where it did, or where no reason is known.
 pub(super) fn mended(
+    names: &Names,
     exchange: &Recorded,
     recorded: &Value,
     simulated: &Value,
@@ -152,9 +159,14 @@ pub(super) fn mended(
     };
     let place = |hit: &Value| wanted.iter().position(|other| other["id"] == hit["id"]);
     let others = found.iter().filter(|hit| place(hit).is_none()).count();
-    if others > 0 && time == "last_edited_time" && found.len() == wanted.len() + others {
+    let finds_more =
+        others > 0 && time == "last_edited_time" && found.len() == wanted.len() + others;
+    if finds_more {
         found.retain(|hit| place(hit).is_some());
         why = Some(Reason::SearchFindsMore);
+    }
+    if time == "last_edited_time" && edit_elsewhere(names, wanted, found) {
+        why = Some(Reason::EditedElsewhere);
     }
     let times =
         |hits: &[Value]| -> Vec<Value> { hits.iter().map(|hit| hit[time].clone()).collect() };
@@ -168,11 +180,43 @@ pub(super) fn mended(
             why = why.or(Some(Reason::SameMinute));
         }
     }
-    if why == Some(Reason::SearchFindsMore) {
+    if finds_more {
         mended["has_more"] = recorded["has_more"].clone();
         mended["next_cursor"] = recorded["next_cursor"].clone();
     }
     (why.is_some().then_some(mended), why)
+}
+
+/// Edits what a page was made in, as it was recorded, where it was there without a request that made it.
+/// Gives whether there was any such page.
+fn edit_elsewhere(names: &Names, wanted: &[Value], found: &mut [Value]) -> bool {
+    let mut any = false;
+    for hit in found.iter_mut() {
+        let time = |hit: &Value| hit["last_edited_time"].as_str().map(str::to_owned);
+        let Some(recorded) = wanted.iter().find(|other| other["id"] == hit["id"]) else {
+            continue;
+        };
+        let made_in_it = wanted.iter().any(|page| {
+            let id = page["id"].as_str().and_then(parse_id);
+            page["parent"]["page_id"] == hit["id"]
+                && page["created_time"] == recorded["last_edited_time"]
+                && id.is_some_and(|id| names.is_same(id))
+        });
+        if made_in_it && time(recorded) > time(hit) {
+            for field in ["last_edited_time", "last_edited_by"] {
+                hit[field] = recorded[field].clone();
+            }
+            any = true;
+        }
+    }
+    if any {
+        found.sort_by(|one, two| {
+            two["last_edited_time"]
+                .as_str()
+                .cmp(&one["last_edited_time"].as_str())
+        });
+    }
+    any
 }
 
 /// Whether a search showed a data source in the trash.

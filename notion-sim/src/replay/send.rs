@@ -182,7 +182,7 @@ impl Replay {
             });
         }
         let translated = self.names.translate(&recorded.answer);
-        let (mended, why) = explain::mended(recorded, &translated, &answer.body);
+        let (mended, why) = explain::mended(&self.names, recorded, &translated, &answer.body);
         let simulated = mended.as_ref().unwrap_or(&answer.body);
         self.names.learn(&recorded.answer, simulated);
         let mut differences = self.names.compare(&recorded.answer, simulated);

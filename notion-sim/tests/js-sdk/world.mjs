@@ -55,6 +55,11 @@ export class World {
     return entries.at(-1)?.seq ?? 0
   }
 
+  /** Time goes by. */
+  advance(seconds) {
+    return this.control("POST", "clock", { advance_seconds: seconds })
+  }
+
   /** Whether objects say `in_trash`, and what the older version said as well. */
   get isNew() {
     return this.version >= "2026"

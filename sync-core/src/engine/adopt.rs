@@ -12,10 +12,10 @@ impl Cycle<'_> {
     /// it lacks would count as edits.
     pub(super) fn check_lineages(&mut self) -> Result<(), RunError> {
         for side in Side::BOTH {
-            let Some(now) = &self.described[side].capabilities.lineage else {
-                continue;
-            };
-            let known = self.memory.sides[side].lineage.replace(now.clone());
+            let now = &self.described[side].capabilities.lineage;
+            let lineage = &mut self.memory.sides[side].lineage;
+            let known = std::mem::replace(lineage, now.clone());
+            let Some(now) = now else { continue };
             if known.is_none_or(|known| known == *now) {
                 continue;
             }

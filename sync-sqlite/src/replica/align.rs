@@ -3,7 +3,7 @@
 mod make;
 mod refill;
 
-pub(crate) use make::{not_with, unique_indexes};
+pub(crate) use make::{not_with, refill, unique_indexes};
 
 use notion_sync_core::link::{LinkId, Side};
 use notion_sync_core::port::PlaceId;
@@ -62,7 +62,11 @@ pub(crate) fn align(database: &mut Database, ask: &Ask, write: bool) -> Result<T
         .collect();
     if !write {
         let reader = database.reader()?.map(|reader| &*reader);
-        let table = lay_out(reader, ask, &planned, false)?.table;
+        let layout = lay_out(reader, ask, &planned, false)?;
+        if let Some(reader) = reader.filter(|_| layout.table.exists) {
+            make::refuse_replaced(reader, &layout)?;
+        }
+        let table = layout.table;
         database.planned.insert(ask.link.clone(), table.clone());
         return Ok(table);
     }

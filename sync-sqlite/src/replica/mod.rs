@@ -17,7 +17,7 @@ mod table;
 mod triggers;
 pub(crate) mod uploads;
 
-pub(crate) use align::{column_names, not_with, unique_indexes};
+pub(crate) use align::{column_names, not_with, refill, unique_indexes};
 pub(crate) use cells::{Form, WrongKind, decode, encode};
 pub(crate) use column::{Column, place_of};
 pub(crate) use exec::Executor;

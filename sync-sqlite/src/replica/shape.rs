@@ -32,10 +32,12 @@ pub(crate) fn lacks(connection: &Connection, table: &Table) -> Result<Vec<&'stat
         counted |= same(&column, "_row") && is_key;
         let wanted = match &*column.to_lowercase() {
             "_trashed" => ("0", "_trashed DEFAULT 0"),
-            "_state" => ("'pending'", "_state DEFAULT 'pending'"),
+            "_state" => ("pending", "_state DEFAULT 'pending'"),
             _ => continue,
         };
-        if default.as_deref() != Some(wanted.0) {
+        // Tools that make a table anew write it their own way: '0', (0), "pending".
+        let default = default.as_deref().unwrap_or_default();
+        if default.trim_matches(|mark| "()'\" ".contains(mark)) != wanted.0 {
             defaults.push(wanted.1);
         }
     }

@@ -89,15 +89,19 @@ impl Beside {
         self.change(false, |marks| marks.raise(&marked.lineage, marked.durable));
     }
 
-    /// The last entry of a feed that any scan has seen.
-    pub(super) fn seen(&self, feed: &str) -> Option<u64> {
-        self.told().ok()?.of(feed)
+    /// The last entry of a feed that any scan has seen, and its own mark.
+    pub(super) fn seen(&self, feed: &str) -> Option<(u64, u64)> {
+        let told = self.told().ok()?;
+        Some((told.of(feed)?, told.of(&mark_of(feed))?))
     }
 
     /// Notes it, where it moved on.
-    pub(super) fn note_seen(&self, feed: &str, seq: u64) {
-        if self.seen(feed) < Some(seq) {
-            self.change(false, |marks| marks.raise(feed, seq));
+    pub(super) fn note_seen(&self, feed: &str, (seq, mark): (u64, u64)) {
+        if self.seen(feed).is_none_or(|(seen, _)| seen < seq) {
+            self.change(false, |marks| {
+                marks.raise(feed, seq);
+                marks.set(&mark_of(feed), mark);
+            });
         }
     }
 
@@ -158,6 +162,10 @@ impl Beside {
         file.try_lock()?;
         Ok(file)
     }
+}
+
+fn mark_of(feed: &str) -> String {
+    format!("{feed}/mark")
 }
 
 const FIRST_LINE: &str = "How often notion-sync wrote to the database. Keep this file beside it.";

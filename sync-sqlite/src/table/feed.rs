@@ -68,7 +68,9 @@ pub(super) fn look(connection: &Connection, layout: &mut Layout) -> Result<(), T
     let has_births = is_there(&births_name(layout))?
         && key_width(connection, &births_name(layout))? == layout.key.len();
     layout.set_births(has_births);
-    if layout.unreadable.is_some() || !is_there(&feed_name(layout))? {
+    // A feed always has an entry: one that somebody emptied may have missed anything.
+    let is_fed = is_there(&feed_name(layout))? && Place::last(connection, layout)?.is_some();
+    if layout.unreadable.is_some() || !is_fed {
         return Ok(());
     }
     let mut sql = connection
@@ -307,16 +309,25 @@ pub(super) struct Place {
 impl Place {
     /// The last entry.
     pub(super) fn now(connection: &Connection, layout: &Layout) -> Result<Self, TableError> {
+        let last = Self::last(connection, layout)?;
+        last.ok_or_else(|| rusqlite::Error::QueryReturnedNoRows.into())
+    }
+
+    fn last(connection: &Connection, layout: &Layout) -> rusqlite::Result<Option<Self>> {
         let sql = format!(
             "SELECT seq, mark FROM {} ORDER BY seq DESC LIMIT 1",
             quote(&feed_name(layout))
         );
-        Ok(connection.prepare_cached(&sql)?.query_row([], |row| {
+        let entry = |row: &rusqlite::Row<'_>| {
             Ok(Self {
                 seq: row.get(0)?,
                 mark: row.get(1)?,
             })
-        })?)
+        };
+        connection
+            .prepare_cached(&sql)?
+            .query_row([], entry)
+            .optional()
     }
 
     /// The place of a cursor.
@@ -354,6 +365,11 @@ impl Place {
         })
     }
 
+    /// What tells the entry from one of another history.
+    fn own(self) -> u64 {
+        self.mark.cast_unsigned() & 0xffff_ffff
+    }
+
     pub(super) fn seq(self) -> i64 {
         self.seq
     }
@@ -378,9 +394,34 @@ pub(super) fn lacks_seen(
     if !is_there(connection, &feed_name(layout))? {
         return Ok(false);
     }
-    let now = Place::now(connection, layout)?;
+    let Some(now) = Place::last(connection, layout)? else {
+        return Ok(false);
+    };
     let feed = seen_as(connection, layout, now)?;
-    Ok(u64::try_from(now.seq).is_ok_and(|now| beside.seen(&feed) > Some(now)))
+    let Some((seq, mark)) = beside.seen(&feed) else {
+        return Ok(false);
+    };
+    let seq = i64::try_from(seq).unwrap_or(i64::MAX);
+    let table = quote(&feed_name(layout));
+    // The entry, and the first there is: it may have been dropped for its age.
+    let sql = format!(
+        "SELECT seq, mark FROM {table} WHERE seq = ?1 OR seq = (SELECT min(seq) FROM {table})
+         ORDER BY seq DESC"
+    );
+    let mut entries = connection.prepare_cached(&sql)?;
+    let mut rows = entries.query([seq])?;
+    let mut is_pruned = false;
+    while let Some(row) = rows.next()? {
+        let entry = Place {
+            seq: row.get(0)?,
+            mark: row.get(1)?,
+        };
+        if entry.seq == seq {
+            return Ok(entry.own() != mark);
+        }
+        is_pruned |= entry.seq > seq;
+    }
+    Ok(!is_pruned)
 }
 
 /// What to tell of a scan that ended with this cursor.
@@ -388,12 +429,14 @@ pub(super) fn seen(
     connection: &Connection,
     layout: &Layout,
     cursor: Option<&Cursor>,
-) -> Result<Option<(String, u64)>, TableError> {
+) -> Result<Option<(String, (u64, u64))>, TableError> {
     let Some(at) = cursor.and_then(Place::of) else {
         return Ok(None);
     };
     let feed = seen_as(connection, layout, at)?;
-    Ok(u64::try_from(at.seq).ok().map(|seq| (feed, seq)))
+    Ok(u64::try_from(at.seq)
+        .ok()
+        .map(|seq| (feed, (seq, at.own()))))
 }
 
 /// What became of a place in the feed.

@@ -77,8 +77,8 @@ impl Peer for SqliteTable {
                 };
                 Ok((page, seen))
             })?;
-            if let Some((feed, seq)) = seen {
-                beside.note_seen(&feed, seq);
+            if let Some((feed, place)) = seen {
+                beside.note_seen(&feed, place);
             }
             Ok(page)
         })

@@ -85,6 +85,19 @@ impl Linked {
         block_on(self.replica(at).align(&schema, None, true)).map(drop)
     }
 
+    /// Lays a table out for a plan: nothing is written.
+    pub(crate) fn try_plan(&self, at: usize) -> Result<(), StoreError> {
+        let schema = self.sources[at].schema();
+        block_on(self.replica(at).align(&schema, None, false)).map(drop)
+    }
+
+    /// Mends a table's triggers, as the doctor does.
+    pub(crate) fn repair(&self, at: usize) {
+        let replica = self.replica(at);
+        block_on(replica.align(&self.sources[at].schema(), None, false)).ok();
+        block_on(replica.repair()).unwrap();
+    }
+
     /// Runs until nothing is left to do, some time apart.
     pub(crate) fn settle(&self) {
         for _ in 0..4 {

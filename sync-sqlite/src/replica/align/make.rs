@@ -56,6 +56,37 @@ pub(super) fn make(connection: &Connection, layout: &Layout, ask: &Ask) -> Resul
     Ok(())
 }
 
+/// Fills columns that are others than sync made, as a run does, where something else makes their triggers
+/// anew: these would not tell any more.
+pub(crate) fn refill(connection: &Connection, table: &Table, link: i64) -> Result<()> {
+    let layout = Layout {
+        table: table.clone(),
+        renamed: Vec::new(),
+        opened: Vec::new(),
+        is_gone: false,
+    };
+    let there = There::load(connection, &table.name)?;
+    let unwatched = !triggers::are_there(connection, table)?;
+    let replaced = refill::replaced(connection, &layout, &there, unwatched)?;
+    refill::fill(connection, table, link, &replaced)?;
+    remember(connection, link, table)
+}
+
+/// What a column shows that a run would fill again first is nothing to plan by.
+pub(super) fn refuse_replaced(connection: &Connection, layout: &Layout) -> Result<()> {
+    let table = &layout.table;
+    let there = There::load(connection, &table.name)?;
+    let unwatched = !triggers::are_there(connection, table)?;
+    match refill::replaced(connection, layout, &there, unwatched)?.first() {
+        None => Ok(()),
+        Some(replaced) => Err(failed(format!(
+            "column {:?} of {} is another one than sync made: a run fills it again before anything else, and \
+             then there is something to plan",
+            replaced.name, table.name
+        ))),
+    }
+}
+
 /// A row that was put into the trash before any run saw it waits for nothing: no record of it was ever made.
 /// Taken out, it is new again.
 fn let_rest(connection: &Connection, table: &Table) -> Result<()> {

@@ -44,17 +44,13 @@ impl There {
         let at = self.0.iter().position(|found| same(&found.name, name))?;
         i64::try_from(at).ok()
     }
-
-    fn last(&self) -> Option<i64> {
-        i64::try_from(self.0.len()).ok().map(|many| many - 1)
-    }
 }
 
 /// A column that is another one than sync made.
 pub(super) struct Replaced<'a> {
     column: &'a Column,
     /// What it is called in the file, where that is to change.
-    name: &'a str,
+    pub(super) name: &'a str,
     /// Whether what was noted of it is about the former one, which lives on under another name.
     renamed: bool,
     /// What stands in a cell that nobody wrote.
@@ -64,8 +60,8 @@ pub(super) struct Replaced<'a> {
 
 /// Columns that are others than sync made. SQLite renames a column in our triggers as well: one they do
 /// not name any more went away. Where a trigger is missing (`unwatched`) the place tells: what ALTER TABLE
-/// adds comes last, and no other change moves a column towards the end. One that was the last before, too,
-/// shows nothing.
+/// adds comes last, and no other change moves a column towards the end. A tool that makes the table anew
+/// puts columns anywhere: one that shows nothing counts as another one then.
 pub(super) fn replaced<'a>(
     connection: &Connection,
     layout: &'a Layout,
@@ -74,9 +70,10 @@ pub(super) fn replaced<'a>(
 ) -> Result<Vec<Replaced<'a>>> {
     let table = &layout.table;
     let triggers = triggers::of_table(connection, table)?.into_values();
-    let text = triggers.collect::<String>();
-    let is_named = |name: &str| text.contains(&format!("OLD.{} IS NOT", quote(name)));
-    let is_closed = |name: &str| text.contains(&format!("IS NOT OLD.{}", quote(name)));
+    let text = triggers.collect::<String>().to_ascii_lowercase();
+    let says = |what: String| text.contains(&what.to_ascii_lowercase());
+    let is_named = |name: &str| says(format!("OLD.{} IS NOT", quote(name)));
+    let is_closed = |name: &str| says(format!("IS NOT OLD.{}", quote(name)));
     let are_known = !unwatched && is_closed("_id");
     let mut replaced = Vec::new();
     for column in table.own().filter(|column| column.exists) {
@@ -88,11 +85,9 @@ pub(super) fn replaced<'a>(
         };
         let found = &there.0[usize::try_from(at).unwrap_or_default()];
         let renamed = are_known && !is_named(name) && !is_closed(name);
-        let is_last = there.last() == Some(at);
         let moved = column.place.is_some_and(|was| at > was);
         let blank = found.default.as_deref().unwrap_or("NULL").to_owned();
-        let is_other =
-            renamed || moved || unwatched && is_last && is_blank(connection, table, name, &blank)?;
+        let is_other = renamed || moved || unwatched && is_blank(connection, table, name, &blank)?;
         if !is_other {
             continue;
         }
