@@ -10,9 +10,11 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use crate::clock::Clock;
+use crate::faults::FaultRule;
 use crate::front::Simulation;
+use crate::hook::post;
 use crate::knobs::Knobs;
-use crate::limiter::Limiter;
+use crate::limiter::{Limiter, Limits};
 use crate::load::{self, LoadReport};
 use crate::model::{NOTION, World};
 use crate::server;
@@ -51,7 +53,8 @@ pub enum StartError {
 pub struct Builder {
     port: u16,
     token: String,
-    rate_limit: Option<u32>,
+    limits: Limits,
+    faults: Vec<FaultRule>,
     index_lag: Duration,
     result_cap: usize,
     clock: Clock,
@@ -67,7 +70,11 @@ impl Default for Builder {
         Self {
             port: 0,
             token: "ntn_simulator".into(),
-            rate_limit: Some(180),
+            limits: Limits {
+                per_token: Some(180),
+                ..Limits::default()
+            },
+            faults: Vec::new(),
             index_lag: Duration::ZERO,
             result_cap: 10_000,
             clock: Clock::Real,
@@ -93,9 +100,21 @@ impl Builder {
         self
     }
 
-    /// Requests per fixed window of 60 seconds; `None` turns the limiter off.
+    /// Requests of a token per fixed window of 60 seconds; `None` for no limit.
     pub fn rate_limit(mut self, per_minute: Option<u32>) -> Self {
-        self.rate_limit = per_minute;
+        self.limits.per_token = per_minute;
+        self
+    }
+
+    /// All limits at once, that of [`Builder::rate_limit`] among them.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Starts with a fault waiting, as [`NotionSim::inject`] adds them.
+    pub fn fault(mut self, rule: impl Into<FaultRule>) -> Self {
+        self.faults.push(rule.into());
         self
     }
 
@@ -128,7 +147,7 @@ impl Builder {
         self
     }
 
-    /// The seed of all identifiers.
+    /// The seed of all identifiers and of everything that is left to chance.
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = seed;
         self
@@ -185,6 +204,7 @@ impl Builder {
             Arc::clone(&shared),
             stopped.clone(),
         ));
+        tokio::spawn(post::run(Arc::clone(&shared), stopped.clone()));
         if shared.has_file() {
             tokio::spawn(save_after_changes(Arc::clone(&shared), stopped));
         }
@@ -215,8 +235,8 @@ impl Builder {
         world.index_lag = SignedDuration::try_from(self.index_lag).unwrap_or(SignedDuration::MAX);
         world.result_cap = self.result_cap.max(1);
         world.knobs = self.knobs;
-        let limiter = Limiter::new(self.rate_limit);
-        let mut simulation = Simulation::new(world, self.clock, limiter, &self.token);
+        let limiter = Limiter::new(self.limits);
+        let mut simulation = Simulation::new(world, self.clock, limiter, &self.token, self.seed);
         let mut report = LoadReport::default();
         let restored = match &self.state_file {
             Some(file) if file.exists() => {
@@ -245,6 +265,10 @@ impl Builder {
                     })?;
                 report.add(one);
             }
+        }
+        // Restoring makes a new world, which is to know what faults need of it.
+        for rule in self.faults {
+            simulation.inject(rule);
         }
         Ok((Shared::new(simulation, self.state_file), report))
     }

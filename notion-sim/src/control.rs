@@ -13,6 +13,7 @@ use crate::endpoint::parse_query;
 use crate::faults::FaultRule;
 use crate::front::{Fate, Inbound, Outbound, Simulation};
 use crate::generate;
+use crate::hook;
 use crate::limiter::Limiter;
 use crate::shared::Shared;
 use crate::sim::{SimError, edit_as_person, id_of};
@@ -54,9 +55,7 @@ pub(crate) fn respond(
             reply
         }
     };
-    if simulation.world.revision != before {
-        shared.changed.notify_one();
-    }
+    shared.ring(&simulation, before);
     let (status, body) = match reply {
         Ok(body) => (200, body),
         Err(error) => (
@@ -185,7 +184,10 @@ fn carry_out(simulation: &mut Simulation, request: &Inbound) -> Reply {
                 )),
             }
         }
-        _ => Err(refusal(404, "there is no such control route")),
+        (method, what) => what
+            .strip_prefix("webhooks")
+            .and_then(|rest| hook::control::carry_out(simulation, method, rest, &body))
+            .unwrap_or_else(|| Err(refusal(404, "there is no such control route"))),
     }
 }
 
@@ -224,7 +226,7 @@ fn set_clock(simulation: &mut Simulation, body: &Value) -> Reply {
     Ok(clock(simulation))
 }
 
-/// Changes `rate_limit` (a number or `"off"`), `index_lag_seconds`, `result_cap`,
+/// Changes `rate_limit` (a number or `"off"`), `limits`, `index_lag_seconds`, `result_cap`,
 /// `max_file_upload_bytes` and `knobs`.
 fn settings(simulation: &mut Simulation, body: &Value) -> Reply {
     let object = body
@@ -239,11 +241,17 @@ fn settings(simulation: &mut Simulation, body: &Value) -> Reply {
         };
         match (name.as_str(), value) {
             ("rate_limit", Value::String(off)) if off == "off" => {
-                simulation.limiter = Limiter::new(None);
+                simulation.limiter.set_per_token(None);
             }
             ("rate_limit", value) => {
                 let limit = value.as_u64().and_then(|limit| u32::try_from(limit).ok());
-                simulation.limiter = Limiter::new(Some(limit.ok_or_else(wrong)?));
+                simulation
+                    .limiter
+                    .set_per_token(Some(limit.ok_or_else(wrong)?));
+            }
+            ("limits", value) => {
+                let limits = serde_json::from_value(value.clone()).map_err(|_| wrong())?;
+                simulation.limiter = Limiter::new(limits);
             }
             ("index_lag_seconds", value) => {
                 let lag = value.as_f64().ok_or_else(wrong)?;
@@ -266,6 +274,7 @@ fn settings(simulation: &mut Simulation, body: &Value) -> Reply {
         }
     }
     Ok(json!({
+        "limits": simulation.limiter.limits(),
         "index_lag_seconds": simulation.world.index_lag.as_secs_f64(),
         "result_cap": simulation.world.result_cap,
         "max_file_upload_bytes": simulation.world.upload_limit(),
@@ -286,7 +295,7 @@ fn add_faults(simulation: &mut Simulation, body: Value) -> Reply {
         .map_err(|error| refusal(400, &format!("not a list of fault rules: {error}")))?;
     let count = rules.len();
     for rule in rules {
-        simulation.faults.push(rule);
+        simulation.inject(rule);
     }
     Ok(json!({"added": count}))
 }

@@ -2,6 +2,7 @@
 //! reaches an endpoint, and is written into the ledger. There is no socket here.
 
 use std::borrow::Cow;
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -15,13 +16,14 @@ use crate::endpoint::form::Form;
 use crate::endpoint::route::{self, Route};
 use crate::endpoint::{Answer, Call, parse_query};
 use crate::error::{ApiError, ApiResult};
-use crate::faults::{Fault, FaultQueue};
+use crate::faults::{Fault, FaultQueue, FaultRule};
 use crate::knobs::Knobs;
 use crate::ledger::{Ledger, LedgerEntry};
 use crate::limiter::{Limiter, rate_limited};
 use crate::model::World;
 use crate::value::limit;
 use crate::version::Version;
+use crate::weather;
 
 /// A request, read whole.
 #[derive(Debug, Clone, Default)]
@@ -67,29 +69,67 @@ pub(crate) struct Simulation {
     pub(crate) limiter: Limiter,
     pub(crate) faults: FaultQueue,
     pub(crate) ledger: Ledger,
+    /// Requests on their way whose connection broke, by the time at which they arrive.
+    late: VecDeque<(Timestamp, Inbound)>,
     /// Whether bodies of mutating requests are kept in the ledger.
     pub(crate) keeps_bodies: bool,
     request_ids: crate::ids::IdSource,
 }
 
 impl Simulation {
-    pub(crate) fn new(mut world: World, clock: Clock, limiter: Limiter, token: &str) -> Self {
+    pub(crate) fn new(
+        mut world: World,
+        clock: Clock,
+        limiter: Limiter,
+        token: &str,
+        seed: u64,
+    ) -> Self {
         world.set_token(token, true);
         Self {
             world,
             clock,
             limiter,
-            faults: FaultQueue::default(),
+            faults: FaultQueue::new(seed),
             ledger: Ledger::new(100_000),
+            late: VecDeque::new(),
             keeps_bodies: true,
             request_ids: crate::ids::IdSource::new(0x5e9),
         }
     }
 
-    /// Sets the world's time to the clock's.
+    /// Sets the world's time to the clock's, and does what was due by then.
     pub(crate) fn tick(&mut self) -> Timestamp {
-        self.world.catch_up(self.clock.now());
-        self.world.now
+        let now = self.clock.now();
+        while let Some((at, _)) = self.late.front()
+            && *at <= now
+            && let Some((at, request)) = self.late.pop_front()
+        {
+            self.world.catch_up(at);
+            self.arrive(&request, at);
+        }
+        self.world.catch_up(now);
+        now
+    }
+
+    /// Adds a fault.
+    pub(crate) fn inject(&mut self, rule: FaultRule) {
+        if let Fault::StaleRead { seconds } = rule.fault {
+            let back = SignedDuration::from_secs(i64::from(seconds));
+            self.world.memory = self.world.memory.max(back);
+        }
+        self.faults.push(rule);
+    }
+
+    /// Carries out a request whose sender has long given up.
+    fn arrive(&mut self, request: &Inbound, now: Timestamp) {
+        let route = route::find(&request.method, &request.path);
+        let body = json_of(request, route);
+        let mut entry = self.entry(request, route, body.as_ref(), now);
+        entry.fault = Some("late_arrival".into());
+        if let Ok(answer) = self.carry_out(request, route, body, now) {
+            note(&mut entry, &answer);
+        }
+        self.ledger.record(entry);
     }
 
     /// The next request id.
@@ -117,7 +157,9 @@ impl Simulation {
     pub(crate) fn respond(&mut self, request: &Inbound) -> Outbound {
         let now = self.tick();
         let request_id = self.next_request_id();
-        let fault = self.faults.take(&request.method, &request.path);
+        let route = route::find(&request.method, &request.path);
+        let name = route.map(|route| route.name);
+        let fault = self.faults.take(&request.method, &request.path, name);
         let mut out = Outbound {
             status: 200,
             content_type: "application/json; charset=utf-8".into(),
@@ -129,13 +171,23 @@ impl Simulation {
             delay: Duration::ZERO,
             fate: Fate::Send,
         };
-        let route = route::find(&request.method, &request.path);
-        let in_parts = route.is_some_and(|route| route.takes_parts);
-        let body: Option<Value> = match in_parts {
-            true => Some(json!({})),
-            false => serde_json::from_slice(&request.body).ok(),
-        };
+        if let Some(Fault::LateArrival { after_ms }) = fault {
+            let after = SignedDuration::try_from(Duration::from_millis(after_ms));
+            let at = after.ok().and_then(|after| now.checked_add(after).ok());
+            let at = at.unwrap_or(Timestamp::MAX);
+            let place = self.late.partition_point(|(other, _)| *other <= at);
+            self.late.insert(place, (at, request.clone()));
+            out.fate = Fate::Drop;
+            return out;
+        }
+        let body = json_of(request, route);
         let mut entry = self.entry(request, route, body.as_ref(), now);
+        entry.fault = fault.as_ref().map(|fault| fault.kind().into());
+        if let Some(Fault::StaleRead { seconds }) = fault
+            && route.is_some_and(|route| !route.mutates)
+        {
+            self.world.staleness = SignedDuration::from_secs(i64::from(seconds));
+        }
 
         let refused = fault.as_ref().and_then(before);
         let result = match refused {
@@ -153,10 +205,11 @@ impl Simulation {
             Some(Refusal::Error(error)) => Err(error),
             None => self.carry_out(request, route, body, now),
         };
+        self.world.staleness = SignedDuration::ZERO;
         let result = match (result, &fault) {
             (Ok(answer), Some(Fault::CommitThen503 { with_id })) => {
                 note(&mut entry, &answer);
-                Err(saved_but_late(&answer, *with_id))
+                Err(saved_but_late(&answer, *with_id, name))
             }
             (result, _) => result,
         };
@@ -164,6 +217,16 @@ impl Simulation {
             Ok(answer) => {
                 note(&mut entry, &answer);
                 out.status = answer.status;
+                let answer = Answer {
+                    body: match fault {
+                        Some(Fault::ExtraFields) => weather::with_extra_fields(answer.body),
+                        Some(Fault::UnknownValue) => {
+                            weather::with_unknown_value(answer.body, self.faults.draw())
+                        }
+                        _ => answer.body,
+                    },
+                    ..answer
+                };
                 out.body = match answer.is_bare {
                     true => answer.body.into(),
                     false => with_request_id(answer.body, &request_id).into(),
@@ -217,6 +280,7 @@ impl Simulation {
             committed: false,
             object_id: None,
             properties,
+            fault: None,
         }
     }
 
@@ -234,9 +298,11 @@ impl Simulation {
             let message = "Error parsing JSON body.";
             return Err(ApiError::new(400, "invalid_json", message));
         }
-        self.let_in(route, request.authorization.as_deref().unwrap_or_default())?;
+        let authorization = request.authorization.as_deref().unwrap_or_default();
+        self.let_in(route, authorization)?;
         let version = Version::parse(request.notion_version.as_deref())?;
-        self.limiter.spend(now)?;
+        self.limiter
+            .spend(now, authorization.trim_start_matches("Bearer "), route.name)?;
         let form = match route.takes_parts {
             true => Form::read(request.content_type.as_deref(), request.body.clone())?,
             false => Form::default(),
@@ -285,6 +351,14 @@ impl Simulation {
     }
 }
 
+/// The body as JSON; of one in parts nothing is told.
+fn json_of(request: &Inbound, route: Option<&Route>) -> Option<Value> {
+    match route.is_some_and(|route| route.takes_parts) {
+        true => Some(json!({})),
+        false => serde_json::from_slice(&request.body).ok(),
+    }
+}
+
 enum Refusal {
     Drop,
     Edge(u16),
@@ -306,7 +380,7 @@ fn before(fault: &Fault) -> Option<Refusal> {
             let (usual_code, usual_message) = usual(*status);
             let mut error = if *status == 429 {
                 let reason = reason.as_deref().unwrap_or("public_api_request_rate_limit");
-                rate_limited(retry_after.unwrap_or(1), reason)
+                rate_limited(*retry_after, reason)
             } else {
                 ApiError::new(*status, usual_code, usual_message)
             };
@@ -319,10 +393,6 @@ fn before(fault: &Fault) -> Option<Refusal> {
             if let (Some(seconds), true) = (retry_after, *status != 429) {
                 error.retry_after = Some(*seconds);
                 error = error.with("retry_after", json!(seconds.to_string()));
-            }
-            if *status == 429 && retry_after.is_none() {
-                error.retry_after = None;
-                error.additional.remove("retry_after");
             }
             Some(Refusal::Error(error))
         }
@@ -373,7 +443,7 @@ fn html_edge(out: &mut Outbound, status: u16) {
 }
 
 /// The 503 that says, more or less clearly, that the change was saved.
-fn saved_but_late(answer: &Answer, with_id: bool) -> ApiError {
+fn saved_but_late(answer: &Answer, with_id: bool, operation: Option<&str>) -> ApiError {
     let mut error = ApiError::new(
         503,
         "service_unavailable",
@@ -394,6 +464,12 @@ fn saved_but_late(answer: &Answer, with_id: bool) -> ApiError {
             );
         if let Some(id) = answer.object {
             error = error.with("committed_resource_id", json!(id.to_string()));
+        }
+        if operation == Some("patch-block-children") {
+            let list: Value = serde_json::from_str(&answer.body).unwrap_or_default();
+            let blocks = list["results"].as_array().into_iter().flatten();
+            let ids: Value = blocks.map(|block| block["id"].clone()).collect();
+            error = error.with("committed_child_ids", ids);
         }
     }
     error
@@ -425,8 +501,9 @@ mod tests {
         Simulation::new(
             World::new(1, at),
             Clock::Virtual(at),
-            Limiter::new(None),
+            Limiter::default(),
             "t",
+            1,
         )
     }
 

@@ -33,6 +33,8 @@ pub struct Knobs {
     pub templates_in_queries: bool,
     /// Seconds until an async task is done.
     pub async_task_seconds: u32,
+    /// Seconds in which changes of one object become one webhook event.
+    pub webhook_window_seconds: u32,
     /// Whether numbers are kept as 64-bit floats. Not by default, unlikely as that is: a digit that a
     /// program loses on the way shows.
     pub rounds_numbers: bool,
@@ -60,6 +62,7 @@ impl Default for Knobs {
             file_names_are_kept: true,
             templates_in_queries: false,
             async_task_seconds: 2,
+            webhook_window_seconds: 10,
             rounds_numbers: false,
             markdown_blocks: 20_000,
             markdown_skips_missing: true,

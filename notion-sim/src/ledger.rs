@@ -30,6 +30,9 @@ pub struct LedgerEntry {
     pub object_id: Option<String>,
     /// Keys of `properties` in the body: names or ids, as sent.
     pub properties: Vec<String>,
+    /// The kind of fault it met, as `drop_before`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fault: Option<String>,
 }
 
 /// The entries, oldest first.

@@ -35,6 +35,9 @@ struct Arguments {
     /// Results a query reaches at most.
     #[arg(long, default_value_t = 10_000)]
     result_cap: usize,
+    /// Seed of all identifiers and of everything that is left to chance.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
     /// Stop when standard input closes.
     #[arg(long)]
     exit_with_stdin: bool,
@@ -95,6 +98,7 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>> {
         .port(arguments.port)
         .token(arguments.token)
         .rate_limit(arguments.rate_limit.0)
+        .seed(arguments.seed)
         .index_lag(Duration::try_from_secs_f64(arguments.index_lag)?)
         .result_cap(arguments.result_cap);
     for folder in &arguments.load {

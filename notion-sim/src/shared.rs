@@ -19,6 +19,8 @@ pub(crate) struct Shared {
     saved: tokio::sync::Mutex<Option<u64>>,
     /// Rings after each change.
     pub(crate) changed: Notify,
+    /// Rings while there is something to post to subscriptions.
+    pub(crate) told: Notify,
 }
 
 impl Shared {
@@ -28,6 +30,7 @@ impl Shared {
             state_file,
             saved: tokio::sync::Mutex::new(None),
             changed: Notify::new(),
+            told: Notify::new(),
         }
     }
 
@@ -47,10 +50,18 @@ impl Shared {
             true => files::respond(&mut simulation, request),
             false => simulation.respond(request),
         };
+        self.ring(&simulation, before);
+        out
+    }
+
+    /// Rings for who waits for what was just done; `before` is the revision from before it.
+    pub(crate) fn ring(&self, simulation: &Simulation, before: u64) {
         if simulation.world.revision != before {
             self.changed.notify_one();
         }
-        out
+        if simulation.world.hooks.next_post().is_some() {
+            self.told.notify_one();
+        }
     }
 
     pub(crate) fn has_file(&self) -> bool {

@@ -2,6 +2,7 @@
 
 pub(crate) mod files;
 pub(crate) mod people;
+mod webhooks;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,7 +25,7 @@ use crate::generate;
 use crate::ids::parse_id;
 use crate::knobs::Knobs;
 use crate::ledger::LedgerEntry;
-use crate::limiter::Limiter;
+use crate::limiter::{Limiter, Limits};
 use crate::load::LoadReport;
 use crate::model::World;
 use crate::model::container::Database;
@@ -142,9 +143,7 @@ impl NotionSim {
         let before = simulation.world.revision;
         simulation.tick();
         let result = work(&mut simulation);
-        if simulation.world.revision != before {
-            self.shared.changed.notify_one();
-        }
+        self.shared.ring(&simulation, before);
         result
     }
 
@@ -167,17 +166,28 @@ impl NotionSim {
 
     /// Moves the clock on; a real clock becomes virtual.
     pub fn advance(&self, by: Duration) {
-        self.with(|simulation| simulation.clock.advance(by));
+        self.with(|simulation| {
+            simulation.clock.advance(by);
+            simulation.tick();
+        });
     }
 
     /// Sets the clock; it is virtual from now on.
     pub fn set_now(&self, now: Timestamp) {
-        self.with(|simulation| simulation.clock = Clock::Virtual(now));
+        self.with(|simulation| {
+            simulation.clock = Clock::Virtual(now);
+            simulation.tick();
+        });
     }
 
-    /// Sets the number of requests per window; `None` turns the limiter off. A new window begins.
+    /// Sets how many requests a token has per window; `None` for no limit. A new window begins.
     pub fn set_rate_limit(&self, per_minute: Option<u32>) {
-        self.with(|simulation| simulation.limiter = Limiter::new(per_minute));
+        self.with(|simulation| simulation.limiter.set_per_token(per_minute));
+    }
+
+    /// Sets all limits; new windows begin.
+    pub fn set_limits(&self, limits: Limits) {
+        self.with(|simulation| simulation.limiter = Limiter::new(limits));
     }
 
     /// Sets how long queries and searches do not see a change.
@@ -198,7 +208,7 @@ impl NotionSim {
 
     /// Adds a fault. A bare [`Fault`](crate::Fault) meets the next request.
     pub fn inject(&self, rule: impl Into<FaultRule>) {
-        self.with(|simulation| simulation.faults.push(rule.into()));
+        self.with(|simulation| simulation.inject(rule.into()));
     }
 
     /// Removes all faults that wait.

@@ -14,6 +14,7 @@ use uuid::Uuid;
 use crate::clock::Clock;
 use crate::error::ApiResult;
 use crate::front::Simulation;
+use crate::hook::Hooks;
 use crate::ids::parse_id;
 use crate::model::World;
 use crate::model::block::Block;
@@ -242,6 +243,7 @@ pub(crate) fn restore(simulation: &mut Simulation, document: &Value) -> Result<(
             world.set_token(&token, valid);
         }
     }
+    world.hooks = std::mem::replace(&mut simulation.world.hooks, Hooks::new(0));
     simulation.world = world;
     Ok(())
 }

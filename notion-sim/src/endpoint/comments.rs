@@ -67,6 +67,7 @@ pub(crate) fn create(world: &mut World, call: &Call<'_>) -> ApiResult<Answer> {
     let id = comment.id;
     world.comments.push(comment);
     world.revision += 1;
+    tell(world, "comment.created", id);
     Ok(Answer::saved(body(world, id)?, id))
 }
 
@@ -157,15 +158,26 @@ pub(crate) fn update(world: &mut World, id: Uuid, call: &Call<'_>) -> ApiResult<
         comment.edited = now;
     }
     world.revision += 1;
+    tell(world, "comment.updated", id);
     Ok(Answer::saved(body(world, id)?, id))
 }
 
 /// `DELETE /v1/comments/{id}`: gives the comment a last time.
 pub(crate) fn delete(world: &mut World, id: Uuid, _: &Call<'_>) -> ApiResult<Answer> {
     let last = body(world, id)?;
+    tell(world, "comment.deleted", id);
     world.comments.retain(|comment| comment.id != id);
     world.revision += 1;
     Ok(Answer::saved(last, id))
+}
+
+/// Tells who subscribed.
+fn tell(world: &mut World, kind: &'static str, id: Uuid) {
+    let Ok(comment) = world.comment(id) else {
+        return;
+    };
+    let data = json!({"page_id": world.page_around(comment.about).to_string()});
+    world.happened(kind, id, world.bot, data);
 }
 
 /// The text of a comment, of Markdown only what is inline.

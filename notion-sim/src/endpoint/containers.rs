@@ -150,6 +150,15 @@ pub(crate) fn trash_database(world: &mut World, id: Uuid, in_trash: bool) -> Api
         database.edited = now;
         sources.clone_from(&database.data_sources);
     }
+    let bot = world.bot;
+    let kind = match in_trash {
+        true => "database.deleted",
+        false => "database.undeleted",
+    };
+    world.happened(kind, id, bot, json!({}));
+    for source in &sources {
+        source_trashed(world, *source, in_trash);
+    }
     for source in sources {
         if let Some(source) = world.data_sources.get_mut(&source) {
             source.in_trash = in_trash;
@@ -158,6 +167,14 @@ pub(crate) fn trash_database(world: &mut World, id: Uuid, in_trash: bool) -> Api
     }
     world.revision += 1;
     Ok(())
+}
+
+fn source_trashed(world: &mut World, id: Uuid, in_trash: bool) {
+    let kind = match in_trash {
+        true => "data_source.deleted",
+        false => "data_source.undeleted",
+    };
+    world.happened(kind, id, world.bot, json!({}));
 }
 
 /// `GET /v1/data_sources/{id}`
@@ -222,6 +239,7 @@ pub(crate) fn add_data_source(
         database.data_sources.push(id);
     }
     world.init_schema(id, path, properties)?;
+    world.happened("data_source.created", id, world.bot, json!({}));
     world.add_first_view(to, id);
     Ok(id)
 }
@@ -283,6 +301,10 @@ pub(crate) fn update_data_source(
             database.edited = now;
         }
     }
+    let was_in_trash = world.data_source(id)?.in_trash;
+    if let Some(flag) = in_trash.filter(|flag| *flag != was_in_trash) {
+        source_trashed(world, id, flag);
+    }
     if let Some(source) = world.data_sources.get_mut(&id) {
         source.edited = now;
         source.edited_by = bot;
@@ -323,6 +345,7 @@ fn move_data_source(world: &mut World, id: Uuid, target: Uuid) {
     if let Some(database) = world.databases.get_mut(&target) {
         database.data_sources.push(id);
     }
+    world.happened("data_source.moved", id, world.bot, json!({}));
     // The views stay where they are, as views of a data source that lives elsewhere.
     world.add_first_view(target, id);
     for page in pages {

@@ -1,6 +1,6 @@
 //! File uploads: create, send, complete, retrieve, list.
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::form::Field;
@@ -182,6 +182,7 @@ pub(crate) fn send(world: &mut World, id: Uuid, call: &Call<'_>) -> ApiResult<An
         upload.edited = now;
         if upload.mode == Mode::Single {
             upload.finish(now);
+            world.happened("file_upload.completed", id, world.bot, json!({}));
         }
     }
     world.revision += 1;
@@ -302,6 +303,7 @@ pub(crate) fn complete(world: &mut World, id: Uuid, call: &Call<'_>) -> ApiResul
         upload.finish(now);
     }
     world.revision += 1;
+    world.happened("file_upload.completed", id, world.bot, json!({}));
     Ok(Answer::saved(body(world, id, call.version)?, id))
 }
 

@@ -178,6 +178,7 @@ pub(crate) fn create(world: &mut World, call: &Call<'_>) -> ApiResult<Answer> {
         }
     }
     let database = world.view(id)?.database;
+    world.happened("view.created", id, world.bot, json!({"view_type": kind}));
     world.view_changed(database);
     Ok(Answer::saved(body(world, id)?, id))
 }
@@ -393,6 +394,13 @@ pub(crate) fn update(world: &mut World, id: Uuid, call: &Call<'_>) -> ApiResult<
         *kept = view;
     }
     world.view_changed(database);
+    let fields: Vec<&String> = call.body.keys().collect();
+    world.happened(
+        "view.updated",
+        id,
+        world.bot,
+        json!({"updated_fields": fields}),
+    );
     Ok(Answer::saved(body(world, id)?, id))
 }
 
@@ -404,6 +412,12 @@ pub(crate) fn delete(world: &mut World, id: Uuid, _: &Call<'_>) -> ApiResult<Ans
             "The last view of a database cannot be deleted. Delete the database instead.",
         ));
     }
+    world.happened(
+        "view.deleted",
+        id,
+        world.bot,
+        json!({"view_type": view.kind}),
+    );
     world.remove_view(id);
     world.view_changed(view.database);
     Ok(Answer::saved(view.to_partial(), id))

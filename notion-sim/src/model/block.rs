@@ -288,6 +288,7 @@ impl World {
         let held = self.blocks.children.entry(parent).or_default();
         let at = at.min(held.len());
         held.splice(at..at, made.iter().copied());
+        self.blocks_changed(&made, author);
         made
     }
 
@@ -329,7 +330,22 @@ impl World {
             block.edited_by = author;
         }
         self.body_edited(id, author);
+        self.blocks_changed(&[id], author);
         Ok(())
+    }
+
+    /// Tells who subscribed which blocks of a page are new or others.
+    pub(super) fn blocks_changed(&mut self, ids: &[Uuid], author: Uuid) {
+        let Some(first) = ids.first().filter(|_| self.hooks.is_heard()) else {
+            return;
+        };
+        let page = self.page_around(*first);
+        let known = ids.iter().filter_map(|id| self.blocks.known.get(id));
+        let told: Vec<Value> = known
+            .map(|block| json!({"id": block.id.to_string(), "type": block.kind.name}))
+            .collect();
+        let data = json!({"updated_blocks": told});
+        self.happened("page.content_updated", page, author, data);
     }
 
     /// Takes the blocks out of a page for good. Gives the pages and databases that remain.
@@ -347,6 +363,8 @@ impl World {
         }
         self.blocks.children.insert(page, kept.clone());
         self.body_edited(page, author);
+        let data = json!({"updated_blocks": []});
+        self.happened("page.content_updated", page, author, data);
         kept
     }
 
@@ -372,7 +390,7 @@ impl World {
     /// Notes an edit on the page around a block: its body and its properties share one edit time.
     pub(crate) fn body_edited(&mut self, id: Uuid, author: Uuid) {
         self.revision += 1;
-        let (now, lag) = (self.now, self.index_lag);
+        let (now, lag) = (self.now, self.kept_for());
         let page = self.page_around(id);
         let Some(parent) = self.pages.get(&page).map(|page| page.row().parent.clone()) else {
             return;

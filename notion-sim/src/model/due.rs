@@ -30,11 +30,13 @@ impl World {
             && let Some((at, due)) = self.waiting.pop_front()
         {
             self.now = at;
+            self.settle_hooks();
             match due {
                 Due::Import(upload) => self.import(upload),
                 Due::Template(application) => self.apply(&application),
             }
         }
         self.now = now;
+        self.settle_hooks();
     }
 }

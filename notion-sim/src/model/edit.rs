@@ -60,10 +60,13 @@ impl World {
         for (property, cell) in &written {
             row.set_cell(&property.id, cell.clone());
         }
+        let parent = row.parent.clone();
         self.insert_row(row);
         for (property, cell) in written {
             self.mirror(id, &property, &[], cell.ids());
         }
+        self.happened("page.created", id, author, json!({}));
+        self.content_changed(&parent, id, author);
         Ok(id)
     }
 
@@ -99,7 +102,7 @@ impl World {
             && icon.as_ref().is_none_or(|icon| *icon == before.icon)
             && cover.as_ref().is_none_or(|cover| *cover == before.cover);
         let edited = !(same && flags_same) || self.knobs.same_value_is_edit;
-        let (now, lag, database) = (self.now, self.index_lag, self.database_of(&before.parent));
+        let (now, lag, database) = (self.now, self.kept_for(), self.database_of(&before.parent));
         let Some(page) = self.pages.get_mut(&id) else {
             return Ok(());
         };
@@ -122,11 +125,61 @@ impl World {
         }
         row.refresh_head(database);
         self.touched(&before.parent);
+        self.page_changed(&before, author);
         for (property, cell) in written {
             let old = before.cell(&property.id).map_or(&[][..], Cell::ids);
             self.mirror(id, &property, old, cell.ids());
         }
         Ok(())
+    }
+
+    /// Tells who subscribed what became of a page.
+    fn page_changed(&mut self, before: &Row, author: Uuid) {
+        let id = before.id;
+        if !self.hooks.is_heard() {
+            return;
+        }
+        let Some(after) = self.pages.get(&id).map(|page| page.row().clone()) else {
+            return;
+        };
+        let changed = after
+            .cells
+            .iter()
+            .filter(|(id, cell)| before.cell(id) != Some(cell));
+        let mut ids: Vec<&str> = changed.map(|(id, _)| &**id).collect();
+        // A new title is told as new content.
+        let had = ids.len();
+        ids.retain(|id| *id != "title");
+        if ids.len() < had {
+            let data = json!({"updated_blocks": []});
+            self.happened("page.content_updated", id, author, data);
+        }
+        if !ids.is_empty() {
+            let data = json!({"updated_properties": ids});
+            self.happened("page.properties_updated", id, author, data);
+        }
+        for (was, is, on, off) in [
+            (
+                before.in_trash,
+                after.in_trash,
+                "page.deleted",
+                "page.undeleted",
+            ),
+            (
+                before.is_locked,
+                after.is_locked,
+                "page.locked",
+                "page.unlocked",
+            ),
+        ] {
+            if was != is {
+                let kind = if is { on } else { off };
+                self.happened(kind, id, author, json!({}));
+            }
+        }
+        if before.in_trash != after.in_trash {
+            self.content_changed(&after.parent, id, author);
+        }
     }
 
     /// Checks an icon and a cover.
@@ -155,7 +208,7 @@ impl World {
         let found = found.cloned().ok_or_else(|| {
             ApiError::validation(format!("{property} is no formula or rollup of the page."))
         })?;
-        let (now, lag) = (self.now, self.index_lag);
+        let (now, lag) = (self.now, self.kept_for());
         if let Some(page) = self.pages.get_mut(&id) {
             let cell = Cell::new(&found.id, &found.kind, shown);
             page.change(now, lag).set_cell(&found.id, cell);
@@ -242,7 +295,7 @@ impl World {
     }
 
     fn mirror_one(&mut self, page: Uuid, property: &Property, edit: impl Fn(&mut Vec<Uuid>)) {
-        let (now, lag, is_edit) = (self.now, self.index_lag, self.knobs.mirror_is_edit);
+        let (now, lag, is_edit) = (self.now, self.kept_for(), self.knobs.mirror_is_edit);
         let Some(stored) = self.pages.get(&page) else {
             return;
         };

@@ -47,6 +47,7 @@ use self::template::Template;
 use self::upload::{Outside, Upload};
 use self::view::{View, ViewQuery};
 use crate::error::{ApiError, ApiResult};
+use crate::hook::Hooks;
 use crate::ids::IdSource;
 use crate::knobs::Knobs;
 use crate::query::cursor::CursorTable;
@@ -63,6 +64,10 @@ pub(crate) struct World {
     pub(crate) ids: IdSource,
     pub(crate) knobs: Knobs,
     pub(crate) index_lag: SignedDuration,
+    /// How far back stale reads reach: so long versions of pages are kept.
+    pub(crate) memory: SignedDuration,
+    /// How old what the request being handled reads of pages is.
+    pub(crate) staleness: SignedDuration,
     pub(crate) result_cap: usize,
     pub(crate) bot: Uuid,
     /// The user that edits made in place of a person are signed with.
@@ -92,6 +97,7 @@ pub(crate) struct World {
     /// Whether hosted files are at an address of the simulator's own.
     pub(crate) serves_itself: bool,
     pub(crate) signer: Signer,
+    pub(crate) hooks: Hooks,
     pub(crate) next_seq: u64,
     /// Objects taken away from the connection, with everything in them.
     pub(crate) unshared: BTreeSet<Uuid>,
@@ -132,6 +138,8 @@ impl World {
             ids,
             knobs: Knobs::default(),
             index_lag: SignedDuration::ZERO,
+            memory: SignedDuration::ZERO,
+            staleness: SignedDuration::ZERO,
             result_cap: 10_000,
             bot,
             person,
@@ -153,11 +161,17 @@ impl World {
             base_url: NOTION.into(),
             serves_itself: false,
             signer: Signer::new(seed),
+            hooks: Hooks::new(seed),
             next_seq: 1,
             unshared: BTreeSet::new(),
             cursors: CursorTable::default(),
             revision: 0,
         }
+    }
+
+    /// How long old versions of pages can still be seen.
+    pub(crate) fn kept_for(&self) -> SignedDuration {
+        self.index_lag.max(self.memory)
     }
 
     /// 404 in Notion's words.
@@ -171,8 +185,9 @@ impl World {
 
     /// A page the connection can see, trashed or not.
     pub(crate) fn page(&self, id: Uuid) -> ApiResult<&Arc<Row>> {
-        match self.pages.get(&id) {
-            Some(page) if self.sees_row(page.row()) => Ok(page.row()),
+        let page = self.pages.get(&id);
+        match page.and_then(|page| page.late(self.now, self.staleness)) {
+            Some(row) if self.sees_row(row) => Ok(row),
             _ => Err(self.not_found("page", &id.to_string())),
         }
     }
@@ -281,8 +296,11 @@ impl World {
 
     /// Puts a database where reads and its parent find it.
     pub(crate) fn insert_database(&mut self, database: Database) {
-        self.blocks.place(&database.parent, database.id);
-        self.databases.insert(database.id, database);
+        let (id, parent) = (database.id, database.parent.clone());
+        self.blocks.place(&parent, id);
+        self.databases.insert(id, database);
+        self.happened("database.created", id, self.bot, json!({}));
+        self.content_changed(&parent, id, self.bot);
     }
 
     /// Puts a page where queries and reads find it.

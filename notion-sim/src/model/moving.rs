@@ -30,7 +30,7 @@ impl World {
         let number = self.take_number(&to);
         let cells = self.cells_after(&before, &to, &number);
         let database = self.database_of(&to);
-        let (now, lag, is_edit) = (self.now, self.index_lag, self.knobs.move_is_edit);
+        let (now, lag, is_edit) = (self.now, self.kept_for(), self.knobs.move_is_edit);
         let Some(page) = self.pages.get_mut(&id) else {
             return Ok(());
         };
@@ -54,6 +54,9 @@ impl World {
         self.touched(&before.parent);
         self.touched(&to);
         self.unmirror(&before);
+        self.happened("page.moved", id, author, json!({}));
+        self.content_changed(&before.parent, id, author);
+        self.content_changed(&to, id, author);
         Ok(())
     }
 

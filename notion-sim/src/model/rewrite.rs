@@ -46,6 +46,10 @@ impl World {
         if rewrite.changed || self.knobs.same_value_is_edit {
             self.body_edited(page, author);
         }
+        if rewrite.changed {
+            let data = json!({"updated_blocks": []});
+            self.happened("page.content_updated", page, author, data);
+        }
         Ok(rewrite.left)
     }
 }
@@ -242,7 +246,7 @@ impl Rewrite {
         } else {
             Parent::Page(parent)
         };
-        let (now, lag) = (world.now, world.index_lag);
+        let (now, lag) = (world.now, world.kept_for());
         if let Some(block) = world.blocks.known.get_mut(&id) {
             let before = std::mem::replace(&mut block.parent, parent);
             if before != parent

@@ -234,6 +234,15 @@ impl Page {
             .find(|row| is_settled(row, now, lag))
     }
 
+    /// The page as a read that is this late shows it: of what is known of it the oldest where it was
+    /// changed since, nothing where it was not there yet.
+    pub(crate) fn late(&self, now: Timestamp, by: SignedDuration) -> Option<&Arc<Row>> {
+        let was_there = self.current.created.checked_add(by);
+        let was_there = was_there.is_ok_and(|known| known <= now);
+        let oldest = self.older.front().unwrap_or(&self.current);
+        self.indexed(now, by).or(was_there.then_some(oldest))
+    }
+
     /// Gives the row to change. With a lag the old version is kept until it can no longer be seen.
     pub(crate) fn change(&mut self, now: Timestamp, lag: SignedDuration) -> &mut Row {
         if lag.is_zero() {

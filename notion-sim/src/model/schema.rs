@@ -95,7 +95,7 @@ impl World {
         let Some(source) = self.data_sources.get_mut(&id) else {
             return;
         };
-        source.schema = draft.schema;
+        let before = std::mem::replace(&mut source.schema, draft.schema);
         source.edited = now;
         source.edited_by = bot;
         source.touch(now);
@@ -128,6 +128,10 @@ impl World {
         self.rename_in_mirrors(id);
         self.rename_in_rollups();
         self.number_pages(&pages, id);
+        // The first columns of all are part of what was made.
+        if !before.is_empty() {
+            self.columns_changed(id, &before, bot);
+        }
         self.revision += 1;
     }
 

@@ -202,8 +202,10 @@ impl World {
             let at = upload.created.checked_add(IMPORT);
             self.later(at.unwrap_or(upload.created), Due::Import(upload.id));
         }
+        let (id, author) = (upload.id, upload.author);
         self.uploads.push(upload);
         self.revision += 1;
+        self.happened("file_upload.created", id, author, json!({}));
     }
 
     /// The largest file the workspace takes, in bytes.
@@ -248,7 +250,13 @@ impl World {
                 }));
             }
         }
+        let told = upload.import.clone();
+        let (author, kind) = match upload.standing {
+            Standing::Failed => (upload.author, "file_upload.upload_failed"),
+            _ => (upload.author, "file_upload.completed"),
+        };
         self.revision += 1;
+        self.happened(kind, id, author, json!({"file_import_result": told}));
     }
 
     /// Checks that an upload can be put somewhere where only these categories of files fit; anything

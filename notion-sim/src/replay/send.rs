@@ -61,7 +61,7 @@ impl Replay {
         let mut names = Names::default();
         seeds.ids().chain([bot]).for_each(|id| names.same(id));
         Self {
-            simulation: Simulation::new(world, Clock::Virtual(now), Limiter::new(None), TOKEN),
+            simulation: Simulation::new(world, Clock::Virtual(now), Limiter::default(), TOKEN, 1),
             names,
             now,
             missing: BTreeSet::new(),
