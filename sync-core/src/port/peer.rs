@@ -140,7 +140,7 @@ pub struct Capabilities {
     /// Whether records have ranks and scans may be limited to [`Scope::Slice`]. Without, a scan that
     /// is given up starts over.
     pub slices: bool,
-    /// Which history the place has, where it can tell: another one once it was restored from a backup and
+    /// Which history the place has, where it can tell, from the first write on: another one once it was restored from a backup and
     /// taken as it is. A link that agreed under one is refused under another until it is adopted too.
     pub lineage: Option<String>,
 }

@@ -99,8 +99,11 @@ impl Beside {
     pub(super) fn note_seen(&self, last: &Seen) {
         if self.seen(&last.feed).is_none_or(|(seq, _)| seq < last.seq) {
             self.change(false, |marks| {
-                marks.raise(&last.feed, last.seq);
-                marks.set(&mark_of(&last.feed), last.own);
+                // Another program may have told of a later one since.
+                if marks.of(&last.feed).is_none_or(|seq| seq < last.seq) {
+                    marks.raise(&last.feed, last.seq);
+                    marks.set(&mark_of(&last.feed), last.own);
+                }
             });
         }
     }

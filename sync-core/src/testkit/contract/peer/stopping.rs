@@ -54,7 +54,12 @@ pub fn a_call_dropped_at_any_await_leaves_nothing_half_done(setup: Setup<'_>) {
     for record in &scan.seen {
         assert_eq!(bench.content(record), after, "{} is whole", record.key);
     }
-    assert_eq!(bench.describe(), bench.description);
+    let mut now = bench.describe();
+    if bench.description.capabilities.lineage.is_none() {
+        // A history may begin with the first write.
+        now.capabilities.lineage = None;
+    }
+    assert_eq!(now, bench.description);
 }
 
 /// A call whose caller wants to stop is carried out, or fails as cancelled with nothing sent, or
