@@ -192,8 +192,11 @@ impl Place for NotionPlace {
     fn alter(&self, change: &SchemaChange) -> bool {
         match change {
             SchemaChange::RenameField { field, name } => {
+                // Both: a page that moves keeps what has the same name there.
                 let properties = json!({ field.as_str(): { "name": name } });
-                self.edits(|sim| sim.alter_as_person(&self.source, &properties))
+                let sources = [&self.elsewhere, &self.source];
+                let mut sources = sources.into_iter();
+                sources.all(|source| self.edits(|sim| sim.alter_as_person(source, &properties)))
             }
             SchemaChange::AddOptions { field, names } => {
                 let mut options = self.options(field);
