@@ -31,6 +31,10 @@ checks:
 js-sdk:
     scripts/js-sdk
 
+# Two Python clients against the simulator; needs Python with venv.
+py-clients:
+    scripts/py-clients
+
 # The file of the present format, kept for later builds to open; before the format is raised.
 fixture:
     cargo test -p notion-sync --test formats -- --ignored make_the_fixture
