@@ -308,11 +308,10 @@ impl Simulation {
             false => Form::default(),
         };
         if request.body.len() > limit::BODY_BYTES && !route.takes_parts {
-            return Err(ApiError::too_long(
-                "body",
-                limit::BODY_BYTES,
-                request.body.len(),
-            ));
+            return Err(ApiError {
+                status: self.world.knobs.long_body_status,
+                ..ApiError::too_long("body", limit::BODY_BYTES, request.body.len())
+            });
         }
         let body = match body {
             Some(Value::Object(body)) => body,

@@ -67,6 +67,9 @@ pub(crate) fn create(world: &mut World, call: &Call<'_>) -> ApiResult<Answer> {
     let id = comment.id;
     world.comments.push(comment);
     world.revision += 1;
+    if world.knobs.comment_is_edit {
+        world.body_edited(about, author);
+    }
     tell(world, "comment.created", id);
     Ok(Answer::saved(body(world, id)?, id))
 }

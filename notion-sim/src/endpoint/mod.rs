@@ -237,6 +237,11 @@ pub(crate) fn parent(world: &World, body: &Map<String, Value>) -> ApiResult<Pare
                 }
                 Ok(Parent::DataSource(id))
             }
+            "database_id" if !world.knobs.database_is_parent => Err(ApiError::body(
+                "body.parent.database_id",
+                "not present",
+                Some(value),
+            )),
             "database_id" => match world.database(id)?.data_sources.as_slice() {
                 [only] => Ok(Parent::DataSource(*only)),
                 _ => Err(ApiError::validation(format!(

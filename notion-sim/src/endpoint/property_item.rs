@@ -54,17 +54,13 @@ pub(crate) fn retrieve(
     let scope = format!("property|{id}|{property_id}");
     let begin = match &paging.start_cursor {
         None => 0,
-        Some(cursor) => match world.cursors.resume(&scope, cursor)? {
+        Some(cursor) => match world.resume(&scope, cursor)? {
             Position::Offset(at) => at.min(items.len()),
             Position::After(_) => 0,
         },
     };
     let end = (begin + paging.page_size).min(items.len());
-    let cursor = (end < items.len()).then(|| {
-        world
-            .cursors
-            .issue(&mut world.ids, &scope, Position::Offset(end))
-    });
+    let cursor = (end < items.len()).then(|| world.issue_cursor(&scope, Position::Offset(end)));
     let next_url = cursor.as_ref().map(|cursor| {
         format!(
             "https://api.notion.com/v1/pages/{id}/properties/{}?start_cursor={cursor}&page_size={}",

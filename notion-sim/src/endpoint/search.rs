@@ -93,7 +93,7 @@ pub(crate) fn search(world: &mut World, call: &Call<'_>) -> ApiResult<Answer> {
     let scope = format!("search|{wanted}|{filter}|{ascending}");
     let begin = match &paging.start_cursor {
         None => 0,
-        Some(cursor) => match world.cursors.resume(&scope, cursor)? {
+        Some(cursor) => match world.resume(&scope, cursor)? {
             Position::Offset(at) => at.min(hits.len()),
             Position::After(_) => 0,
         },
@@ -122,11 +122,7 @@ pub(crate) fn search(world: &mut World, call: &Call<'_>) -> ApiResult<Answer> {
             }
         }
     }
-    let cursor = (end < hits.len()).then(|| {
-        world
-            .cursors
-            .issue(&mut world.ids, &scope, Position::Offset(end))
-    });
+    let cursor = (end < hits.len()).then(|| world.issue_cursor(&scope, Position::Offset(end)));
     push_list_end(&mut out, cursor.as_deref(), "page_or_data_source", None);
     Ok(Answer::read(out))
 }

@@ -26,7 +26,7 @@ pub(crate) fn list(world: &mut World, call: &Call<'_>) -> ApiResult<Answer> {
     let paging = Paging::from_query(call.query)?;
     let begin = match &paging.start_cursor {
         None => 0,
-        Some(cursor) => match world.cursors.resume("users", cursor)? {
+        Some(cursor) => match world.resume("users", cursor)? {
             Position::Offset(at) => at,
             Position::After(_) => 0,
         },
@@ -46,11 +46,7 @@ pub(crate) fn list(world: &mut World, call: &Call<'_>) -> ApiResult<Answer> {
     let end = begin + listed.len();
     let mut out = list_open(1024);
     out.push_str(&listed.join(","));
-    let cursor = (end < total).then(|| {
-        world
-            .cursors
-            .issue(&mut world.ids, "users", Position::Offset(end))
-    });
+    let cursor = (end < total).then(|| world.issue_cursor("users", Position::Offset(end)));
     push_list_end(&mut out, cursor.as_deref(), "user", None);
     Ok(Answer::read(out))
 }

@@ -94,14 +94,19 @@ impl World {
         let same = written
             .iter()
             .all(|(property, cell)| before.cell(&property.id) == Some(cell));
-        let flags_same = change.in_trash.is_none_or(|flag| flag == before.in_trash)
-            && change
-                .is_archived
-                .is_none_or(|flag| flag == before.is_archived)
-            && change.is_locked.is_none_or(|flag| flag == before.is_locked)
+        let kept = |given: Option<bool>, was: bool| given.is_none_or(|flag| flag == was);
+        let rest_same = kept(change.in_trash, before.in_trash)
             && icon.as_ref().is_none_or(|icon| *icon == before.icon)
             && cover.as_ref().is_none_or(|cover| *cover == before.cover);
-        let edited = !(same && flags_same) || self.knobs.same_value_is_edit;
+        let (locked, archived) = (change.is_locked, change.is_archived);
+        // A request that is about nothing else writes no value again.
+        let is_flag_alone = (locked.is_some() || archived.is_some())
+            && written.is_empty()
+            && (change.in_trash, &icon, &cover) == (None, &None, &None);
+        let edited = !(same && rest_same)
+            || self.knobs.lock_is_edit && !kept(locked, before.is_locked)
+            || self.knobs.archive_is_edit && !kept(archived, before.is_archived)
+            || self.knobs.same_value_is_edit && !is_flag_alone;
         let (now, lag, database) = (self.now, self.kept_for(), self.database_of(&before.parent));
         let Some(page) = self.pages.get_mut(&id) else {
             return Ok(());

@@ -68,7 +68,7 @@ pub(crate) fn query(
     );
     let scope = format!("{id}|{key}");
     let position = match &paging.start_cursor {
-        Some(cursor) => Some(world.cursors.resume(&scope, cursor)?),
+        Some(cursor) => Some(world.resume(&scope, cursor)?),
         None => None,
     };
 
@@ -136,11 +136,7 @@ pub(crate) fn query(
         Some(last) if end < reachable.len() => place_of(last),
         _ => None,
     };
-    let cursor = next.map(|place| {
-        world
-            .cursors
-            .issue(&mut world.ids, &scope, Position::After(place))
-    });
+    let cursor = next.map(|place| world.issue_cursor(&scope, Position::After(place)));
     let status = capped.then_some(
         r#","request_status":{"type":"incomplete","incomplete_reason":"query_result_limit_reached"}"#,
     );

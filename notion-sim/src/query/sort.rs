@@ -96,14 +96,15 @@ pub(crate) fn place(
         .iter()
         .map(|sort| key(world, &sort.by, schema, row))
         .collect();
-    Place {
-        keys,
-        created: row.created.as_millisecond(),
-        seq,
-    }
+    let (created, seq) = match world.knobs.ties_newest_first {
+        true => (row.created.as_millisecond(), seq),
+        // Ids are drawn, so this is no order that means anything.
+        false => (0, row.id.as_u64_pair().1),
+    };
+    Place { keys, created, seq }
 }
 
-/// Compares two places; pages that are equal in every criterion come newest first.
+/// Compares two places; pages that are equal in every criterion come newest first, or by id.
 pub(crate) fn compare(sorts: &[Sort], left: &Place, right: &Place) -> Ordering {
     for (sort, (a, b)) in sorts.iter().zip(left.keys.iter().zip(&right.keys)) {
         let order = match (a, b) {

@@ -7,6 +7,7 @@ use jiff::tz::{Offset, TimeZone};
 use serde_json::{Value, json};
 
 use crate::error::{ApiError, ApiResult};
+use crate::knobs::Knobs;
 
 /// A day, or an instant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,6 +63,11 @@ fn numeric_offset(pieces: &Pieces<'_>) -> Option<Offset> {
 /// seconds, milliseconds and a numeric offset; `time_zone` is always null. A time zone overrides
 /// any offset written next to it, as measured on the live API.
 pub(crate) fn normalise(path: &str, given: &Value) -> ApiResult<Value> {
+    normalise_by(&Knobs::default(), path, given)
+}
+
+/// The same, as the knobs have seconds, early ends and a day beside a time.
+pub(crate) fn normalise_by(knobs: &Knobs, path: &str, given: &Value) -> ApiResult<Value> {
     if given.is_null() {
         return Ok(Value::Null);
     }
@@ -85,19 +91,40 @@ pub(crate) fn normalise(path: &str, given: &Value) -> ApiResult<Value> {
             ));
         }
     };
+    let read = |path: &str, given: &Value| {
+        normalise_end(path, given, zone.as_ref(), knobs.seconds_are_kept)
+    };
     let start_path = format!("{path}.start");
     let start = match date.get("start") {
         None => return Err(ApiError::body(&start_path, "defined", None)),
-        Some(start) => normalise_end(&start_path, start, zone.as_ref())?,
+        Some(start) => read(&start_path, start)?,
     };
     let end = match date.get("end") {
-        None | Some(Value::Null) => Value::Null,
-        Some(end) => json!(normalise_end(&format!("{path}.end"), end, zone.as_ref())?),
+        None | Some(Value::Null) => None,
+        Some(given) => {
+            let path = format!("{path}.end");
+            let end = read(&path, given)?;
+            let is_day = |text: &str| matches!(parse_moment(text), Some(Moment::Day(_)));
+            if !knobs.dates_may_mix && is_day(&start) != is_day(&end) {
+                let expected = "a date where `start` is one, and a time where it is one";
+                return Err(ApiError::body(&path, expected, Some(given)));
+            }
+            let at = |text: &str| parse_moment(text).map(Moment::instant);
+            if !knobs.dates_may_end_early && at(&end) < at(&start) {
+                return Err(ApiError::body(&path, "not before `start`", Some(given)));
+            }
+            Some(end)
+        }
     };
     Ok(json!({"start": start, "end": end, "time_zone": null}))
 }
 
-fn normalise_end(path: &str, given: &Value, zone: Option<&TimeZone>) -> ApiResult<String> {
+fn normalise_end(
+    path: &str,
+    given: &Value,
+    zone: Option<&TimeZone>,
+    keeps_seconds: bool,
+) -> ApiResult<String> {
     let invalid = || ApiError::body(path, "a valid ISO 8601 date string", Some(given));
     let text = given.as_str().ok_or_else(invalid)?;
     // Ten digits and dashes is the shortest form the API takes.
@@ -113,6 +140,10 @@ fn normalise_end(path: &str, given: &Value, zone: Option<&TimeZone>) -> ApiResul
         Some(zone) => in_zone(local, zone).ok_or_else(invalid)?,
         None => (local, numeric_offset(&pieces).unwrap_or(Offset::UTC)),
     };
+    let local = match keeps_seconds {
+        true => local,
+        false => local.date().at(local.hour(), local.minute(), 0, 0),
+    };
     Ok(offset_text(local, offset))
 }
 
@@ -126,12 +157,12 @@ fn offset_text(local: DateTime, offset: Offset) -> String {
     let sign = if seconds < 0 { '-' } else { '+' };
     let minutes = seconds.abs() / 60;
     format!(
-        "{:04}-{:02}-{:02}T{:02}:{:02}:00.000{sign}{:02}:{:02}",
-        local.year(),
-        local.month(),
-        local.day(),
+        "{}T{:02}:{:02}:{:02}.{:03}{sign}{:02}:{:02}",
+        local.date(),
         local.hour(),
         local.minute(),
+        local.second(),
+        local.millisecond(),
         minutes / 60,
         minutes % 60
     )

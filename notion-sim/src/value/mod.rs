@@ -9,6 +9,7 @@ pub(crate) mod option;
 pub(crate) mod picture;
 pub(crate) mod reference;
 pub(crate) mod rich_text;
+mod settle;
 pub(crate) mod view;
 
 use serde_json::{Map, Number, Value, json};
@@ -74,9 +75,14 @@ pub(crate) fn plan(
             Kind::Number if world.knobs.rounds_numbers => {
                 scalar(&Kind::Number, &path, &rounded(inner))?
             }
+            Kind::Date => date::normalise_by(&world.knobs, &path, inner)?,
+            Kind::Place if !world.knobs.place_is_writable => {
+                return Err(ApiError::body(&path, "not present", Some(inner)));
+            }
             kind => scalar(kind, &path, inner)?,
         };
-        plan.values.push((at, read));
+        plan.values
+            .push((at, settle::settled(&world.knobs, column, read)));
     }
     Ok(plan)
 }
@@ -118,7 +124,6 @@ fn inner_of<'v>(path: &str, key: &str, kind: &Kind, value: &'v Value) -> ApiResu
 fn scalar(kind: &Kind, path: &str, inner: &Value) -> ApiResult<Value> {
     match kind {
         Kind::Title | Kind::RichText => rich_text::normalise(path, inner),
-        Kind::Date => date::normalise(path, inner),
         Kind::Number => match inner {
             Value::Null => Ok(Value::Null),
             Value::Number(number) => Ok(Value::Number(shortest(number))),
